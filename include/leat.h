@@ -1,0 +1,161 @@
+/* leat.h - tasks, typed channels, select and deadlines: one meaning in a process, between processes, between hosts.
+ *
+ * How to read a contract.  Unless a line says otherwise, a function may be called from any task and any thread, does not
+ * block, is not for signal handlers, keeps no pointer it was given, and on failure leaves *ret untouched.  The marks:
+ *   [blocks]  parks the task, not its thread (a thread that is no task sleeps); may add LEAT_CANCELED and LEAT_DEADLINE
+ *   [task]    only from a task          [signal]  also from a signal handler
+ * A call to a wrong thing that the compiler cannot see (a freed channel, a foreign unlock) is a bug: debug builds abort and say so.
+ *   [owned]   the caller gives the result back, with the function named
+ * Every close, end, unref and drop accepts NULL.  A name with a trailing underscore is for the macros, not for you. */
+#ifndef LEAT_H
+#define LEAT_H
+#define LEAT_VERSION 0x000100                        /* 0xMMmmpp; leat_run refuses a library of another major version */
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "leat/macros.h"                             /* how the macros below are made; no contract lives there */
+LEAT_BEGIN_
+
+/* == Errors.  A returned value: a task may wake on another thread, so there is no errno and no thread-local. =========== */
+typedef enum leat_err {                              /* the numbers travel between nodes and never change */
+    LEAT_OK = 0,
+    LEAT_CLOSED = 1,         /* the channel or stream has ended: for a receiver all is drained, for a sender none was sent */
+    LEAT_CANCELED = 2,       /* the context was cancelled */
+    LEAT_DEADLINE = 3,       /* the context's deadline has passed */
+    LEAT_AGAIN = 4,          /* a leat_try_ call would have to wait */
+    LEAT_NOMEM = 5, LEAT_INVAL = 6, LEAT_LIMIT = 7,  /* no memory; a wrong argument; a limit of leat_opts or of a peer */
+    LEAT_TYPE = 8,           /* the two sides describe a type differently: the detail names the field */
+    LEAT_REFUSED = 9,        /* the other side, or its policy, said no */
+    LEAT_PEER_LOST = 10,     /* the session has ended: after all that had arrived was received */
+    LEAT_GONE = 11,          /* every receive end is gone: nobody will ever receive this */
+    LEAT_UNKNOWN = 12,       /* perhaps received: nobody can tell.  Any other error of a send means: certainly not, the value is yours */
+    LEAT_REMOTE = 13,        /* a task or method on a peer failed with an error of its own: see the detail */
+    LEAT_SYS = 14,           /* the operating system failed: leat_err_sys() tells which errno */
+} leat_err;
+const char *leat_err_name(leat_err e);               /* "CLOSED"; static; [signal] */
+const char *leat_err_detail(void);                   /* what the last failure of this task was; until its next leat call */
+int leat_err_sys(void);                              /* the errno behind the last LEAT_SYS of this task, else 0 */
+leat_err leat_err_why(void);                         /* behind the last LEAT_UNKNOWN of this task: DEADLINE, CANCELED or PEER_LOST */
+LEAT_CHECK leat_err leat_fail(leat_err e, const char *fmt, ...) LEAT_PRINTF_(2, 3);  /* returns e, sets the detail */
+LEAT_CHECK leat_err leat_wrap(leat_err e, const char *fmt, ...) LEAT_PRINTF_(2, 3);  /* puts "text: " before the detail */
+#define LEAT_TRY(expr)                  LEAT_TRY_(expr)         /* on an error: return it from this function */
+#define leat_ignore(expr)               LEAT_IGNORE_(expr)      /* on purpose; a (void) cast does not silence gcc */
+
+/* == Time.  A span and an instant are two types and neither is a number. ================================================ */
+typedef struct leat_dur  { int64_t ns; } leat_dur;
+typedef struct leat_time { int64_t ns; } leat_time;  /* monotonic, of this host only; a date on the wire is leat_date */
+#define LEAT_NS(n) LEAT_DUR_(n, 1)
+#define LEAT_US(n) LEAT_DUR_(n, 1000)
+#define LEAT_MS(n) LEAT_DUR_(n, 1000000)             /* n may be a fraction: LEAT_MS(0.5) */
+#define LEAT_S(n)  LEAT_DUR_(n, 1000000000)
+leat_time leat_now(void);                            /* [signal] */
+leat_dur  leat_since(leat_time t);                   /* [signal] */
+leat_time leat_time_add(leat_time t, leat_dur d);    /* saturates; [signal] */
+LEAT_CHECK leat_err leat_sleep(leat_dur d);          /* [blocks] */
+
+/* == Tasks and groups.  A task is leat_err fn(A *arg); leat_go copies the A into it, so it never reads a dead frame. ===== */
+typedef struct leat_opts {                           /* 0 everywhere means the default; grows only at the end */
+    uint32_t workers;                                /* threads; default: one per CPU */
+    uint32_t max_tasks;                              /* default 16 Mi; then leat_go returns LEAT_LIMIT */
+    size_t   stack_bytes;                            /* reserved a task, committed when touched; default 64 KiB */
+    void   (*log)(int level, const char *line);      /* must not block and may run on any thread; default: stderr */
+} leat_opts;
+typedef struct leat_group { void *opaque_[24]; } leat_group;  /* {0} is ready; must not be copied or moved */
+typedef struct leat_none { char unused_; } leat_none;         /* the argument of a task that needs none: LEAT_NONE */
+#define LEAT_NONE ((leat_none){ 0 })
+#define leat_run(opts, fn, ...)         LEAT_RUN_(opts, fn, __VA_ARGS__)  /* from main: run fn as the first task, return its error */
+#define leat_go(group, fn, ...)         LEAT_GO_(group, fn, __VA_ARGS__)  /* NOMEM, LIMIT, CANCELED; group NULL: ends with leat_run */
+LEAT_CHECK leat_err leat_group_wait(leat_group *g);  /* [blocks] the first error; it has cancelled the siblings.  Reusable. */
+void leat_group_cancel(leat_group *g);
+void leat_yield(void);                               /* [task] let others run */
+void leat_dump(int fd);                              /* [signal] every task: its function, group, what it waits for, since when */
+/* leat_with_group(g, err) { ... }: err starts as LEAT_OK.  The block counts as one more task of the group: when a task fails, what
+ * blocks in it returns LEAT_CANCELED.  Its end waits for the tasks and sets err to the error that came first, the block's (an err
+ * it left set cancels the tasks) or a task's.  Leaving early (return, break, goto) cancels, then waits.  No task outlives it. */
+#define leat_with_group(g, err)         LEAT_WITH_GROUP_(g, err)
+#define leat_with_pinned                LEAT_WITH_(leat_pin_, leat_pin_begin_(), leat_pin_end_)  /* stay on this thread */
+
+/* == Context.  Every task has one; children inherit it, blocking calls obey it, calls to peers carry it. ================= */
+typedef struct leat_ctx leat_ctx;
+#define leat_with_deadline(d)           LEAT_WITH_(leat_scope_, leat_scope_begin_(d), leat_scope_end_)  /* the nearer one wins */
+#define leat_with_cancel(ctx)           LEAT_WITH_CANCEL_(ctx)  /* declares leat_ctx *ctx for the block; others may cancel it */
+#define leat_with_value(key, p)         LEAT_WITH_(leat_scope_, leat_scope_value_(key, p), leat_scope_end_)
+void *leat_value(const void *key);                   /* of the nearest leat_with_value around this task, else NULL */
+void leat_cancel(leat_ctx *ctx, leat_err cause);     /* what blocks under it returns LEAT_CANCELED, whatever the cause; first one counts */
+LEAT_CHECK leat_err leat_ctx_err(void);              /* OK, CANCELED or DEADLINE: for loops that never block */
+leat_err leat_ctx_cause(void);                       /* why it was cancelled: leat_cancel's cause, or the task's error; else OK */
+
+/* == Channels.  Element type and direction are part of the C type; nothing is declared per type. ========================== *
+ * leat_chan(T), leat_tx(T) and leat_rx(T) are pointers: == compares, void * stores, 8 bytes in any ABI.  NULL is no channel: to
+ * send or receive on it is LEAT_INVAL, so an unchecked leat_chan_make surfaces as an error.
+ * T is any complete object type that may be copied; not const, not variable-length.  A bare declaration needs no complete T,
+ * and leat/fwd.h is all that a library's own public header needs to make one. */
+#define leat_chan(...)                  LEAT_CHAN_(__VA_ARGS__)           /* both ends, in the program that made it */
+#define leat_tx(...)                    LEAT_TX_(__VA_ARGS__)             /* may send and close */
+#define leat_rx(...)                    LEAT_RX_(__VA_ARGS__)             /* may receive */
+#define leat_chan_make(T, capacity)     LEAT_CHAN_MAKE_(T, capacity)  /* [owned: leat_unref] NULL: no memory; 0: unbuffered */
+#define leat_tx_of(c)                   LEAT_TX_OF_(c)          /* borrows: same life as c */
+#define leat_rx_of(c)                   LEAT_RX_OF_(c)
+#define leat_ref(c)                     LEAT_REF_(c)            /* [owned: leat_unref] another owner, for one that outlives c */
+#define leat_unref(c)                   LEAT_UNREF_(c)          /* and sets the variable c to NULL */
+#define leat_auto                       LEAT_AUTO_              /* leat_auto leat_chan(int) c = ...: unref at the end of scope */
+#define leat_send(c, ...)               LEAT_SEND_(c, __VA_ARGS__)    /* [blocks] CLOSED, peer errors; as in T x = value */
+#define leat_send_from(c, p)            LEAT_SEND_FROM_(c, p)   /* the same from a T *: large T, arrays */
+#define leat_recv(c, out)               LEAT_RECV_(c, out)      /* [blocks] CLOSED, PEER_LOST; out is a T *; you own *out */
+#define leat_try_send(c, ...)           LEAT_TRY_SEND_(c, __VA_ARGS__)  /* AGAIN instead of waiting */
+#define leat_try_recv(c, out)           LEAT_TRY_RECV_(c, out)
+#define leat_close(c)                   LEAT_CLOSE_(c)          /* a send end only; twice is once; receivers drain first */
+#define leat_finish(c)                  LEAT_FINISH_(c)         /* this sender is done: the last one to say so closes */
+#define leat_flush(c)                   LEAT_FLUSH_(c)          /* [blocks] until what this end has sent is accepted at its home; UNKNOWN: some may be lost */
+#define leat_len(c)                     LEAT_LEN_(c)            /* queued now: a hint, old when you read it */
+#define leat_cap(c)                     LEAT_CAP_(c)
+#define leat_each(v, c, err)            LEAT_EACH_(v, c, err)   /* for each T v until the close; then err is LEAT_OK */
+
+/* == Select.  Waits for one of its cases and runs that one.  [blocks] unless it has leat_otherwise. ======================= *
+ *     leat_select(err) { leat_on_recv(c, &v) { ... }  leat_on_send(d, &w) { ... }  leat_on_after(LEAT_S(1)) { ... } }
+ * err is set first: OK when a case ran, CLOSED when no case can ever run, CANCELED, DEADLINE, LIMIT (over 16 cases), INVAL.
+ * The block is read twice, to note the cases and to run one: write nothing but cases in it, no case in a loop
+ * (leat_on_recv_any is the loop), and an `if` before a case only on what stays as it is: else the program stops and says so.
+ * v and w must outlive the select.  A NULL channel is never ready, nor is a closed one except to leat_on_closed.  In a case, break
+ * and continue leave the select (in Go, continue goes on with the loop around it). */
+#define leat_select(err)                LEAT_SELECT_(err)
+#define leat_on_recv(c, out)            LEAT_ON_RECV_(c, out)
+#define leat_on_recv_any(cs, n, out, i) LEAT_ON_ANY_(cs, n, out, i)  /* an array of n receive ends; *i says which (size_t) */
+#define leat_on_send(c, p)              LEAT_ON_SEND_(c, p)
+#define leat_on_closed(c)               LEAT_ON_CLOSED_(c)      /* closed and drained */
+#define leat_on_after(d)                LEAT_ON_AFTER_(d)
+#define leat_on_done(ctx)               LEAT_ON_DONE_(ctx)      /* another context than one's own, which needs no case */
+#define leat_on_fd(fd, events)          LEAT_ON_FD_(fd, events) /* LEAT_READ, LEAT_WRITE; readiness only */
+#define leat_otherwise                  LEAT_ON_OTHERWISE_      /* when no other case is ready */
+leat_rx(leat_time) leat_ticker(leat_dur every);      /* [owned: leat_unref] capacity 1, late ticks are dropped; NULL: no memory */
+
+/* == Sharing memory, when a channel is the wrong tool.  {0} is ready. ===================================================== */
+typedef struct leat_mutex { void *opaque_[2]; } leat_mutex;
+typedef struct leat_once  { void *opaque_[2]; } leat_once;
+LEAT_CHECK leat_err leat_lock(leat_mutex *m);        /* [blocks] nobody is overtaken more than 4 times; not recursive */
+void leat_unlock(leat_mutex *m);                     /* by the task that locked, on any thread */
+#define leat_with_lock(m, err)          LEAT_WITH_LOCK_(m, err) /* the block runs only when err is LEAT_OK */
+LEAT_CHECK leat_err leat_do_once(leat_once *o, leat_err (*fn)(void));  /* [blocks] every caller gets fn's error */
+
+/* == The outside world: descriptors, bytes, threads, signals. ============================================================= */
+enum { LEAT_READ = 1, LEAT_WRITE = 4 };
+typedef struct leat_listener leat_listener;
+typedef struct leat_conn leat_conn;                  /* bytes both ways; one reader and one writer at a time */
+LEAT_CHECK leat_err leat_fd_wait(int fd, int events);                             /* [blocks] the descriptor stays yours */
+LEAT_CHECK leat_err leat_listen(const char *url, leat_listener **ret);            /* tcp: unix:; [owned: leat_listener_close] */
+LEAT_CHECK leat_err leat_accept(leat_listener *l, leat_conn **ret);               /* [blocks] [owned: leat_conn_close] */
+LEAT_CHECK leat_err leat_dial(const char *url, leat_conn **ret);                  /* [blocks] [owned: leat_conn_close] */
+LEAT_CHECK leat_err leat_read(leat_conn *c, void *buf, size_t cap, size_t *ret);  /* [blocks] at least 1 byte; CLOSED at the end */
+LEAT_CHECK leat_err leat_write(leat_conn *c, const void *buf, size_t len);        /* [blocks] all of it, or an error */
+int  leat_conn_fd(const leat_conn *c);               /* borrowed, for getsockopt and the like */
+void leat_conn_close(leat_conn *c);                  /* wakes whoever waits on it with LEAT_CLOSED */
+void leat_listener_close(leat_listener *l);
+#define leat_blocking(fn, ...)          LEAT_BLOCKING_(fn, __VA_ARGS__) /* [blocks] fn on a pool thread: disks, resolvers, old code */
+leat_rx(int) leat_signals(const int *signo, size_t n);          /* [owned: leat_unref] signals as values; NULL: no memory */
+#include "leat/abi.h"                                /* the functions the macros end in: the binary interface */
+LEAT_END_
+#ifndef LEAT_LOCAL_ONLY
+#include "leat/node.h"                               /* types on the wire, nodes, calls, remote tasks */
+#endif
+#endif

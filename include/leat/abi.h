@@ -1,0 +1,80 @@
+/* leat/abi.h - the functions that the macros end in.  This is the binary interface: nothing here changes within a major version. */
+#ifndef LEAT_ABI_H
+#define LEAT_ABI_H
+typedef struct leat_chan_ leat_chan_;
+typedef leat_err leat_fn_(void *arg);
+typedef struct leat_site_ { const char *name, *file; uint32_t line; } leat_site_;          /* where a task was started: static */
+typedef struct leat_scope_ { leat_ctx *saved, *ctx; int64_t until; } leat_scope_;
+typedef struct leat_pin_ { void *saved; } leat_pin_;
+enum { LEAT_SELECT_MAX_ = 16 };
+typedef struct leat_case_ { void *c, *p; size_t *which; int64_t n; int32_t id; uint8_t op, pad_[3]; } leat_case_;
+typedef struct leat_select_ { uint32_t n, flags; leat_case_ on[LEAT_SELECT_MAX_]; } leat_select_;
+
+int *leat_errno_(void);                              /* not const as glibc's is: read again after a park */
+#undef errno
+#define errno (*leat_errno_())
+
+LEAT_CHECK static inline leat_err leat_must_check_(leat_err e) { return e; }
+LEAT_CHECK leat_err leat_run_(uint32_t version, const leat_opts *o, size_t opts_size, leat_fn_ *fn, const leat_site_ *site,
+    const void *arg, size_t len);
+LEAT_CHECK leat_err leat_go_(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len);
+LEAT_CHECK leat_err leat_blocking_(leat_fn_ *fn, void *arg);
+leat_group *leat_group_begin_(leat_group *g, leat_err *err);   /* makes g's context the current one */
+leat_err leat_group_join_(leat_group *g, leat_err own);
+void leat_group_end_(leat_group *g);
+leat_pin_ leat_pin_begin_(void);
+void leat_pin_end_(leat_pin_ *p);
+leat_scope_ leat_scope_begin_(leat_dur limit);
+leat_scope_ leat_scope_cancel_(void);
+leat_scope_ leat_scope_value_(const void *key, void *p);
+void leat_scope_end_(leat_scope_ *s);
+static inline leat_mutex *leat_lock_begin_(leat_mutex *m, leat_err *e) { *e = leat_lock(m); return *e == LEAT_OK ? m : NULL; }
+static inline void leat_lock_end_(leat_mutex **m) { if (*m) leat_unlock(*m); }
+
+leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity);
+leat_chan_ *leat_ref_(leat_chan_ *c);
+void leat_unref_(leat_chan_ *c);
+/* any pointer variable, read as bytes: its declared type is the user's channel type, not leat_chan_ * */
+static inline void leat_auto_end_(void *var) { leat_chan_ *c; __builtin_memcpy(&c, var, sizeof c); leat_unref_(c); }
+LEAT_CHECK leat_err leat_send_(leat_chan_ *c, const void *v);
+LEAT_CHECK leat_err leat_recv_(leat_chan_ *c, void *out);
+LEAT_CHECK leat_err leat_try_send_(leat_chan_ *c, const void *v);
+LEAT_CHECK leat_err leat_try_recv_(leat_chan_ *c, void *out);
+void leat_close_(leat_chan_ *c);
+void leat_finish_(leat_chan_ *c);
+LEAT_CHECK leat_err leat_flush_(leat_chan_ *c);
+size_t leat_len_(leat_chan_ *c);
+size_t leat_cap_(leat_chan_ *c);
+static inline bool leat_each_(leat_err e, leat_err *err) { *err = e == LEAT_CLOSED ? LEAT_OK : e; return e == LEAT_OK; }
+
+int leat_select_run_(leat_select_ *s, leat_err *err);  /* the id of the case that ran, or -1 and *err */
+static inline leat_select_ *leat_select_begin_(leat_select_ *s) { s->n = 0; s->flags = 0; return s; }
+static inline int leat_select_wait_(leat_select_ *s, leat_err *err)
+{
+    int k = leat_select_run_(s, err);
+    if (k < -1)
+        __builtin_unreachable();                     /* lets the compiler drop the first round's tests from the second */
+    s->flags = k >= 0;                               /* 1: a case has won and its body has yet to run */
+    return k;
+}
+static inline bool leat_case_hit_(leat_select_ *s) { s->flags = 0; return true; }
+void leat_select_lost_(const leat_select_ *s) __attribute__((noreturn, cold));   /* a bug in the program: aborts and says which */
+static inline int leat_select_done_(const leat_select_ *s)
+{
+    if (__builtin_expect(s->flags != 0, 0))
+        leat_select_lost_(s);                        /* the condition before the winning case changed while it waited */
+    return -1;
+}
+static inline bool leat_case_add_(leat_select_ *s, char op, int32_t id, void *c, void *p, size_t *which, int64_t n)
+{
+    if (s->n < LEAT_SELECT_MAX_) {
+        leat_case_ *x = &s->on[s->n];
+        x->c = c; x->p = p; x->which = which; x->n = n; x->id = id; x->op = (uint8_t)op;
+    }
+    s->n++;                                          /* past the end: leat_select_run_ says LEAT_LIMIT */
+    return false;
+}
+static inline int64_t leat_dur_ns_(leat_dur d) { return d.ns; }
+static inline void *leat_ctx_ptr_(leat_ctx *c) { return c; }
+static inline int64_t leat_fd_arg_(int fd, int events) { return (int64_t)fd << 8 | (events & 255); }
+#endif

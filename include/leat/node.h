@@ -1,0 +1,74 @@
+/* leat/node.h - types on the wire, nodes, exported channels, calls, remote tasks.  The marks are those of leat.h.
+ *
+ * A struct is described once, field by field: (kind, name) or (kind, name, .tag = 3, .json = "n").  Kinds:
+ *   bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64      string bytes date duration error
+ *   strings int64s float64s: lists of those   struct(S) enum(E) oneof(O) optional(S): a pointer or NULL   list(S) map(S): by string
+ *   array(C type, n): fixed, numbers only   tx(S) rx(S): channel ends of struct S
+ * and for structs that exist already: cstr (char *), chars(n) (char [n], ends at NUL), local (stays here, is not sent). */
+#ifndef LEAT_NODE_H
+#define LEAT_NODE_H
+LEAT_BEGIN_
+
+/* == Values on the wire.  What was received owns its memory: leat_drop.  A send moves what the value owns. =============== */
+typedef struct leat_string { const char *p; uint32_t len; } leat_string;      /* UTF-8, no NUL; {0} is empty */
+typedef struct leat_bytes  { const uint8_t *p; uint32_t len; } leat_bytes;
+typedef struct leat_strings { leat_string *at; uint32_t len, cap; } leat_strings;
+typedef struct leat_int64s { int64_t *at; uint32_t len, cap; } leat_int64s;
+typedef struct leat_float64s { double *at; uint32_t len, cap; } leat_float64s;
+typedef struct leat_date   { int64_t s; uint32_t ns; int32_t offset_s; } leat_date;   /* since 1970, UTC; offset for people */
+typedef struct leat_error  { leat_err code; leat_string text; } leat_error;
+#define LEAT_STRING(lit) LEAT_VALUE_(leat_string, "" lit, sizeof(lit) - 1)    /* only a literal compiles */
+leat_string leat_string_of(const char *s);           /* borrows s; NULL is empty */
+#define LEAT_STRUCT(S, ...)             LEAT_STRUCT_(S, __VA_ARGS__)          /* defines struct S, S_list, S_map and the description */
+#define LEAT_DESCRIBE(S, ...)           LEAT_DESCRIBE_(S, struct S, __VA_ARGS__)   /* describes a struct S that exists */
+#define LEAT_DESCRIBE_AS(S, type, ...)  LEAT_DESCRIBE_(S, type, __VA_ARGS__)  /* the same for a typedef; S names the description */
+#define LEAT_ENUM(E, ...)               LEAT_ENUM_(E, __VA_ARGS__)            /* (name, number) ... */
+#define LEAT_ONEOF(O, ...)              LEAT_ONEOF_(O, __VA_ARGS__)           /* struct O { enum O_case which; union { ... }; } */
+#define leat_drop(S, p)                 LEAT_DROP_(S, p)                      /* frees what *p owns, then zeroes *p */
+#define leat_dup(S, p, ret)             LEAT_DUP_(S, p, ret)                  /* NOMEM; deep copy, to keep one and send one */
+
+/* == Nodes and peers.  A node is an object, never a global: a test runs many in one process. ============================== */
+typedef struct leat_node leat_node;
+typedef struct leat_peer leat_peer;                  /* a session with one other node; lives through broken links */
+typedef struct leat_node_opts {                      /* 0: the default; grows only at the end */
+    const char *name;                                /* shown to peers and in traces */
+    const char *cert, *key, *ca;                     /* files; needed off this host: a link there is TLS both ways */
+    leat_dur grace;                                  /* how long a broken link may be re-made; default 30 s */
+    leat_err (*allow)(void *self, const char *peer_key, const char *name, bool sends);   /* policy of every export */
+    void *self;
+} leat_node_opts;
+#define leat_node_open(opts, ret)       leat_node_open_(LEAT_VERSION, opts, sizeof(leat_node_opts), ret)  /* [owned: leat_node_close] */
+LEAT_CHECK leat_err leat_node_listen(leat_node *n, const char *url);  /* inproc: shm: unix: tcp: tls:; REFUSED, SYS; then returns */
+const char *leat_node_url(leat_node *n);             /* where it listens in fact (port 0); until close; NULL: nowhere */
+LEAT_CHECK leat_err leat_node_wait(leat_node *n);    /* [blocks] until the node is closed (OK) or the context ends */
+LEAT_CHECK leat_err leat_node_dial(leat_node *n, const char *url, leat_peer **ret);   /* [blocks] REFUSED, TYPE, SYS; n owns it */
+void leat_node_close(leat_node *n);                  /* [blocks] until peers have what was sent, or the context ends */
+void leat_peer_close(leat_peer *p);                  /* [blocks] the same for one */
+LEAT_CHECK leat_err leat_peer_wait(leat_peer *p);    /* [blocks] until the session ends: OK (closed by a side) or PEER_LOST */
+LEAT_CHECK leat_err leat_node_self(leat_node *n, leat_peer **ret);    /* [blocks] a session with n itself, in this process; n owns it */
+const char *leat_peer_name(const leat_peer *p);      /* "node 2", or the url it was dialed at; until the node is closed */
+/* Finds the other nodes of this program and gives the peers that can work for it.  urls is a list "URL,URL" of nodes that already run;
+ * NULL: what the launcher says (LEAT_NODES and LEAT_RANK, see docs/launch.md); neither: only n itself.  *ret has at least one peer.
+ * In a launched program this returns OK on node 0 alone; every other node listens at its address, serves what it has exposed until
+ * node 0 ends, and then gets LEAT_CANCELED, with which leat_run ends as LEAT_OK.  So a program needs no `if` for who it is.
+ * [blocks] REFUSED, SYS: a node cannot be reached (the detail names it); INVAL: a bad url. */
+enum { LEAT_PEERS_MAX = 1024 };
+typedef struct leat_peers { leat_peer **at; uint32_t len, rank; } leat_peers;         /* at belongs to the node */
+LEAT_CHECK leat_err leat_node_join(leat_node *n, const char *urls, leat_peers *ret);
+#define leat_auto_node                  LEAT_CLEANUP_(leat_node_end_)         /* leat_auto_node leat_node *n = NULL; */
+
+/* == Names.  A channel end is exported under a name and imported elsewhere; its use does not change. ====================== */
+#define leat_export(n, name, end, S)    LEAT_EXPORT_(n, name, end, S)         /* INVAL: the name is taken; keeps a reference */
+#define leat_unexport(n, name)          leat_unexport_(n, name)
+#define leat_import(p, name, ret, S, capacity)  LEAT_IMPORT_(p, name, ret, S, capacity)  /* [blocks] REFUSED, TYPE, PEER_LOST;
+                                                        ret: a leat_tx or leat_rx of struct S *; [owned: leat_unref] */
+
+/* == Calls and remote tasks.  The caller's deadline and cancellation travel; errors come back with their detail. =========== */
+#define LEAT_SERVICE(S, ...)            LEAT_SERVICE_(S, __VA_ARGS__)         /* (method, in, out) ...: struct S_impl */
+#define leat_serve(n, S, impl, self)    LEAT_SERVE_(n, S, impl, self)         /* INVAL: a method is NULL; impl and self stay yours */
+#define leat_call(p, S, method, in, out) LEAT_CALL_(p, S, method, in, out)    /* [blocks] the method's error, PEER_LOST; own *out */
+#define leat_expose(n, fn, S)           LEAT_EXPOSE_(n, fn, S)                /* peers may start fn(struct S *) */
+#define leat_go_on(g, p, fn, S, ...)    LEAT_GO_ON_(g, p, fn, S, __VA_ARGS__) /* joins g like a local task; the argument is a struct S */
+#include "node_macros.h"
+LEAT_END_
+#endif
