@@ -1,0 +1,4 @@
+/* alloc.c - the hook of alloc.h. */
+#include "base/alloc.h"
+
+const struct mem_hook *mem_hook;
