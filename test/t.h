@@ -1,7 +1,7 @@
 /* t.h - a test program: TEST(name) { CHECK(...); } ... T_MAIN().
  *
  * Each test runs in a child process of its own, so that a crash, a leak or a hang (60 s) is that test's alone and no test sees
- * what another left behind.  Prints TAP.  Arguments name tests to run; none: all.  T_NOFORK=1 runs them in this process, for
+ * what another left behind.  Prints TAP.  Arguments name tests to run; none: all; -l lists them.  T_NOFORK=1 runs them in this process, for
  * debuggers.  A failed CHECK says where and ends the test. */
 #ifndef T_H
 #define T_H
@@ -76,6 +76,11 @@ static inline int t_main(int argc, char **argv)
 {
     int n = 0, bad = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 2 && strcmp(argv[1], "-l") == 0) {
+        for (const t_test *t = t_first; t; t = t->next)
+            puts(t->name);
+        return 0;
+    }
     for (const t_test *t = t_first; t; t = t->next) {
         bool wanted = argc < 2;
         for (int i = 1; i < argc; i++)
