@@ -1,0 +1,49 @@
+# The front door.  Meson builds; this says with which settings, and installs what is missing first.
+#
+#   make build     the library, the leat command and the examples, in build/
+#   make demo      counts the words of a book with three processes (FILES="a b": of these files)
+#   make test      every test program in every variant (VARIANTS=gcc,asan: in these; ONLY=regex: tests that match)
+#   make bench     the measurements (ONLY=regex: these; PEERS="go": beside the same programs of others)
+#   make check     all that must be clean before a change lands: test, and the variants that take longer
+#   make install   to PREFIX (/usr/local), under DESTDIR if that is set
+#   make clean     removes every build directory
+
+SHELL = /bin/bash -o pipefail
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+VARIANTS ?= test
+NO_DEPS ?=
+MESON_FLAGS ?=
+
+.PHONY: help build demo test bench check install clean deps-build deps-test deps-bench
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+deps-%:
+	@[ -n "$(NO_DEPS)" ] || scripts/deps.sh build $(filter-out build,$*)
+
+build/build.ninja: | deps-build
+	@meson setup build --prefix=$(PREFIX) $(MESON_FLAGS) >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
+	@mv build.log build/setup.log
+
+build: deps-build build/build.ninja
+	@ninja -C build -j$(JOBS) --quiet | sed '/no work to do/d'
+
+demo: build
+	@examples/demo.sh $(FILES)
+
+test: deps-test
+	@test/run.py --variants '$(VARIANTS)' $(if $(ONLY),--only '$(ONLY)') $(if $(REPEAT),--repeat $(REPEAT))
+
+check: deps-test
+	@test/run.py --variants '$(if $(filter test,$(VARIANTS)),all,$(VARIANTS))' $(if $(ONLY),--only '$(ONLY)')
+
+bench: deps-bench build
+	@bench/run.py $(if $(ONLY),--only '$(ONLY)') $(if $(PEERS),--peers '$(PEERS)')
+
+install: build
+	@meson install -C build --no-rebuild
+
+clean:
+	rm -rf build build-*
