@@ -23,7 +23,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-RESULT = re.compile(r'^(not )?ok \d+(?: -)?(?: (.*?))?(?:\s*# (SKIP|TODO)\b:?\s*(.*))?$', re.I)
+RESULT = re.compile(r'^(not )?ok \d+(?: -)?(?: (.*?))?(?:\s*# (SKIP)\b:?\s*(.*))?$', re.I)
 PLAN = re.compile(r'^1\.\.(\d+)(?:\s*# SKIP\s*(.*))?$', re.I)
 SHOWN_LINES = 80                     # of one failed test: the first 20 and the last 60
 
@@ -53,7 +53,7 @@ def parse_tap(out, lines, code):
         elif result:
             seen += 1
             name = result.group(2) or 'test %d' % seen
-            if result.group(3) and result.group(3).upper() == 'SKIP':
+            if result.group(3):
                 out.skipped.append((name, result.group(4)))
             elif result.group(1):
                 out.failed.append((name, since))

@@ -46,10 +46,12 @@ __attribute__((noreturn, format(printf, 3, 4), unused)) static void t_fail(const
 #define CHECK_EQ(a, b) do { long long a_ = (long long)(a), b_ = (long long)(b); \
     if (a_ != b_) t_fail(__FILE__, __LINE__, "%s is %lld, not %s = %lld", #a, a_, #b, b_); } while (0)
 #define CHECK_STR(a, b) do { const char *a_ = (a), *b_ = (b); \
-    if (!a_ || !b_ || strcmp(a_, b_)) t_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, a_ ? a_ : "(null)", b_ ? b_ : "(null)"); } while (0)
+    if (!a_ || !b_ || strcmp(a_, b_)) \
+        t_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, a_ ? a_ : "(null)", b_ ? b_ : "(null)"); } while (0)
 #define CHECK_HAS(a, b) do { const char *a_ = (a), *b_ = (b); \
     if (!a_ || !strstr(a_, b_)) t_fail(__FILE__, __LINE__, "%s is \"%s\", which lacks \"%s\"", #a, a_ ? a_ : "(null)", b_); } while (0)
-#define CHECK_MEM(a, b, n) do { if (memcmp((a), (b), (n))) t_fail(__FILE__, __LINE__, "%s and %s differ in %zu bytes", #a, #b, (size_t)(n)); } while (0)
+#define CHECK_MEM(a, b, n) do { if (memcmp((a), (b), (n))) \
+    t_fail(__FILE__, __LINE__, "%s and %s differ in %zu bytes", #a, #b, (size_t)(n)); } while (0)
 
 static inline int t_run(const t_test *t)
 {

@@ -5,6 +5,9 @@
  *   strings int64s float64s: lists of those   struct(S) enum(E) oneof(O) optional(S): a pointer or NULL   list(S) map(S): by string
  *   array(C type, n): fixed, numbers only   tx(S) rx(S): channel ends of struct S
  * and for structs that exist already: cstr (char *), chars(n) (char [n], ends at NUL), local (stays here, is not sent). */
+#ifndef LEAT_H
+#include "../leat.h"                               /* read alone, it still works */
+#endif
 #ifndef LEAT_NODE_H
 #define LEAT_NODE_H
 LEAT_BEGIN_

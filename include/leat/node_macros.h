@@ -1,4 +1,7 @@
 /* leat/node_macros.h - how the macros of leat_node.h are made, and the functions they end in. */
+#ifndef LEAT_NODE_H
+#include "node.h"                               /* read alone, it still works */
+#endif
 #ifndef LEAT_NODE_MACROS_H
 #define LEAT_NODE_MACROS_H
 enum { LEAT_K_BOOL_ = 1, LEAT_K_INT_, LEAT_K_UINT_, LEAT_K_FLOAT_, LEAT_K_STRING_, LEAT_K_BYTES_, LEAT_K_DATE_, LEAT_K_DURATION_,
