@@ -5,7 +5,7 @@
 #   make test      every test program in every variant (VARIANTS=gcc,asan: in these; ONLY=regex: tests that match)
 #   make bench     the measurements (ONLY=regex: these; PEERS="go": beside the same programs of others)
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
-#   make install   to PREFIX (/usr/local), under DESTDIR if that is set
+#   make install   to PREFIX (/usr/local), under DESTDIR where that is given
 #   make clean     removes every build directory
 
 SHELL = /bin/bash -o pipefail
@@ -40,10 +40,12 @@ check: deps-test
 	@test/run.py --variants '$(if $(filter test,$(VARIANTS)),all,$(VARIANTS))' $(if $(ONLY),--only '$(ONLY)')
 
 bench: deps-bench build
-	@bench/run.py $(if $(ONLY),--only '$(ONLY)') $(if $(PEERS),--peers '$(PEERS)')
+	@bench/run.py $(if $(ONLY),--only '$(ONLY)') $(if $(filter command environment,$(origin PEERS)),--peers '$(PEERS)')
 
 install: build
-	@meson install -C build --no-rebuild
+	@meson configure build -Dprefix=$(PREFIX) >/dev/null
+	@meson install -C build $(if $(DESTDIR),--destdir '$(DESTDIR)')
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 clean:
 	rm -rf build build-*

@@ -9,7 +9,7 @@ want=
 for set in "$@"; do
     case $set in
     build) want="$want gcc libc6-dev meson ninja-build pkg-config python3 liburing-dev libxxhash-dev" ;;
-    test) want="$want g++ clang llvm valgrind libc6-dbg qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils procps" ;;
+    test) want="$want g++ clang llvm valgrind libc6-dbg qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
     bench) want="$want golang-go" ;;
     *) say "no set '$set': there are build, test, bench"; exit 2 ;;
     esac

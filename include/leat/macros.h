@@ -22,12 +22,12 @@
 #define LEAT_PRINTF_(f, a) __attribute__((format(printf, f, a)))
 #define LEAT_CLEANUP_(f) __attribute__((cleanup(f)))
 #ifdef __cplusplus
-#define LEAT_BEGIN_ extern "C" {
-#define LEAT_END_ }
+#define LEAT_BEGIN_ _Pragma("GCC visibility push(default)") extern "C" {
+#define LEAT_END_ } _Pragma("GCC visibility pop")
 #define LEAT_VALUE_(T, ...) (T{ __VA_ARGS__ })
 #else
-#define LEAT_BEGIN_
-#define LEAT_END_
+#define LEAT_BEGIN_ _Pragma("GCC visibility push(default)")     /* what is declared here is what the library exports */
+#define LEAT_END_ _Pragma("GCC visibility pop")
 #define LEAT_VALUE_(T, ...) (__extension__ (T){ __VA_ARGS__ })
 #ifndef LEAT_NO_PRAGMA                               /* channels of two types are two types: gcc 14 and clang 16 say so anyway */
 #pragma GCC diagnostic error "-Wincompatible-pointer-types"
