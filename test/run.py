@@ -270,7 +270,8 @@ def programs_of(build, label, args, wrapper=(), env=(), among=None, slower=1):
         suites = [s.split(':')[-1] for s in t['suite']]
         if args.suite and args.suite not in suites or among and not re.search(among, t['name']):
             continue
-        cmd = (list(wrapper) if t['protocol'] == 'tap' and not t['cmd'][0].endswith('.py') else []) + t['cmd']
+        script = t['cmd'][0].endswith('.py')            # it inherits fixed addresses; valgrind and qemu would run Python instead
+        cmd = (list(wrapper) if not script or wrapper and wrapper[0] == 'setarch' else []) + t['cmd']
         full_env = dict(t['env'], **dict(env))
         cwd = t['workdir'] or os.path.abspath(build)
         if args.only and not re.search(args.only, t['name']):
