@@ -52,6 +52,14 @@ ROWS = [
     _row('timer', 'ns', 24, 'a time limit of 10 s set and lifted; Go: NewTimer and Stop'),
     _row('cancel-tree', 'ms', (30, 24), 'cancel 111,111 waiting tasks at the root of their tree and wait for their end', quick=2),
     _row('mutex', 'ns', (4.6, 6), 'eight tasks lock, count and unlock'),
+    _row('tcp-pingpong', 'us', None, 'a struct of 8 bytes and its answer between two processes, a round trip; Go: gob values on a '
+         'connection; raw: blocking sockets', quick=20, peers=LEAT_GO_RAW),
+    _row('unix-pingpong', 'us', None, 'the same over a Unix socket', quick=20, peers=LEAT_GO_RAW),
+    _row('tcp-stream-8', '/s', 20e6, 'structs of 8 bytes through a channel to another process; Go: gob; raw: pieces of 64 KiB',
+         peers=LEAT_GO_RAW),
+    _row('unix-stream-8', '/s', None, 'the same over a Unix socket', peers=LEAT_GO_RAW),
+    _row('tcp-stream-1k', '/s', 2.5e6, 'the same with 1 KiB', peers=LEAT_GO_RAW),
+    _row('netrpc-calls', '/s', None, 'only Go: net/rpc calls of 8 bytes, 256 at a time, over TCP', peers=('go',)),
 ]
 
 

@@ -50,8 +50,9 @@ class Progress:
 class Who:
     """leat, or a peer: how its programs are made and started.  `absent` says why it is left out, when it is."""
 
-    def __init__(self, name, build_dir):
+    def __init__(self, name, build_dir, rows):
         self.name, self.build_dir, self.absent, self.version, self.env = name, build_dir, None, '', dict(os.environ)
+        self.programs = {r.program for r in rows if name in r.peers}
 
     def prepare(self, progress):
         pass
@@ -62,13 +63,19 @@ class Who:
 
 class Leat(Who):
     def prepare(self, progress):
-        for binary in {os.path.basename(self.command(r.program)[0]) for r in ROWS if 'leat' in r.peers}:
-            if not os.path.exists(os.path.join(self.build_dir, 'bench', binary)):
-                raise Failure('%s/bench/%s is not there: run make build first' % (self.build_dir, binary))
+        for binary in sorted({self.command(p)[0] for p in self.programs}):
+            if not os.path.exists(binary):
+                raise Failure('%s is not there: run make build first' % binary)
         self.version = compiler_of(self.build_dir)
 
     def command(self, program):
-        return [os.path.join(self.build_dir, 'bench', 'leat_bench'), program]
+        between = program.startswith(('tcp-', 'unix-', 'calls-'))
+        return [os.path.join(self.build_dir, 'bench', 'net_bench' if between else 'leat_bench'), program]
+
+
+class Raw(Leat):
+    def command(self, program):
+        return [os.path.join(self.build_dir, 'bench', 'raw_bench'), program]
 
 
 class Go(Who):
@@ -93,7 +100,7 @@ class Go(Who):
         return [os.path.join(self.build_dir, 'bench', 'go_bench'), program]
 
 
-PEERS = {'go': Go}
+PEERS = {'go': Go, 'raw': Raw}
 
 
 def compiler_of(build_dir):
@@ -148,7 +155,7 @@ class Table:
 
     def __init__(self, progress):
         self.progress, self.color = progress, sys.stdout.isatty() and 'NO_COLOR' not in os.environ
-        self.slower, self.missed = [], []
+        self.slower, self.missed, self.medians = [], [], {}
 
     def line(self, text, color=None):
         self.progress.clear()
@@ -169,6 +176,7 @@ class Table:
     def row(self, row, workers, values, failed):
         """values: {who: [value of each run]}; failed: {who}."""
         ours, mark, color = values.get('leat', []), '', None
+        self.medians.update({(row.name, workers, who): statistics.median(v) for who, v in values.items() if v})
         target = row.targets[0 if workers == 1 else 1]
         if target and ours:
             met = meets(row.unit, max(ours) if row.unit.endswith('/s') else min(ours), target)
@@ -286,7 +294,8 @@ def main(argv):
         return 0
     progress = Progress()
     os.makedirs(os.path.join(args.build, 'bench'), exist_ok=True)
-    whos = [Leat('leat', args.build)] + [PEERS[name](name, args.build) for name in args.peers]
+    whos = [Leat('leat', args.build, args.rows)] + [PEERS[name](name, args.build, args.rows) for name in args.peers]
+    whos = [w for w in whos if w.programs]
     for who in whos:
         who.prepare(progress)
     progress.clear()
@@ -301,6 +310,11 @@ def main(argv):
         print('slower than a peer: ' + ', '.join(table.slower))
     if table.missed and not args.quick:
         print('target missed by the best run: ' + ', '.join(table.missed))
+    for workers in args.workers:
+        stream, calls = table.medians.get(('tcp-stream-8', workers, 'leat')), table.medians.get(('netrpc-calls', workers, 'go'))
+        if stream and calls:
+            print('%d worker%s: a TCP stream carries %.0f times as many elements as net/rpc makes calls (at least 10 wanted)'
+                  % (workers, '' if workers == 1 else 's', stream / calls))
     for why in failures:
         print('failed: ' + why)
     print('%s: %d s' % (os.path.relpath(args.out), time.monotonic() - began))
