@@ -15,7 +15,7 @@ VARIANTS ?= test
 NO_DEPS ?=
 MESON_FLAGS ?=
 
-.PHONY: help build demo test bench check install clean deps-build deps-test deps-bench
+.PHONY: help build demo test bench check install clean deps-build deps-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -39,7 +39,8 @@ test: deps-test
 check: deps-test
 	@test/run.py --variants '$(if $(filter test,$(VARIANTS)),all,$(VARIANTS))' $(if $(ONLY),--only '$(ONLY)')
 
-bench: deps-bench build
+bench: build
+	@[ -n "$(NO_DEPS)" ] || command -v go >/dev/null || scripts/deps.sh bench || true
 	@bench/run.py $(if $(ONLY),--only '$(ONLY)') $(if $(filter command environment,$(origin PEERS)),--peers '$(PEERS)')
 
 install: build
