@@ -20,8 +20,8 @@ MESON_FLAGS ?=
 help:
 	@sed -n 's/^#   //p' Makefile
 
-deps-%:
-	@[ -n "$(NO_DEPS)" ] || scripts/deps.sh build $(filter-out build,$*)
+deps-build deps-test deps-bench:
+	@[ -n "$(NO_DEPS)" ] || scripts/deps.sh build $(filter-out build,$(@:deps-%=%))
 
 build/build.ninja: | deps-build
 	@meson setup build --prefix=$(PREFIX) $(MESON_FLAGS) >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
