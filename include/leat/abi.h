@@ -1,7 +1,4 @@
 /* leat/abi.h - the functions that the macros end in.  This is the binary interface: nothing here changes within a major version. */
-#ifndef LEAT_H
-#include "../leat.h"                               /* read alone, it still works */
-#endif
 #ifndef LEAT_ABI_H
 #define LEAT_ABI_H
 typedef struct leat_chan_ leat_chan_;
@@ -35,7 +32,7 @@ static inline leat_mutex *leat_lock_begin_(leat_mutex *m, leat_err *e) { *e = le
 static inline void leat_lock_end_(leat_mutex **m) { if (*m) leat_unlock(*m); }
 
 leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity);
-leat_chan_ *leat_ref_(leat_chan_ *c);
+leat_chan_ *leat_ref_(leat_chan_ *c, int sends);
 void leat_unref_(leat_chan_ *c);
 /* any pointer variable, read as bytes: its declared type is the user's channel type, not leat_chan_ * */
 static inline void leat_auto_end_(void *var) { leat_chan_ *c; __builtin_memcpy(&c, var, sizeof c); leat_unref_(c); }

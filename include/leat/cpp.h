@@ -1,7 +1,4 @@
 /* leat/cpp.h - the typed macros for C++17: the same types, so a struct with channel ends has one layout in C and C++. */
-#ifndef LEAT_H
-#include "../leat.h"                               /* read alone, it still works */
-#endif
 #ifndef LEAT_CPP_H
 #define LEAT_CPP_H
 #include <type_traits>
@@ -33,7 +30,7 @@ template <class C> void *leat_in_(C, const leat_elem_t<C> *p) { return const_cas
 #define LEAT_CHAN_MAKE_(T, cap) reinterpret_cast<leat_chan_t<T>>(leat_chan_make_(sizeof(T), cap))
 #define LEAT_TX_OF_(c) reinterpret_cast<leat_tx_t<leat_elem_t<decltype(c)>>>(leat_txraw_(c))
 #define LEAT_RX_OF_(c) reinterpret_cast<leat_rx_t<leat_elem_t<decltype(c)>>>(leat_rxraw_(c))
-#define LEAT_REF_(c)   reinterpret_cast<decltype(c)>(leat_ref_(LEAT_ANYRAW_(c)))
+#define LEAT_REF_(c)   reinterpret_cast<decltype(c)>(leat_ref_(LEAT_ANYRAW_(c), leat_of_<decltype(c)>::tx))
 #define LEAT_UNREF_(c) (leat_unref_(LEAT_ANYRAW_(c)), (void)((c) = nullptr))
 #define LEAT_AUTO_     LEAT_CLEANUP_(leat_auto_end_)
 #define LEAT_PUT_(f, c, ...) leat_must_check_(__extension__ ({ leat_elem_t<decltype(c)> leat_v_ = __VA_ARGS__; \
@@ -45,7 +42,6 @@ template <class C> void *leat_in_(C, const leat_elem_t<C> *p) { return const_cas
 #define LEAT_TRY_RECV_(c, out)  leat_must_check_(leat_try_recv_(leat_rxraw_(c), leat_out_(c, out)))
 #define LEAT_CLOSE_(c)  leat_close_(leat_txraw_(c))
 #define LEAT_FINISH_(c) leat_finish_(leat_txraw_(c))
-#define LEAT_FLUSH_(c)  leat_flush_(leat_txraw_(c))
 #define LEAT_LEN_(c)    leat_len_(LEAT_ANYRAW_(c))
 #define LEAT_CAP_(c)    leat_cap_(LEAT_ANYRAW_(c))
 #define LEAT_EACH_(v, c, err) for (leat_elem_t<decltype(c)> v; leat_each_(leat_recv(c, &v), &(err)); )

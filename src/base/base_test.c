@@ -1,4 +1,3 @@
-/* base_test.c - the macros of base.h, random numbers. */
 #include "t.h"
 #include "base/base.h"
 #include "base/rng.h"

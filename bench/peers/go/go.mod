@@ -1,3 +1,0 @@
-module leatbench
-
-go 1.19

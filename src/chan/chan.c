@@ -1,0 +1,424 @@
+/* chan.c - channels: send, receive, close.  The memory model is Go's: a receive from an unbuffered channel happens before the send
+ * completes; the k-th receive from one of capacity C before the completion of send k + C.
+ *
+ * A value goes straight from the sender's variable to the receiver's, under the lock; nothing is allocated.  The fast paths look
+ * at neither context nor clock.  A waiter whose wait was ended by cancel or deadline takes itself out of the queue. */
+#include "chan/chan.h"
+#include <assert.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "run/err.h"
+
+enum { ELEM_MAX = 1 << 30 };
+
+static inline void copy(const leat_chan_ *c, void *to, const void *from)
+{
+    if (likely(c->size == 8))                        /* a constant size is a move */
+        memcpy(to, from, 8);
+    else
+        memcpy(to, from, c->size);
+}
+
+leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity)
+{
+    size_t bytes;
+    if (elem_size > ELEM_MAX || capacity > UINT32_MAX / 2 || __builtin_mul_overflow(elem_size, capacity, &bytes) ||
+        __builtin_add_overflow(bytes, sizeof(leat_chan_) + 63, &bytes)) {
+        leat_ignore(leat_fail(LEAT_NOMEM, "leat_chan_make: %zu elements of %zu bytes are more than a channel can hold", capacity, elem_size));
+        return NULL;
+    }
+    bytes &= ~(size_t)63;
+    leat_chan_ *c = mem_fails(bytes) ? NULL : aligned_alloc(64, bytes);
+    if (!c) {
+        leat_ignore(err_of(LEAT_NOMEM));
+        return NULL;
+    }
+    memset(c, 0, sizeof *c);
+    c->cap = (uint32_t)capacity;
+    c->size = (uint32_t)elem_size;
+    c->buf = (char *)c + sizeof *c;
+    c->senders = 1;
+    at_store(&c->refs, 1);
+    at_store(&c->holds, 1);
+    return c;
+}
+
+static void hold_drop(leat_chan_ *c)
+{
+    if (atomic_fetch_sub_explicit(&c->holds, 1, ACQ_REL) != 1)
+        return;
+    lock(&c->lock);                                  /* whoever unlocked it last may still be in that store */
+    free(c);
+}
+
+leat_chan_ *leat_ref_(leat_chan_ *c, int sends)
+{
+    if (!c)
+        return NULL;
+    atomic_fetch_add_explicit(&c->refs, 1, RLX);
+    if (sends) {
+        lock(&c->lock);
+        c->senders++;
+        unlock(&c->lock);
+    }
+    return c;
+}
+
+void leat_unref_(leat_chan_ *c)
+{
+    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, ACQ_REL) != 1)
+        return;
+    lock(&c->lock);
+    struct chan_net *net = c->net;
+    unlock(&c->lock);
+    if (net)
+        net->ops->gone(c);
+    hold_drop(c);
+}
+
+/* -- send and receive ------------------------------------------------------------------------------------------------------ */
+static leat_err shut_err(const leat_chan_ *c)
+{
+    return c->err ? (leat_err)c->err : LEAT_CLOSED;
+}
+
+static inline void buffer_put(leat_chan_ *c, const void *v, uint32_t n)
+{
+    uint32_t i = c->read + n;
+    if (i >= c->cap)
+        i -= c->cap;
+    copy(c, c->buf + (size_t)i * c->size, v);
+    at_store(&c->count, n + 1);
+}
+
+inline enum chan_try chan_send_locked(leat_chan_ *c, const void *v, struct task **wake, leat_err *err)
+{
+    struct waiter *r;
+    *wake = NULL;
+    if (unlikely(c->closed)) {
+        *err = shut_err(c);
+        return CHAN_FAILED;
+    }
+    if (c->rq.head && (r = waiter_claim(&c->rq))) {
+        copy(c, r->val, v);
+        waiter_win(r, true);
+        *wake = r->task;
+        return CHAN_DONE;
+    }
+    uint32_t n = at_load(&c->count);
+    if (n + c->reserved >= c->cap)
+        return CHAN_WAIT;
+    if (unlikely(c->site)) {
+        if ((*err = c->net->ops->put(c, v)) != LEAT_OK)
+            return CHAN_FAILED;
+        at_store(&c->count, n + 1);
+        return CHAN_DONE;
+    }
+    buffer_put(c, v, n);
+    return CHAN_DONE;
+}
+
+/* A slot of the buffer has become free (count does not say so yet): the next waiting sender's value takes it, or a site. */
+static inline void slot_free(leat_chan_ *c, uint32_t slot, uint32_t n, struct task **wake)
+{
+    struct waiter *s;
+    if (unlikely(c->needy) && ((c->turn ^= 1) || !c->sq.head)) {
+        at_store(&c->count, n - 1);
+        c->net->ops->room(c);
+        return;
+    }
+    if (c->sq.head && (s = waiter_claim(&c->sq))) {
+        copy(c, c->buf + (size_t)slot * c->size, s->val);
+        waiter_win(s, true);
+        *wake = s->task;
+        return;
+    }
+    at_store(&c->count, n - 1);
+}
+
+inline enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wake, leat_err *err)
+{
+    uint32_t n = at_load(&c->count);
+    struct waiter *s;
+    *wake = NULL;
+    if (unlikely(c->site)) {
+        *err = leat_fail(LEAT_INVAL, "this channel's receive end is in another process");
+        return CHAN_FAILED;
+    }
+    if (n) {
+        uint32_t slot = c->read;
+        copy(c, out, c->buf + (size_t)slot * c->size);
+        c->read = slot + 1 == c->cap ? 0 : slot + 1;
+        slot_free(c, slot, n, wake);
+        if (unlikely(c->ended) && n == 1)
+            chan_drained_locked(c);
+        return CHAN_DONE;
+    }
+    if (c->sq.head && (s = waiter_claim(&c->sq))) {
+        copy(c, out, s->val);
+        waiter_win(s, true);
+        *wake = s->task;
+        return CHAN_DONE;
+    }
+    if (unlikely(c->ended)) {
+        *err = shut_err(c);
+        return CHAN_FAILED;
+    }
+    return CHAN_WAIT;
+}
+
+/* A wait that was not served: out of the queue, and why. */
+static __attribute__((noinline)) leat_err undo(leat_chan_ *c, struct waiters *q, struct waiter *me, uint32_t why)
+{
+    leat_err e = task_wait_err(me->task, why);
+    if (c->site && c->cap == 0 && q == &c->sq && e != LEAT_AGAIN)
+        return c->net->ops->withdraw(c, me, e);
+    lock(&c->lock);
+    if (me->on)
+        waiter_del(q, me);
+    unlock(&c->lock);
+    return e;
+}
+
+static inline leat_err served(const leat_chan_ *c, const struct waiter *me)
+{
+    if (likely(me->ok))
+        return LEAT_OK;
+    (void)c;
+    return err_of(me->err ? (leat_err)me->err : LEAT_CLOSED);
+}
+
+static __attribute__((noinline)) leat_err no_channel(const char *what)
+{
+    return leat_fail(LEAT_INVAL, "%s: the channel is NULL", what);
+}
+
+inline void chan_wait_locked(leat_chan_ *c, struct waiters *q, struct waiter *me)
+{
+    me->owner = c;
+    waiter_add(q, me);
+    if (unlikely(c->net != NULL)) {
+        if (q == &c->sq && c->site)
+            c->net->ops->need(c);
+        else if (q == &c->rq && c->needy)
+            c->net->ops->room(c);
+    }
+}
+
+/* [lock held] queues me and lets go. */
+static inline void wait_in(leat_chan_ *c, struct waiters *q, struct waiter *me)
+{
+    at_store(&me->task->park, PARK_WAIT);
+    chan_wait_locked(c, q, me);
+    unlock_fence(&c->lock);
+}
+
+leat_err leat_send_(leat_chan_ *c, const void *v)
+{
+    if (unlikely(c == NULL))
+        return no_channel("leat_send");
+    for (;;) {
+        struct task *wake;
+        leat_err e;
+        lock(&c->lock);
+        enum chan_try r = chan_send_locked(c, v, &wake, &e);
+        if (likely(r == CHAN_DONE)) {
+            unlock(&c->lock);
+            if (wake)
+                task_ready(worker_self(), wake);
+            return LEAT_OK;
+        }
+        if (unlikely(r == CHAN_FAILED)) {
+            unlock(&c->lock);
+            return err_of(e);
+        }
+        struct waiter me = { .task = task_self(), .val = (void *)(uintptr_t)v };
+        wait_in(c, &c->sq, &me);
+        uint32_t why = task_wait(me.task);
+        if (likely(why == PARK_CHAN))
+            return served(c, &me);
+        e = undo(c, &c->sq, &me, why);
+        if (e != LEAT_AGAIN)
+            return e;
+    }
+}
+
+leat_err leat_recv_(leat_chan_ *c, void *out)
+{
+    if (unlikely(c == NULL))
+        return no_channel("leat_recv");
+    for (;;) {
+        struct task *wake;
+        leat_err e;
+        lock(&c->lock);
+        enum chan_try r = chan_recv_locked(c, out, &wake, &e);
+        if (likely(r == CHAN_DONE)) {
+            unlock(&c->lock);
+            if (wake)
+                task_ready(worker_self(), wake);
+            return LEAT_OK;
+        }
+        if (unlikely(r == CHAN_FAILED)) {
+            unlock(&c->lock);
+            return err_of(e);
+        }
+        struct waiter me = { .task = task_self(), .val = out };
+        wait_in(c, &c->rq, &me);
+        uint32_t why = task_wait(me.task);
+        if (likely(why == PARK_CHAN))
+            return served(c, &me);
+        e = undo(c, &c->rq, &me, why);
+        if (e != LEAT_AGAIN)
+            return e;
+    }
+}
+
+static leat_err try_end(leat_chan_ *c, enum chan_try r, struct task *wake, leat_err e)
+{
+    unlock(&c->lock);
+    if (wake)
+        task_ready(worker_self(), wake);
+    return r == CHAN_DONE ? LEAT_OK : err_of(r == CHAN_FAILED ? e : LEAT_AGAIN);
+}
+
+leat_err leat_try_send_(leat_chan_ *c, const void *v)
+{
+    if (!c)
+        return no_channel("leat_try_send");
+    struct task *wake = NULL;
+    leat_err e = LEAT_OK;
+    lock(&c->lock);
+    enum chan_try r = chan_send_locked(c, v, &wake, &e);
+    return try_end(c, r, wake, e);
+}
+
+leat_err leat_try_recv_(leat_chan_ *c, void *out)
+{
+    if (!c)
+        return no_channel("leat_try_recv");
+    struct task *wake = NULL;
+    leat_err e = LEAT_OK;
+    lock(&c->lock);
+    enum chan_try r = chan_recv_locked(c, out, &wake, &e);
+    return try_end(c, r, wake, e);
+}
+
+/* -- close ----------------------------------------------------------------------------------------------------------------- */
+/* Claimed waiters of q, chained by next, to be made ready without the lock (each may run and end at once). */
+static struct waiter *drain(struct waiters *q, leat_err err)
+{
+    struct waiter *first = NULL, **last = &first, *x;
+    while ((x = waiter_claim(q))) {
+        x->err = (uint8_t)err;
+        waiter_win(x, false);
+        x->next = NULL;
+        *last = x;
+        last = &x->next;
+    }
+    return first;
+}
+
+static void wake_all(struct waiter *x)
+{
+    struct worker *w = worker_self();
+    for (struct waiter *next; x; x = next) {
+        next = x->next;
+        task_ready(w, x->task);
+    }
+}
+
+void chan_drained_locked(leat_chan_ *c)
+{
+    for (struct waiter *x; (x = waiter_claim(&c->cq)); ) {
+        waiter_win(x, true);
+        task_ready(worker_self(), x->task);
+    }
+}
+
+void chan_shut(leat_chan_ *c, leat_err err)
+{
+    lock(&c->lock);
+    if (!c->closed) {
+        c->closed = 1;
+        c->err = (uint8_t)(err == LEAT_CLOSED ? 0 : err);
+    }
+    struct waiter *s = drain(&c->sq, shut_err(c));
+    unlock(&c->lock);
+    wake_all(s);
+}
+
+void chan_end(leat_chan_ *c, leat_err err)
+{
+    lock(&c->lock);
+    if (!c->closed)
+        c->closed = 1;
+    if (!c->ended) {
+        c->ended = 1;
+        c->err = (uint8_t)(err == LEAT_CLOSED ? 0 : err);
+    }
+    struct waiter *s = drain(&c->sq, shut_err(c)), *r = NULL;
+    if (!at_load(&c->count) || c->site) {
+        r = drain(&c->rq, shut_err(c));
+        chan_drained_locked(c);
+    }
+    unlock(&c->lock);
+    wake_all(s);
+    wake_all(r);
+}
+
+void leat_close_(leat_chan_ *c)
+{
+    if (!c)
+        return;
+    lock(&c->lock);
+    struct chan_net *net = c->net;
+    bool first = !c->closed;
+    if (first && (!net || !c->site))
+        c->closed = 1;
+    unlock(&c->lock);
+    if (!first)
+        return;
+    if (net) {
+        if (!c->site)
+            chan_shut(c, LEAT_CLOSED);
+        net->ops->close(c);
+    } else {
+        chan_end(c, LEAT_CLOSED);
+    }
+}
+
+void leat_finish_(leat_chan_ *c)
+{
+    if (!c)
+        return;
+    lock(&c->lock);
+    bool last = c->senders && --c->senders == 0;
+    struct chan_net *net = c->net;
+    unlock(&c->lock);
+    if (!last)
+        return;
+    if (net)
+        net->ops->finish(c);
+    else
+        leat_close_(c);
+}
+
+leat_err leat_flush_(leat_chan_ *c)
+{
+    if (!c)
+        return no_channel("leat_flush");
+    lock(&c->lock);
+    struct chan_net *net = c->site ? c->net : NULL;
+    unlock(&c->lock);
+    return net ? net->ops->flush(c) : LEAT_OK;
+}
+
+size_t leat_len_(leat_chan_ *c)
+{
+    return c && !c->site ? at_load(&c->count) : 0;
+}
+
+size_t leat_cap_(leat_chan_ *c)
+{
+    return c ? c->cap : 0;
+}

@@ -1,0 +1,25 @@
+/* atomic.h - short names for C11 atomics, and what a spinning thread does.  Any floor may use it. */
+#ifndef PLAT_ATOMIC_H
+#define PLAT_ATOMIC_H
+#include <stdatomic.h>
+
+#define RLX memory_order_relaxed
+#define ACQ memory_order_acquire
+#define REL memory_order_release
+#define ACQ_REL memory_order_acq_rel
+#define SEQ memory_order_seq_cst
+
+#define at_load(p)          atomic_load_explicit((p), RLX)
+#define at_load_acq(p)      atomic_load_explicit((p), ACQ)
+#define at_store(p, v)      atomic_store_explicit((p), (v), RLX)
+#define at_store_rel(p, v)  atomic_store_explicit((p), (v), REL)
+
+static inline void cpu_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");            /* yield is a no-op on most cores */
+#endif
+}
+#endif

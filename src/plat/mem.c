@@ -1,0 +1,42 @@
+/* mem.c - mmap and guards. */
+#include "plat/mem.h"
+#include "plat/atomic.h"
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { GUARD_INSTALL = 102 };                        /* MADV_GUARD_INSTALL; no libc header has it yet */
+enum { MPROTECT_GUARDS_MAX = 16000 };                /* vm.max_map_count is 65,530 by default, and a guard takes two */
+static _Atomic int guard_missing, guards_by_mprotect;
+
+void *plat_mem_reserve(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    (void)madvise(p, bytes, MADV_NOHUGEPAGE);        /* only a hint: a stack touches a page or two */
+    return p;
+}
+
+void plat_mem_release(void *p, size_t bytes)
+{
+    if (p)
+        munmap(p, bytes);
+}
+
+size_t plat_page(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+bool plat_mem_guard(void *p)
+{
+    size_t page = plat_page();
+    if (!at_load(&guard_missing)) {
+        if (madvise(p, page, GUARD_INSTALL) == 0)
+            return true;
+        at_store(&guard_missing, 1);
+    }
+    if (atomic_fetch_add(&guards_by_mprotect, 1) >= MPROTECT_GUARDS_MAX)
+        return false;
+    return mprotect(p, page, PROT_NONE) == 0;
+}

@@ -1,0 +1,13 @@
+/* mem.h - address space in big pieces, and guards inside them that cost no mapping. */
+#ifndef PLAT_MEM_H
+#define PLAT_MEM_H
+#include <stdbool.h>
+#include <stddef.h>
+
+void *plat_mem_reserve(size_t bytes);                /* zeroed when touched, committed by touch; NULL: none left */
+void plat_mem_release(void *p, size_t bytes);
+size_t plat_page(void);
+/* Makes the page at p fault: MADV_GUARD_INSTALL where the kernel has it (Linux 6.13), else mprotect, which costs a mapping each and
+ * stops when the kernel's limit of mappings is near.  false: not guarded (the caller may use a canary). */
+bool plat_mem_guard(void *p);
+#endif

@@ -1,0 +1,49 @@
+/* san.c - what the tools need once per stack. */
+#include "plat/san.h"
+#include "plat/thread.h"
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define SAN_VALGRIND 1
+#endif
+#endif
+
+void san_stack_open(struct san *s, void *base, size_t size)
+{
+    *s = (struct san){ .base = base, .size = size };
+#ifdef SAN_VALGRIND
+    s->valgrind = VALGRIND_STACK_REGISTER(base, (char *)base + size);
+#endif
+#if SAN_THREAD
+    s->fiber = __tsan_create_fiber(0);
+#endif
+}
+
+void san_stack_close(struct san *s)
+{
+#ifdef SAN_VALGRIND
+    VALGRIND_STACK_DEREGISTER(s->valgrind);
+#endif
+#if SAN_THREAD
+    __tsan_destroy_fiber(s->fiber);
+#endif
+    (void)s;
+}
+
+void san_thread_open(struct san *s)
+{
+    *s = (struct san){ 0 };
+    plat_thread_stack(&s->base, &s->size);
+#if SAN_THREAD
+    s->fiber = __tsan_get_current_fiber();
+#endif
+}
+
+bool san_on_valgrind(void)
+{
+#ifdef SAN_VALGRIND
+    return RUNNING_ON_VALGRIND != 0;
+#else
+    return false;
+#endif
+}

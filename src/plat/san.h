@@ -1,0 +1,74 @@
+/* san.h - tells the tools that watch memory about stacks: AddressSanitizer, ThreadSanitizer, valgrind.  For run/ only.
+ *
+ * Every stack has a struct san.  Order at a switch: san_leave(from, to, dying), plat_switch, san_arrive(self).  In builds without
+ * a sanitizer all of it is empty, and valgrind's requests are a few instructions once per stack. */
+#ifndef PLAT_SAN_H
+#define PLAT_SAN_H
+#include <stdbool.h>
+#include <stddef.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SAN_ADDRESS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SAN_ADDRESS 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define SAN_THREAD 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SAN_THREAD 1
+#endif
+#endif
+#ifndef SAN_ADDRESS
+#define SAN_ADDRESS 0
+#endif
+#ifndef SAN_THREAD
+#define SAN_THREAD 0
+#endif
+
+struct san {
+    void *base;                                      /* lowest address of the stack */
+    size_t size;
+    void *fake;                                      /* AddressSanitizer's side stack, while away */
+    void *fiber;                                     /* ThreadSanitizer's thread of execution: one a stack, so tasks that follow
+                                                      * each other on it count as ordered */
+    unsigned valgrind;                               /* its number of the stack */
+};
+
+void san_stack_open(struct san *s, void *base, size_t size);
+void san_stack_close(struct san *s);
+void san_thread_open(struct san *s);                 /* the calling thread's own stack */
+bool san_on_valgrind(void);
+
+#if SAN_ADDRESS
+void __sanitizer_start_switch_fiber(void **fake, const void *base, size_t size);
+void __sanitizer_finish_switch_fiber(void *fake, const void **base, size_t *size);
+#endif
+#if SAN_THREAD
+void *__tsan_create_fiber(unsigned flags);
+void __tsan_destroy_fiber(void *fiber);
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+void *__tsan_get_current_fiber(void);
+#endif
+
+static inline void san_leave(struct san *from, struct san *to, bool dying)
+{
+#if SAN_ADDRESS
+    __sanitizer_start_switch_fiber(dying ? NULL : &from->fake, to->base, to->size);
+#endif
+#if SAN_THREAD
+    __tsan_switch_to_fiber(to->fiber, 0);
+#endif
+    (void)from; (void)to; (void)dying;
+}
+static inline void san_arrive(struct san *self)
+{
+#if SAN_ADDRESS
+    __sanitizer_finish_switch_fiber(self->fake, NULL, NULL);
+    self->fake = NULL;
+#endif
+    (void)self;
+}
+#endif

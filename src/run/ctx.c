@@ -1,0 +1,233 @@
+/* ctx.c - contexts: what a task inherits and every blocking call obeys.
+ *
+ * A task registers in its context at its first wait there, and a context links itself to its parent only then, so tasks and scopes
+ * that never block pay nothing.  Cancelling marks the context (full barrier), then wakes the registered tasks and goes on to the
+ * linked kids; a task that registers later sees the mark.  Locks are taken from parent to kid.
+ * A deadline is no context: it is eight bytes in the task, inherited by copy (task.h). */
+#include <string.h>
+#include "base/alloc.h"
+#include "run/err.h"
+#include "run/rt.h"
+#include "run/sched.h"
+#include "run/seam.h"
+
+void ctx_init(leat_ctx *c, leat_ctx *parent, int64_t deadline)
+{
+    memset(c, 0, sizeof *c);
+    c->parent = parent;
+    c->deadline = deadline;
+    if (parent && at_load_acq(&parent->done)) {      /* if it comes later, linking will see it */
+        at_store(&c->cause, at_load(&parent->cause));
+        at_store_rel(&c->done, at_load(&parent->done));
+    }
+}
+
+static void ctx_link(leat_ctx *c)
+{
+    leat_ctx *p = c->parent;
+    if (!p || c->shield)
+        return;
+    ctx_link(p);
+    lock(&p->lock);
+    if (!c->linked) {
+        c->linked = true;
+        c->sib_prev = NULL;
+        c->sib_next = p->kids;
+        if (p->kids)
+            p->kids->sib_prev = c;
+        p->kids = c;
+        if (at_load(&p->done) && !at_load(&c->done)) {
+            at_store(&c->cause, at_load(&p->cause));
+            at_store_rel(&c->done, at_load(&p->done));
+        }
+    }
+    unlock_fence(&p->lock);
+}
+
+void ctx_done(leat_ctx *c)
+{
+    leat_ctx *p = c->parent;
+    if (!p || c->shield)
+        return;
+    lock(&p->lock);
+    if (c->linked) {
+        if (c->sib_prev)
+            c->sib_prev->sib_next = c->sib_next;
+        else
+            p->kids = c->sib_next;
+        if (c->sib_next)
+            c->sib_next->sib_prev = c->sib_prev;
+        c->linked = false;
+    }
+    unlock(&p->lock);
+}
+
+void ctx_register(struct task *t)
+{
+    leat_ctx *c = t->ctx;
+    ctx_link(c);
+    lock(&c->lock);
+    t->ctx_next = c->tasks;
+    t->ctx_prev = NULL;
+    if (c->tasks)
+        c->tasks->ctx_prev = t;
+    c->tasks = t;
+    t->registered = 1;
+    unlock_fence(&c->lock);
+}
+
+void ctx_unregister(struct task *t)
+{
+    leat_ctx *c = t->ctx;
+    lock(&c->lock);
+    if (t->registered) {
+        if (t->ctx_prev)
+            t->ctx_prev->ctx_next = t->ctx_next;
+        else
+            c->tasks = t->ctx_next;
+        if (t->ctx_next)
+            t->ctx_next->ctx_prev = t->ctx_prev;
+        t->registered = 0;
+    }
+    unlock(&c->lock);
+}
+
+void ctx_enter(struct task *t, leat_ctx *c)
+{
+    if (t->registered)
+        ctx_unregister(t);
+    t->ctx = c;
+}
+
+static void ctx_wake_watchers(leat_ctx *c, struct worker *w)
+{
+    for (struct waiter *x; (x = c->watchers.head); ) {
+        c->watchers.head = x->next;
+        if (x->next)
+            x->next->prev = NULL;
+        else
+            c->watchers.tail = NULL;
+        x->on = false;
+        if (task_claim(x->task, PARK_CHAN)) {
+            x->ok = true;
+            x->task->win = x;
+            task_ready(w, x->task);
+        }
+    }
+}
+
+/* Kids are visited under their parent's lock: a kid that ends waits for it, so none goes away meanwhile. */
+static void cancel(leat_ctx *c, leat_err cause)
+{
+    struct worker *w = worker_self();
+    lock(&c->lock);
+    if (!at_load(&c->done)) {
+        at_store(&c->cause, (uint32_t)cause);
+        atomic_exchange_explicit(&c->done, LEAT_CANCELED, SEQ);
+        struct task *keep = NULL, *next;
+        for (struct task *t = c->tasks; t; t = next) {
+            next = t->ctx_next;
+            __builtin_prefetch(next);
+            if (task_claim(t, PARK_CANCEL)) {        /* it leaves the list here and need not lock it when it ends */
+                t->registered = 0;
+                task_ready(w, t);
+                continue;
+            }
+            t->ctx_prev = NULL;
+            t->ctx_next = keep;
+            if (keep)
+                keep->ctx_prev = t;
+            keep = t;
+        }
+        c->tasks = keep;
+        ctx_wake_watchers(c, w);
+        for (leat_ctx *k = c->kids; k; k = k->sib_next)
+            cancel(k, cause);
+    }
+    unlock(&c->lock);
+}
+
+void leat_cancel(leat_ctx *ctx, leat_err cause)
+{
+    if (ctx)
+        cancel(ctx, cause);
+}
+
+leat_err leat_ctx_err(void)
+{
+    struct task *t = task_self();
+    if (unlikely(at_load_acq(&t->ctx->done)))
+        return err_of(LEAT_CANCELED);
+    int64_t deadline = at_load(&t->deadline);
+    return deadline != NEVER && rt_now(t->rt) >= deadline ? err_of(LEAT_DEADLINE) : LEAT_OK;
+}
+
+leat_err leat_ctx_cause(void)
+{
+    leat_ctx *c = task_self()->ctx;
+    return at_load_acq(&c->done) ? (leat_err)at_load(&c->cause) : LEAT_OK;
+}
+
+/* -- scopes ------------------------------------------------------------------------------------------------------------ */
+leat_scope_ leat_scope_begin_(leat_dur limit)
+{
+    struct task *t = task_self();
+    leat_scope_ s = { NULL, NULL, at_load(&t->deadline) };
+    int64_t until = leat_time_add((leat_time){ rt_now(t->rt) }, limit).ns;
+    if (until < s.until)
+        at_store(&t->deadline, until);
+    return s;
+}
+
+/* Without memory for a context the scope is one that is cancelled already: what blocks in it fails, and nothing is missed. */
+static leat_scope_ scope_open(const void *key, void *value)
+{
+    struct task *t = task_self();
+    leat_ctx *c = mem_alloc(sizeof *c);
+    leat_scope_ s = { t->ctx, c, at_load(&t->deadline) };
+    if (!c) {
+        static leat_ctx none = { .done = LEAT_CANCELED, .cause = LEAT_NOMEM, .deadline = NEVER, .shield = true };
+        s.ctx = &none;
+        ctx_enter(t, &none);
+        return s;
+    }
+    ctx_init(c, t->ctx, s.until);
+    c->key = key;
+    c->value = value;
+    ctx_enter(t, c);
+    return s;
+}
+
+leat_scope_ leat_scope_cancel_(void)
+{
+    return scope_open(NULL, NULL);
+}
+
+leat_scope_ leat_scope_value_(const void *key, void *p)
+{
+    return scope_open(key, p);
+}
+
+void leat_scope_end_(leat_scope_ *s)
+{
+    struct task *t = task_self();
+    at_store(&t->deadline, s->until);
+    if (!s->saved)
+        return;
+    leat_ctx *c = s->ctx;
+    ctx_enter(t, s->saved);
+    if (c->shield && !c->parent)
+        return;                                      /* the one of no memory */
+    ctx_done(c);
+    lock(&c->lock);                                  /* a canceller may be in it still */
+    unlock(&c->lock);
+    mem_free(c);
+}
+
+void *leat_value(const void *key)
+{
+    for (leat_ctx *c = task_self()->ctx; c; c = c->parent)
+        if (c->key == key && key)
+            return c->value;
+    return NULL;
+}

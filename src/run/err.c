@@ -1,0 +1,184 @@
+/* err.c - leat_fail and its readers.
+ *
+ * A task that never fails has no fault record.  A failing call that has nothing special to say only notes its error (one store),
+ * and leat_err_detail() then gives a standing sentence; so a detail never speaks of another error than the last one. */
+#include "run/err.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "run/sched.h"
+
+enum { TEXT_MAX = 480 };                             /* a longer text is cut */
+
+struct fault {
+    leat_err err, why;
+    int sys;
+    char text[TEXT_MAX];
+};
+
+static const struct { const char *name, *text; } errors[] = {
+    [LEAT_OK] = { "OK", "no failure" },
+    [LEAT_CLOSED] = { "CLOSED", "the channel or stream has ended" },
+    [LEAT_CANCELED] = { "CANCELED", "the context was cancelled" },
+    [LEAT_DEADLINE] = { "DEADLINE", "the context's deadline has passed" },
+    [LEAT_AGAIN] = { "AGAIN", "it would have to wait" },
+    [LEAT_NOMEM] = { "NOMEM", "out of memory" },
+    [LEAT_INVAL] = { "INVAL", "a wrong argument" },
+    [LEAT_LIMIT] = { "LIMIT", "a limit is reached" },
+    [LEAT_TYPE] = { "TYPE", "the two sides describe a type differently" },
+    [LEAT_REFUSED] = { "REFUSED", "the other side said no" },
+    [LEAT_PEER_LOST] = { "PEER_LOST", "the session with the peer has ended" },
+    [LEAT_GONE] = { "GONE", "every receive end is gone" },
+    [LEAT_UNKNOWN] = { "UNKNOWN", "it may have been received; nobody can tell" },
+    [LEAT_REMOTE] = { "REMOTE", "a task on a peer failed" },
+    [LEAT_SYS] = { "SYS", "the operating system failed" },
+};
+
+const char *leat_err_name(leat_err e)
+{
+    return (unsigned)e < ARRAY_LEN(errors) && errors[e].name ? errors[e].name : "an unknown error";
+}
+
+static struct fault *fault_ready(struct task *t, leat_err e)
+{
+    if (!t->fault)
+        t->fault = mem_alloc(sizeof *t->fault);
+    t->last_err = (uint8_t)e;
+    if (t->fault) {
+        t->fault->err = e;
+        t->fault->why = LEAT_OK;
+        t->fault->sys = 0;
+    }
+    return t->fault;
+}
+
+static leat_err fail_v(leat_err e, int sys, leat_err why, const char *fmt, va_list a)
+{
+    char text[TEXT_MAX];                             /* the arguments may point into the old text */
+    int n = vsnprintf(text, sizeof text, fmt, a);
+    if (sys && n >= 0 && (size_t)n < sizeof text) {
+        char b[128];
+        snprintf(text + n, sizeof text - (size_t)n, ": %s", strerror_r(sys, b, sizeof b));
+    }
+    struct fault *f = fault_ready(task_self(), e);
+    if (f) {
+        f->why = why;
+        f->sys = sys;
+        memcpy(f->text, text, sizeof text);
+    }
+    return e;
+}
+
+leat_err leat_fail(leat_err e, const char *fmt, ...)
+{
+    va_list a;
+    va_start(a, fmt);
+    leat_err r = fail_v(e, 0, LEAT_OK, fmt, a);
+    va_end(a);
+    return r;
+}
+
+leat_err err_sys(int sys, const char *fmt, ...)
+{
+    va_list a;
+    va_start(a, fmt);
+    leat_err r = fail_v(LEAT_SYS, sys, LEAT_OK, fmt, a);
+    va_end(a);
+    return r;
+}
+
+leat_err err_unknown(leat_err why, const char *fmt, ...)
+{
+    va_list a;
+    va_start(a, fmt);
+    leat_err r = fail_v(LEAT_UNKNOWN, 0, why, fmt, a);
+    va_end(a);
+    return r;
+}
+
+leat_err leat_wrap(leat_err e, const char *fmt, ...)
+{
+    char text[TEXT_MAX];
+    va_list a;
+    va_start(a, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, a);
+    va_end(a);
+    struct task *t = task_self();
+    struct fault *old = t->fault && t->fault->err == e && t->last_err == e ? t->fault : NULL;
+    int sys = old ? old->sys : 0;
+    leat_err why = old ? old->why : LEAT_OK;
+    const char *tail = old ? old->text : errors[(unsigned)e < ARRAY_LEN(errors) ? e : 0].text;
+    if (n >= 0 && (size_t)n < sizeof text - 3) {     /* what does not fit is cut */
+        size_t room = sizeof text - (size_t)n - 3;
+        memcpy(text + n, ": ", 2);
+        size_t len = MIN(strlen(tail), room);
+        memcpy(text + n + 2, tail, len);
+        text[(size_t)n + 2 + len] = 0;
+    }
+    struct fault *f = fault_ready(t, e);
+    if (f) {
+        f->sys = sys;
+        f->why = why;
+        memcpy(f->text, text, sizeof text);
+    }
+    return e;
+}
+
+leat_err err_of(leat_err e)
+{
+    if (unlikely(e != LEAT_OK))
+        task_self()->last_err = (uint8_t)e;
+    return e;
+}
+
+static struct fault *fault_now(struct task *t)
+{
+    return t->fault && t->fault->err == (leat_err)t->last_err ? t->fault : NULL;
+}
+
+const char *leat_err_detail(void)
+{
+    struct task *t = task_self();
+    struct fault *f = fault_now(t);
+    return f ? f->text : errors[t->last_err].text;
+}
+
+int leat_err_sys(void)
+{
+    struct fault *f = fault_now(task_self());
+    return f ? f->sys : 0;
+}
+
+leat_err leat_err_why(void)
+{
+    struct fault *f = fault_now(task_self());
+    return f ? f->why : LEAT_OK;
+}
+
+struct fault *err_take(struct task *t, leat_err e)
+{
+    struct fault *f = t->fault && t->fault->err == e && t->last_err == e ? t->fault : NULL;
+    if (f)
+        t->fault = NULL;
+    return f;
+}
+
+void err_give(struct task *t, struct fault *f, leat_err e)
+{
+    if (f || t->fault)
+        mem_free(t->fault);
+    t->fault = f;
+    t->last_err = (uint8_t)e;
+}
+
+void err_free(struct fault *f)
+{
+    mem_free(f);
+}
+
+int *leat_errno_(void)
+{
+    extern int *__errno_location(void);
+    return __errno_location();
+}

@@ -1,0 +1,15 @@
+/* err.h - the details of a failure belong to the task, not to the thread. */
+#ifndef RUN_ERR_H
+#define RUN_ERR_H
+#include "leat.h"
+
+struct task;
+struct fault;
+
+leat_err err_sys(int sys, const char *fmt, ...) LEAT_PRINTF_(2, 3);     /* LEAT_SYS with its errno; the text gets ": strerror" */
+leat_err err_unknown(leat_err why, const char *fmt, ...) LEAT_PRINTF_(2, 3);
+leat_err err_of(leat_err e);                         /* notes that this call of the task failed so, without a text of its own */
+struct fault *err_take(struct task *t, leat_err e);  /* moves the task's details of e out; may be NULL */
+void err_give(struct task *t, struct fault *f, leat_err e);             /* and into a task; frees what was there */
+void err_free(struct fault *f);
+#endif

@@ -1,0 +1,108 @@
+/* foreign.c - threads that are no tasks: each has a stand-in, so that every call works from any thread.
+ * A stand-in sleeps on its park word; its context is never cancelled, its deadline is the thread's scopes'. */
+#include <string.h>
+#include "base/alloc.h"
+#include "plat/clock.h"
+#include "plat/futex.h"
+#include "run/err.h"
+#include "run/idle.h"
+#include "run/rt.h"
+#include "run/sched.h"
+
+static leat_ctx no_ctx = { .deadline = NEVER };
+static __thread struct task *stand_in;
+static pthread_key_t at_exit;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void stand_in_free(void *p)
+{
+    struct task *t = p;
+    err_give(t, NULL, LEAT_OK);
+    free(t);
+    stand_in = NULL;
+}
+
+static void once_key(void)
+{
+    pthread_key_create(&at_exit, stand_in_free);
+}
+
+__attribute__((noinline)) struct task *task_foreign(void)
+{
+    static struct task emergency = { .foreign = 1, .ctx = &no_ctx, .deadline = NEVER };
+    if (likely(stand_in != NULL))
+        return stand_in;
+    pthread_once(&once, once_key);
+    struct task *t = aligned_alloc(64, sizeof *t);
+    if (!t)
+        return &emergency;                           /* errors only: a wait by two such threads would be mixed up */
+    memset(t, 0, sizeof *t);
+    t->foreign = 1;
+    t->ctx = &no_ctx;
+    at_store(&t->deadline, NEVER);
+    stand_in = t;
+    pthread_setspecific(at_exit, t);
+    return t;
+}
+
+leat_ctx *ctx_foreign(void)
+{
+    return &no_ctx;
+}
+
+static void sleep_until(struct task *t, int64_t deadline)
+{
+    while (at_load_acq(&t->park) == PARK_WAIT) {
+        int64_t limit = -1;
+        if (deadline != NEVER) {
+            limit = deadline - plat_now();
+            if (limit <= 0) {
+                task_claim(t, PARK_TIMER);
+                return;
+            }
+        }
+        plat_futex_wait(&t->park, PARK_WAIT, limit);
+    }
+}
+
+void task_wait_foreign(struct task *t)
+{
+    if (t->ctx != &no_ctx && !t->registered)
+        ctx_register(t);
+    if (at_load(&t->ctx->done) && task_claim(t, PARK_CANCEL))
+        return;
+    sleep_until(t, at_load(&t->deadline));
+}
+
+void task_wait_plain_foreign(struct task *t)
+{
+    sleep_until(t, NEVER);
+}
+
+void task_wake_foreign(struct task *t)
+{
+    plat_futex_wake(&t->park, 1);
+}
+
+leat_err go_foreign(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len)
+{
+    struct group *g = pub ? group_of(pub) : NULL;
+    if (!g || !g->open || !g->rt)
+        return leat_fail(LEAT_INVAL, "leat_go %s: this thread is no task: name a group that a task has opened", site->name);
+    if (at_load(&g->ctx.done))
+        return err_of(LEAT_CANCELED);
+    struct rt *rt = g->rt;
+    struct task *t = task_record_foreign(rt);
+    if (!t)
+        return go_no_record(rt, site);
+    leat_err e = task_arg(t, arg, len);
+    if (e != LEAT_OK)
+        return e;                                    /* the record stays unused: this is rare */
+    (void)group_add(g, rt);
+    t->fn = fn;
+    t->site = site;
+    task_fill(t, task_self(), g);
+    global_push(rt, t, t, 1);
+    idle_wake_one(rt);
+    return LEAT_OK;
+}

@@ -1,0 +1,151 @@
+/* group.c - tasks that end together.
+ *
+ * count is 2 for each member and 1 for a waiter.  A finisher takes 2 off: who saw 3 wakes the waiter, who leaves 0 never touches
+ * the group again, so it may lie on a stack that goes away.  err, fault and cancel come before the finisher's subtraction. */
+#include <assert.h>
+#include <string.h>
+#include "run/err.h"
+#include "run/rt.h"
+#include "run/sched.h"
+
+void group_open_in(struct group *g, struct rt *rt, leat_ctx *parent, int64_t deadline)
+{
+    g->rt = rt;
+    at_store(&g->count, 0);
+    at_store(&g->err, LEAT_OK);
+    at_store(&g->waiter, NULL);
+    at_store(&g->fault, NULL);
+    g->entered = false;
+    ctx_init(&g->ctx, parent, deadline);
+    g->open = true;
+}
+
+void group_open(struct group *g, struct worker *w)
+{
+    struct task *t = task_self();
+    group_open_in(g, w ? w->rt : NULL, t->ctx, at_load(&t->deadline));
+}
+
+leat_err group_add(struct group *g, struct rt *rt)
+{
+    (void)rt;
+    atomic_fetch_add_explicit(&g->count, 2, RLX);
+    return LEAT_OK;
+}
+
+void group_fail(struct group *g, struct task *t, leat_err e)
+{
+    uint32_t none = LEAT_OK;
+    if (!atomic_compare_exchange_strong_explicit(&g->err, &none, (uint32_t)e, ACQ_REL, RLX))
+        return;
+    at_store_rel(&g->fault, err_take(t, e));
+    leat_cancel(&g->ctx, e);
+}
+
+void group_done(struct worker *w, struct group *g)
+{
+    if (atomic_fetch_sub_explicit(&g->count, 2, ACQ_REL) != 3)
+        return;
+    struct task *t = at_load_acq(&g->waiter);        /* it cannot go away: it waits for us */
+    if (t->foreign) {
+        at_store_rel(&t->park, PARK_CHAN);
+        task_wake_foreign(t);
+    } else {
+        task_ready(w, t);
+    }
+}
+
+/* Waits for the members, however long they take: they are told to stop by cancelling, never left behind. */
+static leat_err group_wait(struct group *g)
+{
+    struct task *t = task_self();
+    if (at_load_acq(&g->count)) {
+        at_store(&g->waiter, t);
+        if (t->foreign)
+            at_store(&t->park, PARK_WAIT);
+        if (atomic_fetch_or_explicit(&g->count, 1, ACQ_REL) >> 1)
+            task_park_plain(t);
+        at_store_rel(&g->count, 0);
+    }
+    ctx_done(&g->ctx);
+    lock(&g->ctx.lock);                              /* a canceller may be in it still */
+    unlock(&g->ctx.lock);
+    leat_err e = (leat_err)at_load(&g->err);
+    if (e != LEAT_OK)
+        err_give(t, at_load_acq(&g->fault), e);
+    g->open = false;
+    return e;
+}
+
+leat_err leat_group_wait(leat_group *pub)
+{
+    struct group *g = group_of(pub);
+    return g->open ? group_wait(g) : LEAT_OK;
+}
+
+void leat_group_cancel(leat_group *pub)
+{
+    struct group *g = group_of(pub);
+    if (!g->open)
+        group_open(g, worker_self());                /* a group that is cancelled before its first task takes none */
+    leat_cancel(&g->ctx, LEAT_CANCELED);
+}
+
+leat_group *leat_group_begin_(leat_group *pub, leat_err *err)
+{
+    struct group *g = group_of(pub);
+    struct task *t = task_self();
+    *err = LEAT_OK;
+    group_open(g, worker_self());
+    g->entered = true;
+    g->saved = t->ctx;
+    g->saved_deadline = at_load(&t->deadline);
+    ctx_enter(t, &g->ctx);
+    return pub;
+}
+
+static void group_leave(struct group *g)
+{
+    struct task *t = task_self();
+    if (!g->entered)
+        return;
+    g->entered = false;
+    ctx_enter(t, g->saved);
+    at_store(&t->deadline, g->saved_deadline);
+}
+
+/* own: what the block left in err.  CANCELED counts as the block's own only when no task failed first. */
+leat_err leat_group_join_(leat_group *pub, leat_err own)
+{
+    struct group *g = group_of(pub);
+    struct task *t = task_self();
+    group_leave(g);
+    if (own == LEAT_OK)
+        return group_wait(g);
+    uint32_t none = LEAT_OK;
+    struct fault *mine = err_take(t, own);
+    bool first = atomic_compare_exchange_strong_explicit(&g->err, &none, (uint32_t)own, ACQ_REL, RLX);
+    if (first)
+        leat_cancel(&g->ctx, own);
+    leat_err e = group_wait(g);
+    if (first)
+        err_give(t, mine, own);                      /* the tasks' later details are of what the cancel made of them */
+    else
+        err_free(mine);
+    return e;
+}
+
+/* The block was left by return, break or goto: cancel, then wait. */
+void leat_group_end_(leat_group *pub)
+{
+    struct group *g = group_of(pub);
+    if (!g->open)
+        return;
+    struct task *t = task_self();
+    leat_err was = (leat_err)t->last_err;
+    struct fault *mine = err_take(t, was);           /* the details of the error that is being returned survive the wait */
+    group_leave(g);
+    leat_cancel(&g->ctx, LEAT_CANCELED);
+    (void)group_wait(g);
+    err_give(t, mine, was);
+}

@@ -1,0 +1,333 @@
+/* idle.c - workers without work.
+ *
+ * Sleep.  A worker that finds nothing looks around for some 10 us, then naps.  While another worker is awake, a nap is short
+ * (100 to 200 us) and the sleeper looks for work itself, so nobody pays for waking it.  When all sleep, a nap has no limit but the
+ * next timer.  One sleeper at a time waits in the poll for descriptors, the others on their futex.
+ *
+ * No work is stranded.  A deep sleeper sets its bit in idle_mask (locked), then looks again at the others' sleeping words and at all
+ * queues.  A worker that wakes clears its own word (locked) before it runs anything, and reads idle_mask after each push.  So
+ * either the sleeper sees it awake and naps briefly, or it sees the sleeper's bit.  Threads from outside push under a lock
+ * (a full barrier) and read idle_mask after it.
+ *
+ * Stealing: look twice, 20 us apart.  Half of a ring that turns over slowly or is long, half of the fresh list (oldest first) if
+ * its oldest is still the same.  Short queues that turn over quickly are worth less than the cache lines they drag over.
+ * Retreat: a worker other than 0 that met 16 contended locks in 64 picks hands its tasks back and sleeps 2 ms, doubling to 64 ms
+ * while the next trial fails too: tasks that share one channel run best on one worker. */
+#include "run/idle.h"
+#include <assert.h>
+#include <sched.h>
+#include "plat/futex.h"
+#include "run/io.h"
+#include "run/rt.h"
+#include "run/sched.h"
+#include "run/seam.h"
+#include "run/stack.h"
+#include "run/timer.h"
+
+enum {
+    SAMPLE_NS = 20000,                               /* between the two looks of a thief */
+    TRIAL = 16,                                      /* a backlog this long is stolen on trial even if it turns over quickly */
+    STEAL_MAX = 64,
+    RETREAT_AT = 16,
+    IDLE_SPINS = 40,
+    SPIN_NS = 60000,                                 /* a timer due this soon is waited for awake */
+    NAP_NS = 100000, NAP_MAX_NS = 200000,
+    BACKOFF_NS = 2000000, BACKOFF_MAX_NS = 64000000,
+    LATE_NS = 200000,                                /* another worker's timers are run for it when this late */
+};
+enum { AWAKE, ON_FUTEX, IN_POLL };
+
+void idle_wake(struct worker *w)
+{
+    uint32_t how = atomic_exchange_explicit(&w->sleeping, AWAKE, SEQ);
+    if (how == ON_FUTEX)
+        plat_futex_wake(&w->sleeping, 1);
+    else if (how == IN_POLL)
+        io_wake(w->rt);
+}
+
+void idle_wake_one(struct rt *rt)
+{
+    uint64_t mask = atomic_load_explicit(&rt->idle_mask, SEQ);
+    while (mask) {
+        uint64_t bit = mask & -mask;
+        if (atomic_fetch_and_explicit(&rt->idle_mask, ~bit, SEQ) & bit) {
+            idle_wake(rt->workers[__builtin_ctzll(bit)]);
+            return;
+        }
+        mask = atomic_load_explicit(&rt->idle_mask, SEQ);
+    }
+}
+
+void idle_wake_all(struct rt *rt)
+{
+    for (uint32_t i = 0; i < rt->nworkers; i++)
+        idle_wake(rt->workers[i]);
+}
+
+bool idle_should_retreat(struct worker *w)
+{
+    uint64_t met = w->contended - w->contended_seen;
+    w->contended_seen = w->contended;
+    if (met >= RETREAT_AT)
+        w->retreat = true;
+    return w->retreat;
+}
+
+/* -- stealing ---------------------------------------------------------------------------------------------------------- */
+static struct task *steal_ring(struct worker *w, struct worker *v, uint32_t head, uint32_t n)
+{
+    struct task *b[RING / 2];
+    n -= n / 2;
+    n = MIN(n, (uint32_t)RING / 2);
+    for (uint32_t i = 0; i < n; i++)
+        b[i] = at_load(&v->ring[(head + i) % RING]);
+    if (!atomic_compare_exchange_strong_explicit(&v->head, &head, head + n, ACQ_REL, RLX))
+        return NULL;
+    for (uint32_t i = 1; i < n; i++)
+        ring_push(w, b[i]);
+    return b[0];
+}
+
+static struct task *steal_fresh(struct worker *w, struct worker *v)
+{
+    struct task *b[STEAL_MAX];
+    uint32_t k = 0;
+    lock(&v->fresh_lock);
+    uint32_t f = at_load(&v->fresh_count);
+    f -= f / 2;
+    f = MIN(f, (uint32_t)STEAL_MAX);
+    for (struct task *t; k < f && (t = v->fresh.prev) != &v->fresh; b[k++] = t) {
+        t->next->prev = t->prev;
+        t->prev->next = t->next;
+    }
+    at_store(&v->fresh_count, at_load(&v->fresh_count) - k);
+    unlock(&v->fresh_lock);
+    for (uint32_t i = k; i-- > 1; )
+        fresh_push(w, b[i]);
+    return k ? b[0] : NULL;
+}
+
+static struct task *steal(struct worker *w, struct worker *v)
+{
+    struct sighting *s = &w->seen[v->id];
+    uint32_t head = at_load_acq(&v->head), n = at_load_acq(&v->tail) - head, f = at_load(&v->fresh_count);
+    int64_t since = w->now - s->at;
+    if (n > RING || since < SAMPLE_NS)
+        return NULL;
+    uint32_t old_head = s->head, old_seq = s->seq, seq = 0;
+    if (f) {
+        lock(&v->fresh_lock);
+        seq = v->fresh.prev == &v->fresh ? 0 : v->fresh.prev->seq + 1;
+        unlock(&v->fresh_lock);
+    }
+    *s = (struct sighting){ w->now, head, seq };
+    w->saw = !w->saw && (n || f);                    /* work seen, not old enough: look again soon instead of napping, once */
+    if (since >= 10000000)
+        return NULL;
+    struct task *t = NULL;
+    if (n && ((uint64_t)(head - old_head) * SAMPLE_NS <= (uint64_t)n * (uint64_t)since || n >= TRIAL))
+        t = steal_ring(w, v, head, n);
+    if (!t && f && seq && seq == old_seq)
+        t = steal_fresh(w, v);
+    if (t)
+        w->saw = false;
+    return t;
+}
+
+static struct task *find(struct worker *w)
+{
+    struct rt *rt = w->rt;
+    struct task *t;
+    if (at_load(&rt->global_count) && (t = global_pop(w, 64)))
+        return t;
+    for (uint32_t i = 1; i < rt->nworkers; i++)
+        if ((t = steal(w, rt->workers[(w->id + i) % rt->nworkers])))
+            return t;
+    return NULL;
+}
+
+/* -- sleeping ---------------------------------------------------------------------------------------------------------- */
+static bool others_asleep(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->rt->nworkers; i++)
+        if (i != w->id && !atomic_load_explicit(&w->rt->workers[i]->sleeping, SEQ))
+            return false;
+    return true;
+}
+
+static bool work_anywhere(struct rt *rt)
+{
+    if (at_load(&rt->global_count) || at_load(&rt->stop))
+        return true;
+    for (uint32_t i = 0; i < rt->nworkers; i++) {
+        struct worker *o = rt->workers[i];
+        if (at_load(&o->head) != at_load(&o->tail) || at_load(&o->fresh_count))
+            return true;
+    }
+    return false;
+}
+
+/* limit: ns or NEVER */
+static void nap(struct worker *w, int64_t limit, bool deep)
+{
+    struct rt *rt = w->rt;
+    uint32_t free_ = 0;
+    bool poll = atomic_load_explicit(&rt->io, ACQ) && atomic_compare_exchange_strong_explicit(&rt->polling, &free_, 1, ACQ_REL, RLX);
+    atomic_exchange_explicit(&w->sleeping, poll ? IN_POLL : ON_FUTEX, SEQ);
+    if (deep)
+        atomic_fetch_or_explicit(&rt->idle_mask, UINT64_C(1) << w->id, SEQ);
+    atomic_thread_fence(SEQ);
+    if (deep && !others_asleep(w))
+        limit = MIN(limit, (int64_t)NAP_NS);
+    if (!at_load(&w->pinned_count) && !(deep && work_anywhere(rt)) && !at_load(&rt->stop)) {
+        if (poll)
+            io_sleep(w, limit);
+        else
+            plat_futex_wait(&w->sleeping, ON_FUTEX, limit == NEVER ? -1 : limit);
+    }
+    atomic_exchange_explicit(&w->sleeping, AWAKE, SEQ);
+    if (deep)
+        atomic_fetch_and_explicit(&rt->idle_mask, ~(UINT64_C(1) << w->id), SEQ);
+    if (poll)
+        at_store_rel(&rt->polling, 0);
+}
+
+static void give_all(struct worker *w)
+{
+    struct task *t, *first = NULL, *last = NULL;
+    uint32_t n = 0;
+    for (;;) {
+        t = w->next;
+        w->next = NULL;
+        if (!t && !(t = ring_pop(w)) && !(t = fresh_pop(w, true)))
+            break;
+        t->next = NULL;
+        if (last)
+            last->next = t;
+        else
+            first = t;
+        last = t;
+        n++;
+    }
+    if (!n)
+        return;
+    global_push(w->rt, first, last, n);
+    idle_wake_one(w->rt);                            /* another may have fallen deep asleep just now */
+}
+
+static void retreat(struct worker *w)
+{
+    w->retreat = false;
+    w->now = rt_now(w->rt);
+    w->backoff = w->now - w->stint > 1000000 ? BACKOFF_NS : MIN(2 * w->backoff, (int64_t)BACKOFF_MAX_NS);
+    give_all(w);
+    int64_t next = timers_run(w, w, w->now), limit = w->backoff;
+    if (next != NEVER)
+        limit = MIN(limit, next - w->now);
+    if (limit > 0)
+        nap(w, limit, false);
+    w->now = w->stint = rt_now(w->rt);
+}
+
+static void run_late_timers(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->rt->nworkers; i++) {
+        struct worker *o = w->rt->workers[i];
+        if (o != w && at_load(&o->wheel.n) && w->now > at_load(&o->wheel.next_due) + LATE_NS)
+            timers_run(o, w, w->now);
+    }
+}
+
+static void pause_a_bit(void)
+{
+    for (int i = 0; i < 8; i++)
+        cpu_pause();
+}
+
+/* Nothing is ready here: looks elsewhere and sleeps.  NULL: the runtime stops or this worker retreats. */
+static struct task *idle(struct worker *w)
+{
+    struct rt *rt = w->rt;
+    int64_t watch = NAP_NS;
+    for (unsigned spins = 0; !at_load(&rt->stop); ) {
+        struct task *t;
+        w->now = rt_now(rt);
+        int64_t next = timers_run(w, w, w->now);
+        if (spins % 8 == 0)
+            io_poll(w);
+        if ((t = sched_pinned(w)) || (t = sched_pick(w))) {
+            if (t != &w->sched)
+                return t;
+            return NULL;
+        }
+        if (rt->nworkers > 1) {
+            run_late_timers(w);
+            if ((t = find(w))) {
+                w->stint = w->now;
+                return t;
+            }
+            if (w->saw || spins++ < IDLE_SPINS) {
+                pause_a_bit();
+                continue;
+            }
+        } else if (at_load(&rt->global_count) && (t = global_pop(w, 64))) {
+            return t;
+        } else if (spins++ < IDLE_SPINS / 8) {
+            pause_a_bit();
+            continue;
+        }
+        int64_t limit = next == NEVER ? NEVER : next - w->now;
+        if (limit < SPIN_NS) {
+            pause_a_bit();
+            continue;
+        }
+        bool deep = others_asleep(w);
+        if (!deep) {
+            limit = MIN(limit, watch);
+            watch = MIN(2 * watch, (int64_t)NAP_MAX_NS);
+        }
+        nap(w, limit, deep);
+        spins = deep ? 0 : IDLE_SPINS - 2;
+    }
+    return NULL;
+}
+
+static void wait_for_pend(struct worker *w)
+{
+    struct task *n = w->pend;
+    w->pend = NULL;
+    for (unsigned spin = 0; !at_load_acq(&n->sp); ) {
+        if (++spin < 100)
+            cpu_pause();
+        else
+            sched_yield();
+    }
+    sched_switch(w, &w->sched, n);
+}
+
+void worker_loop(struct worker *w)
+{
+    w->backoff = BACKOFF_NS;
+    while (!at_load_acq(&w->rt->stop)) {
+        if (w->pend) {
+            wait_for_pend(w);
+            continue;
+        }
+        if (w->retreat)
+            retreat(w);
+        struct task *t = sched_pick(w);
+        if (t == &w->sched)
+            continue;
+        if (!t)
+            t = w->rt->seam ? seam_idle(w) : idle(w);
+        if (!t)
+            continue;
+        if (t->fresh && !stack_ready(w)) {           /* no memory for a stack: others must end first */
+            fresh_push(w, t);
+            nap(w, NAP_NS, false);
+            continue;
+        }
+        sched_switch(w, &w->sched, t);
+    }
+}

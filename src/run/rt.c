@@ -1,0 +1,277 @@
+/* rt.c - a runtime's birth and end.  A runtime is an object: several can live in one process, one after another or side by side.
+ * Worker 0 is the thread that called leat_run; the others are joined before it returns. */
+#include "run/rt.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/alloc.h"
+#include "plat/clock.h"
+#include "plat/thread.h"
+#include "run/blocking.h"
+#include "run/err.h"
+#include "run/idle.h"
+#include "run/io.h"
+#include "run/sched.h"
+#include "run/seam.h"
+#include "run/stack.h"
+#include "run/timer.h"
+
+enum { WORKERS_MAX = 64, TASKS_DEFAULT = 16 << 20, STACK_DEFAULT = 64 << 10, STACK_MIN = 16 << 10, STACK_MAX = 64 << 20 };
+
+static _Atomic uint32_t all_lock;
+static struct rt *all;                               /* all_lock */
+
+static struct worker *worker_new(struct rt *rt, uint32_t id)
+{
+    struct worker *w = mem_fails(sizeof *w) ? NULL : aligned_alloc(64, align_up(sizeof *w, 64));
+    if (!w)
+        return NULL;
+    memset(w, 0, sizeof *w);
+    w->rt = rt;
+    w->id = id;
+    w->tick_mask = rt->seam ? 0 : TICK_MASK;
+    w->rng = rt_random(rt) | 1;
+    w->fresh.next = w->fresh.prev = &w->fresh;
+    w->now = rt_now(rt);
+    wheel_init(&w->wheel, w->now);
+    w->sched.rt = rt;
+    w->sched.ctx = &rt->root;
+    w->sched.stack = &w->own;
+    at_store(&w->sched.deadline, NEVER);
+    w->cur = &w->sched;
+    w->seen = mem_zalloc(rt->nworkers * sizeof *w->seen);
+    if (!w->seen) {
+        free(w);
+        return NULL;
+    }
+    return w;
+}
+
+static void rt_free(struct rt *rt)
+{
+    for (uint32_t i = 0; rt->workers && i < rt->nworkers; i++)
+        if (rt->workers[i]) {
+            mem_free(rt->workers[i]->seen);
+            free(rt->workers[i]);
+        }
+    mem_free(rt->workers);
+    slabs_free(rt);
+    free(rt->sim_ready);
+    free(rt);
+}
+
+static uint64_t bounded(uint64_t v, uint64_t otherwise, uint64_t min, uint64_t max)
+{
+    return v == 0 ? otherwise : v < min ? min : v > max ? max : v;
+}
+
+static struct rt *rt_new(const struct rt_main *m)
+{
+    struct rt *rt = mem_fails(sizeof *rt) ? NULL : aligned_alloc(64, align_up(sizeof *rt, 64));
+    if (!rt)
+        return NULL;
+    memset(rt, 0, sizeof *rt);
+    if (m->opts)
+        rt->opts = *m->opts;
+    rt->seam = m->seam;
+    rt->seam_self = m->seam_self;
+    rt->nworkers = m->seam ? 1 : (uint32_t)bounded(rt->opts.workers, plat_cpus(), 1, WORKERS_MAX);
+    rt->opts.max_tasks = (uint32_t)bounded(rt->opts.max_tasks, TASKS_DEFAULT, 1, UINT32_MAX);
+    rt->stack_bytes = align_up((size_t)bounded(rt->opts.stack_bytes, STACK_DEFAULT, STACK_MIN, STACK_MAX), 4096);
+    ctx_init(&rt->root, NULL, NEVER);
+    group_open_in(group_of(&rt->detached), rt, &rt->root, NEVER);
+    rt->workers = mem_zalloc(rt->nworkers * sizeof *rt->workers);
+    for (uint32_t i = 0; rt->workers && i < rt->nworkers; i++)
+        if (!(rt->workers[i] = worker_new(rt, i)))
+            break;
+    if (!rt->workers || !rt->workers[rt->nworkers - 1]) {
+        rt_free(rt);
+        return NULL;
+    }
+    return rt;
+}
+
+static void worker_run(struct worker *w)
+{
+    san_thread_open(&w->own.san);
+    plat_self_set(w);
+    plat_thread_exact_timers();
+    worker_loop(w);
+    plat_self_set(NULL);
+}
+
+static void *worker_thread(void *arg)
+{
+    worker_run(arg);
+    return NULL;
+}
+
+static leat_err threads_start(struct rt *rt)
+{
+    for (uint32_t i = 1; i < rt->nworkers; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "leat-%u", i);
+        int e = plat_thread_start(&rt->workers[i]->thread, worker_thread, rt->workers[i], name);
+        if (e)
+            return err_sys(e, "leat_run: cannot start worker %u of %u; ask for fewer (leat_opts.workers)", i, rt->nworkers);
+        rt->workers[i]->started = true;
+    }
+    return LEAT_OK;
+}
+
+static void threads_join(struct rt *rt)
+{
+    for (uint32_t i = 1; i < rt->nworkers; i++)
+        if (rt->workers[i]->started)
+            plat_thread_join(rt->workers[i]->thread);
+}
+
+static void all_add(struct rt *rt)
+{
+    lock(&all_lock);
+    rt->next = all;
+    all = rt;
+    unlock(&all_lock);
+}
+
+static void all_remove(struct rt *rt)
+{
+    lock(&all_lock);
+    for (struct rt **p = &all; *p; p = &(*p)->next)
+        if (*p == rt) {
+            *p = rt->next;
+            break;
+        }
+    unlock(&all_lock);
+}
+
+struct first {                                       /* what the first task is to do; lies in rt_run's frame */
+    const struct rt_main *m;
+    struct rt *rt;
+    leat_err err;
+    struct fault *fault;
+};
+
+/* The first task: the program, then the end of what it left to run, then the end of the runtime. */
+static leat_err first_task(void *arg)
+{
+    struct first *f = *(struct first **)arg;
+    struct rt *rt = f->rt;
+    struct task *t = task_self();
+    f->err = f->m->fn((void *)(uintptr_t)f->m->arg);
+    t = task_self();
+    f->fault = err_take(t, f->err);
+    leat_cancel(&group_of(&rt->detached)->ctx, f->err);
+    leat_ignore(leat_group_wait(&rt->detached));
+    at_store_rel(&rt->stop, 1);
+    idle_wake_all(rt);
+    return LEAT_OK;
+}
+
+leat_err rt_run(const struct rt_main *m)
+{
+    if (worker_self())
+        return leat_fail(LEAT_INVAL, "leat_run: this is a task already: call it from main or from another thread");
+    struct rt *rt = rt_new(m);
+    if (!rt)
+        return leat_fail(LEAT_NOMEM, "leat_run: no memory for the runtime");
+    struct first f = { m, rt, LEAT_OK, NULL }, *pf = &f;
+    leat_group top = { { NULL } };
+    all_add(rt);
+    leat_err e = threads_start(rt);
+    if (e == LEAT_OK) {
+        group_open_in(group_of(&top), rt, &rt->root, NEVER);
+        e = go_foreign(&top, first_task, m->site, &pf, sizeof pf);
+    }
+    if (e == LEAT_OK) {
+        worker_run(rt->workers[0]);
+        if (at_load(&rt->served)) {
+            err_free(f.fault);
+            f.err = LEAT_OK;
+            f.fault = NULL;
+        }
+        err_give(task_self(), f.fault, f.err);
+        e = f.err;
+    } else {
+        at_store_rel(&rt->stop, 1);
+        idle_wake_all(rt);
+    }
+    threads_join(rt);
+    blocking_end(rt);
+    io_end(rt);
+    all_remove(rt);
+    rt_free(rt);
+    return e;
+}
+
+void run_served(void)
+{
+    struct task *t = task_self();
+    struct rt *rt = t->rt;
+    if (!rt)
+        return;
+    if (rt->seam) {
+        rt->seam->served(rt->seam_self, t->host);
+        return;
+    }
+    at_store(&rt->served, 1);
+    leat_cancel(&rt->root, LEAT_CANCELED);
+}
+
+/* -- scopes and waits that need no floor above --------------------------------------------------------------------------- */
+leat_pin_ leat_pin_begin_(void)
+{
+    struct worker *w = worker_self();
+    if (w && w->cur->pins++ == 0)
+        w->cur->pinned = (uint8_t)(w->id + 1);
+    return (leat_pin_){ w };
+}
+
+void leat_pin_end_(leat_pin_ *p)
+{
+    struct worker *w = worker_self();
+    if (p->saved && w && --w->cur->pins == 0)
+        w->cur->pinned = 0;
+}
+
+leat_err leat_sleep(leat_dur d)
+{
+    struct task *t = task_self();
+    int64_t old = at_load(&t->deadline), until = leat_time_add((leat_time){ rt_now(t->rt) }, d).ns;
+    if (until < old)
+        at_store(&t->deadline, until);
+    for (;;) {
+        atomic_exchange_explicit(&t->park, PARK_WAIT, SEQ);
+        uint32_t why = task_wait(t);
+        leat_err e = task_wait_err(t, why);
+        if (e == LEAT_AGAIN)
+            continue;
+        at_store(&t->deadline, old);
+        if (e == LEAT_DEADLINE && rt_now(t->rt) >= until)
+            return LEAT_OK;
+        return e;
+    }
+}
+
+/* -- leat_dump: async-signal-safe, so it formats by hand and takes no lock ------------------------------------------------ */
+static void dump_task(struct task *t, void *arg)
+{
+    int fd = *(int *)arg;
+    static const char *const doing[] = { "running or ready", "waiting", "waking", "cancelled", "timed out" };
+    const leat_site_ *s = t->site;
+    uint32_t park = at_load(&t->park);
+    char line[256];
+    size_t n = 0;
+    const char *parts[] = { "task ", s ? s->name : "?", " started at ", s ? s->file : "?", ": ", park < 5 ? doing[park] : "?", "\n" };
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        for (const char *c = parts[i]; *c && n < sizeof line; c++)
+            line[n++] = *c;
+    if (write(fd, line, n) < 0)
+        return;
+}
+
+void leat_dump(int fd)
+{
+    for (struct rt *rt = all; rt; rt = rt->next)
+        slabs_each_task(rt, dump_task, &fd);
+}

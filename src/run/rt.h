@@ -1,0 +1,39 @@
+/* rt.h - what the files of run/ tell each other. */
+#ifndef RUN_RT_H
+#define RUN_RT_H
+#include "run/task.h"
+
+/* queues (sched.c) */
+void global_push(struct rt *rt, struct task *first, struct task *last, uint32_t n);
+struct task *global_pop(struct worker *w, uint32_t max);
+struct task *sched_pinned(struct worker *w);
+struct task *seam_pick(struct worker *w);            /* seam.c */
+struct task *seam_idle(struct worker *w);
+
+/* tasks (sched.c) */
+void task_main(void);                                /* the first frame of every stack */
+leat_err go_no_record(struct rt *rt, const leat_site_ *site);
+leat_err task_arg(struct task *t, const void *arg, size_t len);
+void task_fill(struct task *t, struct task *parent, struct group *g);
+
+/* contexts (ctx.c) */
+void ctx_init(leat_ctx *c, leat_ctx *parent, int64_t deadline);
+void ctx_done(leat_ctx *c);                          /* leaves its parent; no task is registered in it any more */
+void ctx_unregister(struct task *t);
+void ctx_enter(struct task *t, leat_ctx *c);         /* the task's context from now on */
+leat_ctx *ctx_foreign(void);                         /* what a thread that is no task has: never cancelled */
+
+/* groups (group.c) */
+static inline struct group *group_of(leat_group *g) { return (struct group *)(void *)g; }
+void group_open(struct group *g, struct worker *w);
+void group_open_in(struct group *g, struct rt *rt, leat_ctx *parent, int64_t deadline);
+void group_fail(struct group *g, struct task *t, leat_err e);    /* the first error counts and cancels the siblings */
+leat_err group_add(struct group *g, struct rt *rt);  /* one more member; REFUSED when it has ended */
+void group_done(struct worker *w, struct group *g);  /* one member less; w may be NULL */
+
+/* threads that are no tasks (foreign.c) */
+leat_err go_foreign(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len);
+void task_wake_foreign(struct task *t);
+void task_wait_plain_foreign(struct task *t);
+struct task *task_record_foreign(struct rt *rt);     /* stack.c */
+#endif

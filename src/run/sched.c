@@ -1,0 +1,348 @@
+/* sched.c - the slower paths of the scheduler: contention, overflow, the tick, wakes from elsewhere, the life of a task. */
+#include "run/sched.h"
+#include <sched.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "plat/switch.h"
+#include "run/err.h"
+#include "run/idle.h"
+#include "run/io.h"
+#include "run/rt.h"
+#include "run/seam.h"
+#include "run/stack.h"
+#include "run/timer.h"
+
+void lock_slow(_Atomic uint32_t *l)
+{
+    struct worker *w = worker_self();
+    if (w)
+        w->contended++;
+    for (unsigned n = 0;; ) {
+        for (unsigned i = 0; i < 64; i++) {
+            if (!at_load(l) && !atomic_exchange_explicit(l, 1, ACQ))
+                return;
+            cpu_pause();
+        }
+        if (++n > 2)
+            sched_yield();                           /* the holder's thread was descheduled */
+    }
+}
+
+/* -- queues ----------------------------------------------------------------------------------------------------------- */
+void global_push(struct rt *rt, struct task *first, struct task *last, uint32_t n)
+{
+    last->next = NULL;
+    lock(&rt->global_lock);
+    if (rt->global_tail)
+        rt->global_tail->next = first;
+    else
+        rt->global_head = first;
+    rt->global_tail = last;
+    atomic_fetch_add_explicit(&rt->global_count, n, SEQ);
+    unlock(&rt->global_lock);
+}
+
+/* One to run now; up to max - 1 more go to the ring. */
+struct task *global_pop(struct worker *w, uint32_t max)
+{
+    struct rt *rt = w->rt;
+    lock(&rt->global_lock);
+    struct task *t = rt->global_head;
+    if (t) {
+        uint32_t k = 1;
+        rt->global_head = t->next;
+        while (rt->global_head && k < max) {
+            struct task *x = rt->global_head;
+            uint32_t tail = at_load(&w->tail);
+            if (tail - at_load_acq(&w->head) >= RING)
+                break;
+            rt->global_head = x->next;
+            at_store(&w->ring[tail % RING], x);
+            at_store_rel(&w->tail, tail + 1);
+            k++;
+        }
+        if (!rt->global_head)
+            rt->global_tail = NULL;
+        atomic_fetch_sub_explicit(&rt->global_count, k, RLX);
+    }
+    unlock(&rt->global_lock);
+    return t;
+}
+
+/* The ring is full: half of it and t go to the global list. */
+void ring_overflow(struct worker *w, struct task *t)
+{
+    for (;;) {
+        struct task *b[RING / 2];
+        uint32_t head = at_load_acq(&w->head), tail = at_load(&w->tail);
+        if (tail - head < RING) {                    /* a thief has made room */
+            at_store(&w->ring[tail % RING], t);
+            at_store_rel(&w->tail, tail + 1);
+            return;
+        }
+        for (uint32_t i = 0; i < RING / 2; i++)
+            b[i] = at_load(&w->ring[(head + i) % RING]);
+        if (!atomic_compare_exchange_strong_explicit(&w->head, &head, head + RING / 2, ACQ_REL, RLX))
+            continue;
+        for (uint32_t i = 0; i + 1 < RING / 2; i++)
+            b[i]->next = b[i + 1];
+        b[RING / 2 - 1]->next = t;
+        global_push(w->rt, b[0], t, RING / 2 + 1);
+        return;
+    }
+}
+
+static struct task *pinned_pop(struct worker *w)
+{
+    lock(&w->fresh_lock);
+    struct task *t = w->pinned_head;
+    if (t) {
+        w->pinned_head = t->next;
+        if (!t->next)
+            w->pinned_tail = NULL;
+        at_store(&w->pinned_count, at_load(&w->pinned_count) - 1);
+    }
+    unlock(&w->fresh_lock);
+    return t;
+}
+
+struct task *sched_pinned(struct worker *w)
+{
+    return at_load(&w->pinned_count) ? pinned_pop(w) : NULL;
+}
+
+void ready_pinned(struct task *t)
+{
+    struct worker *o = t->rt->workers[t->pinned - 1];
+    t->next = NULL;
+    lock(&o->fresh_lock);
+    if (o->pinned_tail)
+        o->pinned_tail->next = t;
+    else
+        o->pinned_head = t;
+    o->pinned_tail = t;
+    at_store(&o->pinned_count, at_load(&o->pinned_count) + 1);
+    unlock_fence(&o->fresh_lock);
+    if (o != worker_self())
+        idle_wake(o);
+}
+
+/* A wake by a thread that is not one of the task's workers, or of a foreign thread's stand-in. */
+void ready_far(struct task *t)
+{
+    if (t->foreign) {
+        task_wake_foreign(t);
+    } else if (t->pinned) {
+        ready_pinned(t);
+    } else {
+        struct rt *rt = t->rt;                       /* t may run and end as soon as it is in the list */
+        global_push(rt, t, t, 1);
+        idle_wake_one(rt);
+    }
+}
+
+/* -- the tick: what is done every 64 picks ----------------------------------------------------------------------------- */
+static void tick_wake_others(struct worker *w)
+{
+    enum { BACKLOG_TICKS = 16 };
+    if (!at_load(&w->rt->idle_mask))
+        return;
+    if (at_load(&w->tail) - at_load(&w->head) + at_load(&w->fresh_count) < 2) {
+        w->backlog = 0;
+    } else if (++w->backlog >= BACKLOG_TICKS) {
+        w->backlog = 0;
+        idle_wake_one(w->rt);
+    }
+}
+
+struct task *sched_tick(struct worker *w)
+{
+    struct rt *rt = w->rt;
+    if (unlikely(rt->seam != NULL))
+        return seam_pick(w);
+    if (at_load(&rt->stop))
+        return &w->sched;
+    if (w->id && idle_should_retreat(w))
+        return &w->sched;
+    if (at_load(&w->wheel.n)) {
+        w->now = rt_now(rt);
+        if (w->now >= at_load(&w->wheel.next_due))
+            timers_run(w, w, w->now);
+    }
+    io_tick(w);
+    tick_wake_others(w);
+    struct task *t = sched_pinned(w);
+    if (!t && at_load(&rt->global_count) && !(w->tick & 255))
+        t = global_pop(w, 64);
+    if (!t && !(w->tick & 8191))
+        t = fresh_pop(w, true);
+    if (t && t->fresh && !stack_ready(w)) {
+        fresh_push(w, t);
+        t = NULL;
+    }
+    return t;
+}
+
+/* -- the life of a task ------------------------------------------------------------------------------------------------ */
+static void task_settle(struct worker *w, struct task *t)
+{
+    if (t->registered)
+        ctx_unregister(t);
+    if (t->timer.armed)
+        timer_stop(&t->timer);
+    mem_free(t->big_arg);
+    if (t->fault)
+        err_free(t->fault);
+    (void)w;
+}
+
+/* The first frame of every stack: runs tasks that start on it, one after another, until a started one is to be resumed. */
+void task_main(void)
+{
+    struct worker *w = worker_self();
+    san_arrive(&w->cur->stack->san);
+    for (;;) {
+        w = worker_self();
+        struct task *t = w->cur;
+        leat_err e = t->fn(t->big_arg ? t->big_arg : t->arg);
+        w = worker_self();
+        struct group *g = t->group;
+        struct stack *s = t->stack;
+        if (unlikely(e != LEAT_OK))
+            group_fail(g, t, e);
+        if (unlikely(t->registered || t->timer.armed || t->big_arg || t->fault))
+            task_settle(w, t);
+        task_free(w, t);
+        group_done(w, g);
+        struct task *n = sched_pick(w);
+        if (n && n->fresh) {                         /* it starts on this very stack: no switch */
+            n->fresh = 0;
+            n->stack = s;
+            s->task = n;
+            at_store(&n->sp, NULL);
+            w->cur = n;
+            continue;
+        }
+        void *sp = n ? at_load_acq(&n->sp) : NULL;
+        if (!sp) {
+            w->pend = n;
+            n = &w->sched;
+            sp = at_load_acq(&n->sp);
+        }
+        stack_put(w, s);
+        at_store(&n->sp, NULL);
+        w->cur = n;
+        san_leave(&s->san, &n->stack->san, true);
+        plat_switch(&w->dead_sp, sp);
+    }
+}
+
+leat_err task_arg(struct task *t, const void *arg, size_t len)
+{
+    t->big_arg = NULL;
+    if (likely(len <= sizeof t->arg)) {
+        memcpy(t->arg, arg, len);
+        return LEAT_OK;
+    }
+    t->big_arg = mem_alloc(len);
+    if (!t->big_arg)
+        return err_of(LEAT_NOMEM);
+    memcpy(t->big_arg, arg, len);
+    return LEAT_OK;
+}
+
+/* Fills a record that is counted in its group. */
+void task_fill(struct task *t, struct task *parent, struct group *g)
+{
+    t->fresh = 1;
+    t->registered = t->foreign = t->pinned = t->last_err = 0;
+    t->pins = 0;
+    t->group = g;
+    t->ctx = &g->ctx;
+    t->fault = NULL;
+    t->host = parent->host;
+    at_store(&t->park, PARK_NONE);
+    at_store(&t->deadline, MIN(at_load(&parent->deadline), g->ctx.deadline));
+}
+
+leat_err go_no_record(struct rt *rt, const leat_site_ *site)
+{
+    if (at_load(&rt->tasks) >= rt->opts.max_tasks)
+        return leat_fail(LEAT_LIMIT, "leat_go %s: %u tasks are alive (leat_opts.max_tasks)", site->name, rt->opts.max_tasks);
+    return leat_fail(LEAT_NOMEM, "leat_go %s: no memory for a task", site->name);
+}
+
+leat_err leat_go_(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len)
+{
+    struct worker *w = worker_self();
+    if (unlikely(w == NULL))
+        return go_foreign(pub, fn, site, arg, len);
+    struct group *g = pub ? group_of(pub) : group_of(&w->rt->detached);
+    if (unlikely(!g->open))
+        group_open(g, w);
+    if (unlikely(g->rt != w->rt))
+        return go_foreign(pub, fn, site, arg, len);
+    if (unlikely(at_load(&g->ctx.done)))
+        return err_of(LEAT_CANCELED);
+    struct task *t = task_alloc(w);
+    if (unlikely(t == NULL))
+        return go_no_record(w->rt, site);
+    leat_err e = task_arg(t, arg, len);
+    if (likely(e == LEAT_OK))
+        e = group_add(g, w->rt);
+    if (unlikely(e != LEAT_OK)) {
+        mem_free(t->big_arg);
+        task_free(w, t);
+        return e;
+    }
+    t->fn = fn;
+    t->site = site;
+    task_fill(t, w->cur, g);
+    t->seq = w->seq++;
+    fresh_push(w, t);
+    if (unlikely(at_load(&w->rt->idle_mask) != 0) && at_load(&w->fresh_count) >= 2)
+        idle_wake_one(w->rt);
+    return LEAT_OK;
+}
+
+void leat_yield(void)
+{
+    struct worker *w = worker_self();
+    if (!w) {
+        sched_yield();
+        return;
+    }
+    struct task *t = w->cur, *n = sched_pick(w);
+    if (!n)
+        return;
+    if (t->pinned)
+        ready_pinned(t);
+    else
+        ring_push(w, t);
+    sched_switch(w, t, n);
+}
+
+void task_park_plain(struct task *t)
+{
+    struct worker *w = worker_self();
+    if (w)
+        sched_switch(w, t, sched_pick(w));
+    else
+        task_wait_plain_foreign(t);
+}
+
+leat_err task_wait_err(struct task *t, uint32_t why)
+{
+    if (why == PARK_CANCEL || at_load_acq(&t->ctx->done))
+        return err_of(LEAT_CANCELED);
+    int64_t deadline = at_load(&t->deadline);
+    if (deadline != NEVER && rt_now(t->rt) >= deadline)
+        return err_of(LEAT_DEADLINE);
+    return LEAT_AGAIN;
+}
+
+struct rt *rt_self(void)
+{
+    struct worker *w = worker_self();
+    return w ? w->rt : NULL;
+}

@@ -1,0 +1,239 @@
+/* stack.c - where tasks and their stacks come from.
+ *
+ * A stack is a piece of a slab: a guard page below, the struct stack at the top, the rest committed by touch.  A free list is last
+ * in, first out, so warm stacks are used again.  A worker that frees more than it starts gives batches to a depot, else the
+ * record of a stolen task would never come home.  All memory goes back at the runtime's end. */
+#include "run/stack.h"
+#include "base/alloc.h"
+#include "plat/mem.h"
+#include "plat/switch.h"
+#include "run/rt.h"
+#include "run/sched.h"
+
+enum { STACKS_A_SLAB = 256, TASKS_A_SLAB = 1024 };
+
+struct slab {
+    struct slab *next;
+    char *mem;
+    size_t bytes;
+    bool stacks;
+};
+
+static char *slab_new(struct rt *rt, size_t bytes, bool stacks)
+{
+    struct slab *s = mem_alloc(sizeof *s);
+    char *m = s && !mem_fails(bytes) ? plat_mem_reserve(bytes) : NULL;
+    if (!m) {
+        mem_free(s);
+        return NULL;
+    }
+    *s = (struct slab){ NULL, m, bytes, stacks };
+    lock(&rt->slab_lock);
+    s->next = rt->slabs;
+    rt->slabs = s;
+    unlock(&rt->slab_lock);
+    return m;
+}
+
+static void *depot_take(struct rt *rt, struct depot *d)
+{
+    void *batch = NULL;
+    lock(&rt->depot_lock);
+    uint32_t n = at_load(&d->n);
+    if (n) {
+        batch = d->batch[n - 1];
+        at_store(&d->n, n - 1);
+    }
+    unlock(&rt->depot_lock);
+    return batch;
+}
+
+/* false: no memory for the list of batches; the caller keeps them */
+static bool depot_give(struct rt *rt, struct depot *d, void *batch)
+{
+    bool ok = true;
+    lock(&rt->depot_lock);
+    uint32_t n = at_load(&d->n);
+    if (n == d->cap) {
+        uint32_t cap = d->cap ? 2 * d->cap : 64;
+        void **b = mem_realloc(d->batch, cap * sizeof *b);
+        ok = b != NULL;
+        if (ok) {
+            d->batch = b;
+            d->cap = cap;
+        }
+    }
+    if (ok) {
+        d->batch[n] = batch;
+        at_store(&d->n, n + 1);
+    }
+    unlock(&rt->depot_lock);
+    return ok;
+}
+
+/* Records in caches of other workers count as alive, so the limit may be met up to 3 * BATCH a worker early. */
+static struct task *slab_task(struct rt *rt, char **at, char **end)
+{
+    if (atomic_fetch_add_explicit(&rt->tasks, 1, RLX) >= rt->opts.max_tasks) {
+        atomic_fetch_sub_explicit(&rt->tasks, 1, RLX);
+        return NULL;
+    }
+    if (*at == *end) {
+        size_t bytes = sizeof(struct task) * TASKS_A_SLAB;
+        char *m = slab_new(rt, bytes, false);
+        if (!m)
+            return NULL;
+        *at = m;
+        *end = m + bytes;
+    }
+    struct task *t = (struct task *)(void *)*at;
+    *at += sizeof *t;
+    t->rt = rt;                                      /* for ever: the records of a runtime stay with it */
+    return t;
+}
+
+struct task *task_record_foreign(struct rt *rt)
+{
+    struct task *t = NULL;
+    lock(&rt->foreign_lock);
+    t = slab_task(rt, &rt->foreign_slab, &rt->foreign_slab_end);
+    unlock(&rt->foreign_lock);
+    return t;
+}
+
+struct task *task_alloc(struct worker *w)
+{
+    struct task *t = w->free_tasks;
+    if (likely(t != NULL)) {
+        w->free_tasks = t->next;
+        w->n_free_tasks--;
+        return t;
+    }
+    t = at_load(&w->rt->task_depot.n) ? depot_take(w->rt, &w->rt->task_depot) : NULL;
+    if (t) {
+        w->free_tasks = t->next;
+        w->n_free_tasks = BATCH - 1;
+        return t;
+    }
+    return slab_task(w->rt, &w->task_slab, &w->task_slab_end);
+}
+
+void task_free(struct worker *w, struct task *t)
+{
+    t->fn = NULL;
+    t->next = w->free_tasks;
+    w->free_tasks = t;
+    if (likely(++w->n_free_tasks <= 3 * BATCH))
+        return;
+    struct task *last = w->free_tasks, *head = last;
+    for (int i = 1; i < BATCH; i++)
+        last = last->next;
+    struct task *rest = last->next;
+    last->next = NULL;
+    if (depot_give(w->rt, &w->rt->task_depot, head)) {
+        w->free_tasks = rest;
+        w->n_free_tasks -= BATCH;
+    } else {
+        last->next = rest;
+    }
+}
+
+static struct stack *stack_new(struct worker *w)
+{
+    size_t size = w->rt->stack_bytes;
+    struct stack *s = at_load(&w->rt->stack_depot.n) ? depot_take(w->rt, &w->rt->stack_depot) : NULL;
+    if (s) {
+        w->free_stacks = s->next;
+        w->n_free_stacks = BATCH - 1;
+        return s;
+    }
+    if (w->stack_slab == w->stack_slab_end) {
+        char *m = slab_new(w->rt, size * STACKS_A_SLAB, true);
+        if (!m)
+            return NULL;
+        w->stack_slab = m;
+        w->stack_slab_end = m + size * STACKS_A_SLAB;
+    }
+    char *base = w->stack_slab;
+    w->stack_slab += size;
+    (void)plat_mem_guard(base);                      /* without one an overflow runs into the neighbour's unused end first */
+    s = (struct stack *)(void *)(base + size - align_up(sizeof *s, 64));
+    size_t page = plat_page();
+    san_stack_open(&s->san, base + page, (size_t)((char *)s - base) - page);
+    return s;
+}
+
+/* Gives a fresh task the stack it starts on; stack_ready() has made sure of it. */
+void stack_bind(struct worker *w, struct task *t)
+{
+    struct stack *s = w->free_stacks;
+    w->free_stacks = s->next;
+    w->n_free_stacks--;
+    t->stack = s;
+    s->task = t;
+    t->fresh = 0;
+    at_store(&t->sp, plat_switch_init(s, task_main));
+}
+
+bool stack_more(struct worker *w)
+{
+    struct stack *s = stack_new(w);
+    if (!s)
+        return false;
+    s->next = w->free_stacks;                        /* the rest of a batch may be there */
+    w->free_stacks = s;
+    w->n_free_stacks++;
+    return true;
+}
+
+void stack_put(struct worker *w, struct stack *s)
+{
+    if (unlikely(w->n_free_stacks > 3 * BATCH)) {    /* before ours goes in: we still stand on it */
+        struct stack *head = w->free_stacks, *last = head;
+        for (int i = 1; i < BATCH; i++)
+            last = last->next;
+        struct stack *rest = last->next;
+        last->next = NULL;
+        if (depot_give(w->rt, &w->rt->stack_depot, head)) {
+            w->free_stacks = rest;
+            w->n_free_stacks -= BATCH;
+        } else {
+            last->next = rest;
+        }
+    }
+    s->task = NULL;
+    s->next = w->free_stacks;
+    w->free_stacks = s;
+    ++w->n_free_stacks;
+}
+
+static void stack_slab_close(struct rt *rt, struct slab *s)
+{
+    for (char *base = s->mem; base < s->mem + s->bytes; base += rt->stack_bytes) {
+        struct stack *k = (struct stack *)(void *)(base + rt->stack_bytes - align_up(sizeof *k, 64));
+        if (k->san.base)
+            san_stack_close(&k->san);
+    }
+}
+
+void slabs_free(struct rt *rt)
+{
+    for (struct slab *s = rt->slabs, *next; s; s = next) {
+        next = s->next;
+        if (s->stacks && (SAN_THREAD || SAN_ADDRESS || san_on_valgrind()))
+            stack_slab_close(rt, s);
+        plat_mem_release(s->mem, s->bytes);
+        mem_free(s);
+    }
+    rt->slabs = NULL;
+    mem_free(rt->task_depot.batch);
+    mem_free(rt->stack_depot.batch);
+}
+
+void slabs_each_task(struct rt *rt, void (*fn)(struct task *t, void *arg), void *arg)
+{
+    for (struct slab *s = rt->slabs; s; s = s->next)
+        for (struct task *t = (struct task *)(void *)s->mem; !s->stacks && (char *)t < s->mem + s->bytes; t++)
+            if (t->fn)
+                fn(t, arg);
+}

@@ -1,0 +1,207 @@
+/* task.h - the records of the runtime: task, worker, runtime.  For run/ and chan/.
+ *
+ * Laws over the fields
+ *  sp      null while the task runs, or is leaving a stack.  Whoever takes the task from a queue loads sp (acquire), stores null and
+ *          switches.  plat_switch writes it last.  Never wait for another task's sp with one's own registers unsaved: go to the
+ *          worker's own context first (worker.pend), which may wait.
+ *  park    PARK_NONE while running; PARK_WAIT from just before the task can be found by a waker until somebody ends the wait by a
+ *          compare-and-swap to the reason.  Only that one makes the task ready.  So one word decides between send, receive,
+ *          select, cancel, deadline and I/O, and a waker that comes late changes nothing.
+ *  A wake whose reason is not PARK_CHAN is a hint: the woken task looks at its context and the clock, and waits again otherwise.
+ *  deadline  of the task itself and of waits in it; children copy it.  Written by the task, read by the timer handler.
+ *  fresh   spawned and never run: it has no stack yet.
+ * A task that is a foreign thread's stand-in (foreign = 1) sleeps on its park word by futex. */
+#ifndef RUN_TASK_H
+#define RUN_TASK_H
+#include <pthread.h>
+#include "base/base.h"
+#include "base/limits.h"
+#include "leat.h"
+#undef errno
+#include "plat/atomic.h"
+#include "plat/san.h"
+#include "plat/self.h"
+
+enum { PARK_NONE, PARK_WAIT, PARK_CHAN, PARK_CANCEL, PARK_TIMER };
+#define NEVER INT64_MAX                              /* a deadline that never passes */
+
+struct rt;
+struct worker;
+
+/* A place in some queue of waiters; lies on the waiting task's stack.  Protected by the lock of the queue's owner. */
+struct waiter {
+    struct waiter *next, *prev;
+    struct task *task;
+    void *val;                                       /* the variable to send from or to receive into */
+    uint32_t id;                                     /* which case of a select */
+    bool ok, on;                                     /* ok: a value passed, else closed; on: still in the queue */
+    uint8_t err;                                     /* a leat_err, when !ok and not closed */
+    void *owner;                                     /* what it waits on, for dumps */
+};
+struct waiters {
+    struct waiter *head, *tail;
+};
+
+struct timer {                                       /* protected by the lock of the wheel of worker wk */
+    struct timer *next, **pprev;
+    int64_t when;
+    struct task *task;                               /* to wake; its deadline decides */
+    uint8_t level, slot, wk, armed;
+};
+
+struct stack {                                       /* lies at the top of its own memory */
+    struct stack *next;
+    struct san san;
+    struct task *task;
+};
+
+struct fault;                                        /* details of a task's last failure (err.c) */
+struct group;
+
+struct task {
+    void *_Atomic sp;
+    struct task *next;                               /* global list, fresh list, free list */
+    _Atomic uint32_t park;
+    uint8_t fresh, registered, foreign, pinned;      /* pinned: 1 + the worker it stays on */
+    struct waiter *win;                              /* of a wait ended by PARK_CHAN: the waiter that was served */
+    leat_ctx *ctx;
+    _Atomic int64_t deadline;
+    leat_fn_ *fn;
+    struct group *group;
+    /* line 1 */
+    struct task *prev;                               /* fresh list */
+    struct stack *stack;
+    const leat_site_ *site;
+    uint32_t seq, pins;                              /* pins: depth of leat_with_pinned */
+    struct task *ctx_next, *ctx_prev;                /* the context's list; protected by its lock */
+    struct rt *rt;
+    void *host;                                      /* of the simulated machine, inherited; null in the real world */
+    /* line 2 */
+    struct timer timer;
+    struct fault *fault;
+    uint8_t last_err;                                /* what the last failing call returned: see err.c */
+    void *big_arg;                                   /* the argument when it does not fit below */
+    _Alignas(16) char arg[64];
+} __attribute__((aligned(64)));
+
+struct leat_ctx {                                    /* lock protects all but done, cause, deadline */
+    _Atomic uint32_t done;                           /* a leat_err once cancelled */
+    _Atomic uint32_t lock;
+    _Atomic uint32_t cause;
+    bool linked, shield;                             /* linked: in the parent's kids; shield: the parent's cancel stops here */
+    leat_ctx *parent, *kids, *sib_next, *sib_prev;
+    struct task *tasks;
+    struct waiters watchers;                         /* selects with leat_on_done */
+    int64_t deadline;
+    const void *key;
+    void *value;
+};
+
+/* count = 2 * tasks + 1 while somebody waits.  A finisher that leaves 0 never touches the group again: it may be gone. */
+struct group {                                       /* lies in a leat_group */
+    _Atomic uint64_t count;
+    struct task *_Atomic waiter;
+    _Atomic uint32_t err;
+    bool open, entered;
+    struct rt *rt;
+    struct fault *_Atomic fault;                     /* of the first error */
+    leat_ctx ctx;
+    leat_ctx *saved;
+    int64_t saved_deadline;
+};
+_Static_assert(sizeof(struct group) <= sizeof(leat_group), "leat_group is too small");
+
+enum { RING = 256, WHEEL_LEVELS = 6, WHEEL_SLOTS = 128, TIMER_SHIFT = 15 };
+
+struct wheel {                                       /* timers of one worker; lock protects all, n and next_due may be read without */
+    _Atomic uint32_t lock, n;
+    int64_t tick;                                    /* the last tick that was run, in 2^TIMER_SHIFT ns */
+    _Atomic int64_t next_due;                        /* ns: nothing is due before */
+    uint64_t map[2];                                 /* slots of level 0 that hold timers */
+    uint32_t level_count[WHEEL_LEVELS], slot_count[WHEEL_LEVELS][WHEEL_SLOTS];
+    struct timer *slot[WHEEL_LEVELS][WHEEL_SLOTS];
+};
+
+struct sighting {                                    /* what a thief saw of a victim, and when */
+    int64_t at;
+    uint32_t head;
+    uint32_t seq;
+};
+
+struct worker {
+    /* owner only */
+    struct task *cur;                                /* the task that runs, or &sched */
+    struct task *next;                               /* run-next slot */
+    uint32_t streak, tick, tick_mask, backlog, id;
+    uint64_t rng;
+    uint32_t seq;
+    int64_t now;                                     /* the clock at the last look */
+    struct rt *rt;
+    struct task *free_tasks;
+    struct stack *free_stacks;
+    uint32_t n_free_tasks, n_free_stacks;
+    char *task_slab, *task_slab_end, *stack_slab, *stack_slab_end;
+    struct task *pend;                               /* to be resumed by the scheduler's context, once its sp is there */
+    void *_Atomic dead_sp;                           /* where a switch away from an ended task leaves what nobody reads */
+    uint64_t contended, contended_seen;
+    bool retreat, saw;
+    int64_t backoff, stint, polled_at;
+    struct task sched;                               /* the worker's own context */
+    struct stack own;                                /* and its stack */
+    pthread_t thread;
+    bool started;
+    struct sighting *seen;                           /* one a worker */
+    /* shared with thieves */
+    _Alignas(64) _Atomic uint32_t tail;
+    _Atomic uint32_t head;
+    _Alignas(64) _Atomic uint32_t fresh_lock;
+    _Atomic uint32_t fresh_count;
+    struct task fresh;                               /* list head: next is the newest, prev the oldest */
+    _Atomic uint32_t pinned_count;
+    struct task *pinned_head, *pinned_tail;          /* fresh_lock: ready tasks that must run here */
+    _Alignas(64) struct task *_Atomic ring[RING];
+    _Alignas(64) _Atomic uint32_t sleeping;          /* futex word: 0 awake, 1 asleep on the futex, 2 asleep in the poll */
+    struct wheel wheel;
+};
+
+struct depot {                                       /* batches of records or stacks that one worker gave back for others */
+    void **batch;
+    _Atomic uint32_t n;
+    uint32_t cap;
+};
+
+struct io;
+struct pool;
+struct slab;
+struct seam;
+
+struct rt {
+    uint32_t nworkers;
+    struct worker **workers;
+    _Atomic uint64_t idle_mask;                      /* workers in deep sleep */
+    _Atomic uint32_t polling;                        /* 1: a worker sleeps in the poll */
+    _Atomic uint32_t stop;                           /* workers leave */
+    _Atomic uint32_t global_lock, global_count;
+    struct task *global_head, *global_tail;          /* global_lock */
+    _Atomic uint32_t depot_lock;
+    struct depot task_depot, stack_depot;            /* depot_lock */
+    _Atomic uint32_t slab_lock;
+    struct slab *slabs;                              /* slab_lock: all memory to give back at the end */
+    _Atomic uint64_t tasks;                          /* records made, at most opts.max_tasks */
+    _Atomic uint32_t foreign_lock;
+    char *foreign_slab, *foreign_slab_end;           /* foreign_lock: records for tasks that other threads start */
+    leat_opts opts;
+    size_t stack_bytes;
+    leat_ctx root;
+    leat_group detached;                             /* owns the tasks started with group NULL */
+    _Atomic uint32_t served;                         /* the program has done its part: leat_run returns LEAT_OK */
+    const struct seam *seam;                         /* the simulated world, or null */
+    void *seam_self;
+    struct task **sim_ready;                         /* of the simulated world: what is ready; its one worker's */
+    uint32_t sim_ready_n, sim_ready_cap;
+    struct io *_Atomic io;                           /* descriptors: made at the first use (io.c) */
+    struct pool *_Atomic pool;                       /* blocking calls */
+    _Atomic uint32_t ended;
+    struct rt *next;                                 /* list of all runtimes, for leat_dump */
+};
+#endif

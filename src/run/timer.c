@@ -1,0 +1,193 @@
+/* timer.c - when tasks wake by the clock.
+ *
+ * Six levels of 128 slots, each level 64 times coarser than the one below (Varghese and Lauck 1987).  128 slots at a ratio of 64:
+ * the next slot of a level may move down at any time during the present one, so it moves a few timers a tick, and a slot of a
+ * million timers never stalls its worker.  A tick is 2^15 ns; times are rounded up, so nothing fires early.
+ *
+ * One timer a task, and it is lazy: a wait whose deadline is later than the armed time leaves it alone.  When it fires it looks at
+ * the task's deadline and goes back for that, so a loop of receives with 10 s deadlines touches the wheel once in 10 s.
+ * A timer is touched only under the lock of the wheel it was last in: a handler elsewhere may be putting it back at this moment. */
+#include "run/timer.h"
+#include "run/sched.h"
+
+enum { RATIO_SHIFT = 6 };
+
+/* base: the first tick that has not been run */
+static void wheel_put(struct wheel *h, struct timer *t, int64_t base)
+{
+    int64_t tick = t->when >= NEVER - (1 << TIMER_SHIFT) ? NEVER >> TIMER_SHIFT : (t->when + (1 << TIMER_SHIFT) - 1) >> TIMER_SHIFT;
+    int level = 0;
+    if (tick < base)
+        tick = base;
+    while (level < WHEEL_LEVELS - 1 && (tick >> RATIO_SHIFT * level) - (base >> RATIO_SHIFT * level) >= WHEEL_SLOTS)
+        level++;
+    int64_t slot = tick >> RATIO_SHIFT * level, first = base >> RATIO_SHIFT * level;
+    if (slot - first >= WHEEL_SLOTS)                 /* beyond the horizon: as far as the wheel goes, then again */
+        slot = first + WHEEL_SLOTS - 1;
+    int s = (int)(slot & (WHEEL_SLOTS - 1));
+    struct timer **head = &h->slot[level][s];
+    t->level = (uint8_t)level;
+    t->slot = (uint8_t)s;
+    t->next = *head;
+    if (t->next)
+        t->next->pprev = &t->next;
+    t->pprev = head;
+    *head = t;
+    h->slot_count[level][s]++;
+    h->level_count[level]++;
+    if (level == 0)
+        h->map[s >> 6] |= UINT64_C(1) << (s & 63);
+    t->armed = 1;
+}
+
+static void wheel_unlink(struct wheel *h, struct timer *t)
+{
+    int l = t->level, s = t->slot;
+    if ((*t->pprev = t->next))
+        t->next->pprev = t->pprev;
+    h->level_count[l]--;
+    if (!--h->slot_count[l][s] && l == 0)
+        h->map[s >> 6] &= ~(UINT64_C(1) << (s & 63));
+}
+
+void wheel_init(struct wheel *h, int64_t now)
+{
+    h->tick = now >> TIMER_SHIFT;
+    at_store(&h->next_due, NEVER);
+}
+
+static void timer_start(struct worker *w, struct timer *t, int64_t when)
+{
+    struct wheel *h = &w->wheel;
+    lock(&h->lock);
+    if (!at_load(&h->n) && w->now >> TIMER_SHIFT > h->tick)
+        h->tick = w->now >> TIMER_SHIFT;             /* an empty wheel does not turn */
+    t->when = when;
+    t->wk = (uint8_t)w->id;
+    wheel_put(h, t, h->tick + 1);
+    at_store(&h->n, at_load(&h->n) + 1);
+    if (when < at_load(&h->next_due))
+        at_store(&h->next_due, when);
+    unlock(&h->lock);
+}
+
+void timer_stop(struct timer *t)
+{
+    struct wheel *h = &t->task->rt->workers[t->wk]->wheel;
+    lock(&h->lock);
+    if (t->armed) {
+        wheel_unlink(h, t);
+        t->armed = 0;
+        at_store(&h->n, at_load(&h->n) - 1);
+    }
+    unlock(&h->lock);
+}
+
+/* The task waits with a deadline: its timer shall fire by then. */
+void timer_arm(struct worker *w, struct task *t, int64_t when)
+{
+    if (t->timer.task) {
+        struct wheel *h = &t->rt->workers[t->timer.wk]->wheel;
+        lock(&h->lock);
+        if (t->timer.armed) {
+            if (t->timer.when <= when) {
+                unlock(&h->lock);
+                return;
+            }
+            wheel_unlink(h, &t->timer);
+            t->timer.armed = 0;
+            at_store(&h->n, at_load(&h->n) - 1);
+        }
+        unlock(&h->lock);
+    }
+    t->timer.task = t;
+    timer_start(w, &t->timer, when);
+}
+
+/* Moves timers of the levels above down as tick k is reached.  true: some wait in a slot that has begun to move. */
+static bool wheel_cascade(struct wheel *h, int64_t k)
+{
+    bool more = false;
+    for (int l = WHEEL_LEVELS - 1; l > 0; l--) {
+        if (!h->level_count[l])
+            continue;
+        int64_t q = k >> RATIO_SHIFT * l, span = INT64_C(1) << RATIO_SHIFT * l;
+        struct timer *t;
+        if (!(k & (span - 1)))
+            while ((t = h->slot[l][q & (WHEEL_SLOTS - 1)])) {
+                wheel_unlink(h, t);
+                wheel_put(h, t, k);
+            }
+        int s = (int)((q + 1) & (WHEEL_SLOTS - 1));
+        uint32_t count = h->slot_count[l][s];
+        if (!count)
+            continue;
+        more = true;
+        for (int64_t m = count / (span - (k & (span - 1))) + 1; m && (t = h->slot[l][s]); m--) {
+            __builtin_prefetch(t->next);
+            wheel_unlink(h, t);
+            wheel_put(h, t, k);
+        }
+    }
+    return more;
+}
+
+static void wheel_fire(struct wheel *h, int64_t k, int64_t now, struct worker *into)
+{
+    struct timer *t;
+    while ((t = h->slot[0][k & (WHEEL_SLOTS - 1)])) {
+        __builtin_prefetch(t->next);
+        wheel_unlink(h, t);
+        t->armed = 0;
+        atomic_thread_fence(SEQ);                    /* armed = 0 before deadline is read: Dekker with task_wait */
+        struct task *x = t->task;
+        int64_t deadline = at_load(&x->deadline);
+        if (deadline != NEVER && deadline > now) {
+            t->when = deadline;
+            wheel_put(h, t, k + 1);
+            continue;
+        }
+        at_store(&h->n, at_load(&h->n) - 1);
+        if (deadline != NEVER && task_claim(x, PARK_TIMER)) {
+            if (into->rt->seam || x->pinned)
+                task_ready(into, x);
+            else
+                ring_push(into, x);
+        }
+    }
+}
+
+static int64_t wheel_next(struct wheel *h)
+{
+    if (!at_load(&h->n))
+        return NEVER;
+    int64_t next = (h->tick | 63) + 1;
+    for (int64_t i = h->tick + 1; h->level_count[0] && i < next; i++)
+        if (h->map[(i & 127) >> 6] >> (i & 63) & 1)
+            next = i;
+    return next << TIMER_SHIFT;
+}
+
+int64_t timers_run(struct worker *w, struct worker *into, int64_t now)
+{
+    struct wheel *h = &w->wheel;
+    if (!at_load(&h->n))
+        return NEVER;
+    lock(&h->lock);
+    int64_t end = now >> TIMER_SHIFT;
+    while (h->tick < end) {
+        int64_t k = h->tick + 1;
+        bool more = wheel_cascade(h, k);
+        h->tick = k;
+        wheel_fire(h, k, now, into);
+        if (!more && !h->level_count[0]) {           /* nothing before the next turn of level 1, or of level 2 */
+            int64_t j = h->level_count[1] ? k | 63 : k | 4095;
+            j = MIN(j, end);
+            h->tick = MAX(h->tick, j);
+        }
+    }
+    int64_t next = wheel_next(h);
+    at_store(&h->next_due, next);
+    unlock(&h->lock);
+    return next;
+}

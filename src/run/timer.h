@@ -1,0 +1,11 @@
+/* timer.h - a hierarchical wheel per worker.  For run/. */
+#ifndef RUN_TIMER_H
+#define RUN_TIMER_H
+#include "run/task.h"
+
+void wheel_init(struct wheel *h, int64_t now);
+/* Runs what is due in w's wheel; woken tasks become ready on `into`.  Returns when the next tick needs work (ns, a lower bound) or
+ * NEVER.  `into` is the caller's own worker. */
+int64_t timers_run(struct worker *w, struct worker *into, int64_t now);
+void timer_stop(struct timer *t);
+#endif
