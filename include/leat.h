@@ -107,7 +107,7 @@ leat_err leat_ctx_cause(void);                       /* why it was cancelled: le
 #define leat_try_recv(c, out)           LEAT_TRY_RECV_(c, out)
 #define leat_close(c)                   LEAT_CLOSE_(c)          /* a send end only; twice is once; receivers drain first */
 #define leat_finish(c)                  LEAT_FINISH_(c)         /* this sender is done: the last one to say so closes */
-#define leat_flush(c)                   LEAT_FLUSH_(c)          /* [blocks] until what this end has sent is accepted at its home; UNKNOWN: some may be lost */
+#define leat_flush(c)                   LEAT_FLUSH_(c)          /* [blocks] until its home has all it sent; UNKNOWN: some may be lost */
 #define leat_len(c)                     LEAT_LEN_(c)            /* queued now: a hint, old when you read it */
 #define leat_cap(c)                     LEAT_CAP_(c)
 #define leat_each(v, c, err)            LEAT_EACH_(v, c, err)   /* for each T v until the close; then err is LEAT_OK */

@@ -13,10 +13,12 @@ cat <<'H'
 H
 printf '#define LEAT_MAP_(F, S, ...) LEAT_CAT_(LEAT_MAP_, LEAT_COUNT_(__VA_ARGS__))(F, S, __VA_ARGS__)\n'
 printf '#define LEAT_COUNT_(...) LEAT_COUNT2_(__VA_ARGS__'
-i=64; while [ $i -ge 1 ]; do [ $((i%8)) = 0 ] && printf ', \\\n    has_over_64_fields' || printf ', has_over_64_fields'; i=$((i-1)); done
+i=64; while [ $i -ge 1 ]; do [ $((i%4)) = 0 ] && printf ', \\\n    has_over_64_fields' || printf ', has_over_64_fields'; i=$((i-1)); done
 i=64; while [ $i -ge 1 ]; do [ $((i%16)) = 0 ] && printf ', \\\n    %d' $i || printf ', %d' $i; i=$((i-1)); done; printf ', 0)\n'
 printf '#define LEAT_COUNT2_('
 i=1; while [ $i -le 128 ]; do printf 'a%d, ' $i; [ $((i%16)) = 0 ] && printf '\\\n    '; i=$((i+1)); done; printf 'n, ...) n\n'
 printf '#define LEAT_MAP_1(F, S, t) LEAT_APPLY_(F, S, LEAT_OPEN_ t, )\n'
-i=2; while [ $i -le 64 ]; do printf '#define LEAT_MAP_%d(F, S, t, ...) LEAT_MAP_1(F, S, t) LEAT_MAP_%d(F, S, __VA_ARGS__)\n' $i $((i-1)); i=$((i+1)); done
+i=2; while [ $i -le 64 ]; do
+    printf '#define LEAT_MAP_%d(F, S, t, ...) LEAT_MAP_1(F, S, t) LEAT_MAP_%d(F, S, __VA_ARGS__)\n' $i $((i-1)); i=$((i+1))
+done
 echo '#endif'

@@ -1,7 +1,7 @@
 /* t.h - a test program: TEST(name) { CHECK(...); } ... T_MAIN().
  *
  * Each test runs in a child process of its own, so that a crash, a leak or a hang (60 s) is that test's alone and no test sees
- * what another left behind.  Prints TAP.  Arguments name tests to run; none: all.  T_NOFORK=1 runs them in this process, for
+ * what another left behind.  Prints TAP.  Arguments name tests to run; none: all; -l lists them.  T_NOFORK=1 runs them in this process, for
  * debuggers.  A failed CHECK says where and ends the test. */
 #ifndef T_H
 #define T_H
@@ -46,10 +46,12 @@ __attribute__((noreturn, format(printf, 3, 4), unused)) static void t_fail(const
 #define CHECK_EQ(a, b) do { long long a_ = (long long)(a), b_ = (long long)(b); \
     if (a_ != b_) t_fail(__FILE__, __LINE__, "%s is %lld, not %s = %lld", #a, a_, #b, b_); } while (0)
 #define CHECK_STR(a, b) do { const char *a_ = (a), *b_ = (b); \
-    if (!a_ || !b_ || strcmp(a_, b_)) t_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, a_ ? a_ : "(null)", b_ ? b_ : "(null)"); } while (0)
+    if (!a_ || !b_ || strcmp(a_, b_)) \
+        t_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, a_ ? a_ : "(null)", b_ ? b_ : "(null)"); } while (0)
 #define CHECK_HAS(a, b) do { const char *a_ = (a), *b_ = (b); \
     if (!a_ || !strstr(a_, b_)) t_fail(__FILE__, __LINE__, "%s is \"%s\", which lacks \"%s\"", #a, a_ ? a_ : "(null)", b_); } while (0)
-#define CHECK_MEM(a, b, n) do { if (memcmp((a), (b), (n))) t_fail(__FILE__, __LINE__, "%s and %s differ in %zu bytes", #a, #b, (size_t)(n)); } while (0)
+#define CHECK_MEM(a, b, n) do { if (memcmp((a), (b), (n))) \
+    t_fail(__FILE__, __LINE__, "%s and %s differ in %zu bytes", #a, #b, (size_t)(n)); } while (0)
 
 static inline int t_run(const t_test *t)
 {
@@ -76,6 +78,11 @@ static inline int t_main(int argc, char **argv)
 {
     int n = 0, bad = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 2 && strcmp(argv[1], "-l") == 0) {
+        for (const t_test *t = t_first; t; t = t->next)
+            puts(t->name);
+        return 0;
+    }
     for (const t_test *t = t_first; t; t = t->next) {
         bool wanted = argc < 2;
         for (int i = 1; i < argc; i++)

@@ -1,4 +1,7 @@
 /* leat/abi.h - the functions that the macros end in.  This is the binary interface: nothing here changes within a major version. */
+#ifndef LEAT_H
+#include "../leat.h"                               /* read alone, it still works */
+#endif
 #ifndef LEAT_ABI_H
 #define LEAT_ABI_H
 typedef struct leat_chan_ leat_chan_;

@@ -1,4 +1,7 @@
 /* leat/cpp.h - the typed macros for C++17: the same types, so a struct with channel ends has one layout in C and C++. */
+#ifndef LEAT_H
+#include "../leat.h"                               /* read alone, it still works */
+#endif
 #ifndef LEAT_CPP_H
 #define LEAT_CPP_H
 #include <type_traits>
@@ -42,6 +45,7 @@ template <class C> void *leat_in_(C, const leat_elem_t<C> *p) { return const_cas
 #define LEAT_TRY_RECV_(c, out)  leat_must_check_(leat_try_recv_(leat_rxraw_(c), leat_out_(c, out)))
 #define LEAT_CLOSE_(c)  leat_close_(leat_txraw_(c))
 #define LEAT_FINISH_(c) leat_finish_(leat_txraw_(c))
+#define LEAT_FLUSH_(c)  leat_flush_(leat_txraw_(c))
 #define LEAT_LEN_(c)    leat_len_(LEAT_ANYRAW_(c))
 #define LEAT_CAP_(c)    leat_cap_(LEAT_ANYRAW_(c))
 #define LEAT_EACH_(v, c, err) for (leat_elem_t<decltype(c)> v; leat_each_(leat_recv(c, &v), &(err)); )

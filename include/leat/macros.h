@@ -22,12 +22,12 @@
 #define LEAT_PRINTF_(f, a) __attribute__((format(printf, f, a)))
 #define LEAT_CLEANUP_(f) __attribute__((cleanup(f)))
 #ifdef __cplusplus
-#define LEAT_BEGIN_ extern "C" {
-#define LEAT_END_ }
+#define LEAT_BEGIN_ _Pragma("GCC visibility push(default)") extern "C" {
+#define LEAT_END_ } _Pragma("GCC visibility pop")
 #define LEAT_VALUE_(T, ...) (T{ __VA_ARGS__ })
 #else
-#define LEAT_BEGIN_
-#define LEAT_END_
+#define LEAT_BEGIN_ _Pragma("GCC visibility push(default)")     /* what is declared here is what the library exports */
+#define LEAT_END_ _Pragma("GCC visibility pop")
 #define LEAT_VALUE_(T, ...) (__extension__ (T){ __VA_ARGS__ })
 #ifndef LEAT_NO_PRAGMA                               /* channels of two types are two types: gcc 14 and clang 16 say so anyway */
 #pragma GCC diagnostic error "-Wincompatible-pointer-types"
@@ -78,7 +78,7 @@
         once; once = false)
 #define LEAT_ON_RECV_(c, out)  LEAT_CASE_(__COUNTER__, 'r', LEAT_RXRAW_(c, "leat_on_recv"), LEAT_OUT_(c, out), NULL, 0)
 #define LEAT_ON_ANY_(cs, n, out, i) LEAT_CASE_(__COUNTER__, 'a', ((void)LEAT_RXRAW_(*(cs), "leat_on_recv_any"), (void *)(cs)), \
-    LEAT_OUT_(*(cs), out), LEAT_INDEX_(i), n)
+    LEAT_OUT_(*(cs), out), LEAT_INDEX_(i), (int64_t)(n))
 #define LEAT_ON_SEND_(c, p)    LEAT_CASE_(__COUNTER__, 's', LEAT_TXRAW_(c, "leat_on_send"), LEAT_IN_(c, p), NULL, 0)
 #define LEAT_ON_CLOSED_(c)     LEAT_CASE_(__COUNTER__, 'c', LEAT_RXRAW_(c, "leat_on_closed"), NULL, NULL, 0)
 #define LEAT_ON_AFTER_(d)      LEAT_CASE_(__COUNTER__, 't', NULL, NULL, NULL, leat_dur_ns_(d))

@@ -9,14 +9,22 @@
 #define LEAT_CALL2_(F, ...) F(__VA_ARGS__)            /* the same again: a macro does not expand inside itself */
 #define LEAT_MAP_(F, S, ...) LEAT_CAT_(LEAT_MAP_, LEAT_COUNT_(__VA_ARGS__))(F, S, __VA_ARGS__)
 #define LEAT_COUNT_(...) LEAT_COUNT2_(__VA_ARGS__, \
-    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
-    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
-    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
-    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
-    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
-    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
-    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
-    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
+    has_over_64_fields, has_over_64_fields, has_over_64_fields, has_over_64_fields, \
     64, 63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, \
     48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33, \
     32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, \

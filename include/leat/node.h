@@ -5,27 +5,45 @@
  *   strings int64s float64s: lists of those   struct(S) enum(E) oneof(O) optional(S): a pointer or NULL   list(S) map(S): by string
  *   array(C type, n): fixed, numbers only   tx(S) rx(S): channel ends of struct S
  * and for structs that exist already: cstr (char *), chars(n) (char [n], ends at NUL), local (stays here, is not sent). */
+#ifndef LEAT_H
+#include "../leat.h"                               /* read alone, it still works */
+#endif
 #ifndef LEAT_NODE_H
 #define LEAT_NODE_H
 LEAT_BEGIN_
 
-/* == Values on the wire.  What was received owns its memory: leat_drop.  A send moves what the value owns. =============== */
-typedef struct leat_string { const char *p; uint32_t len; } leat_string;      /* UTF-8, no NUL; {0} is empty */
-typedef struct leat_bytes  { const uint8_t *p; uint32_t len; } leat_bytes;
+/* == Values on the wire. ================================================================================================ *
+ * Who owns what.  A value owns memory and ends of channels; leat_drop gives them back.  What was received is owned: drop it.  A send
+ * moves what the value owns (on LEAT_OK and LEAT_UNKNOWN: do not drop it again; on any other error it is still yours).
+ * Strings and bytes say it themselves: with owned == 0 they borrow.  A borrowed one is never freed, its bytes must live for as long
+ * as anyone in this process may read them (a literal does), and what crosses to another process arrives as an owned copy.
+ * A list with cap == 0 borrows its array, and then its elements belong to whoever lent it; leat_push makes lists that own theirs.
+ * An optional and a cstr have no room to say so: they always own, so they come from leat_new, malloc or strdup, never from a literal.
+ * A local field is not touched by drop, and its bytes are copied by dup.  A channel end is one reference: leat_ref, leat_unref.
+ * All memory comes from malloc.  Every value starts as {0} or from an initializer, so that nothing is owned by chance. */
+typedef struct leat_string { const char *p; uint32_t len, owned; } leat_string;        /* UTF-8 (nobody checks), no NUL; {0} is empty */
+typedef struct leat_bytes  { const uint8_t *p; uint32_t len, owned; } leat_bytes;
 typedef struct leat_strings { leat_string *at; uint32_t len, cap; } leat_strings;
 typedef struct leat_int64s { int64_t *at; uint32_t len, cap; } leat_int64s;
 typedef struct leat_float64s { double *at; uint32_t len, cap; } leat_float64s;
 typedef struct leat_date   { int64_t s; uint32_t ns; int32_t offset_s; } leat_date;   /* since 1970, UTC; offset for people */
 typedef struct leat_error  { leat_err code; leat_string text; } leat_error;
-#define LEAT_STRING(lit) LEAT_VALUE_(leat_string, "" lit, sizeof(lit) - 1)    /* only a literal compiles */
-leat_string leat_string_of(const char *s);           /* borrows s; NULL is empty */
+#define LEAT_STRING(lit) LEAT_VALUE_(leat_string, "" lit, sizeof(lit) - 1, 0) /* only a literal compiles; borrows */
+leat_string leat_string_of(const char *s);           /* borrows s; NULL is empty; of 4 GiB or more only the first 4 GiB - 1 */
+leat_string leat_string_view(const char *p, uint32_t len);                    /* borrows p[0] to p[len - 1] */
+LEAT_CHECK leat_err leat_string_dup(const char *p, size_t len, leat_string *ret);     /* an owned copy; NOMEM; LIMIT: 4 GiB or more */
+LEAT_CHECK leat_err leat_bytes_dup(const void *p, size_t len, leat_bytes *ret);       /* the same */
+#define leat_push(list, ...)            LEAT_PUSH_(list, __VA_ARGS__)         /* appends to *list, which then owns the element; NOMEM,
+                                                        LIMIT, INVAL (a borrowed list: dup it): the element is still yours */
+#define leat_new(S)                     LEAT_NEW_(S)                          /* a zeroed S for an optional(S); NULL: no memory */
 #define LEAT_STRUCT(S, ...)             LEAT_STRUCT_(S, __VA_ARGS__)          /* defines struct S, S_list, S_map and the description */
 #define LEAT_DESCRIBE(S, ...)           LEAT_DESCRIBE_(S, struct S, __VA_ARGS__)   /* describes a struct S that exists */
 #define LEAT_DESCRIBE_AS(S, type, ...)  LEAT_DESCRIBE_(S, type, __VA_ARGS__)  /* the same for a typedef; S names the description */
 #define LEAT_ENUM(E, ...)               LEAT_ENUM_(E, __VA_ARGS__)            /* (name, number) ... */
 #define LEAT_ONEOF(O, ...)              LEAT_ONEOF_(O, __VA_ARGS__)           /* struct O { enum O_case which; union { ... }; } */
-#define leat_drop(S, p)                 LEAT_DROP_(S, p)                      /* frees what *p owns, then zeroes *p */
-#define leat_dup(S, p, ret)             LEAT_DUP_(S, p, ret)                  /* NOMEM; deep copy, to keep one and send one */
+#define leat_drop(S, p)                 LEAT_DROP_(S, p)                      /* frees what *p owns, then zeroes *p; NULL: nothing */
+#define leat_dup(S, p, ret)             LEAT_DUP_(S, p, ret)                  /* NOMEM; a deep copy that owns all it has, also what
+                                                                                 *p borrows: to keep one and send one */
 
 /* == Nodes and peers.  A node is an object, never a global: a test runs many in one process. ============================== */
 typedef struct leat_node leat_node;

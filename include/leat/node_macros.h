@@ -1,4 +1,7 @@
 /* leat/node_macros.h - how the macros of leat_node.h are made, and the functions they end in. */
+#ifndef LEAT_NODE_H
+#include "node.h"                               /* read alone, it still works */
+#endif
 #ifndef LEAT_NODE_MACROS_H
 #define LEAT_NODE_MACROS_H
 enum { LEAT_K_BOOL_ = 1, LEAT_K_INT_, LEAT_K_UINT_, LEAT_K_FLOAT_, LEAT_K_STRING_, LEAT_K_BYTES_, LEAT_K_DATE_, LEAT_K_DURATION_,
@@ -8,9 +11,16 @@ typedef struct leat_type leat_type;
 typedef struct leat_field {                          /* read by the library by its size, so it may grow at the end */
     const char *name; const leat_type *type; uint32_t offset, size; uint16_t kind, flags; int32_t tag; const char *json;
 } leat_field;
-struct leat_type { const char *name; const leat_field *fields; uint32_t size, count; uint16_t kind, field_size; uint32_t pad_; };
+struct leat_type { const char *name; const leat_field *fields; uint32_t size, count; uint16_t kind, field_size; uint32_t align; };
 
-extern const leat_type leat_string_type_, leat_int64_type_, leat_float64_type_;
+extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, leat_int32_type_, leat_int64_type_, leat_uint8_type_,
+    leat_uint16_type_, leat_uint32_type_, leat_uint64_type_, leat_float32_type_, leat_float64_type_;
+/* what an array is made of: a number, so that both sides agree on more than its size */
+#define LEAT_NUMBER_(T) _Generic(*(T *)0, char: &leat_uint8_type_, signed char: &leat_int8_type_, unsigned char: &leat_uint8_type_, \
+    short: &leat_int16_type_, unsigned short: &leat_uint16_type_, int: &leat_int32_type_, unsigned: &leat_uint32_type_, \
+    long: sizeof(long) == 8 ? &leat_int64_type_ : &leat_int32_type_, long long: &leat_int64_type_, \
+    unsigned long: sizeof(long) == 8 ? &leat_uint64_type_ : &leat_uint32_type_, unsigned long long: &leat_uint64_type_, \
+    float: &leat_float32_type_, double: &leat_float64_type_)
 /* a kind is three words: the C type of the member, the code, the description of what is inside */
 #define LEAT_K__Bool      bool, LEAT_K_BOOL_, NULL   /* `bool` is a macro for _Bool before C23 */
 #define LEAT_K_bool       bool, LEAT_K_BOOL_, NULL
@@ -38,7 +48,7 @@ extern const leat_type leat_string_type_, leat_int64_type_, leat_float64_type_;
 #define LEAT_K_strings    leat_strings, LEAT_K_LIST_, &leat_string_type_
 #define LEAT_K_int64s     leat_int64s, LEAT_K_LIST_, &leat_int64_type_
 #define LEAT_K_float64s   leat_float64s, LEAT_K_LIST_, &leat_float64_type_
-#define LEAT_K_array(T, n) T[n], LEAT_K_ARRAY_, NULL
+#define LEAT_K_array(T, n) T[n], LEAT_K_ARRAY_, LEAT_NUMBER_(T)
 #define LEAT_K_tx(S)      leat_tx(struct S), LEAT_K_TX_, &S##_type
 #define LEAT_K_rx(S)      leat_rx(struct S), LEAT_K_RX_, &S##_type
 #define LEAT_K_cstr       char *, LEAT_K_CSTR_, NULL
@@ -61,7 +71,7 @@ extern const leat_type leat_string_type_, leat_int64_type_, leat_float64_type_;
 #define LEAT_TABLE_(S, T, code, F, ...) LEAT_MAYBE_ static const leat_type S##_type; \
     LEAT_MAYBE_ static const leat_field S##_fields[] = { LEAT_MAP_(F, S, __VA_ARGS__) }; \
     LEAT_MAYBE_ static const leat_type S##_type = { #S, S##_fields, sizeof(T), sizeof S##_fields / sizeof *S##_fields, \
-        code, sizeof(leat_field), 0 }
+        code, sizeof(leat_field), _Alignof(T) }
 #define LEAT_ENUM_(E, ...) enum E { LEAT_MAP_(LEAT_ENUMERATOR_, E, __VA_ARGS__) }; \
     LEAT_TABLE_(E, enum E, LEAT_K_ENUM_, LEAT_ENUM_DESCR_, __VA_ARGS__)
 #define LEAT_ENUM_DESCR_(E, n, v, ...) { .name = #n, .tag = v, __VA_ARGS__ },
@@ -86,6 +96,9 @@ extern const leat_type leat_string_type_, leat_int64_type_, leat_float64_type_;
 LEAT_CHECK leat_err leat_node_open_(uint32_t version, const leat_node_opts *o, size_t opts_size, leat_node **ret);
 static inline void leat_node_end_(leat_node **n) { leat_node_close(*n); }
 void leat_drop_(const leat_type *t, void *v);
+void *leat_new_(size_t size);
+LEAT_CHECK leat_err leat_push_(void *list, size_t size, const void *value);   /* list: { T *at; uint32_t len, cap; }, T of `size` bytes */
+#define LEAT_NEW_(S) ((S##_c_ *)leat_new_(sizeof(S##_c_)))
 LEAT_CHECK leat_err leat_dup_(const leat_type *t, const void *v, void *ret);
 LEAT_CHECK leat_err leat_export_(leat_node *n, const char *name, leat_chan_ *c, int sends, const leat_type *t);
 void leat_unexport_(leat_node *n, const char *name);
@@ -96,7 +109,13 @@ LEAT_CHECK leat_err leat_serve_(leat_node *n, const char *svc, const leat_method
 LEAT_CHECK leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const void *in, void *out);
 LEAT_CHECK leat_err leat_expose_(leat_node *n, const char *name, leat_fn_ *fn, const leat_type *t);
 LEAT_CHECK leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_type *t, const void *arg);
-#ifndef __cplusplus
+#ifdef __cplusplus
+#define LEAT_PUSH_(list, ...) leat_must_check_(__extension__ ({ auto *leat_l_ = (list); \
+    typename std::remove_reference<decltype(*leat_l_->at)>::type leat_v_ = __VA_ARGS__; \
+    leat_push_(leat_l_, sizeof leat_v_, &leat_v_); }))
+#else
+#define LEAT_PUSH_(list, ...) leat_must_check_(__extension__ ({ __auto_type leat_l_ = (list); \
+    __typeof__(*leat_l_->at) leat_v_ = __VA_ARGS__; leat_push_(leat_l_, sizeof leat_v_, &leat_v_); }))
 #define LEAT_DROP_(S, p) __extension__ ({ S##_c_ *leat_d_ = (p); leat_drop_(&S##_type, leat_d_); })
 #define LEAT_DUP_(S, p, ret) leat_must_check_(__extension__ ({ const S##_c_ *leat_d_ = (p); S##_c_ *leat_r_ = (ret); \
     leat_dup_(&S##_type, leat_d_, leat_r_); }))

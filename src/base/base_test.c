@@ -1,3 +1,4 @@
+/* base_test.c - the macros of base.h, random numbers. */
 #include "t.h"
 #include "base/base.h"
 #include "base/rng.h"

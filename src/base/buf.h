@@ -27,6 +27,8 @@ bool buf_more_(struct buf *b, size_t n);
 static inline leat_err buf_err(const struct buf *b) { return b->err; }
 static inline void buf_reset(struct buf *b) { b->len = 0; b->err = LEAT_OK; }     /* keeps the memory for the next use */
 
+static inline void buf_undo(struct buf *b, size_t len) { b->len = len; b->err = LEAT_OK; }  /* back to when it was len long and well */
+
 /* room for n more bytes without counting them yet: write at the result, then b->len += what was written.  NULL: failed */
 static inline uint8_t *buf_room(struct buf *b, size_t n)
 {

@@ -1,3 +1,4 @@
+/* buf_test.c - buffers and cursors. */
 #include "t.h"
 #include "base/alloc.h"
 #include "base/buf.h"

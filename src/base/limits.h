@@ -3,23 +3,25 @@
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
+#define LIMIT_LIST UINT32_MAX            /* elements of a list, bytes of a string: a length is 32 bits; leat_push gives LEAT_LIMIT */
+
 enum {
     /* bytes in one growable buffer, when its owner names no other: the buffer fails with LEAT_LIMIT */
     LIMIT_BUF = 1 << 30,
 
-    /* the canonical form of one type: fingerprint, import and export fail with LEAT_LIMIT; a foreign one is refused */
-    LIMIT_TYPE_BYTES = 64 << 10,
-    LIMIT_TYPE_NODES = 256,              /* different structs, enums and oneofs reached from one type */
-    LIMIT_TYPE_FIELDS = 4096,            /* fields of all of them together */
-    LIMIT_TYPE_NAME = 255,               /* bytes in the name of a type, field or enumerator */
-    LIMIT_TYPE_DEPTH = 32,               /* structs inside structs in one description, by value or not */
+    /* the description of one type: what needs its canonical form or its program fails with LEAT_LIMIT; a foreign one is refused */
+    LIMIT_TYPE_BYTES = 64 << 10,         /* of the canonical form */
+    LIMIT_TYPE_NAME = 255,               /* bytes in the name of a field or an enumerator */
+    LIMIT_TYPE_DEPTH = 32,               /* types inside types: structs, lists, optionals, ends */
+    LIMIT_TYPE_OPS = 1 << 16,            /* fields, when every struct inside a struct is laid open */
 
-    /* values: encode fails with LEAT_LIMIT, decode with LEAT_TYPE, dup with LEAT_LIMIT.  A drop has no limit. */
-    LIMIT_VALUE_DEPTH = 256,             /* pointers, lists and structs inside each other: about 100 bytes of stack each */
-    LIMIT_LIST = 0xffffffff,             /* elements of a list: its length is 32 bits; leat_push fails with LEAT_LIMIT */
+    /* values: encode and decode fail with LEAT_LIMIT.  Drop and dup have no limit. */
+    LIMIT_VALUE_DEPTH = 1024,            /* optionals, lists, maps and oneofs inside each other */
 
-    /* memory that decoding may take for each byte received, on top of LIMIT_DECODE_FREE: over it, LEAT_LIMIT */
+    /* memory that decoding may take for each byte it is given, on top of LIMIT_DECODE_FREE; or what the type's emptiest value needs
+     * for each of its bytes, where that is more (a chars(4096) is one byte when empty).  Over it: LEAT_LIMIT */
     LIMIT_DECODE_RATIO = 64,
     LIMIT_DECODE_FREE = 4096,
+    LIMIT_DECODE_BLOCK = 16,             /* what a block of memory is taken to cost beyond its bytes */
 };
 #endif

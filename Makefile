@@ -1,0 +1,52 @@
+# The front door.  Meson builds; this says with which settings, and installs what is missing first.
+#
+#   make build     the library, the leat command and the examples, in build/
+#   make demo      counts the words of a book with three processes (FILES="a b": of these files)
+#   make test      every test program in every variant (VARIANTS=gcc,asan: in these; ONLY=regex: tests that match)
+#   make bench     the measurements (ONLY=regex: these; PEERS="go": beside the same programs of others)
+#   make check     all that must be clean before a change lands: test, and the variants that take longer
+#   make install   to PREFIX (/usr/local), under DESTDIR where that is given
+#   make clean     removes every build directory
+
+SHELL = /bin/bash -o pipefail
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+VARIANTS ?= test
+NO_DEPS ?=
+MESON_FLAGS ?=
+
+.PHONY: help build demo test bench check install clean deps-build deps-test
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+deps-build deps-test deps-bench:
+	@[ -n "$(NO_DEPS)" ] || scripts/deps.sh build $(filter-out build,$(@:deps-%=%))
+
+build/build.ninja: | deps-build
+	@meson setup build --prefix=$(PREFIX) $(MESON_FLAGS) >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
+	@mv build.log build/setup.log
+
+build: deps-build build/build.ninja
+	@ninja -C build -j$(JOBS) --quiet | sed '/no work to do/d'
+
+demo: build
+	@examples/demo.sh $(FILES)
+
+test: deps-test
+	@test/run.py --variants '$(VARIANTS)' $(if $(ONLY),--only '$(ONLY)') $(if $(REPEAT),--repeat $(REPEAT))
+
+check: deps-test
+	@test/run.py --variants '$(if $(filter test,$(VARIANTS)),all,$(VARIANTS))' $(if $(ONLY),--only '$(ONLY)')
+
+bench: build
+	@[ -n "$(NO_DEPS)" ] || command -v go >/dev/null || scripts/deps.sh bench || true
+	@bench/run.py $(if $(ONLY),--only '$(ONLY)') $(if $(filter command environment,$(origin PEERS)),--peers '$(PEERS)')
+
+install: build
+	@meson configure build -Dprefix=$(PREFIX) >/dev/null
+	@meson install -C build $(if $(DESTDIR),--destdir '$(DESTDIR)')
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
+
+clean:
+	rm -rf build build-*

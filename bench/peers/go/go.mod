@@ -1,0 +1,3 @@
+module leatbench
+
+go 1.19

@@ -1,0 +1,74 @@
+"""rows.py - what bench/run.py measures: each row's name, unit, program, targets and meaning.
+
+A row is one figure.  Its program prints it, often beside other rows of the same run, and takes its name from the first of them.
+Every peer has the program under the same name.  A unit that ends in /s is better when higher, any other when lower.
+"""
+import collections
+
+# program: None is the row's own name.  targets: for 1 and 2 workers, None where there is none.  quick: the n of a smoke run.
+# peers: whose programs have this row; 'leat' is left out of rows that only give a scale.
+Row = collections.namedtuple('Row', 'name unit program targets quick peers what')
+
+LEAT_GO, LEAT_GO_RAW = ('leat', 'go'), ('leat', 'go', 'raw')
+
+
+def _row(name, unit, targets, what, program=None, quick=1000, peers=LEAT_GO):
+    if not isinstance(targets, tuple):
+        targets = (targets, targets)
+    return Row(name, unit, program or name, targets, quick, peers, what)
+
+
+ROWS = [
+    _row('spawn', 'ns', (16, 24), 'start a task in a group and wait for it, in batches of 1,000'),
+    _row('spawn-wait', 'ns', None, 'the same, one by one'),
+    _row('yield', 'ns', 7, 'two tasks give way to each other; with 2 workers each may run alone'),
+    _row('pingpong', 'ns', (45, 52), 'a value and its answer over two unbuffered channels, a round trip'),
+    _row('pingpong-deadline', 'ns', 62, 'the same, each receive under a deadline of its own; Go: one reused timer a goroutine'),
+    _row('pingpong-cancel', 'ns', (45, 52), 'the same in a scope that can be cancelled; Go: select with ctx.Done()'),
+    _row('select-after', 'ns', None, 'the same, each receive a select with a time-out case; Go: time.After'),
+    _row('buffered-1x1', 'ns', 9, 'one producer, one consumer, room for 128, an element'),
+    _row('buffered-4x4', 'ns', 9, 'four of each, room for 128'),
+    _row('unbuffered-4x4', 'ns', (22, 26), 'four of each, no room'),
+    _row('select-ready-2', 'ns', 13, 'a send, then a select over an array of 2 channels that finds it; Go: a select statement'),
+    _row('select-ready-8', 'ns', 18, 'the same over 8'),
+    _row('select-ready-64', 'ns', 80, 'the same over 64'),
+    _row('select-ready-2-cases', 'ns', 18, 'over 2, each a case of its own'),
+    _row('select-ready-8-cases', 'ns', 25, 'over 8, each a case of its own'),
+    _row('select-blocked-2', 'ns', 32, 'a select over an array of 2 that waits for the sender'),
+    _row('select-blocked-8', 'ns', 55, 'the same over 8'),
+    _row('select-blocked-64', 'ns', 280, 'the same over 64'),
+    _row('select-blocked-2-cases', 'ns', None, 'over 2, each a case of its own'),
+    _row('select-blocked-8-cases', 'ns', None, 'over 8, each a case of its own'),
+    _row('skynet', 'ms', 60, 'a tree of tasks with a million leaves, ten below each, sums their numbers', quick=100),
+    _row('skynet-peak', 'MiB', 8, 'the most memory that took', 'skynet', 100),
+    _row('sieve', 'ms', (110, 70), '2,500 primes from a chain of 2,500 filters', quick=20),
+    _row('ring', 'ns', 45, 'a token in a ring of 10,000 tasks that all wait, a hop'),
+    _row('parked', 'ns', 4500, 'start one of a million tasks and let it wait, on memory never touched before'),
+    _row('parked-warm', 'ns', 250, 'the same again, on the memory of the first million', 'parked'),
+    _row('parked-bytes', 'B', 4500, 'memory a waiting task takes, with its page tables', 'parked'),
+    _row('wake', 'ns', (300, 170), 'send to one of a million waiting tasks, and its end', 'parked'),
+    _row('sleepers-p50', 'us', 40, 'a million sleepers, 500 due each millisecond: how late the middle one wakes', 'sleepers'),
+    _row('sleepers-p99', 'us', 1000, 'and 1 in 100', 'sleepers'),
+    _row('timer', 'ns', 24, 'a time limit of 10 s set and lifted; Go: NewTimer and Stop'),
+    _row('cancel-tree', 'ms', (30, 24), 'cancel 111,111 waiting tasks at the root of their tree and wait for their end', quick=2),
+    _row('mutex', 'ns', (4.6, 6), 'eight tasks lock, count and unlock'),
+    _row('tcp-pingpong', 'us', None, 'a struct of 8 bytes and its answer between two processes, a round trip; Go: gob values on a '
+         'connection; raw: blocking sockets', quick=20, peers=LEAT_GO_RAW),
+    _row('unix-pingpong', 'us', None, 'the same over a Unix socket', quick=20, peers=LEAT_GO_RAW),
+    _row('tcp-stream-8', '/s', 20e6, 'structs of 8 bytes through a channel to another process; Go: gob; raw: pieces of 64 KiB',
+         peers=LEAT_GO_RAW),
+    _row('unix-stream-8', '/s', None, 'the same over a Unix socket', peers=LEAT_GO_RAW),
+    _row('tcp-stream-1k', '/s', 2.5e6, 'the same with 1 KiB', peers=LEAT_GO_RAW),
+    _row('netrpc-calls', '/s', None, 'only Go: net/rpc calls of 8 bytes, 256 at a time, over TCP', peers=('go',)),
+]
+
+
+def better(unit, value, than):
+    """How many times better `value` is than `than`."""
+    if not value or not than:
+        return 0.0
+    return value / than if unit.endswith('/s') else than / value
+
+
+def meets(unit, value, target):
+    return better(unit, value, target) >= 1

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""run.py - what may be written compiles without a warning: every public header alone, the files of this folder, the examples.
+
+Headers: C11 with GNU extensions under gcc and clang, C++17 and C++20 under g++ and clang++, found with -I and with -isystem.
+Sources: strict and GNU C11 and C17, and C23 as far as the compiler has it, each with optimization off or on.
+"""
+import glob
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.dirname(HERE))
+import tap                                                      # noqa: E402
+
+INCLUDE = os.path.join(ROOT, 'include')
+PLAIN = ['-Wall', '-Wextra', '-Werror']
+STERN = PLAIN + ['-Wshadow', '-Wpedantic', '-Wconversion']
+C_WAYS = [['-std=c11', '-O0'], ['-std=gnu11', '-O2'], ['-std=c17', '-O2'], ['-std=gnu17', '-O0'], ['-std=gnu2x', '-O2']]
+CXX_ONLY = ['leat/cpp.h']
+
+
+def compile_it(cmd, text=None):
+    got = subprocess.run(cmd + ['-o', os.devnull], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return [] if got.returncode == 0 else [' '.join(cmd)] + got.stdout.splitlines()[:12]
+
+
+def header_alone(header, compiler, language, standards):
+    text = '#include <%s>\nint main(void);\n' % header
+    problems = []
+    for std in standards:
+        for how in ('-I', '-isystem'):
+            problems += compile_it([compiler, '-std=' + std, *PLAIN, how, INCLUDE, '-x', language, '-c', '-'], text)
+    return problems
+
+
+def source(path, compiler, ways):
+    problems = []
+    for way in ways:
+        flags = STERN if path.endswith('.c') else PLAIN + ['-Wshadow']
+        problems += compile_it([compiler, *way, *flags, '-D_GNU_SOURCE', '-I' + INCLUDE, '-c', path])
+    return problems
+
+
+def name_of(path):
+    return os.path.relpath(path, ROOT).replace('/', '_').replace('.', '_').replace('-', '_')
+
+
+tests = []
+for h in sorted(glob.glob(INCLUDE + '/**/*.h', recursive=True)):
+    h = os.path.relpath(h, INCLUDE)
+    for cc, lang, stds in (('gcc', 'c', ['gnu11']), ('clang', 'c', ['gnu11']), ('g++', 'c++', ['c++17', 'c++20']),
+                           ('clang++', 'c++', ['c++17', 'c++20'])):
+        if lang == 'c++' or h not in CXX_ONLY:
+            tests.append(('%s_compiles_alone_under_%s' % (name_of(INCLUDE + '/' + h), cc),
+                          lambda h=h, c=cc, l=lang, s=stds: header_alone(h, c, l, s)))
+sources = sorted(glob.glob(HERE + '/*.c') + glob.glob(ROOT + '/examples/*.c'))
+for c_file in sources:
+    for cc in ('gcc', 'clang'):
+        tests.append(('%s_is_clean_under_%s' % (name_of(c_file), cc), lambda p=c_file, c=cc: source(p, c, C_WAYS)))
+for cxx_file in sorted(glob.glob(HERE + '/*.cpp')):
+    for cc in ('g++', 'clang++'):
+        tests.append(('%s_is_clean_under_%s' % (name_of(cxx_file), cc),
+                      lambda p=cxx_file, c=cc: source(p, c, [['-std=c++17'], ['-std=c++20']])))
+tap.main(tests)
