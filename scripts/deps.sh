@@ -25,11 +25,8 @@ clang_runtime() {
 # Prints those of its arguments that are not installed.
 missing() {
     for p in "$@"; do
-        case $(dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null) in
-        *installed*) ;;
-        *) echo "$p" ;;
-        esac
-    done | grep -v '^$'
+        dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || echo "$p"
+    done
 }
 
 # Where there is no dpkg: are the commands there?

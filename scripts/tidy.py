@@ -165,7 +165,7 @@ class Tidy:
             found = re.match(r'\s*#\s*(el)?ifn?(def)?\b', line) and MACHINE.search(line)
             if found:
                 self.say(path, n, '#if on %s: only src/plat/ may know the machine' % found.group())
-            if above and not path.endswith('_test.c') and re.search(r'\berrno\b(?!\.h)', line):
+            if above and not path.endswith('_test.c') and re.search(r'^(?!\s*#\s*undef).*\berrno\b(?!\.h)', line):
                 self.say(path, n, 'errno above plat/: a task may have changed threads since it was set')
 
     def check_floor(self, path, text, floor):

@@ -186,9 +186,9 @@ class Runner:
 class Report:
     """Counts and prints.  One redrawn line on a terminal, a line a program otherwise."""
 
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.tty = sys.stdout.isatty() and os.environ.get('TERM') != 'dumb'
+    def __init__(self, out=sys.stdout):
+        self.lock, self.out = threading.Lock(), out
+        self.tty = out.isatty() and os.environ.get('TERM') != 'dumb'
         self.passed, self.failed, self.skipped, self.now, self.total, self.done = 0, [], [], [], 0, 0
 
     def started(self, program):
@@ -200,12 +200,12 @@ class Report:
         if self.tty:
             text = '%d/%d  %d passed, %d failed  %s' % (self.done, self.total, self.passed, len(self.failed), ', '.join(
                 ('%s %s' % (p.label, p.name)).strip() for p in self.now))
-            sys.stdout.write('\r\x1b[K' + text[:os.get_terminal_size().columns - 1])
-            sys.stdout.flush()
+            self.out.write('\r\x1b[K' + text[:os.get_terminal_size().columns - 1])
+            self.out.flush()
 
     def say(self, text):
-        sys.stdout.write(('\r\x1b[K' if self.tty else '') + text + '\n')
-        sys.stdout.flush()
+        self.out.write(('\r\x1b[K' if self.tty else '') + text + '\n')
+        self.out.flush()
 
     def ended(self, out):
         with self.lock:
@@ -240,7 +240,7 @@ class Report:
 
     def finish(self):
         if self.tty:
-            sys.stdout.write('\r\x1b[K')
+            self.out.write('\r\x1b[K')
         for text in self.skipped:
             self.say('skipped  ' + text)
         for text in self.failed:
