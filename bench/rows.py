@@ -6,16 +6,17 @@ Every peer has the program under the same name.  A unit that ends in /s is bette
 import collections
 
 # program: None is the row's own name.  targets: for 1 and 2 workers, None where there is none.  quick: the n of a smoke run.
-# peers: whose programs have this row; 'leat' is left out of rows that only give a scale.
-Row = collections.namedtuple('Row', 'name unit program targets quick peers what')
+# peers: whose programs have this row; 'leat' is left out of rows that only give a scale.  of_raw: the share of the floor to
+# reach.
+Row = collections.namedtuple('Row', 'name unit program targets quick peers what of_raw')
 
 LEAT_GO, LEAT_GO_RAW = ('leat', 'go'), ('leat', 'go', 'raw')
 
 
-def _row(name, unit, targets, what, program=None, quick=1000, peers=LEAT_GO):
+def _row(name, unit, targets, what, program=None, quick=1000, peers=LEAT_GO, of_raw=None):
     if not isinstance(targets, tuple):
         targets = (targets, targets)
-    return Row(name, unit, program or name, targets, quick, peers, what)
+    return Row(name, unit, program or name, targets, quick, peers, what, of_raw)
 
 
 ROWS = [
@@ -23,7 +24,7 @@ ROWS = [
     _row('spawn-wait', 'ns', None, 'the same, one by one'),
     _row('yield', 'ns', 7, 'two tasks give way to each other; with 2 workers each may run alone'),
     _row('pingpong', 'ns', (45, 52), 'a value and its answer over two unbuffered channels, a round trip'),
-    _row('pingpong-deadline', 'ns', 62, 'the same, each receive under a deadline of its own; Go: one reused timer a goroutine'),
+    _row('pingpong-deadline', 'ns', 62, 'the same, each receive under a deadline; Go: one reused timer a goroutine'),
     _row('pingpong-cancel', 'ns', (45, 52), 'the same in a scope that can be cancelled; Go: select with ctx.Done()'),
     _row('select-after', 'ns', None, 'the same, each receive a select with a time-out case; Go: time.After'),
     _row('buffered-1x1', 'ns', 9, 'one producer, one consumer, room for 128, an element'),
@@ -50,15 +51,18 @@ ROWS = [
     _row('sleepers-p50', 'us', 40, 'a million sleepers, 500 due each millisecond: how late the middle one wakes', 'sleepers'),
     _row('sleepers-p99', 'us', 1000, 'and 1 in 100', 'sleepers'),
     _row('timer', 'ns', 24, 'a time limit of 10 s set and lifted; Go: NewTimer and Stop'),
-    _row('cancel-tree', 'ms', (30, 24), 'cancel 111,111 waiting tasks at the root of their tree and wait for their end', quick=2),
+    _row('cancel-tree', 'ms', (30, 24), 'cancel 111,111 waiting tasks at the root of their tree, and wait for them', quick=2),
     _row('mutex', 'ns', (4.6, 6), 'eight tasks lock, count and unlock'),
-    _row('tcp-pingpong', 'us', None, 'a struct of 8 bytes and its answer between two processes, a round trip; Go: gob values on a '
-         'connection; raw: blocking sockets', quick=20, peers=LEAT_GO_RAW),
-    _row('unix-pingpong', 'us', None, 'the same over a Unix socket', quick=20, peers=LEAT_GO_RAW),
+    _row('tcp-pingpong', 'us', None, 'a struct of 8 bytes and its answer between two processes, a round trip; Go: gob values '
+         'on a connection; raw: blocking sockets', quick=20, peers=LEAT_GO_RAW, of_raw=1 / 1.15),
+    _row('unix-pingpong', 'us', None, 'the same over a Unix socket', quick=20, peers=LEAT_GO_RAW, of_raw=1 / 1.15),
     _row('tcp-stream-8', '/s', 20e6, 'structs of 8 bytes through a channel to another process; Go: gob; raw: pieces of 64 KiB',
          peers=LEAT_GO_RAW),
     _row('unix-stream-8', '/s', None, 'the same over a Unix socket', peers=LEAT_GO_RAW),
     _row('tcp-stream-1k', '/s', 2.5e6, 'the same with 1 KiB', peers=LEAT_GO_RAW),
+    _row('echo-64', '/s', None, 'a TCP echo server, a task a connection; 64 connections with one message of 64 bytes each; raw: '
+         'epoll', peers=LEAT_GO_RAW, of_raw=0.9),
+    _row('echo-1000', '/s', None, 'the same with 1,000 connections', quick=2000, peers=LEAT_GO_RAW, of_raw=0.9),
     _row('netrpc-calls', '/s', None, 'only Go: net/rpc calls of 8 bytes, 256 at a time, over TCP', peers=('go',)),
 ]
 

@@ -57,8 +57,14 @@ class Who:
     def prepare(self, progress):
         pass
 
-    def command(self, program):
+    def binary(self, program):
         raise NotImplementedError
+
+    def command(self, program):
+        own = os.path.join(self.build_dir, 'bench', self.binary(program))
+        if program.startswith('echo-'):              # one load for every server
+            return [os.path.join(self.build_dir, 'bench', 'raw_bench'), program, '--server', own]
+        return [own, program]
 
 
 class Leat(Who):
@@ -68,14 +74,13 @@ class Leat(Who):
                 raise Failure('%s is not there: run make build first' % binary)
         self.version = compiler_of(self.build_dir)
 
-    def command(self, program):
-        between = program.startswith(('tcp-', 'unix-', 'calls-'))
-        return [os.path.join(self.build_dir, 'bench', 'net_bench' if between else 'leat_bench'), program]
+    def binary(self, program):
+        return 'net_bench' if program.startswith(('tcp-', 'unix-', 'calls-')) else 'leat_bench'
 
 
 class Raw(Leat):
-    def command(self, program):
-        return [os.path.join(self.build_dir, 'bench', 'raw_bench'), program]
+    def binary(self, program):
+        return 'raw_bench'
 
 
 class Go(Who):
@@ -96,8 +101,8 @@ class Go(Who):
         version = subprocess.run(['go', 'version'], env=self.env, capture_output=True, text=True).stdout.split()
         self.version = version[2].replace('go', 'Go ', 1) if len(version) > 2 else 'Go'
 
-    def command(self, program):
-        return [os.path.join(self.build_dir, 'bench', 'go_bench'), program]
+    def binary(self, program):
+        return 'go_bench'
 
 
 PEERS = {'go': Go, 'raw': Raw}
@@ -173,16 +178,19 @@ class Table:
         low, high = self.number(min(values)), self.number(max(values))
         return '%s (%s - %s) %s' % (self.number(statistics.median(values)), low, high, unit)
 
+    def target(self, row, workers, text, met):
+        if not met:
+            self.missed.append('%s (%d)' % (row.name, workers))
+        return text if met else text + ' missed'
+
     def row(self, row, workers, values, failed):
         """values: {who: [value of each run]}; failed: {who}."""
         ours, mark, color = values.get('leat', []), '', None
         self.medians.update({(row.name, workers, who): statistics.median(v) for who, v in values.items() if v})
         target = row.targets[0 if workers == 1 else 1]
         if target and ours:
-            met = meets(row.unit, max(ours) if row.unit.endswith('/s') else min(ours), target)
-            mark = '%s %g%s' % ('>=' if row.unit.endswith('/s') else '<=', target, '' if met else ' missed')
-            if not met:
-                self.missed.append('%s (%d)' % (row.name, workers))
+            best, sign = (max(ours), '>=') if row.unit.endswith('/s') else (min(ours), '<=')
+            mark = self.target(row, workers, '%s %s' % (sign, self.number(target)), meets(row.unit, best, target))
         head = (row.name, workers, 'failed' if 'leat' in failed else self.cell(ours, row.unit))
         peers = [w for w in values if w != 'leat'] or ['']
         for who in peers:
@@ -192,6 +200,8 @@ class Table:
                 times = better(row.unit, statistics.median(ours), statistics.median(theirs))
                 each = [better(row.unit, a, b) for a, b in zip(ours, theirs)]
                 ratio = '%.2f (%.2f - %.2f)' % (times, min(each), max(each))
+                if who == 'raw' and row.of_raw:
+                    mark = self.target(row, workers, '>= %.2f times' % row.of_raw, max(each) >= row.of_raw)
                 if times < 1 and who != 'raw':
                     self.slower.append('%s (%d)' % (row.name, workers))
                     ratio, color = ratio + ' SLOWER', 31
@@ -201,7 +211,7 @@ class Table:
 
 
 def measure(program, workers, whos, args, say):
-    """({who: {row: [value of each run]}}, {who: why it failed}).  Whatever drifts on the machine hits all alike: one run each in turn."""
+    """({who: {row: [value of each run]}}, {who: why it failed}).  One run each in turn, so that what drifts hits all alike."""
     found, failed = {w.name: {} for w in whos}, {}
     n = next(r.quick for r in ROWS if r.program == program) if args.quick else None
     for i in range(args.runs):

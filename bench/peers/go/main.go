@@ -55,6 +55,7 @@ func main() {
 	registerParked()
 	registerTimers()
 	registerNet()
+	registerEcho()
 	name, n := "", 0
 	for i := 1; i < len(os.Args); i++ {
 		arg := os.Args[i]

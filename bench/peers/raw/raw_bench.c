@@ -1,7 +1,8 @@
-/* raw_bench - what the machine gives two processes that use blocking sockets by hand: the floor under the rows of net_bench.
- *     raw_bench NAME [--workers N] [N]        prints a JSON line a result; the workers mean nothing here
- * A ping-pong writes and reads 8 bytes.  A stream is written and read in pieces of 64 KiB, each element of which is made and added
- * up one by one, as a program has to that batches by itself. */
+/* raw_bench - what the machine gives programs that use sockets by hand: the floor under the rows of net_bench.
+ *     raw_bench NAME [--workers N] [N]        prints a JSON line a result; the workers mean something to echo-server only
+ *     raw_bench echo-64 --server PROGRAM [--workers N] [N]     loads `PROGRAM echo-server` with 64 connections
+ * A ping-pong writes and reads 8 bytes with blocking sockets.  A stream is written and read in pieces of 64 KiB, each element of
+ * which is made and added up one by one, as a program has to that batches by itself. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,23 +14,24 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "raw.h"
 
 enum { PIECE = 65536 };
 
-static void fail(const char *what)
+void fail(const char *what)
 {
     perror(what);
     exit(1);
 }
 
-static double now_ns(void)
+double now_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static void put(int fd, const void *p, size_t len)
+void put(int fd, const void *p, size_t len)
 {
     for (const char *at = p; len > 0; ) {
         ssize_t n = write(fd, at, len);
@@ -55,14 +57,21 @@ static size_t get(int fd, void *p, size_t min, size_t max)
     return len;
 }
 
+static void result(const char *name, const char *unit, double value)
+{
+    printf("{\"bench\":\"%s\",\"unit\":\"%s\",\"value\":%.6g}\n", name, unit, value);
+    fflush(stdout);
+}
+
 static void tcp_pair(int fd[2])
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof a;
     int one = 1, l = socket(AF_INET, SOCK_STREAM, 0);
     fd[0] = socket(AF_INET, SOCK_STREAM, 0);
-    if (l < 0 || fd[0] < 0 || bind(l, (struct sockaddr *)&a, len) || listen(l, 1) || getsockname(l, (struct sockaddr *)&a, &len) ||
-        connect(fd[0], (struct sockaddr *)&a, len) || (fd[1] = accept(l, NULL, NULL)) < 0)
+    if (l < 0 || fd[0] < 0 || bind(l, (struct sockaddr *)&a, len) || listen(l, 1) ||
+        getsockname(l, (struct sockaddr *)&a, &len) || connect(fd[0], (struct sockaddr *)&a, len) ||
+        (fd[1] = accept(l, NULL, NULL)) < 0)
         fail("tcp");
     close(l);
     for (int i = 0; i < 2; i++)
@@ -144,27 +153,40 @@ static int run(const struct bench *b, int64_t n)
         exit(0);
     }
     close(fd[1]);
-    double value = b->size ? run_stream(fd[0], n, b->size) : run_pingpong(fd[0], n);
-    printf("{\"bench\":\"%s\",\"unit\":\"%s\",\"value\":%.6g}\n", b->name, b->size ? "/s" : "us", value);
+    result(b->name, b->size ? "/s" : "us", b->size ? run_stream(fd[0], n, b->size) : run_pingpong(fd[0], n));
     close(fd[0]);
     return waitpid(child, &status, 0) < 0 || status != 0;
 }
 
+struct call { const char *name, *server; int workers; long n; };
+
+static int run_call(const struct call *c)
+{
+    int conns;
+    if (strcmp(c->name, "echo-server") == 0)
+        echo_server((int)c->n, c->workers);
+    if (c->server && sscanf(c->name, "echo-%d", &conns) == 1) {
+        result(c->name, "/s", echo_load(c->server, c->workers, conns, c->n ? c->n : 100000));
+        return 0;
+    }
+    for (const struct bench *b = benches; b->name; b++)
+        if (strcmp(b->name, c->name) == 0)
+            return run(b, c->n ? c->n : b->n);
+    return fprintf(stderr, "usage: raw_bench NAME [--workers N] [N]\n"), 2;
+}
+
 int main(int argc, char **argv)
 {
-    const struct bench *found = NULL;
-    int64_t n = 0;
+    struct call c = { .name = "", .workers = 1 };
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--workers") == 0)
-            i++;
-        else if (atoll(argv[i]) > 0)
-            n = atoll(argv[i]);
+        if (strcmp(argv[i], "--workers") == 0 && argv[i + 1])
+            c.workers = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--server") == 0)
+            c.server = argv[++i];
+        else if (atol(argv[i]) > 0)
+            c.n = atol(argv[i]);
         else
-            for (const struct bench *b = benches; b->name; b++)
-                if (strcmp(b->name, argv[i]) == 0)
-                    found = b;
+            c.name = argv[i];
     }
-    if (!found)
-        return fprintf(stderr, "usage: raw_bench NAME [--workers N] [N]\n"), 2;
-    return run(found, n ? n : found->n);
+    return run_call(&c);
 }
