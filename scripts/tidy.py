@@ -2,7 +2,8 @@
 """tidy.py [ROOT] - the rules of this project that a program can check.  Prints `path:line: what is wrong`; exit 1 if anything is.
 
   layers     src/LAYERS: an #include points to its own floor or down; sim is for sim and boot only, tool for tool only; no ../
-  seams      #if on an operating system or a processor in src/plat/ only; no errno in src/ above plat/
+  seams      #if on an operating system or a processor in src/plat/ only; no errno in src/ above plat/, and there the
+             one of plat/errno.h, which survives a switch of stacks
   size       a file has at most 1,000 lines, a function at most 70, a line at most 140 characters
   text       no tab (but in a Makefile), no blank at the end of a line, a newline at the end of a file; no note to do it later;
              no path of somebody's own machine
@@ -173,6 +174,8 @@ class Tidy:
             self.say(path, 1, 'src/LAYERS has no floor %s' % floor)
             return
         for n, line in enumerate(text.splitlines(), 1):
+            if floor == 'plat' and path != 'src/plat/errno.h' and re.match(r'\s*#\s*include\s*<errno.h>', line):
+                self.say(path, n, 'include "plat/errno.h": the plain errno may be that of a thread that the task has left')
             m = re.match(r'\s*#\s*include\s*"([^"]*)"', line)
             if not m:
                 continue

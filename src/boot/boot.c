@@ -3,7 +3,8 @@
 #undef errno
 #include "run/seam.h"
 
-leat_err leat_run_(uint32_t version, const leat_opts *o, size_t opts_size, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len)
+leat_err leat_run_(uint32_t version, const leat_opts *o, size_t opts_size, leat_fn_ *fn, const leat_site_ *site, const void *arg,
+    size_t len)
 {
     leat_opts opts = { 0 };
     if (version >> 16 != LEAT_VERSION >> 16)

@@ -24,7 +24,8 @@ leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity)
     size_t bytes;
     if (elem_size > ELEM_MAX || capacity > UINT32_MAX / 2 || __builtin_mul_overflow(elem_size, capacity, &bytes) ||
         __builtin_add_overflow(bytes, sizeof(leat_chan_) + 63, &bytes)) {
-        leat_ignore(leat_fail(LEAT_NOMEM, "leat_chan_make: %zu elements of %zu bytes are more than a channel can hold", capacity, elem_size));
+        leat_ignore(leat_fail(LEAT_NOMEM, "leat_chan_make: %zu elements of %zu bytes are more than a channel can hold",
+            capacity, elem_size));
         return NULL;
     }
     bytes &= ~(size_t)63;

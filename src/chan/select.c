@@ -38,7 +38,8 @@ static leat_err count_ops(const leat_select_ *s, uint32_t *ret)
 {
     uint64_t n = 0;
     if (s->n > LEAT_SELECT_MAX_)
-        return leat_fail(LEAT_LIMIT, "leat_select: %u cases, at most %d are possible; leat_on_recv_any takes an array", s->n, LEAT_SELECT_MAX_);
+        return leat_fail(LEAT_LIMIT, "leat_select: %u cases, at most %d are possible; leat_on_recv_any takes an array",
+            s->n, LEAT_SELECT_MAX_);
     for (uint32_t i = 0; i < s->n; i++) {
         if (i && s->on[i].id <= s->on[i - 1].id)
             return leat_fail(LEAT_INVAL, "leat_select: a case in a loop; leat_on_recv_any is the loop");
@@ -109,7 +110,8 @@ static inline bool op_ready(const struct sel *x, const struct op *o)
         return at_load(&c->count) || __atomic_load_n(&c->sq.head, __ATOMIC_RELAXED);
     case 's':
         return !__atomic_load_n(&c->closed, __ATOMIC_RELAXED) &&
-            (at_load(&c->count) + __atomic_load_n(&c->reserved, __ATOMIC_RELAXED) < c->cap || __atomic_load_n(&c->rq.head, __ATOMIC_RELAXED));
+            (at_load(&c->count) + __atomic_load_n(&c->reserved, __ATOMIC_RELAXED) < c->cap ||
+                __atomic_load_n(&c->rq.head, __ATOMIC_RELAXED));
     case 'c':
         return __atomic_load_n(&c->ended, __ATOMIC_RELAXED) && !at_load(&c->count);
     case 'd':
@@ -402,7 +404,8 @@ int leat_select_run_(leat_select_ *s, leat_err *err)
 void leat_select_lost_(const leat_select_ *s)
 {
     (void)s;
-    static const char text[] = "leat: leat_select: the case that won was not reached again: a condition before it changed while it waited\n";
+    static const char text[] =
+        "leat: leat_select: the case that won was not reached again: a condition before it changed while it waited\n";
     fputs(text, stderr);
     abort();
 }

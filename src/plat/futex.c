@@ -1,6 +1,6 @@
 /* futex.c - Linux futexes, private to the process. */
 #include "plat/futex.h"
-#include <errno.h>
+#include "plat/errno.h"
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>

@@ -2,10 +2,10 @@
  *
  * Nothing that is started here outlives its starter: a child dies with its parent (PR_SET_PDEATHSIG), and what a child leaves
  * behind becomes a child of the starter (PR_SET_CHILD_SUBREAPER), which finds it by looking through /proc. */
+#include "plat/errno.h"
 #include "plat/proc.h"
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

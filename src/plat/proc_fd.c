@@ -1,6 +1,6 @@
 /* proc_fd.c - the descriptors of proc.h: pipes, terminals, listening sockets, a private directory. */
+#include "plat/errno.h"
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>

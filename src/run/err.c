@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "run/sched.h"
+#include "plat/errno.h"
 
 enum { TEXT_MAX = 480 };                             /* a longer text is cut */
 
@@ -179,6 +180,5 @@ void err_free(struct fault *f)
 
 int *leat_errno_(void)
 {
-    extern int *__errno_location(void);
-    return __errno_location();
+    return plat_errno();
 }

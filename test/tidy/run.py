@@ -60,6 +60,7 @@ RULES = [
     ('an_if_on_a_processor', A, GOOD + '#ifdef __aarch64__\n#endif\n', '#if on __aarch64__'),
     ('an_if_on_a_system', 'include/b.h', GOOD + '#if defined(__linux__) && 1\n#endif\n', '#if on __linux__'),
     ('errno_above_plat', A, GOOD + 'int f(void) { return errno; }\n', 'errno above plat/'),
+    ('the_plain_errno_in_plat', 'src/plat/b.h', GOOD + '#include <errno.h>\n', 'include "plat/errno.h"'),
     ('a_long_file', A, GOOD + 'int a;\n' * 1000, 'a file of 1001 lines'),
     ('a_long_function', A, GOOD + LONG % 'f', 'function f has 71 lines'),
     ('a_long_line', A, GOOD + 'int ' + 'a' * 136 + ';\n', 'a line of 141 characters'),
