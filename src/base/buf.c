@@ -11,6 +11,17 @@ void buf_free(struct buf *b)
     *b = (struct buf){ .max = b->max };
 }
 
+void buf_limit(struct buf *b, size_t max)
+{
+    b->max = max;
+    size_t most = max ? max : LIMIT_BUF;
+    b->cap = MIN(b->cap, most);                      /* a put compares with cap alone; free and realloc do not need to know */
+    if (b->len > most) {
+        b->len = most;
+        b->err = LEAT_LIMIT;
+    }
+}
+
 bool buf_more_(struct buf *b, size_t n)
 {
     size_t max = b->max ? b->max : LIMIT_BUF;

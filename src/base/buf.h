@@ -17,7 +17,7 @@ enum { BUF_VARINT_MAX = 10 };
 struct buf {
     uint8_t *p;
     size_t len, cap;
-    size_t max;                                      /* the largest len; 0: LIMIT_BUF */
+    size_t max;                                      /* the largest len; 0: LIMIT_BUF; set before the first put, then by buf_limit */
     leat_err err;                                    /* LEAT_OK, or why it failed: LEAT_NOMEM, LEAT_LIMIT */
 };
 
@@ -25,6 +25,7 @@ void buf_free(struct buf *b);                        /* gives the memory back; t
 bool buf_more_(struct buf *b, size_t n);
 
 static inline leat_err buf_err(const struct buf *b) { return b->err; }
+void buf_limit(struct buf *b, size_t max);           /* from now on; fails with LEAT_LIMIT at once when it is longer already */
 static inline void buf_reset(struct buf *b) { b->len = 0; b->err = LEAT_OK; }     /* keeps the memory for the next use */
 
 static inline void buf_undo(struct buf *b, size_t len) { b->len = len; b->err = LEAT_OK; }  /* back to when it was len long and well */

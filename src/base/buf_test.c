@@ -154,4 +154,22 @@ TEST(a_varint_fits_to_the_last_byte_of_the_limit)
     buf_free(&b);
 }
 
+TEST(a_limit_that_comes_later_holds_too)
+{
+    struct buf b = { 0 };
+    buf_put(&b, "abcdef", 6);
+    buf_limit(&b, 8);
+    buf_put(&b, "gh", 2);
+    CHECK_EQ(buf_err(&b), LEAT_OK);
+    buf_u8(&b, 1);
+    CHECK_EQ(buf_err(&b), LEAT_LIMIT);
+    buf_reset(&b);
+    buf_limit(&b, 0);
+    buf_put(&b, "0123456789", 10);
+    CHECK_EQ(buf_err(&b), LEAT_OK);
+    buf_limit(&b, 9);
+    CHECK_EQ(buf_err(&b), LEAT_LIMIT);
+    buf_free(&b);
+}
+
 T_MAIN()
