@@ -1,0 +1,34 @@
+/* codec.h - values to bytes and back, in leat's own encoding (docs/wire.md, "Values").
+ *
+ * Encoding changes nothing in the value.  Once a message is certain to have left, or perhaps has, the sender owns the value no more:
+ * type_moved gives back what it owned.  Decoding trusts nothing: see type_decode.  Neither blocks; any task or thread. */
+#ifndef TYPE_CODEC_H
+#define TYPE_CODEC_H
+#include "base/buf.h"
+#include "leat.h"
+
+/* What a session does for channel ends, of which the codec knows only that they are pointers.  An end that is NULL never gets here. */
+struct type_ends {
+    /* writes what the other side needs to make an end of its own; keeps a reference of its own if it needs one */
+    leat_err (*put)(struct type_ends *self, leat_chan_ *c, int is_rx, const leat_type *elem, struct buf *out);
+    /* reads what put has written; *ret is a reference that the value will own */
+    leat_err (*get)(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, leat_chan_ **ret);
+    /* the encoding that put the last `count` ends has failed after all; NULL: nothing to do */
+    void (*undo)(struct type_ends *self, size_t count);
+};
+
+/* Appends the value.  On failure `out` is as before, and what was done with ends is undone.
+ * INVAL: a value that is none (a oneof with no such case, chars without NUL, NULL with a length), or an end where ends is NULL;
+ * LIMIT: nested too deep, or over out->max; NOMEM; what `put` returns.  A flat type allocates nothing but the room in out. */
+LEAT_CHECK leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct type_ends *ends);
+
+/* Reads one value to *v, which is not read and may be anything before.  The value owns all it has.  On failure *v is zero, nothing
+ * of it is left, ends that had come are given back with leat_unref_, and the cursor is bad.
+ * TYPE: these bytes are no value of t (the detail names the field); LIMIT: nested too deep, or needs more memory than *budget;
+ * NOMEM; what `get` returns.  *budget is in bytes and goes down by what was allocated, LIMIT_DECODE_BLOCK for each block
+ * included; NULL: what limits.h allows for the bytes at hand.  A flat type allocates nothing. */
+LEAT_CHECK leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_ends *ends, size_t *budget);
+
+/* Frees what *v owns without writing to *v: the value has moved, and the caller's variable is dead. */
+void type_moved(const leat_type *t, const void *v);
+#endif

@@ -1,0 +1,249 @@
+/* decode.c - bytes to a value: runs the steps of plan.h.  The bytes may come from anyone.  See codec.h.
+ *
+ * Laws.  1. *v, and every block that hangs from it, is zero before it is filled, and a pointer or a length is written only when
+ * what it says is there: so at any moment leat_drop_ can take back all there is.
+ * 2. Nothing is allocated for an announced length before that many bytes, or elements of their least size, are known to be there,
+ * and what an element takes in memory beyond that is charged to the budget first. */
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "type/codec.h"
+#include "type/frames.h"
+
+struct decoder {
+    struct cur *in;
+    struct type_ends *ends;
+    size_t *budget;
+    struct frames s;
+};
+
+static leat_err bad(struct decoder *k, const char *what) { return frames_fail(&k->s, LEAT_TYPE, "%s", what); }
+
+static inline uint64_t get_varint(struct cur *in)
+{
+    return likely(in->p < in->end && *in->p < 0x80) ? *in->p++ : cur_varint(in);
+}
+
+/* memory that the budget pays for; NULL: *e says why not */
+static void *get_memory(struct decoder *k, uint64_t n, bool zeroed, leat_err *e)
+{
+    if (n + LIMIT_DECODE_BLOCK > *k->budget) {
+        *e = frames_fail(&k->s, LEAT_LIMIT, "needs more memory than is allowed for bytes received");
+        return NULL;
+    }
+    void *p = zeroed ? mem_zalloc((size_t)n) : mem_alloc((size_t)n);
+    if (!p)
+        *e = frames_fail(&k->s, LEAT_NOMEM, "no memory");
+    else
+        *k->budget -= (size_t)n + LIMIT_DECODE_BLOCK;
+    return p;
+}
+
+static leat_err get_copy(struct decoder *k, char *at, size_t n)
+{
+    if (unlikely(n > cur_left(k->in)))
+        return bad(k, "cut short");
+    if (n == 8)
+        memcpy(at, k->in->p, 8);
+    else if (n == 16)
+        memcpy(at, k->in->p, 16);
+    else
+        memcpy(at, k->in->p, n);
+    k->in->p += n;
+    return LEAT_OK;
+}
+
+static leat_err get_bool(struct decoder *k, char *at)
+{
+    uint8_t b = cur_u8(k->in);
+    if (k->in->bad || b > 1)
+        return bad(k, k->in->bad ? "cut short" : "a bool that is neither 0 nor 1");
+    memcpy(at, &b, 1);
+    return LEAT_OK;
+}
+
+/* a length of which as many bytes are there; the largest fits 32 bits */
+static leat_err get_length(struct decoder *k, uint64_t *ret)
+{
+    *ret = get_varint(k->in);
+    if (unlikely(k->in->bad))
+        return bad(k, "cut short, or a malformed length");
+    if (unlikely(*ret > cur_left(k->in) || *ret > LIMIT_LIST))
+        return frames_fail(&k->s, LEAT_TYPE, "%llu bytes announced, %zu left", (unsigned long long)*ret, cur_left(k->in));
+    return LEAT_OK;
+}
+
+static leat_err get_text(struct decoder *k, char *at)
+{
+    uint64_t n;
+    leat_err e = get_length(k, &n);
+    if (e != LEAT_OK || n == 0)
+        return e;
+    char *p = get_memory(k, n, false, &e);
+    if (!p)
+        return e;
+    memcpy(p, k->in->p, n);
+    k->in->p += n;
+    leat_string text = { p, (uint32_t)n, 1 };
+    memcpy(at, &text, sizeof text);
+    return LEAT_OK;
+}
+
+static leat_err get_cstr(struct decoder *k, char *at)
+{
+    uint64_t n = get_varint(k->in);
+    leat_err e = LEAT_OK;
+    if (k->in->bad || (n > 0 && n - 1 > cur_left(k->in)))
+        return bad(k, "cut short, or a malformed length");
+    if (n == 0)
+        return LEAT_OK;
+    if (n > 1 && memchr(k->in->p, 0, n - 1))
+        return bad(k, "a NUL inside");
+    char *p = get_memory(k, n, false, &e);
+    if (!p)
+        return e;
+    if (n > 1)
+        memcpy(p, k->in->p, n - 1);
+    p[n - 1] = 0;
+    k->in->p += n - 1;
+    memcpy(at, &p, sizeof p);
+    return LEAT_OK;
+}
+
+static leat_err get_chars(struct decoder *k, char *at, uint32_t room)
+{
+    uint64_t n;
+    LEAT_TRY(get_length(k, &n));
+    if (n >= room)
+        return frames_fail(&k->s, LEAT_TYPE, "%llu bytes and a NUL do not fit %u", (unsigned long long)n, room);
+    if (n > 0 && memchr(k->in->p, 0, n))
+        return bad(k, "a NUL inside");
+    if (n > 0)
+        memcpy(at, k->in->p, n);
+    k->in->p += n;
+    return LEAT_OK;
+}
+
+static leat_err get_optional(struct decoder *k, char *at, const struct type_plan *sub)
+{
+    uint8_t flag = cur_u8(k->in);
+    leat_err e = LEAT_OK;
+    if (k->in->bad || flag > 1)
+        return bad(k, k->in->bad ? "cut short" : "neither there nor not");
+    if (flag == 0)
+        return LEAT_OK;
+    if (sub->min > cur_left(k->in))
+        return bad(k, "cut short");
+    void *p = get_memory(k, sub->size, true, &e);
+    if (!p)
+        return e;
+    memcpy(at, &p, sizeof p);
+    return frames_push(&k->s, sub, p, 1);
+}
+
+static leat_err get_list(struct decoder *k, char *at, const struct type_plan *sub)
+{
+    uint64_t n = get_varint(k->in);
+    size_t left = cur_left(k->in);
+    leat_err e = LEAT_OK;
+    if (k->in->bad)
+        return bad(k, "cut short, or a malformed length");
+    if (n > LIMIT_LIST || (sub->min > 0 && n > left / sub->min))
+        return frames_fail(&k->s, LEAT_TYPE, "%llu elements announced, %zu bytes left", (unsigned long long)n, left);
+    if (n == 0)
+        return LEAT_OK;
+    void *p = get_memory(k, n * sub->size, !sub->raw, &e);       /* both factors fit 32 bits */
+    if (!p)
+        return e;
+    leat_strings list = { p, (uint32_t)n, (uint32_t)n };
+    memcpy(at, &list, sizeof list);
+    if (!sub->raw)
+        return frames_push(&k->s, sub, p, (uint32_t)n);
+    memcpy(p, k->in->p, n * sub->size);
+    k->in->p += n * sub->size;
+    return LEAT_OK;
+}
+
+static leat_err get_oneof(struct decoder *k, char *at, const struct type_op *op)
+{
+    uint64_t n = get_varint(k->in);
+    if (k->in->bad || n > op->n)
+        return bad(k, k->in->bad ? "cut short" : "no such case");
+    uint32_t which = (uint32_t)n;
+    memcpy(at, &which, sizeof which);
+    return which > 0 ? frames_push(&k->s, &op->sub[which - 1], at, 1) : LEAT_OK;
+}
+
+static leat_err get_end(struct decoder *k, char *at, const struct type_op *op)
+{
+    uint8_t flag = cur_u8(k->in);
+    leat_chan_ *c = NULL;
+    if (k->in->bad || flag > 1)
+        return bad(k, k->in->bad ? "cut short" : "neither an end nor none");
+    if (flag == 0)
+        return LEAT_OK;
+    if (!k->ends)
+        return bad(k, "a channel end cannot arrive here");
+    leat_err e = k->ends->get(k->ends, k->in, op->code == OP_RX, op->elem, &c);
+    if (e != LEAT_OK)
+        return frames_wrap(&k->s, e);
+    memcpy(at, &c, sizeof c);
+    return LEAT_OK;
+}
+
+static leat_err get_value(struct decoder *k)
+{
+    for (;;) {
+        struct frame *f = frames_top(&k->s);
+        const struct type_op *op = f->op++;
+        char *at = f->base + op->off;
+        leat_err e = LEAT_OK;
+        switch (op->code) {
+        case OP_COPY: e = get_copy(k, at, op->n); break;
+        case OP_BOOL: e = get_bool(k, at); break;
+        case OP_TEXT: e = get_text(k, at); break;
+        case OP_CSTR: e = get_cstr(k, at); break;
+        case OP_CHARS: e = get_chars(k, at, op->n); break;
+        case OP_OPTIONAL: e = get_optional(k, at, op->sub); break;
+        case OP_LIST: case OP_MAP: e = get_list(k, at, op->sub); break;
+        case OP_ONEOF: e = get_oneof(k, at, op); break;
+        case OP_TX: case OP_RX: e = get_end(k, at, op); break;
+        case OP_END:
+            if (--f->left > 0) {
+                f->base += f->plan->size;
+                f->op = f->plan->ops;
+            } else if (--k->s.depth == 0) {
+                return LEAT_OK;
+            }
+        }
+        if (unlikely(e != LEAT_OK))
+            return e;
+    }
+}
+
+leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_ends *ends, size_t *budget)
+{
+    const struct type_info *info = NULL;
+    leat_err e = in->bad ? leat_fail(LEAT_TYPE, "%s: cut short", t->name) : type_info_get(t, &info);
+    memset(v, 0, t->size);
+    if (e != LEAT_OK) {
+        cur_fail(in);
+        return e;
+    }
+    size_t left = cur_left(in), own;
+    if (__builtin_mul_overflow(left, info->ratio, &own) || __builtin_add_overflow(own, (size_t)LIMIT_DECODE_FREE, &own))
+        own = SIZE_MAX;
+    struct decoder k;
+    k.in = in;
+    k.ends = ends;
+    k.budget = budget ? budget : &own;
+    frames_init(&k.s, t);
+    e = frames_push(&k.s, info->plan, v, 1);
+    if (e == LEAT_OK)
+        e = get_value(&k);
+    if (unlikely(e != LEAT_OK)) {
+        leat_drop_(t, v);
+        cur_fail(in);
+    }
+    frames_free(&k.s);
+    return e;
+}

@@ -1,0 +1,138 @@
+/* drop.c - gives back what a value owns.
+ *
+ * Laws.  1. It cannot fail and has no limit: it follows the description itself, so it needs no memory, and a value of any depth takes
+ * bounded stack while there is memory: blocks more than DEEP levels down are put aside and dropped later (the order is nobody's
+ * business).  Without memory for that list they are dropped at once, on the stack.
+ * 2. What is borrowed is not touched, nor is what hangs from it. */
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "type/block.h"
+#include "type/codec.h"
+
+enum { DEEP = 8, LATER_SMALL = 4 };
+
+struct dropper {
+    struct type_block *later;                        /* = small, until it is too small */
+    size_t count, cap;
+    struct type_block small[LATER_SMALL];
+};
+
+static void drop_at(struct dropper *d, unsigned kind, const leat_type *inner, char *at, int depth);
+
+bool type_owns(unsigned kind, const leat_type *inner)
+{
+    switch (kind) {
+    case LEAT_K_BOOL_: case LEAT_K_INT_: case LEAT_K_UINT_: case LEAT_K_FLOAT_: case LEAT_K_DATE_: case LEAT_K_DURATION_:
+    case LEAT_K_ENUM_: case LEAT_K_ARRAY_: case LEAT_K_CHARS_: case LEAT_K_LOCAL_:
+        return false;
+    case LEAT_K_STRUCT_: case LEAT_K_ONEOF_:
+        for (uint32_t i = 0; i < inner->count; i++)
+            if (type_owns(type_field(inner, i)->kind, type_field(inner, i)->type))
+                return true;
+        return false;
+    default:
+        return true;
+    }
+}
+
+static bool put_aside(struct dropper *d, const struct type_block *b)
+{
+    if (d->count == d->cap) {
+        bool small = d->later == d->small;
+        struct type_block *more = mem_realloc(small ? NULL : d->later, d->cap * 4 * sizeof *more);
+        if (!more)
+            return false;
+        if (small)
+            memcpy(more, d->small, sizeof d->small);
+        d->later = more;
+        d->cap *= 4;
+    }
+    d->later[d->count++] = *b;
+    return true;
+}
+
+static void drop_text(const char *at)
+{
+    leat_string s;
+    memcpy(&s, at, sizeof s);
+    if (s.owned)
+        mem_free((void *)(uintptr_t)s.p);
+}
+
+static void drop_block(struct dropper *d, const struct type_block *b, int depth)
+{
+    bool owns = type_owns(b->type->kind, b->type);
+    for (uint32_t i = 0; (owns || b->keyed) && i < b->count; i++) {
+        char *at = b->at + (size_t)i * b->stride;
+        if (b->keyed)
+            drop_text(at);
+        if (owns)
+            drop_at(d, b->type->kind, b->type, at + b->value_off, depth);
+    }
+    mem_free(b->at);
+}
+
+static void drop_pointer(struct dropper *d, unsigned kind, const leat_type *inner, const char *at, int depth)
+{
+    struct type_block b = type_block_at(kind, inner, at);
+    if (b.at && !b.borrowed && (depth < DEEP || !put_aside(d, &b)))
+        drop_block(d, &b, depth + 1);
+}
+
+static void drop_oneof(struct dropper *d, const leat_type *t, char *at, int depth)
+{
+    uint32_t which;
+    memcpy(&which, at, sizeof which);
+    if (which == 0 || which > t->count)
+        return;
+    const leat_field *f = type_field(t, which - 1);
+    drop_at(d, f->kind, f->type, at + f->offset, depth);
+}
+
+/* what the field of this kind at `at` owns; inner as in leat_field, or the type itself for a value that is no field */
+static void drop_at(struct dropper *d, unsigned kind, const leat_type *inner, char *at, int depth)
+{
+    void *p;
+    switch (kind) {
+    case LEAT_K_STRING_: case LEAT_K_BYTES_: drop_text(at); break;
+    case LEAT_K_ERROR_: drop_text(at + offsetof(leat_error, text)); break;
+    case LEAT_K_OPTIONAL_: case LEAT_K_LIST_: case LEAT_K_MAP_: drop_pointer(d, kind, inner, at, depth); break;
+    case LEAT_K_ONEOF_: drop_oneof(d, inner, at, depth); break;
+    case LEAT_K_STRUCT_:
+        for (uint32_t i = 0; i < inner->count; i++) {
+            const leat_field *f = type_field(inner, i);
+            drop_at(d, f->kind, f->type, at + f->offset, depth);
+        }
+        break;
+    case LEAT_K_CSTR_:
+        memcpy(&p, at, sizeof p);
+        mem_free(p);
+        break;
+    case LEAT_K_TX_: case LEAT_K_RX_:
+        memcpy(&p, at, sizeof p);
+        leat_unref_(p);
+    }
+}
+
+void type_moved(const leat_type *t, const void *v)
+{
+    struct dropper d;
+    d.later = d.small;
+    d.count = 0;
+    d.cap = LATER_SMALL;
+    drop_at(&d, t->kind, t, (char *)(uintptr_t)v, 0);            /* only read */
+    while (d.count > 0) {
+        struct type_block b = d.later[--d.count];
+        drop_block(&d, &b, 0);
+    }
+    if (d.later != d.small)
+        mem_free(d.later);
+}
+
+void leat_drop_(const leat_type *t, void *v)
+{
+    if (!v)
+        return;
+    type_moved(t, v);
+    memset(v, 0, t->size);
+}

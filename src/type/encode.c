@@ -1,0 +1,181 @@
+/* encode.c - a value to bytes: runs the steps of plan.h over it.  See codec.h. */
+#include "base/limits.h"
+#include "type/codec.h"
+#include "type/frames.h"
+
+struct encoder {
+    struct buf *out;
+    struct type_ends *ends;
+    size_t ends_put;
+    struct frames s;
+};
+
+/* a length of one byte is nearly every length */
+static inline void put_text(struct buf *out, const void *p, size_t n)
+{
+    if (likely(n < 0x80)) {
+        uint8_t *to = buf_add(out, n + 1);
+        if (likely(to != NULL)) {
+            *to = (uint8_t)n;
+            if (n)
+                memcpy(to + 1, p, n);
+        }
+    } else {
+        buf_text(out, p, n);
+    }
+}
+
+static inline void put_copy(struct buf *out, const char *at, size_t n)
+{
+    uint8_t *to = buf_add(out, n);
+    if (unlikely(!to))
+        return;
+    if (n == 8)                                      /* a constant is a move and not a call */
+        memcpy(to, at, 8);
+    else if (n == 16)
+        memcpy(to, at, 16);
+    else
+        memcpy(to, at, n);
+}
+
+static leat_err put_cstr(struct encoder *k, const char *at)
+{
+    const char *p;
+    memcpy(&p, at, sizeof p);
+    size_t n = p ? strlen(p) : 0;
+    if (n >= LIMIT_LIST)
+        return frames_fail(&k->s, LEAT_LIMIT, "over 4 GiB");
+    buf_varint(k->out, p ? n + 1 : 0);
+    buf_put(k->out, p, n);
+    return LEAT_OK;
+}
+
+static leat_err put_chars(struct encoder *k, const char *at, uint32_t room)
+{
+    size_t n = strnlen(at, room);
+    if (n == room)
+        return frames_fail(&k->s, LEAT_INVAL, "no NUL in its %u bytes", room);
+    put_text(k->out, at, n);
+    return LEAT_OK;
+}
+
+static leat_err put_optional(struct encoder *k, const char *at, const struct type_plan *sub)
+{
+    void *p;
+    memcpy(&p, at, sizeof p);
+    buf_u8(k->out, p != NULL);
+    return p ? frames_push(&k->s, sub, p, 1) : LEAT_OK;
+}
+
+static leat_err put_list(struct encoder *k, const char *at, const struct type_plan *sub)
+{
+    leat_strings list;                               /* all lists and maps are laid out alike */
+    memcpy(&list, at, sizeof list);
+    if (list.len > 0 && !list.at)
+        return frames_fail(&k->s, LEAT_INVAL, "%u elements at NULL", list.len);
+    buf_varint(k->out, list.len);
+    if (sub->raw) {
+        buf_put(k->out, list.at, (size_t)list.len * sub->size);
+        return LEAT_OK;
+    }
+    return list.len > 0 ? frames_push(&k->s, sub, list.at, list.len) : LEAT_OK;
+}
+
+static leat_err put_oneof(struct encoder *k, char *at, const struct type_op *op)
+{
+    uint32_t which;
+    memcpy(&which, at, sizeof which);
+    if (which > op->n)
+        return frames_fail(&k->s, LEAT_INVAL, "no case %u: there are %u", which, op->n);
+    buf_varint(k->out, which);
+    return which > 0 ? frames_push(&k->s, &op->sub[which - 1], at, 1) : LEAT_OK;
+}
+
+static leat_err put_end(struct encoder *k, const char *at, const struct type_op *op)
+{
+    leat_chan_ *c;
+    memcpy(&c, at, sizeof c);
+    buf_u8(k->out, c != NULL);
+    if (!c)
+        return LEAT_OK;
+    if (!k->ends)
+        return frames_fail(&k->s, LEAT_INVAL, "a channel end cannot be sent here");
+    leat_err e = k->ends->put(k->ends, c, op->code == OP_RX, op->elem, k->out);
+    if (e != LEAT_OK)
+        return frames_wrap(&k->s, e);
+    k->ends_put++;
+    return LEAT_OK;
+}
+
+static leat_err put_text_at(struct encoder *k, const char *at)
+{
+    leat_string text;
+    memcpy(&text, at, sizeof text);
+    if (unlikely(text.len > 0 && !text.p))
+        return frames_fail(&k->s, LEAT_INVAL, "%u bytes at NULL", text.len);
+    put_text(k->out, text.p, text.len);
+    return LEAT_OK;
+}
+
+static leat_err put_value(struct encoder *k)
+{
+    for (;;) {
+        struct frame *f = frames_top(&k->s);
+        const struct type_op *op = f->op++;
+        char *at = f->base + op->off;
+        leat_err e = LEAT_OK;
+        switch (op->code) {
+        case OP_COPY: put_copy(k->out, at, op->n); break;
+        case OP_BOOL: buf_u8(k->out, *(uint8_t *)at != 0); break;
+        case OP_TEXT: e = put_text_at(k, at); break;
+        case OP_CSTR: e = put_cstr(k, at); break;
+        case OP_CHARS: e = put_chars(k, at, op->n); break;
+        case OP_OPTIONAL: e = put_optional(k, at, op->sub); break;
+        case OP_LIST: case OP_MAP: e = put_list(k, at, op->sub); break;
+        case OP_ONEOF: e = put_oneof(k, at, op); break;
+        case OP_TX: case OP_RX: e = put_end(k, at, op); break;
+        case OP_END:
+            if (--f->left > 0) {
+                f->base += f->plan->size;
+                f->op = f->plan->ops;
+            } else if (--k->s.depth == 0) {
+                return LEAT_OK;
+            }
+        }
+        if (unlikely(e != LEAT_OK))
+            return e;
+    }
+}
+
+static leat_err put_failed(const leat_type *t, const struct buf *out)
+{
+    if (buf_err(out) == LEAT_LIMIT)
+        return leat_fail(LEAT_LIMIT, "a value of %s is over %zu bytes", t->name, out->max ? out->max : (size_t)LIMIT_BUF);
+    return leat_fail(buf_err(out), "no memory for a value of %s", t->name);
+}
+
+leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct type_ends *ends)
+{
+    const struct type_info *info;
+    size_t before = out->len;
+    if (buf_err(out) != LEAT_OK)
+        return put_failed(t, out);
+    LEAT_TRY(type_info_get(t, &info));
+    struct encoder k;
+    k.out = out;
+    k.ends = ends;
+    k.ends_put = 0;
+    frames_init(&k.s, t);
+    leat_err e = frames_push(&k.s, info->plan, (void *)(uintptr_t)v, 1);     /* only read */
+    if (e == LEAT_OK)
+        e = put_value(&k);
+    if (e == LEAT_OK && buf_err(out) != LEAT_OK)
+        e = put_failed(t, out);
+    if (unlikely(e != LEAT_OK)) {
+        buf_undo(out, before);
+        if (k.ends_put > 0 && ends->undo)
+            ends->undo(ends, k.ends_put);
+    }
+    frames_free(&k.s);
+    return e;
+}
