@@ -1,0 +1,2 @@
+/* layout.c - the layout as C has it. */
+#include "layout.h"

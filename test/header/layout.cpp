@@ -1,0 +1,2 @@
+/* layout.cpp - the layout as C++ has it: the same. */
+#include "layout.h"
