@@ -54,6 +54,8 @@ typedef struct leat_node_opts {                      /* 0: the default; grows on
     leat_dur grace;                                  /* how long a broken link may be re-made; default 30 s */
     leat_err (*allow)(void *self, const char *peer_key, const char *name, bool sends);   /* policy of every export */
     void *self;
+    bool insecure;                                   /* listens in plain TCP beyond this host too: whoever reaches the port is a peer */
+    leat_dur idle, patience;                         /* a silent peer is asked after idle, lost after patience more; default 5 s each */
 } leat_node_opts;
 #define leat_node_open(opts, ret)       leat_node_open_(LEAT_VERSION, opts, sizeof(leat_node_opts), ret)  /* [owned: leat_node_close] */
 LEAT_CHECK leat_err leat_node_listen(leat_node *n, const char *url);  /* inproc: shm: unix: tcp: tls:; REFUSED, SYS; then returns */
@@ -61,7 +63,7 @@ const char *leat_node_url(leat_node *n);             /* where it listens in fact
 LEAT_CHECK leat_err leat_node_wait(leat_node *n);    /* [blocks] until the node is closed (OK) or the context ends */
 LEAT_CHECK leat_err leat_node_dial(leat_node *n, const char *url, leat_peer **ret);   /* [blocks] REFUSED, TYPE, SYS; n owns it */
 void leat_node_close(leat_node *n);                  /* [blocks] until peers have what was sent, or the context ends */
-void leat_peer_close(leat_peer *p);                  /* [blocks] the same for one */
+void leat_peer_close(leat_peer *p);                  /* [blocks] the same for one that was dialed; then p is no more */
 LEAT_CHECK leat_err leat_peer_wait(leat_peer *p);    /* [blocks] until the session ends: OK (closed by a side) or PEER_LOST */
 LEAT_CHECK leat_err leat_node_self(leat_node *n, leat_peer **ret);    /* [blocks] a session with n itself, in this process; n owns it */
 const char *leat_peer_name(const leat_peer *p);      /* "node 2", or the url it was dialed at; until the node is closed */

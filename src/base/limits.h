@@ -23,5 +23,17 @@ enum {
     LIMIT_DECODE_RATIO = 64,
     LIMIT_DECODE_FREE = 4096,
     LIMIT_DECODE_BLOCK = 16,             /* what a block of memory is taken to cost beyond its bytes */
+
+    /* sessions.  What is larger is cut into frames of LIMIT_FRAME_CUT, so that nothing waits long behind it. */
+    LIMIT_FRAME_CUT = 16 << 10,          /* bytes of one element, argument or result in one frame */
+    LIMIT_FRAME = 64 << 10,              /* bytes after a frame's header: a longer one that arrives breaks the session */
+    LIMIT_SESS_UNSENT = 1 << 20,         /* bytes not yet written: sess_wait_room waits */
+    LIMIT_SESS_OPENS = 1 << 16,          /* calls and remote tasks under way from one peer: a further OPEN breaks the session */
+    LIMIT_SESS_OPEN_BYTES = 64 << 20,    /* bytes of their arguments */
+    LIMIT_SESS_ENDS = 1 << 20,           /* ends of channels known to a peer at a time */
+    LIMIT_HELLO = 1024,                  /* bytes of a HELLO, WELCOME or DEAD */
+    LIMIT_NODE_NAME = 63,                /* bytes; a longer name is LEAT_INVAL */
+    LIMIT_NODE_SESSIONS = 1 << 16,       /* of one node; a further peer is refused */
+    LIMIT_REASON = 400,                  /* bytes of the text in a DEAD; the rest is cut */
 };
 #endif

@@ -1,0 +1,110 @@
+/* sess.h - a session with one other node: what channels (netchan) and calls (rpc/) are built on.
+ *
+ * Sending.  struct buf *b = sess_begin(s, kind); put the fields; sess_commit(s).  In between the session's out lock is held: a
+ * spinlock, so nothing may block there.  Order of locks: a channel's, then the session's; never the other way: nothing of a
+ * channel is called between begin and commit.  NULL: the session has ended, there is nothing to commit.
+ * Frames go out in the order of their commits, but what is in LANE_CONTROL overtakes what is in LANE_DATA and is not yet written.
+ * The writer task runs when the tasks that are ready now have run, so a burst goes out in one system call, without any timer.
+ *
+ * What bounds memory.  A committed frame stays in memory until it is written.  Commit only what a credit, a window or the limits of
+ * the hello allow.  Who has no such bound (an OPEN, a large RESULT) calls sess_wait_room() first.  What can pile up, or is large, is
+ * better pulled: a struct sess_source is asked for its next frame only when the link can take it, in turn with the other sources.
+ *
+ * Receiving.  Handlers run in the session's reader task, one frame after another, in order.  A handler must not block: it may lock
+ * channels, make tasks ready, start tasks, and send.  What it returns other than LEAT_OK breaks the session, with the task's error
+ * detail as the reason that both sides see.  What `in` points to is valid until the handler returns.
+ *
+ * The end.  A user's `end` is called once, by the reader task, after the last handler: LEAT_OK after an orderly BYE, else
+ * LEAT_PEER_LOST.  sess_begin returns NULL from a moment before that on. */
+#ifndef SESS_SESS_H
+#define SESS_SESS_H
+#include "base/buf.h"
+#include "leat.h"
+#undef errno
+#include "sess/frame.h"
+
+struct sess;                                         /* a leat_peer is one: see sess_of */
+
+typedef leat_err sess_handler(struct sess *s, uint8_t flags, struct cur *in);
+
+/* A floor or file that is built on sessions.  boot/ lists them in leat_node_open_; all nodes of a program have the same ones. */
+struct sess_user {
+    const char *name;
+    leat_err (*node_open)(leat_node *n);             /* each of these may be NULL.  node_open: sets its node_slots */
+    void (*node_close)(leat_node *n);                /* all sessions have ended */
+    leat_err (*open)(struct sess *s);                /* before the first frame; sets its sess_slots */
+    void (*end)(struct sess *s, leat_err why);       /* see above */
+    void (*free)(struct sess *s);                    /* nobody holds s any more */
+    struct { uint8_t kind; sess_handler *fn; } on[32];               /* the frames it handles; ends with a NULL fn */
+};
+
+struct sess_slots { void *chans, *calls; };          /* one for each user; the users' own, protected as they say */
+struct node_slots { void *exports, *exposed, *services; };
+static inline struct sess_slots *sess_slots(struct sess *s) { return (struct sess_slots *)(void *)s; }     /* its first member */
+static inline struct node_slots *node_slots(leat_node *n) { return (struct node_slots *)(void *)n; }
+
+static inline struct sess *sess_of(leat_peer *p) { return (struct sess *)(void *)p; }
+static inline leat_peer *sess_peer(struct sess *s) { return (leat_peer *)(void *)s; }
+
+/* -- sending ------------------------------------------------------------------------------------------------------------- */
+enum sess_lane { LANE_DATA, LANE_CONTROL };
+
+struct buf *sess_begin(struct sess *s, uint8_t kind);                /* NEED GRANT NONE RECALL RETURN CLOSE: LANE_CONTROL; else DATA */
+struct buf *sess_begin_in(struct sess *s, uint8_t kind, uint8_t flags, enum sess_lane lane);
+/* Continues the frame that was committed last in LANE_DATA, if it was begun here with the same kind and key, is not written yet and
+ * is shorter than LIMIT_FRAME_CUT; its fields must then be something that repeats up to its end.  *fresh: it is a new frame. */
+struct buf *sess_begin_more(struct sess *s, uint8_t kind, uint64_t key, bool *fresh);
+/* Ends the frame and unlocks.  A frame that failed for want of memory, or is longer than LIMIT_FRAME, is taken back: its error. */
+LEAT_CHECK leat_err sess_commit(struct sess *s);
+void sess_abort(struct sess *s);                     /* takes the frame back and unlocks */
+
+/* Something that has frames to send now or later: a channel's site with much under way, an end whose control frame is due. */
+struct sess_source;
+struct sess_source_ops {
+    /* Writer task, no lock held.  Commits at most one frame (of at most LIMIT_FRAME_CUT and a little).  true: has more. */
+    bool (*pull)(struct sess_source *x, struct sess *s);
+    void (*ref)(struct sess_source *x);              /* it is queued: keep its memory.  Called with the out lock held */
+    void (*unref)(struct sess_source *x);            /* it is not any more.  No lock held */
+};
+struct sess_source {
+    const struct sess_source_ops *ops;
+    struct sess_source *next;                        /* next, queued: the session's out lock */
+    bool queued;
+};
+/* The writer will pull x.  While it is queued already: nothing.  May be called under a channel's lock.  Sources in LANE_CONTROL are
+ * pulled before those in LANE_DATA.  After the end of s, pull finds sess_begin = NULL and must return false. */
+void sess_source_add(struct sess *s, struct sess_source *x, enum sess_lane lane);
+
+LEAT_CHECK leat_err sess_wait_room(struct sess *s);  /* [blocks] until less than LIMIT_SESS_UNSENT waits to be written; PEER_LOST */
+
+/* -- what it is ------------------------------------------------------------------------------------------------------------ */
+leat_node *sess_node(struct sess *s);
+bool sess_dialed(const struct sess *s);              /* this side dialed: makes odd ids where both sides make ids, the other even */
+const char *sess_name(const struct sess *s);         /* the peer's: "node 2" */
+const char *sess_text(const struct sess *s);         /* for errors: "node 2 (unix:/tmp/x)" */
+struct sess_limits {                                 /* what the peer takes */
+    uint32_t frame;                                  /* bytes of a frame, without its header */
+    uint32_t opens;                                  /* OPENs without their DONE */
+    uint32_t open_bytes;                             /* bytes of the arguments of those */
+    uint32_t ends;                                   /* ends of channels it knows at a time */
+};
+const struct sess_limits *sess_limits(const struct sess *s);
+const struct sess_limits *sess_own_limits(void);     /* what this side takes, and enforces */
+uint64_t sess_received(const struct sess *s);        /* numbered frames so far; in a handler: with this one */
+
+void sess_ref(struct sess *s);
+void sess_unref(struct sess *s);                     /* NULL: nothing */
+bool sess_ended(const struct sess *s);
+/* For an operation that needs a session that has ended: sets the detail ("node 2 (unix:/tmp/x): the link broke: ...") and returns
+ * LEAT_PEER_LOST, also after an orderly end. */
+LEAT_CHECK leat_err sess_lost(struct sess *s);
+const char *sess_fail_text(struct sess *s);          /* why it has ended; valid as long as s */
+/* Ends the session at once: the peer gets DEAD(reason).  From any task or thread, also from a handler. */
+void sess_break(struct sess *s, leat_err e, const char *fmt, ...) LEAT_PRINTF_(3, 4);
+
+/* -- nodes ------------------------------------------------------------------------------------------------------------------- */
+LEAT_CHECK leat_err node_open(const leat_node_opts *o, const struct sess_user *const *users, leat_node **ret);   /* ends with NULL */
+LEAT_CHECK leat_err node_listen_fd(leat_node *n, int fd, const char *url);   /* a socket that listens at url; n owns it, also on failure */
+const char *node_name(const leat_node *n);
+struct leat_group *node_group(leat_node *n);         /* for tasks that serve n: leat_node_close cancels and awaits them */
+#endif
