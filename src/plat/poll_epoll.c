@@ -3,7 +3,7 @@
  * Wakes are writes to an eventfd that is watched edge-triggered and never read: every write is an edge, also one that comes
  * before the wait begins, and the count cannot reach its end in the life of a machine. */
 #include "plat/poll.h"
-#include <errno.h>
+#include "plat/errno.h"
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,8 +70,8 @@ static int wait_ns(struct poll_epoll *p, int64_t limit_ns, struct epoll_event *e
 static uint32_t events_of(uint32_t ev)
 {
     bool bad = ev & (EPOLLERR | EPOLLHUP);
-    return (bad || (ev & (EPOLLIN | EPOLLRDHUP | EPOLLPRI)) ? (uint32_t)POLL_READ : 0u) | (bad || (ev & EPOLLOUT) ? (uint32_t)POLL_WRITE : 0u) |
-        (bad || (ev & EPOLLRDHUP) ? (uint32_t)POLL_END : 0u);
+    return (bad || (ev & (EPOLLIN | EPOLLRDHUP | EPOLLPRI)) ? (uint32_t)POLL_READ : 0u) |
+        (bad || (ev & EPOLLOUT) ? (uint32_t)POLL_WRITE : 0u) | (bad || (ev & EPOLLRDHUP) ? (uint32_t)POLL_END : 0u);
 }
 
 static int epoll_wait_(struct poll *p, int64_t limit_ns, struct poll_event *out, int n)

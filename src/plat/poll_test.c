@@ -1,11 +1,11 @@
 /* poll_test.c - the contract of poll.h, kept by both implementations. */
 #include "plat/poll.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include "plat/clock.h"
+#include "plat/errno.h"
 #include "t.h"
 
 enum { EVENTS = 64 };

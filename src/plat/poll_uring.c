@@ -5,7 +5,7 @@
  * does, except wakes, which complete at once: the kernel cancels what a thread leaves behind.
  * A poll request holds its file open until it is removed: callers disarm and unwatch before they close. */
 #include "plat/poll.h"
-#include <errno.h>
+#include "plat/errno.h"
 #ifdef HAVE_URING
 #include <liburing.h>
 #include <poll.h>
@@ -121,7 +121,8 @@ static int uring_wait(struct poll *pub, int64_t limit_ns, struct poll_event *out
     if (!io_uring_cq_ready(&p->ring) && limit_ns != 0) {
         struct __kernel_timespec ts = { limit_ns / 1000000000, limit_ns % 1000000000 };
         struct io_uring_getevents_arg arg = { .ts = limit_ns < 0 ? 0 : (uint64_t)(uintptr_t)&ts };
-        io_uring_enter2((unsigned)p->ring.ring_fd, 0, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, (sigset_t *)(void *)&arg, sizeof arg);
+        io_uring_enter2((unsigned)p->ring.ring_fd, 0, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, (sigset_t *)(void *)&arg,
+            sizeof arg);
     }
     int m = harvest(p, out, n);
     errno = saved;
