@@ -57,7 +57,7 @@ typedef struct leat_node_opts {                      /* 0: the default; grows on
     bool insecure;                                   /* listens in plain TCP beyond this host too: whoever reaches the port is a peer */
     leat_dur idle, patience;                         /* a silent peer is asked after idle, lost after patience more; default 5 s each */
 } leat_node_opts;
-#define leat_node_open(opts, ret)       leat_node_open_(LEAT_VERSION, opts, sizeof(leat_node_opts), ret)  /* [owned: leat_node_close] */
+LEAT_CHECK static inline leat_err leat_node_open(const leat_node_opts *o, leat_node **ret);   /* [owned: leat_node_close] NOMEM */
 LEAT_CHECK leat_err leat_node_listen(leat_node *n, const char *url);  /* inproc: shm: unix: tcp: tls:; REFUSED, SYS; then returns */
 const char *leat_node_url(leat_node *n);             /* where it listens in fact (port 0); until close; NULL: nowhere */
 LEAT_CHECK leat_err leat_node_wait(leat_node *n);    /* [blocks] until the node is closed (OK) or the context ends */

@@ -94,6 +94,11 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
     struct S##_entry { leat_string key; struct S value; }; LEAT_DESCRIBE_(S, struct S, __VA_ARGS__)
 
 LEAT_CHECK leat_err leat_node_open_(uint32_t version, const leat_node_opts *o, size_t opts_size, leat_node **ret);
+/* not a macro: &(leat_node_opts){ .name = "a", .grace = LEAT_S(1) } has a comma */
+static inline leat_err leat_node_open(const leat_node_opts *o, leat_node **ret)
+{
+    return leat_node_open_(LEAT_VERSION, o, sizeof *o, ret);
+}
 static inline void leat_node_end_(leat_node **n) { leat_node_close(*n); }
 void leat_drop_(const leat_type *t, void *v);
 void *leat_new_(size_t size);

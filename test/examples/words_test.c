@@ -1,5 +1,5 @@
 /* words_test.c - the table behind wordcount. */
-#include "words.h"
+#include "../../examples/words.h"
 #include "t.h"
 
 static void add_all(struct words *w, const char *text)
