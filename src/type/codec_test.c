@@ -543,4 +543,50 @@ TEST(ends_are_taken_back_when_the_rest_fails)
     buf_free(&b);
 }
 
+/* == On the stack of a task, which is 64 KiB. ============================================================================ */
+static leat_type tower[32];
+static leat_field stairs[32];
+
+static leat_err work_in_a_task(leat_none *none)
+{
+    (void)none;
+    struct all v = { 0 }, got;
+    struct rng r;
+    rng_init(&r, 40);
+    fill(&all_type, &v, &r);
+    round_trip(&all_type, &v, &got, NULL, 0);
+    leat_drop(all, &v);
+    CHECK_EQ(leat_dup(all, &got, &v), LEAT_OK);
+    leat_drop(all, &got);
+    leat_drop(all, &v);
+    struct node *n = chain(LIMIT_VALUE_DEPTH + 1), copy;
+    struct buf b = { 0 };
+    CHECK_EQ(leat_dup(node, n, &copy), LEAT_OK);
+    CHECK_EQ(type_encode(&node_type, n, &b, NULL), LEAT_LIMIT);
+    leat_drop(node, n);
+    leat_drop(node, &copy);
+    free(n);
+    struct cur mine, theirs;
+    char text[100];
+    int64_t one = 1;
+    CHECK_EQ(type_form(&tower[1], &mine), LEAT_OK);
+    CHECK_EQ(type_form(&tower[2], &theirs), LEAT_OK);
+    CHECK(type_diff("tower", mine, theirs, text, sizeof text));
+    CHECK_EQ(type_encode(&tower[1], &one, &b, NULL), LEAT_OK);
+    CHECK_EQ(b.len, 8);
+    CHECK_EQ(leat_dup_(&tower[1], &one, &one), LEAT_OK);
+    leat_drop_(&tower[1], &one);
+    buf_free(&b);
+    return LEAT_OK;
+}
+
+TEST(what_is_deep_fits_the_stack_of_a_task)
+{
+    for (int i = 0; i < 32; i++) {
+        stairs[i] = (leat_field){ .name = "x", .type = &tower[(i + 1) % 32], .size = 8, .kind = i < 31 ? LEAT_K_STRUCT_ : LEAT_K_INT_ };
+        tower[i] = (leat_type){ "tower", &stairs[i], 8, 1, LEAT_K_STRUCT_, sizeof(leat_field), 8 };
+    }
+    CHECK_EQ(leat_run(NULL, work_in_a_task, LEAT_NONE), LEAT_OK);
+}
+
 T_MAIN()

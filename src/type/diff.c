@@ -1,23 +1,16 @@
 /* diff.c - canonical forms read: is it one, and where do two of them differ, in words.
  *
- * The bytes may come from anywhere.  Laws: a read goes through a struct cur, so none is out of bounds; nesting is counted, so the
- * stack is bounded; every step of a loop takes at least one byte, and the members of one definition are searched at most twice, so
- * the work is linear; nothing is allocated.  What is printed of a foreign name is printable ASCII and short. */
+ * The bytes may come from anywhere.  Laws: a read goes through a struct cur, so none is out of bounds; nesting is counted, and what
+ * is open lies in an array, so a task's stack is enough; every step of a loop takes at least one byte, and the members of one
+ * definition are searched at most three times, so the work is linear; nothing is allocated.  What is printed of a foreign name is
+ * printable ASCII and short. */
 #include <stdarg.h>
 #include <stdio.h>
 #include "base/limits.h"
 #include "type/desc.h"
 #include "type/form.h"
 
-struct form {                                        /* being read */
-    struct cur c;
-    uint8_t open[LIMIT_TYPE_DEPTH];                  /* the kinds of the definitions around c */
-    uint32_t opened, depth;
-    bool part;                                       /* of a form that is known to be valid: references lead out of it */
-};
 struct member { const char *name; size_t len; int64_t tag; };
-
-static bool skip_type(struct form *f);
 
 static bool is_number(unsigned kind, unsigned size)
 {
@@ -36,70 +29,84 @@ static bool read_member(struct cur *c, struct member *m)
     return !c->bad && m->len > 0 && m->len <= LIMIT_TYPE_NAME && m->tag >= INT32_MIN && m->tag <= INT32_MAX;
 }
 
-static bool skip_members(struct form *f, unsigned kind)
+static bool is_wrapper(unsigned kind)                /* what follows is another type, and no more */
 {
-    struct member m;
-    bool good = true;
-    f->open[f->opened++] = (uint8_t)kind;            /* depth was checked by skip_type */
-    for (uint64_t n = cur_varint(&f->c); good && n > 0; n--)
-        good = read_member(&f->c, &m) && (kind == LEAT_K_ENUM_ || skip_type(f));
-    f->opened--;
-    return good && !f->c.bad;
+    return kind == LEAT_K_OPTIONAL_ || kind == LEAT_K_LIST_ || kind == LEAT_K_MAP_ || kind == LEAT_K_TX_ || kind == LEAT_K_RX_;
 }
 
-static bool skip_definition(struct form *f, unsigned kind)
-{
-    uint64_t up = cur_varint(&f->c);
-    if (f->c.bad || (up > f->opened && !f->part))
-        return false;
-    if (f->part && up > 0)
-        return true;
-    return up > 0 ? f->open[f->opened - up] == kind && kind != LEAT_K_ENUM_ : skip_members(f, kind);
-}
-
-static bool skip_body(struct form *f, unsigned kind)
+static bool skip_plain(struct cur *c, unsigned kind)
 {
     switch (kind) {
     case LEAT_K_BOOL_: case LEAT_K_STRING_: case LEAT_K_BYTES_: case LEAT_K_DATE_: case LEAT_K_DURATION_: case LEAT_K_ERROR_:
     case LEAT_K_CSTR_:
-        return !f->c.bad;
+        return true;
     case LEAT_K_INT_: case LEAT_K_UINT_: case LEAT_K_FLOAT_:
-        return is_number(kind, cur_u8(&f->c));
+        return is_number(kind, cur_u8(c));
     case LEAT_K_CHARS_:
-        return cur_varint(&f->c) > 0;
+        return cur_varint(c) > 0;
     case LEAT_K_ARRAY_: {
-        bool some = cur_varint(&f->c) > 0;
-        uint8_t num = cur_u8(&f->c), size = cur_u8(&f->c);
+        bool some = cur_varint(c) > 0;
+        uint8_t num = cur_u8(c), size = cur_u8(c);
         return some && is_number(num, size);
     }
-    case LEAT_K_OPTIONAL_: case LEAT_K_LIST_: case LEAT_K_MAP_: case LEAT_K_TX_: case LEAT_K_RX_:
-        return skip_type(f);
     default:
-        return has_members(kind) && skip_definition(f, kind);
+        return false;
     }
 }
 
-static bool skip_type(struct form *f)
+struct open { uint64_t left; uint8_t kind, depth; }; /* a definition, with so many members to come */
+struct opens { struct open at[LIMIT_TYPE_DEPTH]; uint32_t count; bool part; };
+
+/* the head of a definition: a reference, which must lead to one of its kind, or one more that is open */
+static bool skip_definition(struct opens *o, struct cur *c, unsigned kind, uint32_t depth)
 {
-    if (f->depth == LIMIT_TYPE_DEPTH)
-        return false;
-    f->depth++;
-    uint8_t kind = cur_u8(&f->c);
-    bool good = !f->c.bad && skip_body(f, kind);
-    f->depth--;
-    return good;
+    uint64_t up = cur_varint(c);
+    if (up > 0)
+        return o->part || (up <= o->count && o->at[o->count - up].kind == kind && kind != LEAT_K_ENUM_);
+    o->at[o->count++] = (struct open){ cur_varint(c), (uint8_t)kind, (uint8_t)depth };       /* count < depth, which is checked */
+    return true;
+}
+
+/* One type.  part: it lies within a form that is known to be valid, and references may lead out of it. */
+static bool skip_type(struct cur *c, bool part)
+{
+    struct opens o = { .count = 0, .part = part };
+    struct member m;
+    for (uint32_t depth = 1; ; depth++) {
+        uint8_t kind = cur_u8(c);
+        if (c->bad || depth > LIMIT_TYPE_DEPTH)
+            return false;
+        if (is_wrapper(kind))
+            continue;
+        if (!(has_members(kind) ? skip_definition(&o, c, kind, depth) : skip_plain(c, kind)) || c->bad)
+            return false;
+        for (;;) {                                   /* to the next member that has a type */
+            if (o.count == 0)
+                return true;
+            struct open *top = &o.at[o.count - 1];
+            if (top->left == 0) {
+                o.count--;
+                continue;
+            }
+            if (!read_member(c, &m))
+                return false;
+            top->left--;
+            depth = top->depth;
+            if (top->kind != LEAT_K_ENUM_)
+                break;
+        }
+    }
 }
 
 bool type_form_valid(struct cur form)
 {
-    struct form f = { .c = form };
-    return cur_left(&form) <= LIMIT_TYPE_BYTES && cur_u8(&f.c) == FORM_VERSION && skip_type(&f) && cur_done(&f.c);
+    return cur_left(&form) <= LIMIT_TYPE_BYTES && cur_u8(&form) == FORM_VERSION && skip_type(&form, false) && cur_done(&form);
 }
 
 /* == In words. ========================================================================================================== */
 struct diff { char *text; size_t cap; char path[400]; bool field; };
 
-__attribute__((format(printf, 3, 4))) static size_t add(char *to, size_t cap, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void add(char *to, size_t cap, const char *fmt, ...)
 {
     va_list a;
     va_start(a, fmt);
@@ -107,7 +114,6 @@ __attribute__((format(printf, 3, 4))) static size_t add(char *to, size_t cap, co
     if (len < cap)
         vsnprintf(to + len, cap - len, fmt, a);
     va_end(a);
-    return len;
 }
 
 /* what the type at c is; c belongs to a valid form */
@@ -133,17 +139,16 @@ static void add_words(char *to, size_t cap, struct cur c)
     }
 }
 
-/* the path one step longer; the result is what path_end takes back */
-static size_t path_add(struct diff *d, const char *dot, const char *name, size_t len)
+/* the path one step longer */
+static void path_add(struct diff *d, const char *dot, const char *name, size_t len)
 {
     char clean[LIMIT_TYPE_NAME + 1];
     size_t n = 0;
     for (; n < len && n < sizeof clean - 1; n++)
         clean[n] = name[n] > ' ' && name[n] < 127 ? name[n] : '?';
     clean[n] = 0;
-    return add(d->path, sizeof d->path, "%s%s", dot, clean);
+    add(d->path, sizeof d->path, "%s%s", dot, clean);
 }
-static void path_end(struct diff *d, size_t was) { d->path[was] = 0; }
 
 static void say_path(struct diff *d)
 {
@@ -177,20 +182,17 @@ static bool say_numbers(struct diff *d, const char *word, int64_t mine, int64_t 
     return true;
 }
 
-static bool diff_type(struct diff *d, struct cur *mine, struct cur *theirs);
-
 static bool same_name(const struct member *a, const struct member *b) { return a->len == b->len && memcmp(a->name, b->name, a->len) == 0; }
 
 /* which member, counted from 1, of the definition at c has m's name; 0: none */
 static uint64_t find_member(struct cur c, unsigned kind, const struct member *m)
 {
-    struct form f = { .c = c, .part = true };
     struct member x;
-    uint64_t n = cur_varint(&f.c);
-    for (uint64_t i = 1; i <= n && read_member(&f.c, &x); i++) {
+    uint64_t n = cur_varint(&c);
+    for (uint64_t i = 1; i <= n && read_member(&c, &x); i++) {
         if (same_name(&x, m))
             return i;
-        if (kind != LEAT_K_ENUM_ && !skip_type(&f))
+        if (kind != LEAT_K_ENUM_ && !skip_type(&c, true))
             break;
     }
     return 0;
@@ -205,78 +207,88 @@ static bool say_misplaced(struct diff *d, unsigned kind, struct cur mine, struct
     if (find_member(mine, kind, t) == 0)
         return say_member(d, t, "missing here");
     uint64_t here = find_member(mine, kind, m);
-    size_t was = path_add(d, ".", m->name, m->len);
+    path_add(d, ".", m->name, m->len);
     d->field = true;
-    say_numbers(d, "number ", (int64_t)here, (int64_t)there);
-    path_end(d, was);
-    return true;
+    return say_numbers(d, "number ", (int64_t)here, (int64_t)there);
 }
 
-static bool diff_member(struct diff *d, unsigned kind, struct cur *mine, struct cur *theirs, const struct member *m, const struct member *t)
+/* a definition that is being compared, and on each side where it begins and how many members are to come */
+struct level { struct cur mine_at, theirs_at; uint64_t mine, theirs; size_t path; unsigned kind; };
+
+/* the name and the number of the next member of a level; what follows, if it does not differ, is its type */
+static bool diff_member(struct diff *d, struct level *l, struct cur *mine, struct cur *theirs)
 {
-    size_t was = path_add(d, ".", m->name, m->len);
-    bool outer = d->field, differ;
+    struct member a, b;
+    d->path[l->path] = 0;
+    if (l->mine == 0)
+        return read_member(theirs, &b) && say_member(d, &b, "missing here");
+    if (l->theirs == 0)
+        return read_member(mine, &a) && say_member(d, &a, "missing there");
+    l->mine--;
+    l->theirs--;
+    if (!read_member(mine, &a) || !read_member(theirs, &b))
+        return false;                                /* not reached: both forms are valid */
+    if (!same_name(&a, &b))
+        return say_misplaced(d, l->kind, l->mine_at, l->theirs_at, &a, &b);
+    path_add(d, ".", a.name, a.len);
     d->field = true;
-    if (m->tag != t->tag)
-        differ = say_numbers(d, kind == LEAT_K_ENUM_ ? "" : "tag ", m->tag, t->tag);
-    else
-        differ = kind != LEAT_K_ENUM_ && diff_type(d, mine, theirs);
-    d->field = outer;
-    path_end(d, was);
-    return differ;
+    return a.tag != b.tag && say_numbers(d, l->kind == LEAT_K_ENUM_ ? "" : "tag ", a.tag, b.tag);
 }
 
-static bool diff_members(struct diff *d, unsigned kind, struct cur *mine, struct cur *theirs)
+/* the heads of two types, down to a definition, which is left open in *l (l->kind is 0 if there is none) */
+static bool diff_head(struct diff *d, struct level *l, struct cur *mine, struct cur *theirs)
 {
-    const struct cur mine_at = *mine, theirs_at = *theirs;
-    uint64_t m_count = cur_varint(mine), t_count = cur_varint(theirs);
-    for (uint64_t i = 0; i < MAX(m_count, t_count); i++) {
-        struct member a, b;
-        if (i >= m_count)
-            return read_member(theirs, &b) && say_member(d, &b, "missing here");
-        if (i >= t_count)
-            return read_member(mine, &a) && say_member(d, &a, "missing there");
-        if (!read_member(mine, &a) || !read_member(theirs, &b))
-            return false;                            /* not reached: both forms are valid */
-        if (!same_name(&a, &b))
-            return say_misplaced(d, kind, mine_at, theirs_at, &a, &b);
-        if (diff_member(d, kind, mine, theirs, &a, &b))
-            return true;
-    }
-    return false;
-}
-
-static bool diff_type(struct diff *d, struct cur *mine, struct cur *theirs)
-{
-    struct cur mine_at = *mine, theirs_at = *theirs;
-    unsigned kind = cur_u8(mine);
-    if (kind != cur_u8(theirs))
-        return say_types(d, mine_at, theirs_at);
-    switch (kind) {
-    case LEAT_K_INT_: case LEAT_K_UINT_: case LEAT_K_FLOAT_:
-        return cur_u8(mine) != cur_u8(theirs) && say_types(d, mine_at, theirs_at);
-    case LEAT_K_CHARS_:
-        return cur_varint(mine) != cur_varint(theirs) && say_types(d, mine_at, theirs_at);
-    case LEAT_K_ARRAY_: {
-        bool counts = cur_varint(mine) != cur_varint(theirs), kinds = cur_u8(mine) != cur_u8(theirs);
-        return (counts | kinds | (cur_u8(mine) != cur_u8(theirs))) && say_types(d, mine_at, theirs_at);
-    }
-    case LEAT_K_LIST_: case LEAT_K_MAP_: {
-        size_t was = path_add(d, "[]", "", 0);
-        bool differ = diff_type(d, mine, theirs);
-        path_end(d, was);
-        return differ;
-    }
-    case LEAT_K_OPTIONAL_: case LEAT_K_TX_: case LEAT_K_RX_:
-        return diff_type(d, mine, theirs);
-    case LEAT_K_STRUCT_: case LEAT_K_ENUM_: case LEAT_K_ONEOF_: {
+    l->kind = 0;
+    for (;;) {
+        const struct cur mine_at = *mine, theirs_at = *theirs;
+        unsigned kind = cur_u8(mine);
+        if (kind != cur_u8(theirs))
+            return say_types(d, mine_at, theirs_at);
+        if (is_wrapper(kind)) {
+            path_add(d, kind == LEAT_K_LIST_ || kind == LEAT_K_MAP_ ? "[]" : "", "", 0);
+            continue;
+        }
+        if (!has_members(kind)) {
+            skip_plain(mine, kind);
+            skip_plain(theirs, kind);
+            size_t n = (size_t)(mine->p - mine_at.p);
+            bool same = n == (size_t)(theirs->p - theirs_at.p) && memcmp(mine_at.p, theirs_at.p, n) == 0;
+            return !same && say_types(d, mine_at, theirs_at);
+        }
         uint64_t here = cur_varint(mine), there = cur_varint(theirs);
         if (here != there)
             return say_types(d, mine_at, theirs_at);
-        return here == 0 && diff_members(d, kind, mine, theirs);
-    }
-    default:
+        if (here == 0) {
+            *l = (struct level){ .mine_at = *mine, .theirs_at = *theirs, .path = strlen(d->path), .kind = kind };
+            l->mine = cur_varint(mine);
+            l->theirs = cur_varint(theirs);
+        }
         return false;
+    }
+}
+
+/* two valid forms without their versions */
+static bool diff_types(struct diff *d, struct cur mine, struct cur theirs)
+{
+    struct level levels[LIMIT_TYPE_DEPTH + 1];       /* one more to be filled by diff_head */
+    uint32_t count = 0;
+    for (;;) {
+        if (diff_head(d, &levels[count], &mine, &theirs))
+            return true;
+        count += levels[count].kind != 0;
+        for (;;) {                                   /* to the next member that has a type */
+            if (count == 0)
+                return false;
+            struct level *top = &levels[count - 1];
+            if (top->mine == 0 && top->theirs == 0) {
+                count--;
+                continue;
+            }
+            if (diff_member(d, top, &mine, &theirs))
+                return true;
+            if (top->kind != LEAT_K_ENUM_)
+                break;
+        }
     }
 }
 
@@ -292,5 +304,5 @@ bool type_diff(const char *name, struct cur mine, struct cur theirs, char *text,
     }
     cur_u8(&mine);
     cur_u8(&theirs);
-    return diff_type(&d, &mine, &theirs);
+    return diff_types(&d, mine, theirs);
 }
