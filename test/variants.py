@@ -71,7 +71,13 @@ def wrapper(v):
 
 
 def fingerprint(v):
-    return '%s %s\n' % (v['cc'], ' '.join(v['setup']))
+    """What a build directory depends on beside the sources: the table, and the cross file that it names."""
+    text = '%s %s\n' % (v['cc'], ' '.join(v['setup']))
+    for path in v['setup']:
+        if path.endswith('.ini'):
+            with open(os.path.join(ROOT, path)) as f:
+                text += f.read()
+    return text
 
 
 def configured(build, v):

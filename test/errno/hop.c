@@ -96,5 +96,5 @@ int main(void)
         fprintf(stderr, "hop: %s: %s\n", leat_err_name(err), leat_err_detail());
     printf("moves=%u stale=%u wrong=%u plain_stale=%u\n", atomic_load(&moves), atomic_load(&stale), atomic_load(&wrong),
         atomic_load(&plain_stale));
-    return err != LEAT_OK;
+    return err != LEAT_OK || atomic_load(&stale) || atomic_load(&wrong);
 }
