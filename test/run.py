@@ -190,6 +190,7 @@ class Report:
         self.lock, self.out = threading.Lock(), out
         self.tty = out.isatty() and os.environ.get('TERM') != 'dumb'
         self.passed, self.failed, self.skipped, self.now, self.total, self.done = 0, [], [], [], 0, 0
+        self.began = time.monotonic()
 
     def started(self, program):
         with self.lock:
@@ -241,6 +242,8 @@ class Report:
     def finish(self):
         if self.tty:
             self.out.write('\r\x1b[K')
+            self.tty = False
+        self.say('took %d s' % (time.monotonic() - self.began))
         for text in self.skipped:
             self.say('skipped  ' + text)
         for text in self.failed:
@@ -299,7 +302,10 @@ def sets_of(args, report):
         build, _, label = arg.partition('=')
         if not label and len(args.dirs) > 1:
             label = re.sub(r'^build-', '', os.path.basename(os.path.normpath(build)))
-        subprocess.run(['ninja', '-C', build, '-j%d' % args.jobs, '--quiet'], check=True)
+        built = subprocess.run(['ninja', '-C', build, '-j%d' % args.jobs], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if built.returncode:
+            report.broken('%s: does not build' % build, built.stdout.splitlines())
+            continue
         yield list(programs_of(build, label, args))
 
 
