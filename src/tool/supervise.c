@@ -101,7 +101,8 @@ static int setup(struct job *j)
     if (!e)
         e = make_names(j);
     if (e)
-        fprintf(stderr, "leat: cannot listen for %u nodes: %s\n", count, proc_error(e));
+        fprintf(stderr, "leat: cannot listen for %u nodes: %s%s\n", count, proc_error(e),
+            e == EMFILE ? "; start fewer, or allow more with ulimit -n" : "");
     return e ? EXIT_FAILURE : 0;
 }
 

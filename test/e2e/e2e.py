@@ -22,7 +22,6 @@ import tap  # noqa: E402
 BUILD = os.path.abspath(os.environ.get('LEAT_BUILD', os.path.join(ROOT, 'build')))
 LEAT = os.path.join(BUILD, 'leat')
 LIMIT_S = 120                        # far more than anything takes; sanitizers and a loaded machine are slow
-FIXED = ['setarch', os.uname().machine, '-R'] if 'TSAN_OPTIONS' in os.environ and shutil.which('setarch') else []
 
 
 def example(name):
@@ -33,7 +32,7 @@ class Running:
     """A process whose standard output and error are read as they come."""
 
     def __init__(self, cmd, env, **how):
-        self.process = subprocess.Popen(FIXED + cmd, env=env, stdin=how.pop('stdin', subprocess.DEVNULL), stdout=subprocess.PIPE,
+        self.process = subprocess.Popen(cmd, env=env, stdin=how.pop('stdin', subprocess.DEVNULL), stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, **how)
         self.pid, self.text = self.process.pid, {self.process.stdout: b'', self.process.stderr: b''}
         self.open = set(self.text)
@@ -109,7 +108,7 @@ class World:
 
     def run(self, *cmd, **how):
         """Runs to the end: exit code, standard output, standard error."""
-        got = subprocess.run(FIXED + list(cmd), env=dict(self.env, **how.pop('env', {})), stdin=how.pop('stdin', subprocess.DEVNULL),
+        got = subprocess.run(list(cmd), env=dict(self.env, **how.pop('env', {})), stdin=how.pop('stdin', subprocess.DEVNULL),
                              stdout=how.pop('stdout', subprocess.PIPE), stderr=subprocess.PIPE, timeout=LIMIT_S, **how)
         return got.returncode, (got.stdout or b'').decode('utf-8', 'replace'), got.stderr.decode('utf-8', 'replace')
 
