@@ -110,10 +110,11 @@
 #define LEAT_UNREF_(c) (leat_unref_(LEAT_ANYRAW_(c)), (void)((c) = NULL))
 #define LEAT_AUTO_     LEAT_CLEANUP_(leat_auto_end_)
 /* the local of type T, or T *, is what makes the compiler name both types; leat_must_check_ keeps the check through the ({ }) */
-#define LEAT_PUT_(f, op, c, ...) leat_must_check_(__extension__ ({ LEAT_ELEM_(c) leat_v_ = __VA_ARGS__; \
-    f(LEAT_TXRAW_(c, op), &leat_v_); }))
-#define LEAT_GET_(f, op, c, out) leat_must_check_(__extension__ ({ LEAT_ELEM_(c) *leat_p_ = (out); LEAT_FITS_(c, out); \
-    f(LEAT_RXRAW_(c, op), leat_p_); }))
+#define LEAT_PUT_(f, op, c, ...) LEAT_PUT2_(LEAT_CAT_(leat_v, __COUNTER__), f, op, c, __VA_ARGS__)
+#define LEAT_PUT2_(v, f, op, c, ...) leat_must_check_(__extension__ ({ LEAT_ELEM_(c) v = __VA_ARGS__; f(LEAT_TXRAW_(c, op), &v); }))
+#define LEAT_GET_(f, op, c, out) LEAT_GET2_(LEAT_CAT_(leat_p, __COUNTER__), f, op, c, out)
+#define LEAT_GET2_(p, f, op, c, out) leat_must_check_(__extension__ ({ LEAT_ELEM_(c) *p = (out); LEAT_FITS_(c, out); \
+    f(LEAT_RXRAW_(c, op), p); }))
 #define LEAT_SEND_(c, ...)      LEAT_PUT_(leat_send_, "leat_send", c, __VA_ARGS__)
 #define LEAT_TRY_SEND_(c, ...)  LEAT_PUT_(leat_try_send_, "leat_try_send", c, __VA_ARGS__)
 #define LEAT_SEND_FROM_(c, p) leat_must_check_(__extension__ ({ const LEAT_ELEM_(c) *leat_p_ = (p); \

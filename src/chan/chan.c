@@ -100,7 +100,7 @@ inline enum chan_try chan_send_locked(leat_chan_ *c, const void *v, struct task 
         *err = shut_err(c);
         return CHAN_FAILED;
     }
-    if (c->rq.head && (r = waiter_claim(&c->rq))) {
+    if (at_load(&c->rq.head) && (r = waiter_claim(&c->rq))) {
         copy(c, r->val, v);
         waiter_win(r, true);
         *wake = r->task;
@@ -123,12 +123,12 @@ inline enum chan_try chan_send_locked(leat_chan_ *c, const void *v, struct task 
 static inline void slot_free(leat_chan_ *c, uint32_t slot, uint32_t n, struct task **wake)
 {
     struct waiter *s;
-    if (unlikely(c->needy) && ((c->turn ^= 1) || !c->sq.head)) {
+    if (unlikely(c->needy) && ((c->turn ^= 1) || !at_load(&c->sq.head))) {
         at_store(&c->count, n - 1);
         c->net->ops->room(c);
         return;
     }
-    if (c->sq.head && (s = waiter_claim(&c->sq))) {
+    if (at_load(&c->sq.head) && (s = waiter_claim(&c->sq))) {
         copy(c, c->buf + (size_t)slot * c->size, s->val);
         waiter_win(s, true);
         *wake = s->task;
@@ -155,7 +155,7 @@ inline enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wa
             chan_drained_locked(c);
         return CHAN_DONE;
     }
-    if (c->sq.head && (s = waiter_claim(&c->sq))) {
+    if (at_load(&c->sq.head) && (s = waiter_claim(&c->sq))) {
         copy(c, out, s->val);
         waiter_win(s, true);
         *wake = s->task;
@@ -340,7 +340,7 @@ void chan_shut(leat_chan_ *c, leat_err err)
 {
     lock(&c->lock);
     if (!c->closed) {
-        c->closed = 1;
+        at_store(&c->closed, 1);
         c->err = (uint8_t)(err == LEAT_CLOSED ? 0 : err);
     }
     struct waiter *s = drain(&c->sq, shut_err(c));
@@ -352,9 +352,9 @@ void chan_end(leat_chan_ *c, leat_err err)
 {
     lock(&c->lock);
     if (!c->closed)
-        c->closed = 1;
+        at_store(&c->closed, 1);
     if (!c->ended) {
-        c->ended = 1;
+        at_store(&c->ended, 1);
         c->err = (uint8_t)(err == LEAT_CLOSED ? 0 : err);
     }
     struct waiter *s = drain(&c->sq, shut_err(c)), *r = NULL;
@@ -375,7 +375,7 @@ void leat_close_(leat_chan_ *c)
     struct chan_net *net = c->net;
     bool first = !c->closed;
     if (first && (!net || !c->site))
-        c->closed = 1;
+        at_store(&c->closed, 1);
     unlock(&c->lock);
     if (!first)
         return;

@@ -12,6 +12,7 @@
 #include "leat.h"
 #undef errno
 #include "run/sched.h"
+#include "run/waiter.h"
 
 struct chan_net;
 
@@ -40,11 +41,12 @@ struct leat_chan_ {
     /* line 0: all that a send or a receive touches */
     _Atomic uint32_t lock, count;
     uint32_t cap, size, read;                        /* read: index of the oldest element */
-    uint8_t closed, ended, site, needy;
+    _Atomic uint8_t closed, ended;
+    uint8_t site, needy;
     struct waiters rq, sq;
     struct chan_net *net;
     /* line 1 */
-    uint32_t reserved;                               /* slots promised to sites */
+    _Atomic uint32_t reserved;                       /* slots promised to sites */
     uint32_t senders;                                /* owners of a send end that have not finished */
     uint8_t err;                                     /* instead of LEAT_CLOSED: PEER_LOST, GONE, ... */
     uint8_t turn;                                    /* who gets the next free slot: a waiting sender here or a site */
@@ -54,49 +56,6 @@ struct leat_chan_ {
     char *buf;
     struct waiters cq;                               /* selects that wait for the end (leat_on_closed) */
 } __attribute__((aligned(64)));
-
-/* -- waiters ------------------------------------------------------------------------------------------------------------ */
-static inline void waiter_add(struct waiters *q, struct waiter *x)
-{
-    x->next = NULL;
-    x->prev = q->tail;
-    if (q->tail)
-        q->tail->next = x;
-    else
-        q->head = x;
-    q->tail = x;
-    x->on = true;
-}
-
-static inline void waiter_del(struct waiters *q, struct waiter *x)
-{
-    if (x->prev)
-        x->prev->next = x->next;
-    else
-        q->head = x->next;
-    if (x->next)
-        x->next->prev = x->prev;
-    else
-        q->tail = x->prev;
-    x->on = false;
-}
-
-/* Takes waiters off the front until one is found whose wait nobody else has ended; that one is ours to make ready. */
-static inline struct waiter *waiter_claim(struct waiters *q)
-{
-    for (struct waiter *x; (x = q->head); ) {
-        waiter_del(q, x);
-        if (likely(task_claim(x->task, PARK_CHAN)))
-            return x;
-    }
-    return NULL;
-}
-
-static inline void waiter_win(struct waiter *x, bool ok)
-{
-    x->ok = ok;
-    x->task->win = x;
-}
 
 /* -- one attempt, under the lock (chan.c); select uses them too ------------------------------------------------------------ */
 enum chan_try { CHAN_WAIT, CHAN_DONE, CHAN_FAILED };

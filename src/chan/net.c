@@ -28,7 +28,7 @@ void chan_unreserve_locked(leat_chan_ *c, uint32_t n)
 {
     assert(n <= c->reserved);
     c->reserved -= n;
-    for (struct waiter *s; n && c->sq.head && (s = waiter_claim(&c->sq)); n--) {
+    for (struct waiter *s; n && at_load(&c->sq.head) && (s = waiter_claim(&c->sq)); n--) {
         struct task *wake;
         leat_err e;
         if (chan_send_locked(c, s->val, &wake, &e) != CHAN_DONE)
@@ -48,9 +48,9 @@ void chan_put_reserved(leat_chan_ *c, const void *v)
     assert(c->reserved);
     c->reserved--;
     uint8_t closed = c->closed;
-    c->closed = 0;                                   /* what was under way when the channel closed is still received */
+    at_store(&c->closed, 0);                                   /* what was under way when the channel closed is still received */
     enum chan_try r = chan_send_locked(c, v, &wake, &e);
-    c->closed = closed;
+    at_store(&c->closed, closed);
     assert(r == CHAN_DONE);
     (void)r;
     if (wake && c->needy && at_load(&c->count) + c->reserved < c->cap)
@@ -67,7 +67,7 @@ void chan_credit(leat_chan_ *c, uint32_t n)
     uint32_t used = at_load(&c->count);
     assert(n <= used);
     used -= MIN(n, used);
-    while (used < c->cap && c->sq.head && (s = waiter_claim(&c->sq))) {
+    while (used < c->cap && at_load(&c->sq.head) && (s = waiter_claim(&c->sq))) {
         leat_err e = c->net->ops->put(c, s->val);
         if (e == LEAT_OK)
             used++;
@@ -99,7 +99,7 @@ uint32_t chan_take_credits_locked(leat_chan_ *c, uint32_t n)
 uint32_t chan_senders_waiting_locked(const leat_chan_ *c)
 {
     uint32_t n = 0;
-    for (const struct waiter *x = c->sq.head; x; x = x->next)
+    for (const struct waiter *x = at_load(&c->sq.head); x; x = x->next)
         n++;
     return n;
 }

@@ -107,13 +107,13 @@ static inline bool op_ready(const struct sel *x, const struct op *o)
     leat_chan_ *c = o->c;
     switch (o->kind) {
     case 'r':
-        return at_load(&c->count) || __atomic_load_n(&c->sq.head, __ATOMIC_RELAXED);
+        return at_load(&c->count) || at_load(&c->sq.head);
     case 's':
-        return !__atomic_load_n(&c->closed, __ATOMIC_RELAXED) &&
-            (at_load(&c->count) + __atomic_load_n(&c->reserved, __ATOMIC_RELAXED) < c->cap ||
-                __atomic_load_n(&c->rq.head, __ATOMIC_RELAXED));
+        return !at_load(&c->closed) &&
+            (at_load(&c->count) + at_load(&c->reserved) < c->cap ||
+                at_load(&c->rq.head));
     case 'c':
-        return __atomic_load_n(&c->ended, __ATOMIC_RELAXED) && !at_load(&c->count);
+        return at_load(&c->ended) && !at_load(&c->count);
     case 'd':
         return at_load_acq(&((leat_ctx *)o->val)->done);
     case 'f':
@@ -128,9 +128,9 @@ static bool op_alive(const struct op *o)
 {
     switch (o->kind) {
     case 'r':
-        return !(__atomic_load_n(&o->c->ended, __ATOMIC_RELAXED) && !at_load(&o->c->count));
+        return !(at_load(&o->c->ended) && !at_load(&o->c->count));
     case 's':
-        return !__atomic_load_n(&o->c->closed, __ATOMIC_RELAXED);
+        return !at_load(&o->c->closed);
     default:
         return o->kind != 'x';
     }
@@ -265,7 +265,7 @@ static int block(struct sel *x, leat_err *err)
             break;
         }
     if (i == x->n) {
-        atomic_thread_fence(SEQ);                    /* PARK_WAIT before the context's done word: Dekker */
+        full_fence();                                /* PARK_WAIT before the context's done word: Dekker */
         why = task_wait(t);
     } else if (why == PARK_WAIT) {
         task_park_plain(t);

@@ -2,6 +2,7 @@
 #ifndef PLAT_ATOMIC_H
 #define PLAT_ATOMIC_H
 #include <stdatomic.h>
+#include "plat/san.h"
 
 #define RLX memory_order_relaxed
 #define ACQ memory_order_acquire
@@ -13,6 +14,17 @@
 #define at_load_acq(p)      atomic_load_explicit((p), ACQ)
 #define at_store(p, v)      atomic_store_explicit((p), (v), RLX)
 #define at_store_rel(p, v)  atomic_store_explicit((p), (v), REL)
+
+/* ThreadSanitizer knows no fences, only operations on words. */
+static inline void full_fence(void)
+{
+#if SAN_THREAD
+    extern _Atomic int full_fence_word;
+    atomic_fetch_add_explicit(&full_fence_word, 1, memory_order_seq_cst);
+#else
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
 
 static inline void cpu_pause(void)
 {

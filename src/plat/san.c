@@ -47,3 +47,8 @@ bool san_on_valgrind(void)
     return false;
 #endif
 }
+
+#if SAN_THREAD
+#include "plat/atomic.h"
+_Atomic int full_fence_word;
+#endif

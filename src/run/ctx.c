@@ -10,6 +10,7 @@
 #include "run/rt.h"
 #include "run/sched.h"
 #include "run/seam.h"
+#include "run/waiter.h"
 
 void ctx_init(leat_ctx *c, leat_ctx *parent, int64_t deadline)
 {
@@ -72,7 +73,7 @@ void ctx_register(struct task *t)
     if (c->tasks)
         c->tasks->ctx_prev = t;
     c->tasks = t;
-    t->registered = 1;
+    at_store(&t->registered, 1);
     unlock_fence(&c->lock);
 }
 
@@ -80,39 +81,30 @@ void ctx_unregister(struct task *t)
 {
     leat_ctx *c = t->ctx;
     lock(&c->lock);
-    if (t->registered) {
+    if (at_load(&t->registered)) {
         if (t->ctx_prev)
             t->ctx_prev->ctx_next = t->ctx_next;
         else
             c->tasks = t->ctx_next;
         if (t->ctx_next)
             t->ctx_next->ctx_prev = t->ctx_prev;
-        t->registered = 0;
+        at_store(&t->registered, 0);
     }
     unlock(&c->lock);
 }
 
 void ctx_enter(struct task *t, leat_ctx *c)
 {
-    if (t->registered)
+    if (at_load(&t->registered))
         ctx_unregister(t);
     t->ctx = c;
 }
 
 static void ctx_wake_watchers(leat_ctx *c, struct worker *w)
 {
-    for (struct waiter *x; (x = c->watchers.head); ) {
-        c->watchers.head = x->next;
-        if (x->next)
-            x->next->prev = NULL;
-        else
-            c->watchers.tail = NULL;
-        x->on = false;
-        if (task_claim(x->task, PARK_CHAN)) {
-            x->ok = true;
-            x->task->win = x;
-            task_ready(w, x->task);
-        }
+    for (struct waiter *x; (x = waiter_claim(&c->watchers)); ) {
+        waiter_win(x, true);
+        task_ready(w, x->task);
     }
 }
 
@@ -129,7 +121,7 @@ static void cancel(leat_ctx *c, leat_err cause)
             next = t->ctx_next;
             __builtin_prefetch(next);
             if (task_claim(t, PARK_CANCEL)) {        /* it leaves the list here and need not lock it when it ends */
-                t->registered = 0;
+                at_store(&t->registered, 0);
                 task_ready(w, t);
                 continue;
             }

@@ -1,5 +1,5 @@
 /* foreign.c - threads that are no tasks: each has a stand-in, so that every call works from any thread.
- * A stand-in sleeps on its park word; its context is never cancelled, its deadline is the thread's scopes'. */
+ * A stand-in sleeps on its word `awake`; its context is never cancelled, its deadline is the thread's scopes'. */
 #include <string.h>
 #include "base/alloc.h"
 #include "plat/clock.h"
@@ -52,22 +52,24 @@ leat_ctx *ctx_foreign(void)
 
 static void sleep_until(struct task *t, int64_t deadline)
 {
-    while (at_load_acq(&t->park) == PARK_WAIT) {
+    while (!at_load_acq(&t->awake)) {
         int64_t limit = -1;
-        if (deadline != NEVER) {
+        if (deadline != NEVER && at_load(&t->park) == PARK_WAIT) {
             limit = deadline - plat_now();
             if (limit <= 0) {
-                task_claim(t, PARK_TIMER);
-                return;
+                if (task_claim(t, PARK_TIMER))
+                    return;                          /* nobody else ended the wait, so nobody will wake us */
+                limit = -1;
             }
         }
-        plat_futex_wait(&t->park, PARK_WAIT, limit);
+        plat_futex_wait(&t->awake, 0, limit);
     }
+    at_store(&t->awake, 0);
 }
 
 void task_wait_foreign(struct task *t)
 {
-    if (t->ctx != &no_ctx && !t->registered)
+    if (t->ctx != &no_ctx && !at_load(&t->registered))
         ctx_register(t);
     if (at_load(&t->ctx->done) && task_claim(t, PARK_CANCEL))
         return;
@@ -79,9 +81,11 @@ void task_wait_plain_foreign(struct task *t)
     sleep_until(t, NEVER);
 }
 
+/* Its thread may have gone on, even ended, when the futex call comes: a wake of an address where nobody sleeps does nothing. */
 void task_wake_foreign(struct task *t)
 {
-    plat_futex_wake(&t->park, 1);
+    at_store_rel(&t->awake, 1);
+    plat_futex_wake(&t->awake, 1);
 }
 
 leat_err go_foreign(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len)

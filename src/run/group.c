@@ -47,12 +47,7 @@ void group_done(struct worker *w, struct group *g)
     if (atomic_fetch_sub_explicit(&g->count, 2, ACQ_REL) != 3)
         return;
     struct task *t = at_load_acq(&g->waiter);        /* it cannot go away: it waits for us */
-    if (t->foreign) {
-        at_store_rel(&t->park, PARK_CHAN);
-        task_wake_foreign(t);
-    } else {
-        task_ready(w, t);
-    }
+    task_ready(w, t);
 }
 
 /* Waits for the members, however long they take: they are told to stop by cancelling, never left behind. */
@@ -61,8 +56,6 @@ static leat_err group_wait(struct group *g)
     struct task *t = task_self();
     if (at_load_acq(&g->count)) {
         at_store(&g->waiter, t);
-        if (t->foreign)
-            at_store(&t->park, PARK_WAIT);
         if (atomic_fetch_or_explicit(&g->count, 1, ACQ_REL) >> 1)
             task_park_plain(t);
         at_store_rel(&g->count, 0);

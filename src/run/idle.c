@@ -177,7 +177,7 @@ static void nap(struct worker *w, int64_t limit, bool deep)
     atomic_exchange_explicit(&w->sleeping, poll ? IN_POLL : ON_FUTEX, SEQ);
     if (deep)
         atomic_fetch_or_explicit(&rt->idle_mask, UINT64_C(1) << w->id, SEQ);
-    atomic_thread_fence(SEQ);
+    full_fence();
     if (deep && !others_asleep(w))
         limit = MIN(limit, (int64_t)NAP_NS);
     if (!at_load(&w->pinned_count) && !(deep && work_anywhere(rt)) && !at_load(&rt->stop)) {

@@ -186,9 +186,9 @@ struct task *sched_tick(struct worker *w)
 /* -- the life of a task ------------------------------------------------------------------------------------------------ */
 static void task_settle(struct worker *w, struct task *t)
 {
-    if (t->registered)
+    if (at_load(&t->registered))
         ctx_unregister(t);
-    if (t->timer.armed)
+    if (at_load(&t->timer.armed))
         timer_stop(&t->timer);
     mem_free(t->big_arg);
     if (t->fault)
@@ -210,7 +210,7 @@ void task_main(void)
         struct stack *s = t->stack;
         if (unlikely(e != LEAT_OK))
             group_fail(g, t, e);
-        if (unlikely(t->registered || t->timer.armed || t->big_arg || t->fault))
+        if (unlikely(at_load(&t->registered) || at_load(&t->timer.armed) || t->big_arg || t->fault))
             task_settle(w, t);
         task_free(w, t);
         group_done(w, g);
@@ -255,7 +255,8 @@ leat_err task_arg(struct task *t, const void *arg, size_t len)
 void task_fill(struct task *t, struct task *parent, struct group *g)
 {
     t->fresh = 1;
-    t->registered = t->foreign = t->pinned = t->last_err = 0;
+    at_store(&t->registered, 0);
+    t->foreign = t->pinned = t->last_err = 0;
     t->pins = 0;
     t->group = g;
     t->ctx = &g->ctx;

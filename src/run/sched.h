@@ -193,12 +193,12 @@ static inline uint32_t task_wait(struct task *t)
         task_wait_foreign(t);
         return at_load_acq(&t->park);
     }
-    if (unlikely(!t->registered))
+    if (unlikely(!at_load(&t->registered)))
         ctx_register(t);
     if (unlikely(at_load(&t->ctx->done)) && task_claim(t, PARK_CANCEL))
         return PARK_CANCEL;
     int64_t deadline = at_load(&t->deadline);
-    if (deadline != NEVER && unlikely(!(t->timer.armed && t->timer.when <= deadline)))
+    if (deadline != NEVER && unlikely(!(at_load(&t->timer.armed) && at_load(&t->timer.when) <= deadline)))
         timer_arm(w, t, deadline);
     sched_switch(w, t, sched_pick(w));
     return at_load(&t->park);

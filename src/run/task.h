@@ -10,7 +10,8 @@
  *  A wake whose reason is not PARK_CHAN is a hint: the woken task looks at its context and the clock, and waits again otherwise.
  *  deadline  of the task itself and of waits in it; children copy it.  Written by the task, read by the timer handler.
  *  fresh   spawned and never run: it has no stack yet.
- * A task that is a foreign thread's stand-in (foreign = 1) sleeps on its park word by futex. */
+ * A task that is a foreign thread's stand-in (foreign = 1) sleeps by futex on `awake`, which is set when it is made ready: not on
+ * park, which changes before the waker has written what it brings. */
 #ifndef RUN_TASK_H
 #define RUN_TASK_H
 #include <pthread.h>
@@ -39,14 +40,16 @@ struct waiter {
     void *owner;                                     /* what it waits on, for dumps */
 };
 struct waiters {
-    struct waiter *head, *tail;
+    struct waiter *_Atomic head;                     /* select looks at it without the lock */
+    struct waiter *tail;
 };
 
 struct timer {                                       /* protected by the lock of the wheel of worker wk */
     struct timer *next, **pprev;
-    int64_t when;
+    _Atomic int64_t when;
     struct task *task;                               /* to wake; its deadline decides */
-    uint8_t level, slot, wk, armed;
+    uint8_t level, slot, wk;
+    _Atomic uint8_t armed;                           /* the task reads armed and when without the lock */
 };
 
 struct stack {                                       /* lies at the top of its own memory */
@@ -62,7 +65,9 @@ struct task {
     void *_Atomic sp;
     struct task *next;                               /* global list, fresh list, free list */
     _Atomic uint32_t park;
-    uint8_t fresh, registered, foreign, pinned;      /* pinned: 1 + the worker it stays on */
+    uint8_t fresh;
+    _Atomic uint8_t registered;                      /* in the list of ctx; a canceller clears it under the lock of that */
+    uint8_t foreign, pinned;      /* pinned: 1 + the worker it stays on */
     struct waiter *win;                              /* of a wait ended by PARK_CHAN: the waiter that was served */
     leat_ctx *ctx;
     _Atomic int64_t deadline;
@@ -72,7 +77,11 @@ struct task {
     struct task *prev;                               /* fresh list */
     struct stack *stack;
     const leat_site_ *site;
-    uint32_t seq, pins;                              /* pins: depth of leat_with_pinned */
+    union {
+        uint32_t seq;                                /* of a fresh task: which spawn it was, for thieves */
+        _Atomic uint32_t awake;                      /* of a stand-in: 1 when it has been made ready */
+    };
+    uint32_t pins;                                   /* depth of leat_with_pinned */
     struct task *ctx_next, *ctx_prev;                /* the context's list; protected by its lock */
     struct rt *rt;
     void *host;                                      /* of the simulated machine, inherited; null in the real world */

@@ -15,7 +15,8 @@ enum { RATIO_SHIFT = 6 };
 /* base: the first tick that has not been run */
 static void wheel_put(struct wheel *h, struct timer *t, int64_t base)
 {
-    int64_t tick = t->when >= NEVER - (1 << TIMER_SHIFT) ? NEVER >> TIMER_SHIFT : (t->when + (1 << TIMER_SHIFT) - 1) >> TIMER_SHIFT;
+    int64_t when = at_load(&t->when);
+    int64_t tick = when >= NEVER - (1 << TIMER_SHIFT) ? NEVER >> TIMER_SHIFT : (when + (1 << TIMER_SHIFT) - 1) >> TIMER_SHIFT;
     int level = 0;
     if (tick < base)
         tick = base;
@@ -37,7 +38,7 @@ static void wheel_put(struct wheel *h, struct timer *t, int64_t base)
     h->level_count[level]++;
     if (level == 0)
         h->map[s >> 6] |= UINT64_C(1) << (s & 63);
-    t->armed = 1;
+    at_store(&t->armed, 1);
 }
 
 static void wheel_unlink(struct wheel *h, struct timer *t)
@@ -62,7 +63,7 @@ static void timer_start(struct worker *w, struct timer *t, int64_t when)
     lock(&h->lock);
     if (!at_load(&h->n) && w->now >> TIMER_SHIFT > h->tick)
         h->tick = w->now >> TIMER_SHIFT;             /* an empty wheel does not turn */
-    t->when = when;
+    at_store(&t->when, when);
     t->wk = (uint8_t)w->id;
     wheel_put(h, t, h->tick + 1);
     at_store(&h->n, at_load(&h->n) + 1);
@@ -75,9 +76,9 @@ void timer_stop(struct timer *t)
 {
     struct wheel *h = &t->task->rt->workers[t->wk]->wheel;
     lock(&h->lock);
-    if (t->armed) {
+    if (at_load(&t->armed)) {
         wheel_unlink(h, t);
-        t->armed = 0;
+        at_store(&t->armed, 0);
         at_store(&h->n, at_load(&h->n) - 1);
     }
     unlock(&h->lock);
@@ -89,13 +90,13 @@ void timer_arm(struct worker *w, struct task *t, int64_t when)
     if (t->timer.task) {
         struct wheel *h = &t->rt->workers[t->timer.wk]->wheel;
         lock(&h->lock);
-        if (t->timer.armed) {
-            if (t->timer.when <= when) {
+        if (at_load(&t->timer.armed)) {
+            if (at_load(&t->timer.when) <= when) {
                 unlock(&h->lock);
                 return;
             }
             wheel_unlink(h, &t->timer);
-            t->timer.armed = 0;
+            at_store(&t->timer.armed, 0);
             at_store(&h->n, at_load(&h->n) - 1);
         }
         unlock(&h->lock);
@@ -132,22 +133,34 @@ static bool wheel_cascade(struct wheel *h, int64_t k)
     return more;
 }
 
+/* Takes all timers out of a slot of level 0: one that goes back may belong 128 ticks on, in this very slot. */
+static struct timer *wheel_take(struct wheel *h, int s)
+{
+    struct timer *list = h->slot[0][s];
+    h->level_count[0] -= h->slot_count[0][s];
+    at_store(&h->n, at_load(&h->n) - h->slot_count[0][s]);
+    h->slot_count[0][s] = 0;
+    h->slot[0][s] = NULL;
+    h->map[s >> 6] &= ~(UINT64_C(1) << (s & 63));
+    return list;
+}
+
 static void wheel_fire(struct wheel *h, int64_t k, int64_t now, struct worker *into)
 {
-    struct timer *t;
-    while ((t = h->slot[0][k & (WHEEL_SLOTS - 1)])) {
-        __builtin_prefetch(t->next);
-        wheel_unlink(h, t);
-        t->armed = 0;
-        atomic_thread_fence(SEQ);                    /* armed = 0 before deadline is read: Dekker with task_wait */
+    struct timer *next;
+    for (struct timer *t = wheel_take(h, (int)(k & (WHEEL_SLOTS - 1))); t; t = next) {
+        next = t->next;                              /* the lock is held: nobody stops a timer of this list meanwhile */
+        __builtin_prefetch(next);
+        at_store(&t->armed, 0);
+        full_fence();                                /* armed = 0 before deadline is read: Dekker with task_wait */
         struct task *x = t->task;
         int64_t deadline = at_load(&x->deadline);
         if (deadline != NEVER && deadline > now) {
-            t->when = deadline;
+            at_store(&t->when, deadline);
             wheel_put(h, t, k + 1);
+            at_store(&h->n, at_load(&h->n) + 1);
             continue;
         }
-        at_store(&h->n, at_load(&h->n) - 1);
         if (deadline != NEVER && task_claim(x, PARK_TIMER)) {
             if (into->rt->seam || x->pinned)
                 task_ready(into, x);
