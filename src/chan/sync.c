@@ -93,12 +93,9 @@ static leat_err lock_wait(struct mutex *m, uint32_t lost, bool *got)
     return e == LEAT_AGAIN ? LEAT_OK : e;
 }
 
-leat_err leat_lock(leat_mutex *pub)
+/* Apart from leat_lock, which saves no register then. */
+static __attribute__((noinline)) leat_err lock_contended(struct mutex *m)
 {
-    struct mutex *m = mutex_of(pub);
-    uint32_t o = 0;
-    if (likely(atomic_compare_exchange_strong_explicit(&m->word, &o, mine(), ACQ, RLX)))
-        return LEAT_OK;
     if (try_lock(m))
         return LEAT_OK;
     if ((at_load(&m->word) >> OWNER_SHIFT) != mine() >> OWNER_SHIFT) {
@@ -121,8 +118,17 @@ leat_err leat_lock(leat_mutex *pub)
     }
 }
 
+leat_err leat_lock(leat_mutex *pub)
+{
+    struct mutex *m = mutex_of(pub);
+    uint32_t o = 0;
+    if (likely(atomic_compare_exchange_strong_explicit(&m->word, &o, mine(), ACQ, RLX)))
+        return LEAT_OK;
+    return lock_contended(m);
+}
+
 /* There are waiters: the first one whose wait is not over is woken; after four losses it gets the mutex itself. */
-static void pass_on(struct mutex *m)
+static __attribute__((noinline)) void pass_on(struct mutex *m)
 {
     struct waiter *x = NULL, *last;
     lock(&m->lock);
