@@ -52,6 +52,29 @@ static inline uint16_t le16(uint16_t v) { return __BYTE_ORDER__ == __ORDER_LITTL
 static inline uint32_t le32(uint32_t v) { return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : __builtin_bswap32(v); }
 static inline uint64_t le64(uint64_t v) { return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : __builtin_bswap64(v); }
 
+/* memcpy for what is mostly short: up to 32 bytes without a call, as moves that may overlap.  p may be NULL when n is 0 */
+static inline void copy_short(void *restrict to, const void *restrict from, size_t n)
+{
+    char *t = to;
+    const char *f = from;
+    if (n >= 16 && n <= 32) {
+        memcpy(t, f, 16);
+        memcpy(t + n - 16, f + n - 16, 16);
+    } else if (n >= 8 && n < 16) {
+        memcpy(t, f, 8);
+        memcpy(t + n - 8, f + n - 8, 8);
+    } else if (n >= 4 && n < 8) {
+        memcpy(t, f, 4);
+        memcpy(t + n - 4, f + n - 4, 4);
+    } else if (n > 32) {
+        memcpy(t, f, n);
+    } else if (n > 0) {
+        t[0] = f[0];
+        t[n / 2] = f[n / 2];
+        t[n - 1] = f[n - 1];
+    }
+}
+
 static inline void buf_put(struct buf *b, const void *p, size_t n)                /* p may be NULL when n is 0 */
 {
     uint8_t *to = buf_add(b, n);

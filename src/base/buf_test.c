@@ -172,4 +172,19 @@ TEST(a_limit_that_comes_later_holds_too)
     buf_free(&b);
 }
 
+TEST(short_copies_copy_exactly)
+{
+    char from[80], to[80];
+    for (size_t i = 0; i < sizeof from; i++)
+        from[i] = (char)(i + 1);
+    for (size_t n = 0; n <= 70; n++) {
+        memset(to, 0, sizeof to);
+        copy_short(to, from, n);
+        CHECK_MEM(to, from, n);
+        for (size_t i = n; i < sizeof to; i++)
+            CHECK_EQ(to[i], 0);
+    }
+    copy_short(to, NULL, 0);
+}
+
 T_MAIN()

@@ -24,7 +24,7 @@ static inline uint64_t get_varint(struct cur *in)
 }
 
 /* memory that the budget pays for; NULL: *e says why not */
-static void *get_memory(struct decoder *k, uint64_t n, bool zeroed, leat_err *e)
+static inline void *get_memory(struct decoder *k, uint64_t n, bool zeroed, leat_err *e)
 {
     if (n + LIMIT_DECODE_BLOCK > *k->budget) {
         *e = frames_fail(&k->s, LEAT_LIMIT, "needs more memory than is allowed for bytes received");
@@ -42,12 +42,7 @@ static leat_err get_copy(struct decoder *k, char *at, size_t n)
 {
     if (unlikely(n > cur_left(k->in)))
         return bad(k, "cut short");
-    if (n == 8)
-        memcpy(at, k->in->p, 8);
-    else if (n == 16)
-        memcpy(at, k->in->p, 16);
-    else
-        memcpy(at, k->in->p, n);
+    copy_short(at, k->in->p, n);
     k->in->p += n;
     return LEAT_OK;
 }
@@ -62,7 +57,7 @@ static leat_err get_bool(struct decoder *k, char *at)
 }
 
 /* a length of which as many bytes are there; the largest fits 32 bits */
-static leat_err get_length(struct decoder *k, uint64_t *ret)
+static inline leat_err get_length(struct decoder *k, uint64_t *ret)
 {
     *ret = get_varint(k->in);
     if (unlikely(k->in->bad))
@@ -81,7 +76,7 @@ static leat_err get_text(struct decoder *k, char *at)
     char *p = get_memory(k, n, false, &e);
     if (!p)
         return e;
-    memcpy(p, k->in->p, n);
+    copy_short(p, k->in->p, n);
     k->in->p += n;
     leat_string text = { p, (uint32_t)n, 1 };
     memcpy(at, &text, sizeof text);
@@ -190,13 +185,45 @@ static leat_err get_end(struct decoder *k, char *at, const struct type_op *op)
     return LEAT_OK;
 }
 
+/* The steps that nearly all are: copies, short texts, the next value of a row.  Leaves f at the first step that is not so; on an
+ * error, behind the step that failed. */
+static inline leat_err get_fast(struct decoder *k, struct frame *f)
+{
+    struct cur *in = k->in;
+    leat_err e = LEAT_OK;
+    for (;;) {
+        const struct type_op *op = f->op;
+        if (op->code == OP_COPY) {
+            if (op->n > cur_left(in))
+                return LEAT_OK;
+            copy_short(f->base + op->off, in->p, op->n);
+            in->p += op->n;
+            f->op++;
+        } else if (op->code == OP_TEXT) {
+            if (in->p == in->end || *in->p >= 0x80)
+                return LEAT_OK;
+            f->op++;
+            if ((e = get_text(k, f->base + op->off)) != LEAT_OK)
+                return e;
+        } else if (op->code == OP_END && f->left > 1) {
+            f->left--;
+            f->base += f->plan->size;
+            f->op = f->plan->ops;
+        } else {
+            return LEAT_OK;
+        }
+    }
+}
+
 static leat_err get_value(struct decoder *k)
 {
     for (;;) {
         struct frame *f = frames_top(&k->s);
+        leat_err e = get_fast(k, f);
+        if (unlikely(e != LEAT_OK))
+            return e;
         const struct type_op *op = f->op++;
         char *at = f->base + op->off;
-        leat_err e = LEAT_OK;
         switch (op->code) {
         case OP_COPY: e = get_copy(k, at, op->n); break;
         case OP_BOOL: e = get_bool(k, at); break;
@@ -224,12 +251,18 @@ leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_en
 {
     const struct type_info *info = NULL;
     leat_err e = in->bad ? leat_fail(LEAT_TYPE, "%s: cut short", t->name) : type_info_get(t, &info);
-    memset(v, 0, t->size);
-    if (e != LEAT_OK) {
+    if (unlikely(e != LEAT_OK)) {
+        memset(v, 0, t->size);
         cur_fail(in);
         return e;
     }
     size_t left = cur_left(in), own;
+    if (info->plan->raw && left >= info->plan->size) {
+        copy_short(v, in->p, info->plan->size);
+        in->p += info->plan->size;
+        return LEAT_OK;
+    }
+    memset(v, 0, t->size);
     if (__builtin_mul_overflow(left, info->ratio, &own) || __builtin_add_overflow(own, (size_t)LIMIT_DECODE_FREE, &own))
         own = SIZE_MAX;
     struct decoder k;

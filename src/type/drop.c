@@ -17,6 +17,9 @@ struct dropper {
     struct type_block small[LATER_SMALL];
 };
 
+enum { OWNING = 1 << LEAT_K_STRING_ | 1 << LEAT_K_BYTES_ | 1 << LEAT_K_ERROR_ | 1 << LEAT_K_STRUCT_ | 1 << LEAT_K_ONEOF_ |
+    1 << LEAT_K_OPTIONAL_ | 1 << LEAT_K_LIST_ | 1 << LEAT_K_MAP_ | 1 << LEAT_K_CSTR_ | 1 << LEAT_K_TX_ | 1 << LEAT_K_RX_ };
+
 static void drop_at(struct dropper *d, unsigned kind, const leat_type *inner, char *at, int depth);
 
 bool type_owns(unsigned kind, const leat_type *inner)
@@ -101,7 +104,8 @@ static void drop_at(struct dropper *d, unsigned kind, const leat_type *inner, ch
     case LEAT_K_STRUCT_:
         for (uint32_t i = 0; i < inner->count; i++) {
             const leat_field *f = type_field(inner, i);
-            drop_at(d, f->kind, f->type, at + f->offset, depth);
+            if (f->kind < 32 && (OWNING >> f->kind & 1))
+                drop_at(d, f->kind, f->type, at + f->offset, depth);
         }
         break;
     case LEAT_K_CSTR_:
@@ -116,7 +120,10 @@ static void drop_at(struct dropper *d, unsigned kind, const leat_type *inner, ch
 
 void type_moved(const leat_type *t, const void *v)
 {
+    const struct type_info *info = type_info_find(t);            /* if it is known already, it may save the walk */
     struct dropper d;
+    if (info && info->flat)
+        return;
     d.later = d.small;
     d.count = 0;
     d.cap = LATER_SMALL;

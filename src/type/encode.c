@@ -17,8 +17,7 @@ static inline void put_text(struct buf *out, const void *p, size_t n)
         uint8_t *to = buf_add(out, n + 1);
         if (likely(to != NULL)) {
             *to = (uint8_t)n;
-            if (n)
-                memcpy(to + 1, p, n);
+            copy_short(to + 1, p, n);
         }
     } else {
         buf_text(out, p, n);
@@ -28,14 +27,8 @@ static inline void put_text(struct buf *out, const void *p, size_t n)
 static inline void put_copy(struct buf *out, const char *at, size_t n)
 {
     uint8_t *to = buf_add(out, n);
-    if (unlikely(!to))
-        return;
-    if (n == 8)                                      /* a constant is a move and not a call */
-        memcpy(to, at, 8);
-    else if (n == 16)
-        memcpy(to, at, 16);
-    else
-        memcpy(to, at, n);
+    if (likely(to != NULL))
+        copy_short(to, at, n);
 }
 
 static leat_err put_cstr(struct encoder *k, const char *at)
@@ -117,10 +110,49 @@ static leat_err put_text_at(struct encoder *k, const char *at)
     return LEAT_OK;
 }
 
+/* The steps that nearly all are, as long as there is room: copies, short texts, the next value of a row.  Leaves f at the first
+ * step that is not so.  It changes nothing in what they mean: each could be taken by put_value as well. */
+static inline void put_fast(struct buf *out, struct frame *f)
+{
+    if (unlikely(buf_err(out) != LEAT_OK || !out->p))
+        return;
+    uint8_t *to = out->p + out->len, *end = out->p + out->cap;
+    const struct type_op *op = f->op;
+    const char *base = f->base;
+    for (;;) {
+        if (op->code == OP_COPY) {
+            if (op->n > (size_t)(end - to))
+                break;
+            copy_short(to, base + op->off, op->n);
+            to += op->n;
+            op++;
+        } else if (op->code == OP_TEXT) {
+            leat_string text;
+            memcpy(&text, base + op->off, sizeof text);
+            if (text.len >= 0x80 || text.len >= (size_t)(end - to) || (text.len > 0 && !text.p))
+                break;
+            *to++ = (uint8_t)text.len;
+            copy_short(to, text.p, text.len);
+            to += text.len;
+            op++;
+        } else if (op->code == OP_END && f->left > 1) {
+            f->left--;
+            base += f->plan->size;
+            op = f->plan->ops;
+        } else {
+            break;
+        }
+    }
+    f->op = op;
+    f->base = (char *)(uintptr_t)base;
+    out->len = (size_t)(to - out->p);
+}
+
 static leat_err put_value(struct encoder *k)
 {
     for (;;) {
         struct frame *f = frames_top(&k->s);
+        put_fast(k->out, f);
         const struct type_op *op = f->op++;
         char *at = f->base + op->off;
         leat_err e = LEAT_OK;
@@ -154,6 +186,13 @@ static leat_err put_failed(const leat_type *t, const struct buf *out)
     return leat_fail(buf_err(out), "no memory for a value of %s", t->name);
 }
 
+static leat_err encode_undo(const leat_type *t, struct buf *out, size_t before)
+{
+    leat_err e = put_failed(t, out);
+    buf_undo(out, before);
+    return e;
+}
+
 leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct type_ends *ends)
 {
     const struct type_info *info;
@@ -161,6 +200,10 @@ leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct 
     if (buf_err(out) != LEAT_OK)
         return put_failed(t, out);
     LEAT_TRY(type_info_get(t, &info));
+    if (info->plan->raw) {
+        put_copy(out, v, info->plan->size);
+        return likely(buf_err(out) == LEAT_OK) ? LEAT_OK : encode_undo(t, out, before);
+    }
     struct encoder k;
     k.out = out;
     k.ends = ends;
@@ -169,9 +212,8 @@ leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct 
     leat_err e = frames_push(&k.s, info->plan, (void *)(uintptr_t)v, 1);     /* only read */
     if (e == LEAT_OK)
         e = put_value(&k);
-    if (e == LEAT_OK && buf_err(out) != LEAT_OK)
-        e = put_failed(t, out);
-    if (unlikely(e != LEAT_OK)) {
+    if (unlikely(e != LEAT_OK || buf_err(out) != LEAT_OK)) {
+        e = e != LEAT_OK ? e : put_failed(t, out);
         buf_undo(out, before);
         if (k.ends_put > 0 && ends->undo)
             ends->undo(ends, k.ends_put);
