@@ -2,6 +2,7 @@
 #include "plat/mem.h"
 #include "plat/atomic.h"
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 enum { GUARD_INSTALL = 102 };                        /* MADV_GUARD_INSTALL; no libc header has it yet */
@@ -28,11 +29,20 @@ size_t plat_page(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* An emulator may accept the advice and do nothing: ask the kernel to write there, once. */
+static bool guard_works(void *p)
+{
+    static _Atomic int known;                        /* 1: it does, 2: it does not */
+    if (!at_load(&known))
+        at_store(&known, getrandom(p, 1, 0) < 0 ? 1 : 2);
+    return at_load(&known) == 1;
+}
+
 bool plat_mem_guard(void *p)
 {
     size_t page = plat_page();
     if (!at_load(&guard_missing)) {
-        if (madvise(p, page, GUARD_INSTALL) == 0)
+        if (madvise(p, page, GUARD_INSTALL) == 0 && guard_works(p))
             return true;
         at_store(&guard_missing, 1);
     }

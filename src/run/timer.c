@@ -193,8 +193,11 @@ int64_t timers_run(struct worker *w, struct worker *into, int64_t now)
         bool more = wheel_cascade(h, k);
         h->tick = k;
         wheel_fire(h, k, now, into);
-        if (!more && !h->level_count[0]) {           /* nothing before the next turn of level 1, or of level 2 */
-            int64_t j = h->level_count[1] ? k | 63 : k | 4095;
+        if (!more && !h->level_count[0]) {           /* nothing before the lowest level with timers moves on by a slot */
+            int l = 1;
+            while (l < WHEEL_LEVELS - 1 && !h->level_count[l])
+                l++;
+            int64_t j = k | ((INT64_C(1) << RATIO_SHIFT * l) - 1);
             j = MIN(j, end);
             h->tick = MAX(h->tick, j);
         }
