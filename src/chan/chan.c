@@ -194,16 +194,12 @@ static __attribute__((noinline)) leat_err no_channel(const char *what)
     return leat_fail(LEAT_INVAL, "%s: the channel is NULL", what);
 }
 
-inline void chan_wait_locked(leat_chan_ *c, struct waiters *q, struct waiter *me)
+__attribute__((noinline)) void chan_wait_net(leat_chan_ *c, struct waiters *q)
 {
-    me->owner = c;
-    waiter_add(q, me);
-    if (unlikely(c->net != NULL)) {
-        if (q == &c->sq && c->site)
-            c->net->ops->need(c);
-        else if (q == &c->rq && c->needy)
-            c->net->ops->room(c);
-    }
+    if (q == &c->sq && c->site)
+        c->net->ops->need(c);
+    else if (q == &c->rq && c->needy)
+        c->net->ops->room(c);
 }
 
 /* [lock held] queues me and lets go. */

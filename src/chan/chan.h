@@ -63,7 +63,15 @@ enum chan_try { CHAN_WAIT, CHAN_DONE, CHAN_FAILED };
 enum chan_try chan_send_locked(leat_chan_ *c, const void *v, struct task **wake, leat_err *err);
 enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wake, leat_err *err);
 
-void chan_wait_locked(leat_chan_ *c, struct waiters *q, struct waiter *me);     /* queues me and tells net; park is PARK_WAIT */
+void chan_wait_net(leat_chan_ *c, struct waiters *q);
+/* Queues me and tells net; park is PARK_WAIT. */
+static inline void chan_wait_locked(leat_chan_ *c, struct waiters *q, struct waiter *me)
+{
+    me->owner = c;
+    waiter_add(q, me);
+    if (unlikely(c->net != NULL))
+        chan_wait_net(c, q);
+}
 void chan_drained_locked(leat_chan_ *c);             /* ended and empty: wakes who waits for that */
 
 /* -- for sess/ -------------------------------------------------------------------------------------------------------------- */

@@ -32,6 +32,7 @@ struct sel {
     int otherwise;                                   /* case, or -1 */
     int after;                                       /* the timer case that is due first, or -1 */
     int64_t due;                                     /* of that */
+    bool looked;                                     /* just now nothing was ready */
 };
 
 static leat_err count_ops(const leat_select_ *s, uint32_t *ret)
@@ -101,17 +102,25 @@ static void lay_out(struct sel *x)
 static int op_fd(const struct sel *x, const struct op *o) { return (int)(x->s->on[o->of].n >> 8); }
 static int op_events(const struct sel *x, const struct op *o) { return (int)(x->s->on[o->of].n & 255); }
 
-/* A look without a lock: what it says may be old, and is tried or repeated under the lock. */
+/* Looks without a lock: what they say may be old, and is tried or repeated under the lock. */
+static inline bool recv_ready(const leat_chan_ *c)
+{
+    return at_load(&c->count) || at_load(&c->sq.head);
+}
+
+static inline bool send_ready(const leat_chan_ *c)
+{
+    return !at_load(&c->closed) && (at_load(&c->count) + at_load(&c->reserved) < c->cap || at_load(&c->rq.head));
+}
+
 static inline bool op_ready(const struct sel *x, const struct op *o)
 {
     leat_chan_ *c = o->c;
     switch (o->kind) {
     case 'r':
-        return at_load(&c->count) || at_load(&c->sq.head);
+        return recv_ready(c);
     case 's':
-        return !at_load(&c->closed) &&
-            (at_load(&c->count) + at_load(&c->reserved) < c->cap ||
-                at_load(&c->rq.head));
+        return send_ready(c);
     case 'c':
         return at_load(&c->ended) && !at_load(&c->count);
     case 'd':
@@ -176,6 +185,17 @@ static uint64_t draw(void)
     return w->rng = r;
 }
 
+/* The number of one of the bits of a mask that is not 0, each equally likely. */
+static inline uint32_t draw_bit(uint64_t mask)
+{
+    if (mask & (mask - 1)) {
+        uint32_t n = (uint32_t)__builtin_popcountll(mask);
+        for (uint32_t k = (uint32_t)(((draw() >> 32) * n) >> 32); k--; )
+            mask &= mask - 1;
+    }
+    return (uint32_t)__builtin_ctzll(mask);
+}
+
 /* The number of a ready op that has fired, or -1.  Every ready one is equally likely to be tried first. */
 static int fire_ready(const struct sel *x, leat_err *err)
 {
@@ -185,12 +205,7 @@ static int fire_ready(const struct sel *x, leat_err *err)
         for (uint32_t i = base; i < x->n && i < base + 64; i++)
             mask |= (uint64_t)op_ready(x, &x->ops[i]) << (i - base);
         while (mask) {
-            uint64_t m = mask;
-            uint32_t k = (uint32_t)__builtin_popcountll(m);
-            if (k > 1)
-                for (k = (uint32_t)(((draw() >> 32) * k) >> 32); k--; )
-                    m &= m - 1;
-            uint32_t i = (uint32_t)__builtin_ctzll(m);
+            uint32_t i = draw_bit(mask);
             if (op_try(&x->ops[base + i], err))
                 return (int)(base + i);
             mask &= ~(UINT64_C(1) << i);
@@ -204,12 +219,21 @@ static struct waiters *op_queue(const struct op *o)
     return o->kind == 'r' ? &o->c->rq : o->kind == 's' ? &o->c->sq : &o->c->cq;
 }
 
-/* Queues op i.  false: it has become ready (or its wait cannot be begun: *err). */
-static bool op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_err *err)
+/* The commonest op, by itself: an array of ends has many. */
+static inline bool recv_queue_up(leat_chan_ *c, struct waiter *w)
 {
-    struct op *o = &x->ops[i];
-    struct waiter *w = &x->waiters[i];
-    *w = (struct waiter){ .task = t, .val = o->val, .id = i };
+    if (at_load(&c->ended) && !at_load(&c->count))
+        return true;                                 /* it can never become ready */
+    lock(&c->lock);
+    bool look = recv_ready(c) || at_load(&c->ended);
+    if (!look)
+        chan_wait_locked(c, &c->rq, w);
+    unlock(&c->lock);
+    return !look;
+}
+
+static bool other_queue_up(struct sel *x, struct op *o, struct waiter *w, leat_err *err)
+{
     if (o->kind == 'x' || !op_alive(o))
         return true;
     if (o->kind == 'f') {
@@ -233,10 +257,17 @@ static bool op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_err *err
     return !ready;
 }
 
-static void op_leave(struct sel *x, uint32_t i)
+/* Queues op i.  false: it has become ready (or its wait cannot be begun: *err). */
+static inline bool op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_err *err)
 {
     struct op *o = &x->ops[i];
     struct waiter *w = &x->waiters[i];
+    *w = (struct waiter){ .task = t, .val = o->val, .id = i };
+    return likely(o->kind == 'r') ? recv_queue_up(o->c, w) : other_queue_up(x, o, w, err);
+}
+
+static void other_leave(struct sel *x, struct op *o, struct waiter *w)
+{
     if (o->kind == 'x')
         return;
     if (o->kind == 'f') {
@@ -249,6 +280,20 @@ static void op_leave(struct sel *x, uint32_t i)
     if (w->on)
         waiter_del(ctx ? &ctx->watchers : op_queue(o), w);
     unlock(l);
+}
+
+static inline void op_leave(struct sel *x, uint32_t i)
+{
+    struct op *o = &x->ops[i];
+    struct waiter *w = &x->waiters[i];
+    if (unlikely(o->kind != 'r')) {
+        other_leave(x, o, w);
+        return;
+    }
+    lock(&o->c->lock);                               /* also when it is off the queue: who took it off may still look at it */
+    if (w->on)
+        waiter_del(&o->c->rq, w);
+    unlock(&o->c->lock);
 }
 
 /* Blocks until one op is served (its number), or -1: look again, or *err. */
@@ -271,8 +316,9 @@ static int block(struct sel *x, leat_err *err)
         task_park_plain(t);
         why = at_load(&t->park);
     }
+    const struct waiter *served = why == PARK_CHAN ? t->win : NULL;   /* it is off its queue, and nobody looks at it any more */
     for (uint32_t k = 0; k < i; k++)
-        if (!(why == PARK_CHAN && &x->waiters[k] == t->win && x->ops[k].kind != 'f'))
+        if (&x->waiters[k] != served || x->ops[k].kind == 'f')
             op_leave(x, k);
     if (why == PARK_CHAN && t->win) {
         struct waiter *w = t->win;
@@ -316,7 +362,8 @@ static int run(struct sel *x, leat_err *err)
     if ((*err = check_remote(x)) != LEAT_OK)
         return -1;
     for (;;) {
-        int op = fire_ready(x, err);
+        int op = x->looked ? -1 : fire_ready(x, err);
+        x->looked = false;
         if (op >= 0 && *err == LEAT_OK) {
             const leat_case_ *k = &x->s->on[x->ops[op].of];
             if (k->which)
@@ -387,9 +434,16 @@ static int run_on_heap(struct sel *x, uint32_t n, leat_err *err)
     return hit;
 }
 
-int leat_select_run_(leat_select_ *s, leat_err *err)
+static int select_failed(leat_err err)
 {
-    struct sel x = { .s = s };
+    err_of(err);
+    return -1;
+}
+
+/* Any select, laid out. */
+static __attribute__((noinline)) int select_wait(const leat_select_ *s, bool looked, leat_err *err)
+{
+    struct sel x = { .s = s, .looked = looked };
     uint32_t n = 0;
     *err = count_ops(s, &n);
     if (*err != LEAT_OK)
@@ -397,10 +451,97 @@ int leat_select_run_(leat_select_ *s, leat_err *err)
     int hit = n <= 8 ? run_small(&x, err) : n <= OPS_ON_STACK ? run_on_stack(&x, err) : run_on_heap(&x, n, err);
     if (hit >= 0)
         return s->on[hit].id;
-    err_of(*err);
-    return -1;
+    return select_failed(*err);
 }
 
+/* -- the quick way: something is ready among at most 64 sends and receives, so nothing is laid out and nobody queues ------- */
+static inline uint64_t quick_array(const leat_case_ *k)
+{
+    uint64_t mask = 0;
+    for (int64_t j = 0; j < k->n; j++) {
+        leat_chan_ *c;
+        memcpy(&c, (char *)k->c + (size_t)j * sizeof c, sizeof c);
+        mask |= (uint64_t)(c && recv_ready(c)) << j;
+    }
+    return mask;
+}
+
+/* A bit for each end that looks ready, in the order of the cases.  false: there are cases of another kind, or too many. */
+static bool quick_look(const leat_select_ *s, uint64_t *ret)
+{
+    uint64_t mask = 0;
+    int64_t n = 0;
+    if (s->n > LEAT_SELECT_MAX_)
+        return false;
+    for (uint32_t i = 0; i < s->n; i++) {
+        const leat_case_ *k = &s->on[i];
+        leat_chan_ *c = k->c;
+        int64_t more = k->op == 'a' ? k->n : k->op == 'r' || k->op == 's';
+        if (more < 0 || n + more > OPS_ON_STACK || (i && k->id <= s->on[i - 1].id))
+            return false;
+        if (k->op == 'a' && more > 0)
+            mask |= quick_array(k) << n;
+        else if (k->op == 'r')
+            mask |= (uint64_t)(c && recv_ready(c)) << n;
+        else if (k->op == 's' && c && c->site && c->cap == 0)
+            return false;                            /* an error: check_remote says which */
+        else if (k->op == 's')
+            mask |= (uint64_t)(c && send_ready(c)) << n;
+        else if (k->op != 't' && k->op != 'o' && k->op != 'a')
+            return false;
+        n += more;
+    }
+    *ret = mask;
+    return true;
+}
+
+/* The op of this bit, and its case. */
+static const leat_case_ *quick_op(const leat_select_ *s, uint32_t bit, struct op *ret)
+{
+    const leat_case_ *k = s->on;
+    for (;; k++) {
+        uint32_t n = k->op == 'a' ? (uint32_t)k->n : k->op == 'r' || k->op == 's';
+        if (bit < n)
+            break;
+        bit -= n;
+    }
+    *ret = (struct op){ .c = k->c, .val = k->p, .kind = k->op == 'a' ? 'r' : k->op, .index = bit };
+    if (k->op == 'a')
+        memcpy(&ret->c, (char *)k->c + bit * sizeof ret->c, sizeof ret->c);
+    return k;
+}
+
+/* The case that fired, or null: the long way, and whether it may start with waiting.  An error (*err) is a failure of the channel
+ * that was tried. */
+static const leat_case_ *quick(const leat_select_ *s, bool *looked, leat_err *err)
+{
+    uint64_t mask;
+    *err = LEAT_OK;
+    *looked = quick_look(s, &mask);
+    if (!*looked)
+        return NULL;
+    while (mask) {
+        struct op o;
+        uint32_t bit = draw_bit(mask);
+        const leat_case_ *k = quick_op(s, bit, &o);
+        if (op_try(&o, err)) {
+            if (k->which && *err == LEAT_OK)
+                *k->which = o.index;
+            return k;
+        }
+        mask &= ~(UINT64_C(1) << bit);
+    }
+    return NULL;
+}
+
+int leat_select_run_(leat_select_ *s, leat_err *err)
+{
+    bool looked;
+    const leat_case_ *k = quick(s, &looked, err);
+    if (likely(k && *err == LEAT_OK))
+        return k->id;
+    return k ? select_failed(*err) : select_wait(s, looked, err);
+}
 void leat_select_lost_(const leat_select_ *s)
 {
     (void)s;
