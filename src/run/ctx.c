@@ -23,15 +23,13 @@ void ctx_init(leat_ctx *c, leat_ctx *parent, int64_t deadline)
     }
 }
 
-static void ctx_link(leat_ctx *c)
+/* Links c below its parent, which is linked already (or needs no link). */
+static void ctx_link_one(leat_ctx *c)
 {
     leat_ctx *p = c->parent;
-    if (!p || c->shield)
-        return;
-    ctx_link(p);
     lock(&p->lock);
-    if (!c->linked) {
-        c->linked = true;
+    if (!at_load(&c->linked)) {
+        at_store(&c->linked, true);
         c->sib_prev = NULL;
         c->sib_next = p->kids;
         if (p->kids)
@@ -45,20 +43,34 @@ static void ctx_link(leat_ctx *c)
     unlock_fence(&p->lock);
 }
 
+static bool ctx_unlinked(const leat_ctx *c) { return c->parent && !c->shield && !at_load(&c->linked); }
+
+/* Top down, since a link is of use only when the ones above are there.  No recursion: contexts may be nested as deep as tasks are,
+ * and this runs on a task's stack. */
+static void ctx_link(leat_ctx *c)
+{
+    while (ctx_unlinked(c)) {
+        leat_ctx *top = c;
+        while (ctx_unlinked(top->parent))
+            top = top->parent;
+        ctx_link_one(top);
+    }
+}
+
 void ctx_done(leat_ctx *c)
 {
     leat_ctx *p = c->parent;
     if (!p || c->shield)
         return;
     lock(&p->lock);
-    if (c->linked) {
+    if (at_load(&c->linked)) {
         if (c->sib_prev)
             c->sib_prev->sib_next = c->sib_next;
         else
             p->kids = c->sib_next;
         if (c->sib_next)
             c->sib_next->sib_prev = c->sib_prev;
-        c->linked = false;
+        at_store(&c->linked, false);
     }
     unlock(&p->lock);
 }
@@ -108,35 +120,59 @@ static void ctx_wake_watchers(leat_ctx *c, struct worker *w)
     }
 }
 
-/* Kids are visited under their parent's lock: a kid that ends waits for it, so none goes away meanwhile. */
-static void cancel(leat_ctx *c, leat_err cause)
+/* [lock held] false: it was done already, and so are its kids. */
+static bool ctx_mark(leat_ctx *c, leat_err cause, struct worker *w)
+{
+    if (at_load(&c->done))
+        return false;
+    at_store(&c->cause, (uint32_t)cause);
+    atomic_exchange_explicit(&c->done, LEAT_CANCELED, SEQ);
+    struct task *keep = NULL, *next;
+    for (struct task *t = c->tasks; t; t = next) {
+        next = t->ctx_next;
+        __builtin_prefetch(next);
+        if (task_claim(t, PARK_CANCEL)) {            /* it leaves the list here and need not lock it when it ends */
+            at_store(&t->registered, 0);
+            task_ready(w, t);
+            continue;
+        }
+        t->ctx_prev = NULL;
+        t->ctx_next = keep;
+        if (keep)
+            keep->ctx_prev = t;
+        keep = t;
+    }
+    c->tasks = keep;
+    ctx_wake_watchers(c, w);
+    return true;
+}
+
+/* Depth first without recursion.  The locks from root to c are held, so no kid on the way goes away: one that ends waits for its
+ * parent's lock. */
+static void cancel(leat_ctx *root, leat_err cause)
 {
     struct worker *w = worker_self();
+    leat_ctx *c = root;
     lock(&c->lock);
-    if (!at_load(&c->done)) {
-        at_store(&c->cause, (uint32_t)cause);
-        atomic_exchange_explicit(&c->done, LEAT_CANCELED, SEQ);
-        struct task *keep = NULL, *next;
-        for (struct task *t = c->tasks; t; t = next) {
-            next = t->ctx_next;
-            __builtin_prefetch(next);
-            if (task_claim(t, PARK_CANCEL)) {        /* it leaves the list here and need not lock it when it ends */
-                at_store(&t->registered, 0);
-                task_ready(w, t);
-                continue;
+    for (bool down = ctx_mark(c, cause, w);;) {
+        if (down && c->kids) {
+            c = c->kids;
+        } else {
+            leat_ctx *next = NULL;
+            while (c != root && !(next = c->sib_next)) {
+                leat_ctx *up = c->parent;
+                unlock(&c->lock);
+                c = up;
             }
-            t->ctx_prev = NULL;
-            t->ctx_next = keep;
-            if (keep)
-                keep->ctx_prev = t;
-            keep = t;
+            if (c == root)
+                break;
+            unlock(&c->lock);
+            c = next;
         }
-        c->tasks = keep;
-        ctx_wake_watchers(c, w);
-        for (leat_ctx *k = c->kids; k; k = k->sib_next)
-            cancel(k, cause);
+        lock(&c->lock);
+        down = ctx_mark(c, cause, w);
     }
-    unlock(&c->lock);
+    unlock(&root->lock);
 }
 
 void leat_cancel(leat_ctx *ctx, leat_err cause)

@@ -97,7 +97,8 @@ struct leat_ctx {                                    /* lock protects all but do
     _Atomic uint32_t done;                           /* a leat_err once cancelled */
     _Atomic uint32_t lock;
     _Atomic uint32_t cause;
-    bool linked, shield;                             /* linked: in the parent's kids; shield: the parent's cancel stops here */
+    _Atomic bool linked;                             /* in the parent's kids; protected by the parent's lock */
+    bool shield;                                     /* the parent's cancel stops here */
     leat_ctx *parent, *kids, *sib_next, *sib_prev;
     struct task *tasks;
     struct waiters watchers;                         /* selects with leat_on_done */

@@ -175,6 +175,33 @@ static leat_err trees(leat_none *none)
 }
 TEST(a_tree_of_groups_ends_when_its_leaves_have) { RUN(trees); }
 
+struct deep { int depth; leat_chan(int) bottom; };
+static leat_err dig(struct deep *d)
+{
+    leat_err err = LEAT_OK;
+    if (d->depth == 0) {
+        LEAT_TRY(leat_send(d->bottom, 1));
+        return leat_sleep(LEAT_S(1000));
+    }
+    leat_with_group(g, err)
+        LEAT_TRY(leat_go(&g, dig, (struct deep){ d->depth - 1, d->bottom }));
+    return err;
+}
+static leat_err deep_cancel(leat_none *none)
+{
+    (void)none;
+    leat_auto leat_chan(int) bottom = leat_chan_make(int, 0);
+    leat_err err;
+    int v;
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, dig, (struct deep){ quick() ? 1000 : 5000, bottom }));
+        LEAT_TRY(leat_recv(bottom, &v));
+        leat_group_cancel(&g);
+    }
+    return err == LEAT_CANCELED ? LEAT_OK : LEAT_INVAL;
+}
+TEST(a_cancel_reaches_the_bottom_of_5000_nested_groups) { RUN(deep_cancel); }
+
 /* -- contexts --------------------------------------------------------------------------------------------------------------------- */
 static leat_err deadlines(leat_none *none)
 {
