@@ -317,10 +317,12 @@ void worker_loop(struct worker *w)
         if (w->retreat)
             retreat(w);
         struct task *t = sched_pick(w);
-        if (t == &w->sched)
+        if (w->rt->seam)
+            t = t == &w->sched ? seam_idle(w) : t;
+        else if (t == &w->sched)
             continue;
-        if (!t)
-            t = w->rt->seam ? seam_idle(w) : idle(w);
+        else if (!t)
+            t = idle(w);
         if (!t)
             continue;
         if (t->fresh && !stack_ready(w)) {           /* no memory for a stack: others must end first */

@@ -1,4 +1,4 @@
-/* rt.h - what the files of run/ tell each other. */
+/* rt.h - what the files of run/ tell each other, and sim/, which opens groups for its machines. */
 #ifndef RUN_RT_H
 #define RUN_RT_H
 #include "run/task.h"

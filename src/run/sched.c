@@ -278,7 +278,7 @@ leat_err leat_go_(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const v
     struct worker *w = worker_self();
     if (unlikely(w == NULL))
         return go_foreign(pub, fn, site, arg, len);
-    struct group *g = pub ? group_of(pub) : group_of(&w->rt->detached);
+    struct group *g = pub ? group_of(pub) : group_of(w->cur->host ? &w->cur->host->detached : &w->rt->detached);
     if (unlikely(!g->open))
         group_open(g, w);
     if (unlikely(g->rt != w->rt))

@@ -87,6 +87,11 @@ static void gather(struct worker *w)
 struct task *seam_pick(struct worker *w)
 {
     struct rt *rt = w->rt;
+    if (at_load(&w->wheel.n)) {
+        w->now = rt_now(rt);
+        if (w->now >= at_load(&w->wheel.next_due))
+            timers_run(w, w, w->now);
+    }
     gather(w);
     uint32_t n = rt->sim_ready_n;
     if (at_load(&rt->stop) || n == 0)
@@ -104,13 +109,13 @@ struct task *seam_pick(struct worker *w)
 struct task *seam_idle(struct worker *w)
 {
     struct rt *rt = w->rt;
-    w->now = rt_now(rt);
-    int64_t next = timers_run(w, w, w->now);
-    struct task *t = seam_pick(w);
-    if (t != &w->sched)
-        return t;
     if (at_load(&rt->stop))
         return NULL;
+    w->now = rt_now(rt);
+    int64_t next = timers_run(w, w, w->now);
+    struct task *t = seam_pick(w);                   /* a timer may have woken one */
+    if (t != &w->sched)
+        return t;
     if (!rt->seam->idle(rt->seam_self, next))
         at_store_rel(&rt->stop, 1);
     return NULL;

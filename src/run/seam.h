@@ -7,6 +7,7 @@
 #include "leat.h"
 
 struct task;
+struct host;
 struct rt;
 
 struct seam {
@@ -16,8 +17,8 @@ struct seam {
     uint32_t (*choose)(void *self, struct task **ready, uint32_t n);
     /* nothing is ready; the next timer is due at `next` (NEVER: there is none).  Moves the clock.  false: all sleep for ever. */
     bool (*idle)(void *self, int64_t next);
-    const char *(*getenv)(void *self, void *host, const char *name);
-    void (*served)(void *self, void *host);                          /* run_served() on that machine */
+    const char *(*getenv)(void *self, struct host *host, const char *name);
+    void (*served)(void *self, struct host *host);                   /* run_served() on that machine */
 };
 
 struct rt_main {                                     /* what leat_run is asked for */

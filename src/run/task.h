@@ -84,7 +84,7 @@ struct task {
     uint32_t pins;                                   /* depth of leat_with_pinned */
     struct task *ctx_next, *ctx_prev;                /* the context's list; protected by its lock */
     struct rt *rt;
-    void *host;                                      /* of the simulated machine, inherited; null in the real world */
+    struct host *host;                               /* the simulated machine, inherited; null in the real world */
     /* line 2 */
     struct timer timer;
     struct fault *fault;
@@ -120,6 +120,10 @@ struct group {                                       /* lies in a leat_group */
     int64_t saved_deadline;
 };
 _Static_assert(sizeof(struct group) <= sizeof(leat_group), "leat_group is too small");
+
+struct host {                                        /* the first member of a simulated machine's own record */
+    leat_group detached;                             /* owns the tasks started there with group NULL */
+};
 
 enum { RING = 256, WHEEL_LEVELS = 6, WHEEL_SLOTS = 128, TIMER_SHIFT = 15 };
 

@@ -6,6 +6,7 @@
  *
  * One timer a task, and it is lazy: a wait whose deadline is later than the armed time leaves it alone.  When it fires it looks at
  * the task's deadline and goes back for that, so a loop of receives with 10 s deadlines touches the wheel once in 10 s.
+ * In a simulated world the wheel jumps from one slot that holds timers to the next, however far: a sleep of a year takes few steps.
  * A timer is touched only under the lock of the wheel it was last in: a handler elsewhere may be putting it back at this moment. */
 #include "run/timer.h"
 #include "run/sched.h"
@@ -170,10 +171,25 @@ static void wheel_fire(struct wheel *h, int64_t k, int64_t now, struct worker *i
     }
 }
 
-static int64_t wheel_next(struct wheel *h)
+/* The next tick at which a slot of any level is due: what a simulated world jumps to. */
+static int64_t wheel_jump(const struct wheel *h)
+{
+    int64_t best = NEVER >> TIMER_SHIFT;
+    for (int l = 0; l < WHEEL_LEVELS; l++) {
+        int64_t q = (h->tick >> RATIO_SHIFT * l) + 1;
+        for (int64_t i = q; h->level_count[l] && i < q + WHEEL_SLOTS && i << RATIO_SHIFT * l < best; i++)
+            if (h->slot_count[l][i & (WHEEL_SLOTS - 1)])
+                best = i << RATIO_SHIFT * l;
+    }
+    return best;
+}
+
+static int64_t wheel_next(struct wheel *h, bool exact)
 {
     if (!at_load(&h->n))
         return NEVER;
+    if (exact)
+        return wheel_jump(h) << TIMER_SHIFT;
     int64_t next = (h->tick | 63) + 1;
     for (int64_t i = h->tick + 1; h->level_count[0] && i < next; i++)
         if (h->map[(i & 127) >> 6] >> (i & 63) & 1)
@@ -188,12 +204,13 @@ int64_t timers_run(struct worker *w, struct worker *into, int64_t now)
         return NEVER;
     lock(&h->lock);
     int64_t end = now >> TIMER_SHIFT;
+    bool exact = w->rt->seam != NULL;
     while (h->tick < end) {
-        int64_t k = h->tick + 1;
+        int64_t k = exact ? MIN(wheel_jump(h), end) : h->tick + 1;
         bool more = wheel_cascade(h, k);
         h->tick = k;
         wheel_fire(h, k, now, into);
-        if (!more && !h->level_count[0]) {           /* nothing before the lowest level with timers moves on by a slot */
+        if (!exact && !more && !h->level_count[0]) {           /* nothing before the lowest level with timers moves on by a slot */
             int l = 1;
             while (l < WHEEL_LEVELS - 1 && !h->level_count[l])
                 l++;
@@ -202,7 +219,7 @@ int64_t timers_run(struct worker *w, struct worker *into, int64_t now)
             h->tick = MAX(h->tick, j);
         }
     }
-    int64_t next = wheel_next(h);
+    int64_t next = wheel_next(h, exact);
     at_store(&h->next_due, next);
     unlock(&h->lock);
     return next;
