@@ -77,6 +77,11 @@ void leat_unref_(leat_chan_ *c)
     hold_drop(c);
 }
 
+void chan_net_unref(leat_chan_ *c)
+{
+    hold_drop(c);
+}
+
 /* -- send and receive ------------------------------------------------------------------------------------------------------ */
 static leat_err shut_err(const leat_chan_ *c)
 {
@@ -113,7 +118,7 @@ inline enum chan_try chan_send_locked(leat_chan_ *c, const void *v, struct task 
         if ((*err = c->net->ops->put(c, v)) != LEAT_OK)
             return CHAN_FAILED;
         at_store(&c->count, n + 1);
-        return CHAN_DONE;
+        return CHAN_LEFT;
     }
     buffer_put(c, v, n);
     return CHAN_DONE;
@@ -168,25 +173,70 @@ inline enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wa
     return CHAN_WAIT;
 }
 
-/* A wait that was not served: out of the queue, and why. */
-static __attribute__((noinline)) leat_err undo(leat_chan_ *c, struct waiters *q, struct waiter *me, uint32_t why)
+leat_err chan_explain(leat_chan_ *c, leat_err e)
 {
-    leat_err e = task_wait_err(me->task, why);
-    if (c->site && c->cap == 0 && q == &c->sq && e != LEAT_AGAIN)
-        return c->net->ops->withdraw(c, me, e);
     lock(&c->lock);
-    if (me->on)
-        waiter_del(q, me);
+    struct chan_net *net = c->net;
     unlock(&c->lock);
-    return e;
+    return err_of(net ? net->ops->explain(c, e) : e);
 }
 
-static inline leat_err served(const leat_chan_ *c, const struct waiter *me)
+/* The result of a wait that was ended under the lock.  AGAIN: try once more. */
+static __attribute__((noinline)) leat_err served_slow(leat_chan_ *c, const struct waiter *me)
 {
-    if (likely(me->ok))
+    if (me->ok) {
+        chan_moved(c, me->val);
         return LEAT_OK;
-    (void)c;
-    return err_of(me->err ? (leat_err)me->err : LEAT_CLOSED);
+    }
+    leat_err e = me->err ? (leat_err)me->err : LEAT_CLOSED;
+    if (e == LEAT_UNKNOWN)
+        chan_moved(c, me->val);
+    return e == LEAT_AGAIN ? e : chan_explain(c, e);
+}
+
+/* A wait that was not served: out of the queue, and why.  An unbuffered site may have offered the value to the home: then it stays
+ * queued over a wake that was only a hint, and leaves by `withdraw`. */
+static __attribute__((noinline)) leat_err undo(leat_chan_ *c, struct waiters *q, struct waiter *me, uint32_t why)
+{
+    for (;;) {
+        leat_err e = task_wait_err(me->task, why);
+        lock(&c->lock);
+        if (!(c->site && c->cap == 0 && q == &c->sq)) {
+            if (me->on)
+                waiter_del(q, me);
+            if (c->site)
+                c->net->ops->need(c);
+            unlock(&c->lock);
+            return e;
+        }
+        if (e != LEAT_AGAIN || !me->on) {
+            unlock(&c->lock);
+            return me->on ? c->net->ops->withdraw(c, me, e) : served_slow(c, me);
+        }
+        at_store(&me->task->park, PARK_WAIT);
+        unlock_fence(&c->lock);
+        if ((why = task_wait(me->task)) == PARK_CHAN)
+            return served_slow(c, me);
+    }
+}
+
+static inline leat_err served(leat_chan_ *c, const struct waiter *me)
+{
+    return likely(me->ok && !me->left) ? LEAT_OK : served_slow(c, me);
+}
+
+/* An attempt that ended neither here nor by waiting.  AGAIN: once more. */
+static __attribute__((noinline)) leat_err sent_slow(leat_chan_ *c, const void *v, enum chan_try r, leat_err e)
+{
+    if (r == CHAN_LEFT) {
+        chan_moved(c, v);
+        return LEAT_OK;
+    }
+    if (e == LEAT_AGAIN) {
+        leat_yield();                                /* who holds the lock that v needs gets on */
+        return e;
+    }
+    return chan_explain(c, e);
 }
 
 static __attribute__((noinline)) leat_err no_channel(const char *what)
@@ -196,7 +246,7 @@ static __attribute__((noinline)) leat_err no_channel(const char *what)
 
 __attribute__((noinline)) void chan_wait_net(leat_chan_ *c, struct waiters *q)
 {
-    if (q == &c->sq && c->site)
+    if (q == &c->sq && (c->site || c->reserved))
         c->net->ops->need(c);
     else if (q == &c->rq && c->needy)
         c->net->ops->room(c);
@@ -225,17 +275,17 @@ leat_err leat_send_(leat_chan_ *c, const void *v)
                 task_ready(worker_self(), wake);
             return LEAT_OK;
         }
-        if (unlikely(r == CHAN_FAILED)) {
+        if (unlikely(r != CHAN_WAIT)) {
             unlock(&c->lock);
-            return err_of(e);
+            if ((e = sent_slow(c, v, r, e)) == LEAT_AGAIN)
+                continue;
+            return e;
         }
-        struct waiter me = { .task = task_self(), .val = (void *)(uintptr_t)v };
+        struct waiter me = { .task = task_self(), .val = (void *)(uintptr_t)v, .plain = true };
         wait_in(c, &c->sq, &me);
         uint32_t why = task_wait(me.task);
-        if (likely(why == PARK_CHAN))
-            return served(c, &me);
-        e = undo(c, &c->sq, &me, why);
-        if (e != LEAT_AGAIN)
+        e = likely(why == PARK_CHAN) ? served(c, &me) : undo(c, &c->sq, &me, why);
+        if (likely(e != LEAT_AGAIN))
             return e;
     }
 }
@@ -257,7 +307,7 @@ leat_err leat_recv_(leat_chan_ *c, void *out)
         }
         if (unlikely(r == CHAN_FAILED)) {
             unlock(&c->lock);
-            return err_of(e);
+            return chan_explain(c, e);
         }
         struct waiter me = { .task = task_self(), .val = out };
         wait_in(c, &c->rq, &me);
@@ -270,23 +320,37 @@ leat_err leat_recv_(leat_chan_ *c, void *out)
     }
 }
 
-static leat_err try_end(leat_chan_ *c, enum chan_try r, struct task *wake, leat_err e)
-{
-    unlock(&c->lock);
-    if (wake)
-        task_ready(worker_self(), wake);
-    return r == CHAN_DONE ? LEAT_OK : err_of(r == CHAN_FAILED ? e : LEAT_AGAIN);
-}
-
 leat_err leat_try_send_(leat_chan_ *c, const void *v)
 {
     if (!c)
         return no_channel("leat_try_send");
-    struct task *wake = NULL;
-    leat_err e = LEAT_OK;
-    lock(&c->lock);
-    enum chan_try r = chan_send_locked(c, v, &wake, &e);
-    return try_end(c, r, wake, e);
+    for (bool asked = false;; ) {
+        struct task *wake = NULL;
+        leat_err e = LEAT_OK;
+        lock(&c->lock);
+        enum chan_try r = chan_send_locked(c, v, &wake, &e);
+        struct chan_net *net = r == CHAN_WAIT ? c->net : NULL;
+        bool site = net && c->site, sent = false;
+        if (net && !site)
+            net->ops->need(c);
+        unlock(&c->lock);
+        if (wake)
+            task_ready(worker_self(), wake);
+        if (r == CHAN_DONE)
+            return LEAT_OK;
+        if (r == CHAN_WAIT) {
+            if (!site || asked)
+                return err_of(LEAT_AGAIN);
+            e = net->ops->ask(c, v);
+            sent = c->cap == 0;
+            asked = true;
+        } else {
+            e = sent_slow(c, v, r, e);
+            sent = e != LEAT_AGAIN;
+        }
+        if (sent || (r == CHAN_WAIT && e != LEAT_OK))
+            return e;
+    }
 }
 
 leat_err leat_try_recv_(leat_chan_ *c, void *out)
@@ -297,15 +361,26 @@ leat_err leat_try_recv_(leat_chan_ *c, void *out)
     leat_err e = LEAT_OK;
     lock(&c->lock);
     enum chan_try r = chan_recv_locked(c, out, &wake, &e);
-    return try_end(c, r, wake, e);
+    if (r == CHAN_WAIT && c->needy)
+        c->net->ops->room(c);
+    unlock(&c->lock);
+    if (wake)
+        task_ready(worker_self(), wake);
+    return r == CHAN_DONE ? LEAT_OK : r == CHAN_WAIT ? err_of(LEAT_AGAIN) : chan_explain(c, e);
 }
 
 /* -- close ----------------------------------------------------------------------------------------------------------------- */
-/* Claimed waiters of q, chained by next, to be made ready without the lock (each may run and end at once). */
-static struct waiter *drain(struct waiters *q, leat_err err)
+/* Claimed waiters of q but `keep`, chained by next, to be made ready without the lock (each may run and end at once). */
+static struct waiter *drain(struct waiters *q, leat_err err, const struct waiter *keep)
 {
-    struct waiter *first = NULL, **last = &first, *x;
-    while ((x = waiter_claim(q))) {
+    struct waiter *first = NULL, **last = &first, *next;
+    for (struct waiter *x = q->head; x; x = next) {
+        next = x->next;
+        if (x == keep)
+            continue;
+        waiter_del(q, x);
+        if (!task_claim(x->task, PARK_CHAN))
+            continue;
         x->err = (uint8_t)err;
         waiter_win(x, false);
         x->next = NULL;
@@ -315,7 +390,7 @@ static struct waiter *drain(struct waiters *q, leat_err err)
     return first;
 }
 
-static void wake_all(struct waiter *x)
+void chan_wake(struct waiter *x)
 {
     struct worker *w = worker_self();
     for (struct waiter *next; x; x = next) {
@@ -332,16 +407,13 @@ void chan_drained_locked(leat_chan_ *c)
     }
 }
 
-void chan_shut(leat_chan_ *c, leat_err err)
+struct waiter *chan_shut_locked(leat_chan_ *c, leat_err err, const struct waiter *keep)
 {
-    lock(&c->lock);
     if (!c->closed) {
         at_store(&c->closed, 1);
         c->err = (uint8_t)(err == LEAT_CLOSED ? 0 : err);
     }
-    struct waiter *s = drain(&c->sq, shut_err(c));
-    unlock(&c->lock);
-    wake_all(s);
+    return drain(&c->sq, shut_err(c), keep);
 }
 
 void chan_end(leat_chan_ *c, leat_err err)
@@ -353,35 +425,32 @@ void chan_end(leat_chan_ *c, leat_err err)
         at_store(&c->ended, 1);
         c->err = (uint8_t)(err == LEAT_CLOSED ? 0 : err);
     }
-    struct waiter *s = drain(&c->sq, shut_err(c)), *r = NULL;
+    struct waiter *s = drain(&c->sq, shut_err(c), NULL), *r = NULL;
     if (!at_load(&c->count) || c->site) {
-        r = drain(&c->rq, shut_err(c));
+        r = drain(&c->rq, shut_err(c), NULL);
         chan_drained_locked(c);
     }
     unlock(&c->lock);
-    wake_all(s);
-    wake_all(r);
+    chan_wake(s);
+    chan_wake(r);
 }
 
 void leat_close_(leat_chan_ *c)
 {
     if (!c)
         return;
+    struct waiter *wake = NULL;
     lock(&c->lock);
     struct chan_net *net = c->net;
     bool first = !c->closed;
-    if (first && (!net || !c->site))
-        at_store(&c->closed, 1);
+    if (first && !c->site)
+        wake = chan_shut_locked(c, LEAT_CLOSED, NULL);
     unlock(&c->lock);
-    if (!first)
-        return;
-    if (net) {
-        if (!c->site)
-            chan_shut(c, LEAT_CLOSED);
+    chan_wake(wake);
+    if (first && net)
         net->ops->close(c);
-    } else {
+    else if (first)
         chan_end(c, LEAT_CLOSED);
-    }
 }
 
 void leat_finish_(leat_chan_ *c)

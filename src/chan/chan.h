@@ -19,19 +19,29 @@ struct chan_net;
 /* what a channel calls when another process is concerned.  [locked]: c's lock is held, the op must neither block nor touch c's
  * lock; it may make tasks ready.  Others are called without a lock and from any thread. */
 struct chan_net_ops {
-    /* site [locked]: there is a credit (buffered), and v goes to the home.  OK: it has left; the channel counts the credit. */
+    /* site [locked]: there is a credit (buffered), and v goes to the home.  OK: it has left; the channel counts the credit.  AGAIN:
+     * something else that v needs is locked: the sender tries again.  What v owns is still the sender's: see `moved`. */
     leat_err (*put)(leat_chan_ *c, const void *v);
-    /* site [locked]: a sender has begun to wait (it is in sq).  Buffered: ask for a credit.  Unbuffered: offer sq's head if none is. */
+    /* The sender, when its value has left or may have: what it owned is given back, the variable is dead. */
+    void (*moved)(leat_chan_ *c, const void *v);
+    /* [locked] a sender has begun or ceased to wait in sq, or a try found no room.  Site, buffered: ask for a credit; unbuffered: offer
+     * sq's head if none is.  Home: take idle credits back. */
     void (*need)(leat_chan_ *c);
+    /* site, a try that found no room [blocks for one answer of the home].  OK: try again, there is a credit; or (unbuffered) *v was
+     * received.  AGAIN: no. */
+    leat_err (*ask)(leat_chan_ *c, const void *v);
     /* site, unbuffered: a sender that waits stops to (why: CANCELED or DEADLINE).  The op takes the lock.  Returns LEAT_OK: it was
-     * received after all; why: certainly not; LEAT_UNKNOWN.  May block for a bounded time.  me is out of sq on return. */
+     * received after all; why: certainly not; LEAT_UNKNOWN.  May block for a bounded time.  me is out of sq on return, and has moved
+     * where it had to. */
     leat_err (*withdraw)(leat_chan_ *c, struct waiter *me, leat_err why);
     /* home [locked]: a slot has become free, or a receiver has begun to wait, and `needy` is set. */
     void (*room)(leat_chan_ *c);
     /* leat_close here.  Home: local senders are refused already; the op calls chan_end when the sites are done.  Site: tells the home. */
     void (*close)(leat_chan_ *c);
-    void (*finish)(leat_chan_ *c);                   /* site: this process's last sender is done */
+    void (*finish)(leat_chan_ *c);                   /* the last sender known here is done */
     leat_err (*flush)(leat_chan_ *c);                /* site [blocks] */
+    /* The calling task's operation on c has failed with e: sets the detail, if there is more to say.  Returns e. */
+    leat_err (*explain)(leat_chan_ *c, leat_err e);
     /* The last reference of the program is gone; net still holds its own (chan_net_unref).  Site: finish.  Home: nobody will receive. */
     void (*gone)(leat_chan_ *c);
 };
@@ -58,8 +68,9 @@ struct leat_chan_ {
 } __attribute__((aligned(64)));
 
 /* -- one attempt, under the lock (chan.c); select uses them too ------------------------------------------------------------ */
-enum chan_try { CHAN_WAIT, CHAN_DONE, CHAN_FAILED };
-/* DONE: *wake is a task to make ready after unlocking, or null.  FAILED: *err says why (CLOSED, PEER_LOST, TYPE ...). */
+enum chan_try { CHAN_WAIT, CHAN_DONE, CHAN_FAILED, CHAN_LEFT };
+/* DONE: *wake is a task to make ready after unlocking, or null.  FAILED: *err says why (CLOSED, PEER_LOST, TYPE ...; AGAIN: once more).
+ * LEFT: done, and v is on its way to another process: chan_moved after unlocking. */
 enum chan_try chan_send_locked(leat_chan_ *c, const void *v, struct task **wake, leat_err *err);
 enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wake, leat_err *err);
 
@@ -73,22 +84,39 @@ static inline void chan_wait_locked(leat_chan_ *c, struct waiters *q, struct wai
         chan_wait_net(c, q);
 }
 void chan_drained_locked(leat_chan_ *c);             /* ended and empty: wakes who waits for that */
+/* for a sender whose value has left, without the lock */
+static inline void chan_moved(leat_chan_ *c, const void *v) { c->net->ops->moved(c, v); }
+leat_err chan_explain(leat_chan_ *c, leat_err e);    /* an operation on c has failed: the detail of the calling task; returns e */
 
 /* -- for sess/ -------------------------------------------------------------------------------------------------------------- */
-/* Makes c known to another process.  site: c becomes a site (its elements, if any, must have been taken with chan_take_queue). */
-void chan_attach(leat_chan_ *c, struct chan_net *net, const struct leat_type *type, bool site);
+leat_chan_ *chan_make_site(size_t size, uint32_t cap);              /* as leat_chan_make_, without room for elements */
+static inline bool chan_trylock(leat_chan_ *c)
+{
+    uint32_t o = 0;
+    return atomic_compare_exchange_strong_explicit(&c->lock, &o, 1, ACQ, RLX);
+}
+/* Makes c known to another process; c's lock is held or nobody else knows c.  site: all credits are elsewhere, and c's elements, if
+ * any, must have left; selects that would send on an unbuffered one are ended, as they cannot cross yet. */
+void chan_attach_locked(leat_chan_ *c, struct chan_net *net, const struct leat_type *type, bool site);
 void chan_net_unref(leat_chan_ *c);                  /* net is done with c; frees it when the program is too */
-uint32_t chan_reserve_locked(leat_chan_ *c, uint32_t want);         /* home: slots promised; 0 ..want.  lock held */
+leat_chan_ *chan_ref_again(leat_chan_ *c, int sends);               /* as leat_ref_, also when the program had none left; net holds c */
+void *chan_elem_locked(leat_chan_ *c, uint32_t i);   /* home: the i-th oldest element */
+void chan_forget_elems_locked(leat_chan_ *c);        /* home: the buffer is empty now */
+uint32_t chan_reserve_locked(leat_chan_ *c, uint32_t want);         /* home: slots promised; 0 ..want */
 void chan_unreserve_locked(leat_chan_ *c, uint32_t n);              /* home: they come back; waiting senders use them */
-/* home: an element that used a reserved slot: goes to a waiting receiver or the buffer.  Takes the lock. */
-void chan_put_reserved(leat_chan_ *c, const void *v);
-/* site: n more credits, each completes a waiting sender or stays idle.  Takes the lock. */
-void chan_credit(leat_chan_ *c, uint32_t n);
+/* home: an element that used a reserved slot: goes to a waiting receiver (*wake: to be made ready after unlocking) or the buffer */
+void chan_put_reserved_locked(leat_chan_ *c, const void *v, struct task **wake);
+/* site: n more credits, each completes a waiting sender or stays idle.  Returns tasks to wake with chan_wake, unlocked */
+struct waiter *chan_credit_locked(leat_chan_ *c, uint32_t n);
 uint32_t chan_idle_credits_locked(leat_chan_ *c);    /* site: credits nobody uses */
-uint32_t chan_take_credits_locked(leat_chan_ *c, uint32_t n);       /* site: gives n of them up (RECALL); lock held */
-/* The end of sending: waiting senders get err (LEAT_CLOSED, LEAT_GONE, LEAT_PEER_LOST), later ones too. */
-void chan_shut(leat_chan_ *c, leat_err err);
+uint32_t chan_take_credits_locked(leat_chan_ *c, uint32_t n);       /* site: gives n of them up */
+/* site, unbuffered: me's wait is over: ok, it was received; else why not.  Returns what to wake, or NULL: its task is awake already and
+ * will look at me. */
+struct waiter *chan_settle_locked(leat_chan_ *c, struct waiter *me, leat_err e);
+/* The end of sending: waiting senders but `keep` get err (LEAT_CLOSED, LEAT_GONE, LEAT_PEER_LOST), later ones too. */
+struct waiter *chan_shut_locked(leat_chan_ *c, leat_err err, const struct waiter *keep);
 /* Receivers see the end, err (LEAT_CLOSED or, torn, LEAT_PEER_LOST), after the last element.  Implies chan_shut. */
 void chan_end(leat_chan_ *c, leat_err err);
+void chan_wake(struct waiter *list);                 /* chained by next; may be NULL; no lock held */
 uint32_t chan_senders_waiting_locked(const leat_chan_ *c);
 #endif

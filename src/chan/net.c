@@ -3,18 +3,71 @@
 #include <string.h>
 #include "base/base.h"
 #include "chan/chan.h"
+#include "run/err.h"
 
-void chan_attach(leat_chan_ *c, struct chan_net *net, const struct leat_type *type, bool site)
+leat_chan_ *chan_make_site(size_t size, uint32_t cap)
 {
-    lock(&c->lock);
-    assert(!c->net);
+    leat_chan_ *c = leat_chan_make_(size, 0);
+    if (c)
+        c->cap = cap;
+    return c;
+}
+
+/* A select cannot offer a value to another process without waiting there (a later version may): it looks again, and says so. */
+static void end_selects(leat_chan_ *c)
+{
+    for (struct waiter *next, *x = c->sq.head; x; x = next) {
+        next = x->next;
+        if (x->plain)
+            continue;
+        waiter_del(&c->sq, x);
+        if (task_claim(x->task, PARK_CHAN)) {
+            x->err = LEAT_INVAL;
+            waiter_win(x, false);
+            task_ready(worker_self(), x->task);
+        }
+    }
+}
+
+void chan_attach_locked(leat_chan_ *c, struct chan_net *net, const struct leat_type *type, bool site)
+{
+    assert(!c->net && !(site && at_load(&c->count)));
     c->net = net;
     c->type = type;
     c->site = site;
-    if (site)
+    if (site) {
         at_store(&c->count, c->cap);                 /* all credits are elsewhere */
+        if (c->cap == 0)
+            end_selects(c);
+    }
     atomic_fetch_add_explicit(&c->holds, 1, RLX);
+}
+
+leat_chan_ *chan_ref_again(leat_chan_ *c, int sends)
+{
+    uint32_t n = at_load(&c->refs);
+    while (n && !atomic_compare_exchange_weak_explicit(&c->refs, &n, n + 1, RLX, RLX))
+        ;
+    lock(&c->lock);
+    if (!n && atomic_fetch_add_explicit(&c->refs, 1, RLX) == 0)      /* who took the last reference gives up its hold: another */
+        atomic_fetch_add_explicit(&c->holds, 1, RLX);
+    c->senders += sends != 0;
     unlock(&c->lock);
+    return c;
+}
+
+void *chan_elem_locked(leat_chan_ *c, uint32_t i)
+{
+    assert(i < at_load(&c->count) && !c->site);
+    i += c->read;
+    return c->buf + (size_t)(i >= c->cap ? i - c->cap : i) * c->size;
+}
+
+void chan_forget_elems_locked(leat_chan_ *c)
+{
+    assert(!c->site);
+    at_store(&c->count, 0);
+    c->read = 0;
 }
 
 uint32_t chan_reserve_locked(leat_chan_ *c, uint32_t want)
@@ -28,7 +81,9 @@ void chan_unreserve_locked(leat_chan_ *c, uint32_t n)
 {
     assert(n <= c->reserved);
     c->reserved -= n;
-    for (struct waiter *s; n && at_load(&c->sq.head) && (s = waiter_claim(&c->sq)); n--) {
+    if (c->closed)
+        return;
+    for (struct waiter *s; n && c->sq.head && (s = waiter_claim(&c->sq)); n--) {
         struct task *wake;
         leat_err e;
         if (chan_send_locked(c, s->val, &wake, &e) != CHAN_DONE)
@@ -40,48 +95,42 @@ void chan_unreserve_locked(leat_chan_ *c, uint32_t n)
     }
 }
 
-void chan_put_reserved(leat_chan_ *c, const void *v)
+void chan_put_reserved_locked(leat_chan_ *c, const void *v, struct task **wake)
 {
-    struct task *wake = NULL;
     leat_err e;
-    lock(&c->lock);
     assert(c->reserved);
     c->reserved--;
     uint8_t closed = c->closed;
-    at_store(&c->closed, 0);                                   /* what was under way when the channel closed is still received */
-    enum chan_try r = chan_send_locked(c, v, &wake, &e);
+    at_store(&c->closed, 0);                                  /* what was under way when the channel closed is still received */
+    enum chan_try r = chan_send_locked(c, v, wake, &e);
     at_store(&c->closed, closed);
     assert(r == CHAN_DONE);
     (void)r;
-    if (wake && c->needy && at_load(&c->count) + c->reserved < c->cap)
+    if (*wake && c->needy)
         c->net->ops->room(c);                        /* it went past the buffer: its slot is free again */
-    unlock(&c->lock);
-    if (wake)
-        task_ready(worker_self(), wake);
 }
 
-void chan_credit(leat_chan_ *c, uint32_t n)
+struct waiter *chan_credit_locked(leat_chan_ *c, uint32_t n)
 {
-    struct waiter *s, *first = NULL;
-    lock(&c->lock);
+    struct waiter *s, *first = NULL, **last = &first;
     uint32_t used = at_load(&c->count);
     assert(n <= used);
-    used -= MIN(n, used);
-    while (used < c->cap && at_load(&c->sq.head) && (s = waiter_claim(&c->sq))) {
+    used -= n;
+    while (used < c->cap && !c->closed && c->sq.head && (s = waiter_claim(&c->sq))) {
         leat_err e = c->net->ops->put(c, s->val);
         if (e == LEAT_OK)
             used++;
+        else if (e != LEAT_AGAIN)
+            err_give(s->task, err_take(task_self(), e), e);
         s->err = (uint8_t)e;
+        s->left = true;
         waiter_win(s, e == LEAT_OK);
-        s->next = first;
-        first = s;
+        s->next = NULL;
+        *last = s;
+        last = &s->next;
     }
     at_store(&c->count, used);
-    unlock(&c->lock);
-    for (struct waiter *next; first; first = next) {
-        next = first->next;
-        task_ready(worker_self(), first->task);
-    }
+    return first;
 }
 
 uint32_t chan_idle_credits_locked(leat_chan_ *c)
@@ -94,6 +143,20 @@ uint32_t chan_take_credits_locked(leat_chan_ *c, uint32_t n)
     n = MIN(n, chan_idle_credits_locked(c));
     at_store(&c->count, at_load(&c->count) + n);
     return n;
+}
+
+struct waiter *chan_settle_locked(leat_chan_ *c, struct waiter *me, leat_err e)
+{
+    if (me->on)
+        waiter_del(&c->sq, me);
+    me->ok = e == LEAT_OK;
+    me->left = true;
+    me->err = (uint8_t)e;
+    if (!task_claim(me->task, PARK_CHAN))
+        return NULL;                                 /* awake already: it looks at me when it comes to undo its wait */
+    me->task->win = me;
+    me->next = NULL;
+    return me;
 }
 
 uint32_t chan_senders_waiting_locked(const leat_chan_ *c)

@@ -163,10 +163,14 @@ static bool op_try(const struct op *o, leat_err *err)
     unlock(&c->lock);
     if (wake)
         task_ready(worker_self(), wake);
-    if (r == CHAN_FAILED && shut && (*err == LEAT_CLOSED)) {
+    if (r == CHAN_LEFT)
+        chan_moved(c, o->val);
+    if (r == CHAN_FAILED && ((shut && *err == LEAT_CLOSED) || *err == LEAT_AGAIN)) {
         *err = LEAT_OK;
-        return false;                                /* closed: never ready */
+        return false;                                /* closed: never ready; AGAIN: the next look finds it so again */
     }
+    if (r == CHAN_FAILED)
+        *err = chan_explain(c, *err);
     return r != CHAN_WAIT;
 }
 
@@ -277,8 +281,11 @@ static void other_leave(struct sel *x, struct op *o, struct waiter *w)
     leat_ctx *ctx = o->kind == 'd' ? o->val : NULL;
     _Atomic uint32_t *l = ctx ? &ctx->lock : &o->c->lock;
     lock(l);
-    if (w->on)
+    if (w->on) {
         waiter_del(ctx ? &ctx->watchers : op_queue(o), w);
+        if (!ctx && o->kind == 's' && o->c->site)
+            o->c->net->ops->need(o->c);
+    }
     unlock(l);
 }
 
@@ -322,10 +329,13 @@ static int block(struct sel *x, leat_err *err)
             op_leave(x, k);
     if (why == PARK_CHAN && t->win) {
         struct waiter *w = t->win;
+        struct op *o = &x->ops[w->id];
+        if (w->ok && w->left)
+            chan_moved(o->c, o->val);
         if (w->ok)
             return (int)w->id;
-        if (w->err && w->err != LEAT_CLOSED)
-            *err = (leat_err)w->err;
+        if (w->err && w->err != LEAT_CLOSED && w->err != LEAT_AGAIN)
+            *err = chan_explain(o->c, (leat_err)w->err);
         return -1;
     }
     if (why == PARK_CANCEL || why == PARK_TIMER) {

@@ -36,6 +36,7 @@ struct waiter {
     void *val;                                       /* the variable to send from or to receive into */
     uint32_t id;                                     /* which case of a select */
     bool ok, on;                                     /* ok: a value passed, else closed; on: still in the queue */
+    bool left, plain;                                /* left: the value passed to another process; plain: a send, not a select */
     uint8_t err;                                     /* a leat_err, when !ok and not closed */
     void *owner;                                     /* what it waits on, for dumps */
 };
