@@ -114,7 +114,7 @@ inline enum chan_try chan_send_locked(leat_chan_ *c, const void *v, struct task 
     uint32_t n = at_load(&c->count);
     if (n + c->reserved >= c->cap)
         return CHAN_WAIT;
-    if (unlikely(c->site)) {
+    if (unlikely(at_load(&c->site))) {
         if ((*err = c->net->ops->put(c, v)) != LEAT_OK)
             return CHAN_FAILED;
         at_store(&c->count, n + 1);
@@ -147,7 +147,7 @@ inline enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wa
     uint32_t n = at_load(&c->count);
     struct waiter *s;
     *wake = NULL;
-    if (unlikely(c->site)) {
+    if (unlikely(at_load(&c->site))) {
         *err = leat_fail(LEAT_INVAL, "this channel's receive end is in another process");
         return CHAN_FAILED;
     }
@@ -201,10 +201,10 @@ static __attribute__((noinline)) leat_err undo(leat_chan_ *c, struct waiters *q,
     for (;;) {
         leat_err e = task_wait_err(me->task, why);
         lock(&c->lock);
-        if (!(c->site && c->cap == 0 && q == &c->sq)) {
+        if (!(at_load(&c->site) && c->cap == 0 && q == &c->sq)) {
             if (me->on)
                 waiter_del(q, me);
-            if (c->site)
+            if (at_load(&c->site))
                 c->net->ops->need(c);
             unlock(&c->lock);
             return e;
@@ -246,7 +246,7 @@ static __attribute__((noinline)) leat_err no_channel(const char *what)
 
 __attribute__((noinline)) void chan_wait_net(leat_chan_ *c, struct waiters *q)
 {
-    if (q == &c->sq && (c->site || c->reserved))
+    if (q == &c->sq && (at_load(&c->site) || c->reserved))
         c->net->ops->need(c);
     else if (q == &c->rq && c->needy)
         c->net->ops->room(c);
@@ -330,7 +330,7 @@ leat_err leat_try_send_(leat_chan_ *c, const void *v)
         lock(&c->lock);
         enum chan_try r = chan_send_locked(c, v, &wake, &e);
         struct chan_net *net = r == CHAN_WAIT ? c->net : NULL;
-        bool site = net && c->site, sent = false;
+        bool site = net && at_load(&c->site), sent = false;
         if (net && !site)
             net->ops->need(c);
         unlock(&c->lock);
@@ -426,7 +426,7 @@ void chan_end(leat_chan_ *c, leat_err err)
         c->err = (uint8_t)(err == LEAT_CLOSED ? 0 : err);
     }
     struct waiter *s = drain(&c->sq, shut_err(c), NULL), *r = NULL;
-    if (!at_load(&c->count) || c->site) {
+    if (!at_load(&c->count) || at_load(&c->site)) {
         r = drain(&c->rq, shut_err(c), NULL);
         chan_drained_locked(c);
     }
@@ -443,7 +443,7 @@ void leat_close_(leat_chan_ *c)
     lock(&c->lock);
     struct chan_net *net = c->net;
     bool first = !c->closed;
-    if (first && !c->site)
+    if (first && !at_load(&c->site))
         wake = chan_shut_locked(c, LEAT_CLOSED, NULL);
     unlock(&c->lock);
     chan_wake(wake);
@@ -474,14 +474,14 @@ leat_err leat_flush_(leat_chan_ *c)
     if (!c)
         return no_channel("leat_flush");
     lock(&c->lock);
-    struct chan_net *net = c->site ? c->net : NULL;
+    struct chan_net *net = at_load(&c->site) ? c->net : NULL;
     unlock(&c->lock);
     return net ? net->ops->flush(c) : LEAT_OK;
 }
 
 size_t leat_len_(leat_chan_ *c)
 {
-    return c && !c->site ? at_load(&c->count) : 0;
+    return c && !at_load(&c->site) ? at_load(&c->count) : 0;
 }
 
 size_t leat_cap_(leat_chan_ *c)

@@ -52,7 +52,8 @@ struct leat_chan_ {
     _Atomic uint32_t lock, count;
     uint32_t cap, size, read;                        /* read: index of the oldest element */
     _Atomic uint8_t closed, ended;
-    uint8_t site, needy;
+    _Atomic uint8_t site;
+    uint8_t needy;
     struct waiters rq, sq;
     struct chan_net *net;
     /* line 1 */

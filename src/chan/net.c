@@ -34,7 +34,7 @@ void chan_attach_locked(leat_chan_ *c, struct chan_net *net, const struct leat_t
     assert(!c->net && !(site && at_load(&c->count)));
     c->net = net;
     c->type = type;
-    c->site = site;
+    at_store(&c->site, site);
     if (site) {
         at_store(&c->count, c->cap);                 /* all credits are elsewhere */
         if (c->cap == 0)
@@ -58,14 +58,14 @@ leat_chan_ *chan_ref_again(leat_chan_ *c, int sends)
 
 void *chan_elem_locked(leat_chan_ *c, uint32_t i)
 {
-    assert(i < at_load(&c->count) && !c->site);
+    assert(i < at_load(&c->count) && !at_load(&c->site));
     i += c->read;
     return c->buf + (size_t)(i >= c->cap ? i - c->cap : i) * c->size;
 }
 
 void chan_forget_elems_locked(leat_chan_ *c)
 {
-    assert(!c->site);
+    assert(!at_load(&c->site));
     at_store(&c->count, 0);
     c->read = 0;
 }

@@ -283,7 +283,7 @@ static void other_leave(struct sel *x, struct op *o, struct waiter *w)
     lock(l);
     if (w->on) {
         waiter_del(ctx ? &ctx->watchers : op_queue(o), w);
-        if (!ctx && o->kind == 's' && o->c->site)
+        if (!ctx && o->kind == 's' && at_load(&o->c->site))
             o->c->net->ops->need(o->c);
     }
     unlock(l);
@@ -357,7 +357,7 @@ static bool any_alive(const struct sel *x)
 static leat_err check_remote(const struct sel *x)
 {
     for (uint32_t i = 0; i < x->n; i++)
-        if (x->ops[i].kind == 's' && x->ops[i].c->site && x->ops[i].c->cap == 0)
+        if (x->ops[i].kind == 's' && at_load(&x->ops[i].c->site) && x->ops[i].c->cap == 0)
             return leat_fail(LEAT_INVAL, "leat_on_send: an unbuffered channel whose home is another process; give it a capacity");
     return LEAT_OK;
 }
@@ -493,7 +493,7 @@ static bool quick_look(const leat_select_ *s, uint64_t *ret)
             mask |= quick_array(k) << n;
         else if (k->op == 'r')
             mask |= (uint64_t)(c && recv_ready(c)) << n;
-        else if (k->op == 's' && c && c->site && c->cap == 0)
+        else if (k->op == 's' && c && at_load(&c->site) && c->cap == 0)
             return false;                            /* an error: check_remote says which */
         else if (k->op == 's')
             mask |= (uint64_t)(c && send_ready(c)) << n;
