@@ -10,6 +10,7 @@
 #include "run/err.h"
 
 enum { ELEM_MAX = 1 << 30 };
+#define ALWAYS inline __attribute__((always_inline))
 
 static inline void copy(const leat_chan_ *c, void *to, const void *from)
 {
@@ -97,7 +98,7 @@ static inline void buffer_put(leat_chan_ *c, const void *v, uint32_t n)
     at_store(&c->count, n + 1);
 }
 
-inline enum chan_try chan_send_locked(leat_chan_ *c, const void *v, struct task **wake, leat_err *err)
+static ALWAYS enum chan_try send_locked(leat_chan_ *c, const void *v, struct task **wake, leat_err *err)
 {
     struct waiter *r;
     *wake = NULL;
@@ -142,7 +143,7 @@ static inline void slot_free(leat_chan_ *c, uint32_t slot, uint32_t n, struct ta
     at_store(&c->count, n - 1);
 }
 
-inline enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wake, leat_err *err)
+static ALWAYS enum chan_try recv_locked(leat_chan_ *c, void *out, struct task **wake, leat_err *err)
 {
     uint32_t n = at_load(&c->count);
     struct waiter *s;
@@ -171,6 +172,16 @@ inline enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wa
         return CHAN_FAILED;
     }
     return CHAN_WAIT;
+}
+
+enum chan_try chan_send_locked(leat_chan_ *c, const void *v, struct task **wake, leat_err *err)
+{
+    return send_locked(c, v, wake, err);
+}
+
+enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wake, leat_err *err)
+{
+    return recv_locked(c, out, wake, err);
 }
 
 leat_err chan_explain(leat_chan_ *c, leat_err e)
@@ -252,12 +263,16 @@ __attribute__((noinline)) void chan_wait_net(leat_chan_ *c, struct waiters *q)
         c->net->ops->room(c);
 }
 
-/* [lock held] queues me and lets go. */
-static inline void wait_in(leat_chan_ *c, struct waiters *q, struct waiter *me)
+/* [lock held] queues the caller, lets go of the lock and waits.  AGAIN: it was only a hint, try once more.  A function of its own,
+ * so that an operation which need not wait saves few registers. */
+static __attribute__((noinline)) leat_err wait_in(leat_chan_ *c, struct waiters *q, void *val)
 {
-    at_store(&me->task->park, PARK_WAIT);
-    chan_wait_locked(c, q, me);
+    struct waiter me = { .task = task_self(), .val = val, .plain = q == &c->sq };
+    at_store(&me.task->park, PARK_WAIT);
+    chan_wait_locked(c, q, &me);
     unlock_fence(&c->lock);
+    uint32_t why = task_wait(me.task);
+    return likely(why == PARK_CHAN) ? served(c, &me) : undo(c, q, &me, why);
 }
 
 leat_err leat_send_(leat_chan_ *c, const void *v)
@@ -268,7 +283,7 @@ leat_err leat_send_(leat_chan_ *c, const void *v)
         struct task *wake;
         leat_err e;
         lock(&c->lock);
-        enum chan_try r = chan_send_locked(c, v, &wake, &e);
+        enum chan_try r = send_locked(c, v, &wake, &e);
         if (likely(r == CHAN_DONE)) {
             unlock(&c->lock);
             if (wake)
@@ -281,10 +296,7 @@ leat_err leat_send_(leat_chan_ *c, const void *v)
                 continue;
             return e;
         }
-        struct waiter me = { .task = task_self(), .val = (void *)(uintptr_t)v, .plain = true };
-        wait_in(c, &c->sq, &me);
-        uint32_t why = task_wait(me.task);
-        e = likely(why == PARK_CHAN) ? served(c, &me) : undo(c, &c->sq, &me, why);
+        e = wait_in(c, &c->sq, (void *)(uintptr_t)v);
         if (likely(e != LEAT_AGAIN))
             return e;
     }
@@ -298,7 +310,7 @@ leat_err leat_recv_(leat_chan_ *c, void *out)
         struct task *wake;
         leat_err e;
         lock(&c->lock);
-        enum chan_try r = chan_recv_locked(c, out, &wake, &e);
+        enum chan_try r = recv_locked(c, out, &wake, &e);
         if (likely(r == CHAN_DONE)) {
             unlock(&c->lock);
             if (wake)
@@ -309,12 +321,7 @@ leat_err leat_recv_(leat_chan_ *c, void *out)
             unlock(&c->lock);
             return chan_explain(c, e);
         }
-        struct waiter me = { .task = task_self(), .val = out };
-        wait_in(c, &c->rq, &me);
-        uint32_t why = task_wait(me.task);
-        if (likely(why == PARK_CHAN))
-            return served(c, &me);
-        e = undo(c, &c->rq, &me, why);
+        e = wait_in(c, &c->rq, out);
         if (e != LEAT_AGAIN)
             return e;
     }
