@@ -65,7 +65,7 @@ typedef struct leat_group { void *opaque_[24]; } leat_group;  /* {0} is ready; m
 typedef struct leat_none { char unused_; } leat_none;         /* the argument of a task that needs none: LEAT_NONE */
 #define LEAT_NONE ((leat_none){ 0 })
 #define leat_run(opts, fn, ...)         LEAT_RUN_(opts, fn, __VA_ARGS__)  /* from main: run fn as the first task, return its error;
-                                                        opts with a comma in it goes in parentheses: (&(leat_opts){ .workers = 2, .max_tasks = 9 }) */
+                            opts with a comma in it stands in parentheses: (&(leat_opts){ .workers = 2, .max_tasks = 9 }) */
 #define leat_go(group, fn, ...)         LEAT_GO_(group, fn, __VA_ARGS__)  /* NOMEM, LIMIT, CANCELED; group NULL: ends with leat_run */
 LEAT_CHECK leat_err leat_group_wait(leat_group *g);  /* [blocks] the first error; it has cancelled the siblings.  Reusable. */
 void leat_group_cancel(leat_group *g);

@@ -106,7 +106,9 @@ leat_err go_foreign(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const
     t->fn = fn;
     t->site = site;
     task_fill(t, task_self(), g);
+    atomic_fetch_add_explicit(&rt->visitors, 1, RLX);
     global_push(rt, t, t, 1);
     idle_wake_one(rt);
+    atomic_fetch_sub_explicit(&rt->visitors, 1, REL);
     return LEAT_OK;
 }

@@ -1,6 +1,7 @@
 /* rt.c - a runtime's birth and end.  A runtime is an object: several can live in one process, one after another or side by side.
  * Worker 0 is the thread that called leat_run; the others are joined before it returns. */
 #include "run/rt.h"
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -197,6 +198,8 @@ leat_err rt_run(const struct rt_main *m)
         idle_wake_all(rt);
     }
     threads_join(rt);
+    while (at_load_acq(&rt->visitors))
+        sched_yield();
     blocking_end(rt);
     io_end(rt);
     all_remove(rt);

@@ -132,13 +132,17 @@ void ready_far(struct task *t)
 {
     if (t->foreign) {
         task_wake_foreign(t);
-    } else if (t->pinned) {
+        return;
+    }
+    struct rt *rt = t->rt;                           /* t may run and end, and its runtime with it, as soon as it is in a list */
+    atomic_fetch_add_explicit(&rt->visitors, 1, RLX);
+    if (t->pinned) {
         ready_pinned(t);
     } else {
-        struct rt *rt = t->rt;                       /* t may run and end as soon as it is in the list */
         global_push(rt, t, t, 1);
         idle_wake_one(rt);
     }
+    atomic_fetch_sub_explicit(&rt->visitors, 1, REL);
 }
 
 /* -- the tick: what is done every 64 picks ----------------------------------------------------------------------------- */

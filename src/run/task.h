@@ -196,6 +196,7 @@ struct rt {
     _Atomic uint64_t idle_mask;                      /* workers in deep sleep */
     _Atomic uint32_t polling;                        /* 1: a worker sleeps in the poll */
     _Atomic uint32_t stop;                           /* workers leave */
+    _Atomic uint32_t visitors;                       /* threads of others that are waking somebody here: the end waits for them */
     _Atomic uint32_t global_lock, global_count;
     struct task *global_head, *global_tail;          /* global_lock */
     _Atomic uint32_t depot_lock;
