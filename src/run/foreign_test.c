@@ -1,0 +1,52 @@
+/* foreign_test.c - threads that are no tasks use channels as tasks do. */
+#include <pthread.h>
+#include "leat.h"
+#include "t.h"
+
+struct big { int64_t at[64]; };                      /* large enough for a copy to be seen half done */
+typedef leat_chan(struct big) big_chan;
+struct ends { big_chan a, b; int64_t n; };
+
+static void *echo(void *arg)
+{
+    struct ends *e = arg;
+    struct big v;
+    for (int64_t i = 0; i < e->n; i++) {
+        CHECK_EQ(leat_recv(e->a, &v), LEAT_OK);
+        for (int k = 1; k < 64; k++)
+            CHECK_EQ(v.at[k], v.at[0]);
+        CHECK_EQ(leat_send_from(e->b, &v), LEAT_OK);
+    }
+    return NULL;
+}
+
+TEST(a_thread_leaves_its_wait_only_when_the_value_is_there)
+{
+    struct ends e = { leat_chan_make(struct big, 0), leat_chan_make(struct big, 0), getenv("T_QUICK") ? 2000 : 20000 };
+    pthread_t t;
+    CHECK_EQ(pthread_create(&t, NULL, echo, &e), 0);
+    for (int64_t i = 0; i < e.n; i++) {
+        struct big v, back = { { -1 } };
+        for (int k = 0; k < 64; k++)
+            v.at[k] = i;
+        CHECK_EQ(leat_send_from(e.a, &v), LEAT_OK);
+        CHECK_EQ(leat_recv(e.b, &back), LEAT_OK);
+        for (int k = 0; k < 64; k++)
+            CHECK_EQ(back.at[k], i);
+    }
+    pthread_join(t, NULL);
+    leat_unref(e.a);
+    leat_unref(e.b);
+}
+
+TEST(a_thread_keeps_its_deadline_and_loses_nothing_by_it)
+{
+    leat_chan(int64_t) c = leat_chan_make(int64_t, 0);
+    int64_t v;
+    for (int i = 0; i < 100; i++)
+        leat_with_deadline(LEAT_US(50))
+            CHECK_EQ(leat_recv(c, &v), LEAT_DEADLINE);
+    leat_unref(c);
+}
+
+T_MAIN()
