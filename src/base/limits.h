@@ -6,6 +6,16 @@
 #define LIMIT_LIST UINT32_MAX            /* elements of a list, bytes of a string: a length is 32 bits; leat_push gives LEAT_LIMIT */
 
 enum {
+    /* descriptors that a task may wait for are below this number; else LEAT_LIMIT */
+    LIMIT_FDS = 4 << 20,
+
+    /* threads of one runtime for leat_blocking: further calls wait for one to be free.  An idle one leaves after LIMIT_POOL_IDLE_MS. */
+    LIMIT_POOL_THREADS = 64,
+    LIMIT_POOL_IDLE_MS = 5000,
+
+    /* receivers of signals in one process (leat_signals): then NULL, with LEAT_LIMIT in the detail */
+    LIMIT_SIGNAL_RECEIVERS = 64,
+
     /* bytes in one growable buffer, when its owner names no other: the buffer fails with LEAT_LIMIT */
     LIMIT_BUF = 1 << 30,
 
