@@ -241,8 +241,9 @@ static bool other_queue_up(struct sel *x, struct op *o, struct waiter *w, leat_e
     if (o->kind == 'x' || !op_alive(o))
         return true;
     if (o->kind == 'f') {
-        *err = io_watch(op_fd(x, o), op_events(x, o), w);
-        return *err == LEAT_OK;
+        leat_err e = io_watch(op_fd(x, o), op_events(x, o), w);
+        *err = e == LEAT_AGAIN ? LEAT_OK : e;
+        return e == LEAT_OK;
     }
     if (o->kind == 'd') {
         leat_ctx *c = o->val;
