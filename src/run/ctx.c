@@ -252,6 +252,24 @@ void leat_scope_end_(leat_scope_ *s)
     mem_free(c);
 }
 
+void shield_begin(struct shield *s, leat_dur limit)
+{
+    struct task *t = task_self();
+    s->saved = t->ctx;
+    s->until = at_load(&t->deadline);
+    ctx_init(&s->ctx, NULL, NEVER);
+    s->ctx.shield = true;
+    ctx_enter(t, &s->ctx);
+    at_store(&t->deadline, leat_time_add((leat_time){ rt_now(t->rt) }, limit).ns);
+}
+
+void shield_end(struct shield *s)
+{
+    struct task *t = task_self();
+    ctx_enter(t, s->saved);
+    at_store(&t->deadline, s->until);
+}
+
 void *leat_value(const void *key)
 {
     for (leat_ctx *c = task_self()->ctx; c; c = c->parent)

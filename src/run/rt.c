@@ -146,6 +146,36 @@ static void all_remove(struct rt *rt)
     unlock(&all_lock);
 }
 
+void rt_at_end_add(struct rt *rt, struct rt_at_end *x)
+{
+    lock(&rt->at_end_lock);
+    x->next = rt->at_end;
+    rt->at_end = x;
+    unlock(&rt->at_end_lock);
+}
+
+bool rt_at_end_remove(struct rt *rt, struct rt_at_end *x)
+{
+    bool found = false;
+    lock(&rt->at_end_lock);
+    for (struct rt_at_end **p = &rt->at_end; *p && !found; )
+        if (*p == x) {
+            *p = x->next;
+            found = true;
+        } else {
+            p = &(*p)->next;
+        }
+    unlock(&rt->at_end_lock);
+    return found;
+}
+
+static void at_end_run(struct rt *rt)
+{
+    for (struct rt_at_end *x; (x = rt->at_end) != NULL; )
+        if (rt_at_end_remove(rt, x))
+            x->end(x);
+}
+
 struct first {                                       /* what the first task is to do; lies in rt_run's frame */
     const struct rt_main *m;
     struct rt *rt;
@@ -164,6 +194,7 @@ static leat_err first_task(void *arg)
     f->fault = err_take(t, f->err);
     leat_cancel(&group_of(&rt->detached)->ctx, f->err);
     leat_ignore(leat_group_wait(&rt->detached));
+    at_end_run(rt);
     at_store_rel(&rt->stop, 1);
     idle_wake_all(rt);
     return LEAT_OK;

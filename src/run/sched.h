@@ -211,4 +211,19 @@ leat_err task_wait_err(struct task *t, uint32_t why);
 void task_park_plain(struct task *t);                /* a wait that neither context nor deadline ends (clean-up); park is PARK_WAIT */
 void run_served(void);                               /* this program has done its part: cancel all, leat_run returns LEAT_OK */
 struct rt *rt_self(void);                            /* of the calling task; NULL on a foreign thread */
+/* Clean-up that must still block: in between neither cancellation nor an earlier deadline from outside counts, only the limit. */
+struct shield { leat_ctx ctx, *saved; int64_t until; };
+void shield_begin(struct shield *s, leat_dur limit);
+void shield_end(struct shield *s);
+void rt_at_end_add(struct rt *rt, struct rt_at_end *x);
+bool rt_at_end_remove(struct rt *rt, struct rt_at_end *x);           /* false: its end has been called, or will be now */
+
+/* Makes a claimed task run after those that are ready now: what serves many of them then serves them all at once. */
+static inline void task_ready_last(struct worker *w, struct task *t)
+{
+    if (likely(w != NULL && t->rt == w->rt && !t->pinned))
+        ring_push(w, t);
+    else
+        task_ready(w, t);
+}
 #endif

@@ -189,6 +189,15 @@ struct io;
 struct pool;
 struct slab;
 struct seam;
+struct link_provider;
+struct inproc_listener;
+
+/* Something that must end before the runtime does: `end` is called by the first task, when the program and its tasks are over, with
+ * itself off the list.  It may block. */
+struct rt_at_end {
+    struct rt_at_end *next;
+    void (*end)(struct rt_at_end *x);
+};
 
 struct rt {
     uint32_t nworkers;
@@ -219,5 +228,11 @@ struct rt {
     struct pool *_Atomic pool;                       /* blocking calls */
     _Atomic uint32_t ended;
     struct rt *next;                                 /* list of all runtimes, for leat_dump */
+    const struct link_provider *links;               /* link/: who makes links instead of the system, or null */
+    void *links_self;
+    _Atomic uint32_t inproc_lock;
+    struct inproc_listener *inproc;                  /* inproc_lock: who listens at names of this program */
+    _Atomic uint32_t at_end_lock;
+    struct rt_at_end *at_end;                        /* at_end_lock: what is to be ended with the program */
 };
 #endif
