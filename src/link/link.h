@@ -49,7 +49,7 @@ struct link_listen_opts {
 LEAT_CHECK leat_err link_dial(const char *url, struct link **ret);
 /* INVAL; REFUSED: off-host without TLS; SYS: the address is in use, ... */
 LEAT_CHECK leat_err link_listen(const char *url, const struct link_listen_opts *o, struct link_listener **ret);
-/* A socket that listens already, at this address.  The listener owns fd, also when this fails. */
+/* A socket that listens already, at this address.  fd is the listener's on LEAT_OK only. */
 LEAT_CHECK leat_err link_listen_fd(int fd, const char *url, struct link_listener **ret);
 
 LEAT_CHECK static inline leat_err link_read(struct link *l, void *to, size_t cap, size_t *ret) { return l->ops->read(l, to, cap, ret); }
@@ -60,6 +60,9 @@ LEAT_CHECK static inline leat_err link_accept(struct link_listener *l, struct li
 static inline const char *link_listener_url(const struct link_listener *l) { return l->url; }
 static inline void link_listener_shutdown(struct link_listener *l) { l->ops->shutdown(l); }
 static inline void link_listener_close(struct link_listener *l) { if (l) l->ops->close(l); }
+
+/* Both ends of a link that has no address.  text is what each shows of the other. */
+LEAT_CHECK leat_err link_pair(const char *text, struct link **ret_a, struct link **ret_b);
 
 /* -- the seam of a simulated world --------------------------------------------------------------------------------------- */
 struct link_provider {                               /* same contracts as above; called by tasks of that world only */

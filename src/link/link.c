@@ -1,0 +1,64 @@
+/* link.c - which kind of link an address asks for. */
+#include "link/link.h"
+#include <string.h>
+#include "link/kinds.h"
+#include "run/sched.h"
+
+static const struct scheme {
+    const char *name;
+    bool always_real;                                /* also in a simulated world */
+    leat_err (*dial)(const char *url, struct link **ret);
+    leat_err (*listen)(const char *url, const struct link_listen_opts *o, struct link_listener **ret);
+    leat_err (*listen_fd)(int fd, const char *url, struct link_listener **ret);      /* NULL: no descriptor listens there */
+} schemes[] = {
+    { "inproc:", true, inproc_dial, inproc_listen, NULL },
+};
+
+static leat_err scheme_find(const char *url, const struct scheme **ret)
+{
+    if (!url || !*url)
+        return leat_fail(LEAT_INVAL, "an address is empty: write tcp://HOST:PORT, unix:/PATH or inproc:NAME");
+    if (strlen(url) >= LINK_TEXT_MAX)
+        return leat_fail(LEAT_INVAL, "'%.40s...' is no address: it has more than %d bytes", url, LINK_TEXT_MAX - 1);
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+        if (strncmp(url, schemes[i].name, strlen(schemes[i].name)) == 0) {
+            *ret = &schemes[i];
+            return LEAT_OK;
+        }
+    return leat_fail(LEAT_INVAL, "'%s' is no address: write tcp://HOST:PORT, unix:/PATH or inproc:NAME", url);
+}
+
+leat_err link_dial(const char *url, struct link **ret)
+{
+    const struct scheme *s;
+    struct rt *rt = rt_self();
+    LEAT_TRY(scheme_find(url, &s));
+    if (rt && rt->links && !s->always_real)
+        return rt->links->dial(rt->links_self, url, ret);
+    return s->dial(url, ret);
+}
+
+leat_err link_listen(const char *url, const struct link_listen_opts *o, struct link_listener **ret)
+{
+    const struct scheme *s;
+    struct rt *rt = rt_self();
+    LEAT_TRY(scheme_find(url, &s));
+    if (rt && rt->links && !s->always_real)
+        return rt->links->listen(rt->links_self, url, o, ret);
+    return s->listen(url, o, ret);
+}
+
+leat_err link_listen_fd(int fd, const char *url, struct link_listener **ret)
+{
+    const struct scheme *s;
+    LEAT_TRY(scheme_find(url, &s));
+    if (!s->listen_fd)
+        return leat_fail(LEAT_INVAL, "%s: no descriptor listens at such an address", url);
+    return s->listen_fd(fd, url, ret);
+}
+
+void link_provider_set(struct rt *rt, const struct link_provider *p, void *self)
+{
+    rt->links = p;
+    rt->links_self = self;
+}
