@@ -60,10 +60,11 @@ struct counter { leat_mutex *lock; int64_t *count, n; };
 
 static leat_err counter(struct counter *c)
 {
+    leat_err err;
     for (int64_t i = 0; i < c->n; i++) {
-        LEAT_TRY(leat_lock(c->lock));
-        ++*c->count;
-        leat_unlock(c->lock);
+        leat_with_lock(c->lock, err)
+            ++*c->count;
+        LEAT_TRY(err);
     }
     return LEAT_OK;
 }

@@ -75,6 +75,10 @@ struct sess_source {
  * pulled before those in LANE_DATA.  After the end of s, pull finds sess_begin = NULL and must return false. */
 void sess_source_add(struct sess *s, struct sess_source *x, enum sess_lane lane);
 
+/* Sending that an orderly close must wait for, though nothing is queued now: as when a source waits for a window to open. */
+void sess_hold(struct sess *s);
+void sess_release(struct sess *s);
+
 LEAT_CHECK leat_err sess_wait_room(struct sess *s);  /* [blocks] until less than LIMIT_SESS_UNSENT waits to be written; PEER_LOST */
 
 /* -- what it is ------------------------------------------------------------------------------------------------------------ */
@@ -104,7 +108,7 @@ void sess_break(struct sess *s, leat_err e, const char *fmt, ...) LEAT_PRINTF_(3
 
 /* -- nodes ------------------------------------------------------------------------------------------------------------------- */
 LEAT_CHECK leat_err node_open(const leat_node_opts *o, const struct sess_user *const *users, leat_node **ret);   /* ends with NULL */
-LEAT_CHECK leat_err node_listen_fd(leat_node *n, int fd, const char *url);   /* a socket that listens at url; n owns it, also on failure */
+LEAT_CHECK leat_err node_listen_fd(leat_node *n, int fd, const char *url);   /* a socket that listens at url; n's on LEAT_OK */
 const char *node_name(const leat_node *n);
 struct leat_group *node_group(leat_node *n);         /* for tasks that serve n: leat_node_close cancels and awaits them */
 #endif

@@ -1,0 +1,328 @@
+/* hello.c - the first words on a link.
+ *
+ * Each side sends a preamble of 16 bytes at once; the dialer adds HELLO, the acceptor answers WELCOME or DEAD.  Whatever else may
+ * knock at a port (HTTP, TLS, SSH, noise, silence) is recognised by its first bytes and gets one clear refusal; nothing is
+ * allocated for it beyond the first block of the inbox, and other peers do not notice. */
+#include <stdio.h>
+#include <string.h>
+#include "run/err.h"
+#include "sess/impl.h"
+
+enum { LINGER_MS = 500, GUESS_MIN = 4 };
+
+/* -- what is not leat --------------------------------------------------------------------------------------------------------- */
+static bool begins(const uint8_t *p, size_t n, const char *with)
+{
+    return n >= strlen(with) && memcmp(p, with, strlen(with)) == 0;
+}
+
+static bool is_http(const uint8_t *p, size_t n)
+{
+    static const char *const words[] = { "GET ", "PUT ", "POST", "HEAD", "OPTI", "DELE", "PATC", "CONN", "TRAC", "PRI ", "HTTP" };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (begins(p, n, words[i]))
+            return true;
+    return false;
+}
+
+static const char *guess(const uint8_t *p, size_t n)
+{
+    if (is_http(p, n))
+        return "HTTP";
+    if (n >= 2 && (p[0] == 0x16 || p[0] == 0x15) && p[1] == 3)
+        return "TLS";
+    if (begins(p, n, "SSH-"))
+        return "SSH";
+    for (size_t i = 0; i < n && i < 16; i++)
+        if (p[i] > '~' || (p[i] < ' ' && p[i] != '\r' && p[i] != '\n' && p[i] != '\t'))
+            return "bytes that mean nothing here";
+    return "another protocol";
+}
+
+/* -- bytes -------------------------------------------------------------------------------------------------------------------- */
+static void preamble_put(struct buf *b)
+{
+    buf_put(b, PREAMBLE_MAGIC, 8);
+    buf_u16(b, WIRE_MAJOR);
+    buf_u16(b, WIRE_MINOR);
+    buf_u32(b, 0);
+}
+
+static size_t frame_open(struct buf *b, uint8_t kind)
+{
+    size_t at = b->len;
+    frame_put_header(b, kind, 0);
+    return at;
+}
+
+static void frame_close(struct buf *b, size_t at)
+{
+    buf_set_u32(b, at, (uint32_t)(b->len - at - FRAME_HEADER));
+}
+
+static void limits_put(struct buf *b)
+{
+    const struct sess_limits *l = sess_own_limits();
+    buf_u32(b, l->frame);
+    buf_u32(b, l->opens);
+    buf_u32(b, l->open_bytes);
+    buf_u32(b, l->ends);
+}
+
+static struct sess_limits limits_get(struct cur *c)
+{
+    struct sess_limits l;
+    l.frame = cur_u32(c);
+    l.opens = cur_u32(c);
+    l.open_bytes = cur_u32(c);
+    l.ends = cur_u32(c);
+    return l;
+}
+
+static void text_get(struct cur *c, char *to, size_t max)            /* to has max + 1 bytes */
+{
+    size_t n;
+    const char *p = cur_text(c, &n);
+    if (!p || n > max || memchr(p, 0, n)) {
+        cur_fail(c);
+        n = 0;
+    }
+    if (n)
+        memcpy(to, p, n);
+    to[n] = 0;
+}
+
+static leat_err send_all(struct sess *s, struct buf *b)
+{
+    leat_err e = buf_err(b);
+    struct iovec v = { b->p, b->len };
+    if (e == LEAT_OK)
+        e = link_writev(s->link, &v, 1);
+    buf_free(b);
+    return e;
+}
+
+/* -- reading ------------------------------------------------------------------------------------------------------------------- */
+static leat_err not_leat(const uint8_t *p, size_t n)
+{
+    return leat_fail(LEAT_REFUSED, "it speaks %s, not leat", guess(p, n));
+}
+
+static leat_err more(struct sess *s, bool preamble)
+{
+    leat_err e = inbox_fill(&s->in, s->link);
+    if (e != LEAT_CLOSED)
+        return e;
+    size_t n = s->in.len - s->in.at;
+    const uint8_t *p = s->in.p + s->in.at;
+    if (preamble && n && memcmp(p, PREAMBLE_MAGIC, MIN(n, (size_t)8)) != 0)
+        return not_leat(p, n);
+    return leat_fail(LEAT_REFUSED, n || !preamble ? "it was gone in the middle of its hello" : "it closed the link and said nothing");
+}
+
+static leat_err preamble_get(struct sess *s)
+{
+    for (;;) {
+        size_t n = s->in.len - s->in.at;
+        const uint8_t *p = s->in.p + s->in.at;
+        if (n >= GUESS_MIN && memcmp(p, PREAMBLE_MAGIC, MIN(n, (size_t)8)) != 0)
+            return not_leat(p, n);
+        if (n >= PREAMBLE_BYTES) {
+            struct cur c = cur_of(p + 8, 4);
+            unsigned major = cur_u16(&c);
+            s->in.at += PREAMBLE_BYTES;
+            if (major == WIRE_MAJOR)
+                return LEAT_OK;
+            return leat_fail(LEAT_REFUSED, "it speaks version %u of leat's protocol, this side version %d: build both with one version",
+                major, WIRE_MAJOR);
+        }
+        LEAT_TRY(more(s, true));
+    }
+}
+
+/* The next whole frame, which is a short one.  *ret is valid until the inbox is filled again. */
+static leat_err frame_get(struct sess *s, uint8_t *kind, struct cur *ret)
+{
+    for (;;) {
+        struct cur c = cur_of(s->in.p + s->in.at, s->in.len - s->in.at);
+        uint32_t len = cur_u32(&c);
+        *kind = cur_u8(&c);
+        uint8_t flags = cur_u8(&c);
+        uint16_t zero = cur_u16(&c);
+        if (!c.bad && (len > LIMIT_HELLO || flags || zero || *kind >= FRAME_FIRST_NUMBERED))
+            return leat_fail(LEAT_REFUSED, "its hello is wrong: %s", len > LIMIT_HELLO ? "too long" : "no hello at all");
+        if (!c.bad && cur_left(&c) >= len) {
+            *ret = cur_part(&c, len);
+            s->in.at += FRAME_HEADER + len;
+            return LEAT_OK;
+        }
+        LEAT_TRY(more(s, false));
+    }
+}
+
+static leat_err refused_by(struct cur *c)
+{
+    char text[LIMIT_REASON + 1];
+    (void)cur_u8(c);
+    text_get(c, text, LIMIT_REASON);
+    return leat_fail(LEAT_REFUSED, "it refuses: %s", c->bad || !text[0] ? "it does not say why" : text);
+}
+
+/* -- the dialer ---------------------------------------------------------------------------------------------------------------- */
+static leat_err hello_send(struct sess *s)
+{
+    static const uint8_t nobody[INCARNATION];
+    struct buf b = { 0 };
+    preamble_put(&b);
+    size_t at = frame_open(&b, FRAME_HELLO);
+    buf_u64(&b, s->id);
+    buf_u32(&b, 1);                                  /* attempt */
+    buf_u32(&b, 0);                                  /* resumed, and three bytes of nothing */
+    buf_put(&b, s->node->incarnation, INCARNATION);
+    buf_put(&b, nobody, INCARNATION);
+    buf_u64(&b, 1);                                  /* the number expected next */
+    limits_put(&b);
+    buf_text(&b, s->node->name, strlen(s->node->name));
+    buf_text(&b, s->node->job, strlen(s->node->job));
+    frame_close(&b, at);
+    return send_all(s, &b);
+}
+
+static leat_err welcome_get(struct sess *s)
+{
+    struct cur c;
+    uint8_t kind;
+    char name[LIMIT_NODE_NAME + 1];
+    LEAT_TRY(frame_get(s, &kind, &c));
+    if (kind == FRAME_DEAD)
+        return refused_by(&c);
+    if (kind != FRAME_WELCOME)
+        return leat_fail(LEAT_REFUSED, "its answer to the hello is wrong");
+    (void)cur_get(&c, s->peer, INCARNATION);
+    uint64_t expected = cur_u64(&c);
+    s->limits = limits_get(&c);
+    text_get(&c, name, LIMIT_NODE_NAME);
+    if (c.bad || expected != 1 || s->limits.frame < LIMIT_FRAME)
+        return leat_fail(LEAT_REFUSED, "its answer to the hello is wrong");
+    sess_set_name(s, name);
+    return LEAT_OK;
+}
+
+static leat_err dial_words(struct sess *s)
+{
+    leat_err e = hello_send(s);
+    if (e != LEAT_OK && e != LEAT_CLOSED && e != LEAT_SYS)
+        return e;
+    leat_err e2 = preamble_get(s);                   /* it may have said why before it closed the link */
+    if (e2 == LEAT_OK)
+        e2 = welcome_get(s);
+    return e2;
+}
+
+leat_err hello_dial(struct sess *s)
+{
+    leat_dur limit = node_silence(s->node);
+    leat_scope_ sc = leat_scope_begin_(limit);
+    leat_err e = dial_words(s);
+    leat_scope_end_(&sc);
+    if (e == LEAT_DEADLINE && leat_ctx_err() == LEAT_OK)
+        return leat_fail(LEAT_REFUSED, "%s: no answer to the hello in %g s: is it leat that listens there?", s->link->text,
+            (double)limit.ns / 1e9);
+    return e == LEAT_OK ? e : leat_wrap(e, "%s", s->link->text);
+}
+
+/* -- the acceptor -------------------------------------------------------------------------------------------------------------- */
+static leat_err hello_get(struct sess *s)
+{
+    static const uint8_t nobody[INCARNATION];
+    uint8_t kind, acceptor[INCARNATION] = { 0 };
+    struct cur c;
+    char name[LIMIT_NODE_NAME + 1], job[JOB_MAX + 1];
+    LEAT_TRY(frame_get(s, &kind, &c));
+    if (kind != FRAME_HELLO)
+        return leat_fail(LEAT_REFUSED, "its hello is wrong: no hello at all");
+    s->id = cur_u64(&c);
+    uint32_t attempt = cur_u32(&c), resumed = cur_u32(&c);
+    (void)cur_get(&c, s->peer, INCARNATION);
+    (void)cur_get(&c, acceptor, INCARNATION);
+    uint64_t expected = cur_u64(&c);
+    s->limits = limits_get(&c);
+    text_get(&c, name, LIMIT_NODE_NAME);
+    text_get(&c, job, JOB_MAX);
+    if (c.bad)
+        return leat_fail(LEAT_REFUSED, "its hello is wrong: too short, or a name too long");
+    if (resumed || memcmp(acceptor, nobody, INCARNATION) != 0)
+        return leat_fail(LEAT_REFUSED, "it goes on with a session that is not known here");
+    if (attempt == 0 || expected != 1 || s->limits.frame < LIMIT_FRAME)
+        return leat_fail(LEAT_REFUSED, "its hello is wrong: numbers that cannot be");
+    if (job[0] && s->node->job[0] && strcmp(job, s->node->job) != 0)
+        return leat_fail(LEAT_REFUSED, "it belongs to another launch (LEAT_JOB)");
+    sess_set_name(s, name);
+    return LEAT_OK;
+}
+
+static void linger(struct sess *s)
+{
+    leat_scope_ sc = leat_scope_begin_(LEAT_MS(LINGER_MS));
+    for (leat_err e = LEAT_OK; e == LEAT_OK; s->in.at = s->in.len)
+        e = inbox_fill(&s->in, s->link);
+    leat_scope_end_(&sc);
+}
+
+static void refuse(struct sess *s, leat_err e, const char *reason, bool preamble)
+{
+    struct buf b = { 0 };
+    if (preamble && is_http(s->in.p + s->in.at, s->in.len - s->in.at)) {
+        static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+            "This port speaks leat, not HTTP.\n";
+        buf_put(&b, text, sizeof text - 1);
+    } else {
+        if (preamble)
+            preamble_put(&b);
+        size_t at = frame_open(&b, FRAME_DEAD);
+        buf_u8(&b, (uint8_t)e);
+        buf_text(&b, reason, MIN(strlen(reason), (size_t)LIMIT_REASON));
+        frame_close(&b, at);
+    }
+    if (send_all(s, &b) == LEAT_OK)
+        linger(s);
+}
+
+void hello_refuse(struct sess *s, leat_err e, const char *reason)
+{
+    refuse(s, e, reason, false);
+}
+
+/* The detail is about "it", the peer, who is told the same. */
+leat_err hello_accept(struct sess *s)
+{
+    leat_dur limit = node_silence(s->node);
+    leat_scope_ sc = leat_scope_begin_(limit);
+    leat_err e = preamble_get(s);
+    if (e == LEAT_OK)
+        e = hello_get(s);
+    leat_scope_end_(&sc);
+    if (e == LEAT_OK)
+        return e;
+    char why[FAIL_MAX], told[FAIL_MAX + LIMIT_NODE_NAME + 80];
+    snprintf(why, sizeof why, "%s", leat_err_detail());
+    if (e == LEAT_DEADLINE)
+        snprintf(why, sizeof why, "it sent no hello within %g s", (double)limit.ns / 1e9);
+    snprintf(told, sizeof told, "%s says of this side: %s", s->node->name, why);
+    if (e == LEAT_REFUSED || e == LEAT_DEADLINE)
+        refuse(s, LEAT_REFUSED, told, true);
+    return leat_fail(LEAT_REFUSED, "%s", why);
+}
+
+leat_err hello_welcome(struct sess *s)
+{
+    struct buf b = { 0 };
+    preamble_put(&b);
+    size_t at = frame_open(&b, FRAME_WELCOME);
+    buf_put(&b, s->node->incarnation, INCARNATION);
+    buf_u64(&b, 1);                                  /* the number expected next */
+    limits_put(&b);
+    buf_text(&b, s->node->name, strlen(s->node->name));
+    frame_close(&b, at);
+    return send_all(s, &b);
+}

@@ -1,0 +1,162 @@
+/* out.c - what tasks do to send: begin, commit, sources.  See sess.h for the contracts and impl.h for the laws. */
+#include <assert.h>
+#include <string.h>
+#include "run/err.h"
+#include "sess/impl.h"
+
+static bool is_control(uint8_t kind)
+{
+    switch (kind) {
+    case FRAME_NEED: case FRAME_GRANT: case FRAME_NONE: case FRAME_RECALL: case FRAME_RETURN: case FRAME_CLOSE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void frame_put_header(struct buf *b, uint8_t kind, uint8_t flags)
+{
+    static const uint8_t unnumbered[FRAME_NUMBERED - FRAME_HEADER];
+    buf_u32(b, 0);
+    buf_u8(b, kind);
+    buf_u8(b, flags);
+    buf_u16(b, 0);
+    if (kind >= FRAME_FIRST_NUMBERED)
+        buf_put(b, unnumbered, sizeof unnumbered);
+}
+
+/* While the session closes, only what the writer itself asks for is still sent. */
+static bool may_send(const struct sess *s)
+{
+    uint32_t state = at_load(&s->state);
+    return state == SESS_LIVE || (state == SESS_CLOSING && at_load(&s->pulling) == task_self());
+}
+
+struct buf *sess_begin_in(struct sess *s, uint8_t kind, uint8_t flags, enum sess_lane lane)
+{
+    assert(kind > FRAME_BYE);
+    lock(&s->out_lock);
+    if (unlikely(!may_send(s))) {
+        unlock(&s->out_lock);
+        return NULL;
+    }
+    s->cur = lane == LANE_CONTROL ? &s->ctl : &s->data;
+    s->cur_at = s->cur_frame = s->cur->len;
+    if (lane == LANE_DATA)
+        s->last_at = SIZE_MAX;
+    frame_put_header(s->cur, kind, flags);
+    return s->cur;
+}
+
+struct buf *sess_begin(struct sess *s, uint8_t kind)
+{
+    return sess_begin_in(s, kind, 0, is_control(kind) ? LANE_CONTROL : LANE_DATA);
+}
+
+struct buf *sess_begin_more(struct sess *s, uint8_t kind, uint64_t key, bool *fresh)
+{
+    lock(&s->out_lock);
+    if (unlikely(!may_send(s))) {
+        unlock(&s->out_lock);
+        return NULL;
+    }
+    s->cur = &s->data;
+    s->cur_at = s->data.len;
+    *fresh = s->last_at == SIZE_MAX || s->last_kind != kind || s->last_key != key || s->data.len - s->last_at >= LIMIT_FRAME_CUT;
+    if (*fresh) {
+        s->last_at = s->cur_at;
+        s->last_kind = kind;
+        s->last_key = key;
+        frame_put_header(s->cur, kind, 0);
+    }
+    s->cur_frame = s->last_at;
+    return s->cur;
+}
+
+static void take_back(struct sess *s)
+{
+    buf_undo(s->cur, s->cur_at);
+    if (s->cur == &s->data && s->last_at == s->cur_at)
+        s->last_at = SIZE_MAX;
+    s->cur = NULL;
+}
+
+void sess_abort(struct sess *s)
+{
+    assert(s->cur);
+    take_back(s);
+    unlock(&s->out_lock);
+}
+
+leat_err sess_commit(struct sess *s)
+{
+    struct task *wake = NULL;
+    struct buf *b = s->cur;
+    assert(b);
+    leat_err e = buf_err(b);
+    size_t len = b->len - s->cur_frame - FRAME_HEADER;
+    if (unlikely(e == LEAT_OK && len > LIMIT_FRAME))
+        e = LEAT_LIMIT;
+    if (unlikely(e != LEAT_OK)) {
+        take_back(s);
+        unlock(&s->out_lock);
+        return e == LEAT_LIMIT ? leat_fail(e, "a frame of %zu bytes; at most %d", len, LIMIT_FRAME) : err_of(e);
+    }
+    buf_set_u32(b, s->cur_frame, (uint32_t)len);
+    s->cur = NULL;
+    sess_writer_wake_locked(s, &wake);
+    unlock(&s->out_lock);
+    sess_writer_ready(wake);
+    return LEAT_OK;
+}
+
+void sess_source_add(struct sess *s, struct sess_source *x, enum sess_lane lane)
+{
+    struct task *wake = NULL;
+    lock(&s->out_lock);
+    if (!x->queued && at_load(&s->state) != SESS_ENDED) {
+        struct source_queue *q = &s->sources[lane];
+        x->ops->ref(x);
+        x->queued = true;
+        x->next = NULL;
+        if (q->tail)
+            q->tail->next = x;
+        else
+            q->head = x;
+        q->tail = x;
+        sess_writer_wake_locked(s, &wake);
+    }
+    unlock(&s->out_lock);
+    sess_writer_ready(wake);
+}
+
+void sess_hold(struct sess *s)
+{
+    lock(&s->out_lock);
+    s->holds++;
+    unlock(&s->out_lock);
+}
+
+void sess_release(struct sess *s)
+{
+    struct task *wake = NULL;
+    lock(&s->out_lock);
+    assert(s->holds);
+    if (--s->holds == 0)
+        sess_writer_wake_locked(s, &wake);
+    unlock(&s->out_lock);
+    sess_writer_ready(wake);
+}
+
+leat_err sess_wait_room(struct sess *s)
+{
+    for (;;) {
+        lock(&s->out_lock);
+        bool room = s->data.len + s->unwritten < LIMIT_SESS_UNSENT, live = at_load(&s->state) == SESS_LIVE;
+        if (room || !live) {
+            unlock(&s->out_lock);
+            return live ? LEAT_OK : sess_lost(s);
+        }
+        LEAT_TRY(sess_wait_on(s, &s->room));
+    }
+}

@@ -1,0 +1,209 @@
+/* sess.c - the life of a session: made, started, closed or broken, waited for, freed. */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "run/err.h"
+#include "sess/impl.h"
+
+static const struct sess_limits own_limits = {
+    .frame = LIMIT_FRAME, .opens = LIMIT_SESS_OPENS, .open_bytes = LIMIT_SESS_OPEN_BYTES, .ends = LIMIT_SESS_ENDS,
+};
+
+leat_node *sess_node(struct sess *s) { return s->node; }
+bool sess_dialed(const struct sess *s) { return s->dialed; }
+const char *sess_name(const struct sess *s) { return s->name; }
+const char *sess_text(const struct sess *s) { return s->text; }
+const struct sess_limits *sess_limits(const struct sess *s) { return &s->limits; }
+const struct sess_limits *sess_own_limits(void) { return &own_limits; }
+uint64_t sess_received(const struct sess *s) { return at_load(&s->received); }
+bool sess_ended(const struct sess *s) { return at_load_acq(&s->state) != SESS_LIVE; }
+const char *leat_peer_name(const leat_peer *p) { return ((const struct sess *)(const void *)p)->name; }
+
+struct sess *sess_new(leat_node *n, struct link *l, bool dialed)
+{
+    struct sess *s = mem_zalloc(sizeof *s);
+    if (!s) {
+        link_close(l);
+        return NULL;
+    }
+    s->node = n;
+    s->link = l;
+    s->dialed = dialed;
+    s->last_at = SIZE_MAX;
+    at_store(&s->refs, 1);
+    node_ref(n);
+    snprintf(s->text, sizeof s->text, "%s", l->text);
+    return s;
+}
+
+/* A name comes from elsewhere and is shown to people: what could play tricks on a terminal is replaced. */
+void sess_set_name(struct sess *s, const char *peer_name)
+{
+    size_t n = 0;
+    for (const char *p = peer_name; *p && n < LIMIT_NODE_NAME; p++)
+        s->name[n++] = (unsigned char)*p < ' ' || (unsigned char)*p == 127 ? '?' : *p;
+    s->name[n] = 0;
+    if (!n)
+        snprintf(s->name, sizeof s->name, "%.*s", LIMIT_NODE_NAME, s->link->text);
+    snprintf(s->text, sizeof s->text, "%s (%s)", s->name, s->link->text);
+}
+
+void sess_ref(struct sess *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, RLX);
+}
+
+void sess_unref(struct sess *s)
+{
+    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, ACQ_REL) != 1)
+        return;
+    for (const struct sess_user *const *u = s->node->users; *u; u++)
+        if ((*u)->free)
+            (*u)->free(s);
+    link_close(s->link);
+    buf_free(&s->ctl);
+    buf_free(&s->data);
+    buf_free(&s->wctl);
+    buf_free(&s->wdata);
+    mem_free(s->in.p);
+    node_unref(s->node);
+    mem_free(s);
+}
+
+leat_err sess_start(struct sess *s)
+{
+    for (const struct sess_user *const *u = s->node->users; *u; u++)
+        if ((*u)->open)
+            LEAT_TRY((*u)->open(s));
+    if (!s->dialed)
+        LEAT_TRY(hello_welcome(s));
+    LEAT_TRY(node_sess_add(s));
+    sess_ref(s);
+    leat_err e = leat_go(&s->node->group, sess_write, s);
+    if (e != LEAT_OK) {                              /* the reader, which then ends at once, tells the users */
+        lock(&s->out_lock);
+        (void)sess_fail_locked(s, leat_err_detail());
+        s->writer_left = true;
+        unlock(&s->out_lock);
+        sess_unref(s);
+    }
+    return LEAT_OK;
+}
+
+/* -- waiting ---------------------------------------------------------------------------------------------------------------- */
+leat_err sess_wait_on(struct sess *s, struct waiters *q)
+{
+    struct waiter me = { .task = task_self(), .owner = s };
+    waiter_add(q, &me);
+    at_store(&me.task->park, PARK_WAIT);
+    unlock_fence(&s->out_lock);
+    uint32_t why = task_wait(me.task);
+    if (why == PARK_CHAN)
+        return LEAT_OK;
+    lock(&s->out_lock);
+    if (me.on)
+        waiter_del(q, &me);
+    unlock(&s->out_lock);
+    leat_err e = task_wait_err(me.task, why);
+    return e == LEAT_AGAIN ? LEAT_OK : e;
+}
+
+void sess_wake_all(struct waiters *q)
+{
+    for (struct waiter *x; (x = waiter_claim(q)); )
+        task_ready(worker_self(), x->task);
+}
+
+leat_err sess_wait_end(struct sess *s)
+{
+    for (;;) {
+        lock(&s->out_lock);
+        if (at_load(&s->state) == SESS_ENDED) {
+            unlock(&s->out_lock);
+            return LEAT_OK;
+        }
+        LEAT_TRY(sess_wait_on(s, &s->enders));
+    }
+}
+
+leat_err leat_peer_wait(leat_peer *p)
+{
+    struct sess *s = sess_of(p);
+    if (!s)
+        return leat_fail(LEAT_INVAL, "leat_peer_wait: no peer");
+    sess_ref(s);                                     /* the program may close p meanwhile */
+    leat_err e = sess_wait_end(s);
+    if (e == LEAT_OK && s->result != LEAT_OK)
+        e = sess_lost(s);
+    sess_unref(s);
+    return e;
+}
+
+/* -- the end ---------------------------------------------------------------------------------------------------------------- */
+bool sess_fail_locked(struct sess *s, const char *text)
+{
+    if (at_load(&s->state) >= SESS_BROKEN)
+        return false;
+    snprintf(s->fail, sizeof s->fail, "%s", text);
+    at_store_rel(&s->state, SESS_BROKEN);
+    sess_wake_all(&s->room);
+    return true;
+}
+
+/* `fail` is what the peer is told; here the peer's name comes before it (sess_fail_text). */
+void sess_break(struct sess *s, leat_err err, const char *fmt, ...)
+{
+    char why[FAIL_MAX];
+    struct task *wake = NULL;
+    va_list a;
+    va_start(a, fmt);
+    vsnprintf(why, sizeof why, fmt, a);
+    va_end(a);
+    lock(&s->out_lock);
+    if (sess_fail_locked(s, why)) {
+        s->dead_due = true;
+        s->dead_err = (uint8_t)err;
+        sess_writer_wake_locked(s, &wake);
+    }
+    bool left = s->writer_left;
+    unlock(&s->out_lock);
+    sess_writer_ready(wake);
+    if (left)
+        link_shutdown(s->link);                      /* no DEAD can be sent; the reader leaves */
+}
+
+const char *sess_fail_text(struct sess *s)
+{
+    switch (at_load_acq(&s->state)) {
+    case SESS_LIVE:
+        return "the session lives";
+    case SESS_CLOSING:
+        return "the session is being closed";
+    default:
+        return s->fail[0] ? s->fail : "the session was closed";
+    }
+}
+
+leat_err sess_lost(struct sess *s)
+{
+    const char *why = sess_fail_text(s);
+    size_t n = strlen(s->text);
+    if (strncmp(why, s->text, n) == 0)
+        return leat_fail(LEAT_PEER_LOST, "%s", why);
+    return leat_fail(LEAT_PEER_LOST, "%s: %s", s->text, why);
+}
+
+void sess_close_begin(struct sess *s)
+{
+    struct task *wake = NULL;
+    lock(&s->out_lock);
+    if (at_load(&s->state) == SESS_LIVE) {
+        at_store_rel(&s->state, SESS_CLOSING);
+        sess_wake_all(&s->room);
+        sess_writer_wake_locked(s, &wake);
+    }
+    unlock(&s->out_lock);
+    sess_writer_ready(wake);
+}
