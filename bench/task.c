@@ -60,11 +60,10 @@ struct counter { leat_mutex *lock; int64_t *count, n; };
 
 static leat_err counter(struct counter *c)
 {
-    leat_err err;
     for (int64_t i = 0; i < c->n; i++) {
-        leat_with_lock(c->lock, err)
-            ++*c->count;
-        LEAT_TRY(err);
+        LEAT_TRY(leat_lock(c->lock));
+        ++*c->count;
+        leat_unlock(c->lock);
     }
     return LEAT_OK;
 }

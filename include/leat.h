@@ -99,9 +99,12 @@ leat_err leat_ctx_cause(void);                       /* why it was cancelled: le
 #define leat_tx_of(c)                   LEAT_TX_OF_(c)          /* borrows: same life as c */
 #define leat_rx_of(c)                   LEAT_RX_OF_(c)
 #define leat_ref(c)                     LEAT_REF_(c)            /* [owned: leat_unref] another owner, for one that outlives c */
+/* Owners of a send end and of a receive end are counted.  When the last send end has finished or gone the channel closes; when the
+ * last receive end has gone, senders get LEAT_GONE.  (What leat_auto drops does not count here: it may hold either.)  Elements still
+ * queued when the last owner goes are forgotten: drain a channel of values that own memory first. */
 #define leat_unref(c)                   LEAT_UNREF_(c)          /* and sets the variable c to NULL */
 #define leat_auto                       LEAT_AUTO_              /* leat_auto leat_chan(int) c = ...: unref at the end of scope */
-#define leat_send(c, ...)               LEAT_SEND_(c, __VA_ARGS__)    /* [blocks] CLOSED, peer errors; as in T x = value */
+#define leat_send(c, ...)               LEAT_SEND_(c, __VA_ARGS__)    /* [blocks] CLOSED, GONE, peer errors; as in T x = value */
 #define leat_send_from(c, p)            LEAT_SEND_FROM_(c, p)   /* the same from a T *: large T, arrays */
 #define leat_recv(c, out)               LEAT_RECV_(c, out)      /* [blocks] CLOSED, PEER_LOST; out is a T *; you own *out */
 #define leat_try_send(c, ...)           LEAT_TRY_SEND_(c, __VA_ARGS__)  /* AGAIN instead of waiting */

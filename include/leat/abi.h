@@ -35,8 +35,10 @@ static inline leat_mutex *leat_lock_begin_(leat_mutex *m, leat_err *e) { *e = le
 static inline void leat_lock_end_(leat_mutex **m) { if (*m) leat_unlock(*m); }
 
 leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity);
-leat_chan_ *leat_ref_(leat_chan_ *c, int sends);
-void leat_unref_(leat_chan_ *c);
+enum { LEAT_TX_END_ = 1, LEAT_RX_END_ = 2 };
+leat_chan_ *leat_ref_(leat_chan_ *c, int ends);        /* which ends the new owner holds: LEAT_TX_END_ | LEAT_RX_END_ */
+void leat_unref_(leat_chan_ *c);                      /* of an owner whose ends are not known (leat_auto): they stay counted */
+void leat_unref_end_(leat_chan_ *c, int ends);        /* of an owner of these ends */
 /* any pointer variable, read as bytes: its declared type is the user's channel type, not leat_chan_ * */
 static inline void leat_auto_end_(void *var) { leat_chan_ *c; __builtin_memcpy(&c, var, sizeof c); leat_unref_(c); }
 LEAT_CHECK leat_err leat_send_(leat_chan_ *c, const void *v);

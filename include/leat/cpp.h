@@ -33,8 +33,9 @@ template <class C> void *leat_in_(C, const leat_elem_t<C> *p) { return const_cas
 #define LEAT_CHAN_MAKE_(T, cap) reinterpret_cast<leat_chan_t<T>>(leat_chan_make_(sizeof(T), cap))
 #define LEAT_TX_OF_(c) reinterpret_cast<leat_tx_t<leat_elem_t<decltype(c)>>>(leat_txraw_(c))
 #define LEAT_RX_OF_(c) reinterpret_cast<leat_rx_t<leat_elem_t<decltype(c)>>>(leat_rxraw_(c))
-#define LEAT_REF_(c)   reinterpret_cast<decltype(c)>(leat_ref_(LEAT_ANYRAW_(c), leat_of_<decltype(c)>::tx))
-#define LEAT_UNREF_(c) (leat_unref_(LEAT_ANYRAW_(c)), (void)((c) = nullptr))
+#define LEAT_ENDS_(c)  ((leat_of_<decltype(c)>::tx ? LEAT_TX_END_ : 0) | (leat_of_<decltype(c)>::rx ? LEAT_RX_END_ : 0))
+#define LEAT_REF_(c)   reinterpret_cast<decltype(c)>(leat_ref_(LEAT_ANYRAW_(c), LEAT_ENDS_(c)))
+#define LEAT_UNREF_(c) (leat_unref_end_(LEAT_ANYRAW_(c), LEAT_ENDS_(c)), (void)((c) = nullptr))
 #define LEAT_AUTO_     LEAT_CLEANUP_(leat_auto_end_)
 #define LEAT_PUT_(f, c, ...) leat_must_check_(__extension__ ({ leat_elem_t<decltype(c)> leat_v_ = __VA_ARGS__; \
     f(leat_txraw_(c), &leat_v_); }))

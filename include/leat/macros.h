@@ -106,8 +106,9 @@
     LEAT_ASSERT_(sizeof(T) + 1 > 0, "the element type of a channel has a fixed size"), (LEAT_CHAN_(T))leat_chan_make_(sizeof(T), cap))
 #define LEAT_TX_OF_(c) ((LEAT_TX_(LEAT_ELEM_(c)))LEAT_TXRAW_(c, "leat_tx_of"))
 #define LEAT_RX_OF_(c) ((LEAT_RX_(LEAT_ELEM_(c)))LEAT_RXRAW_(c, "leat_rx_of"))
-#define LEAT_REF_(c)   ((__typeof__(c))leat_ref_(LEAT_ANYRAW_(c), !LEAT_IS_(c, LEAT_RX_)))
-#define LEAT_UNREF_(c) (leat_unref_(LEAT_ANYRAW_(c)), (void)((c) = NULL))
+#define LEAT_ENDS_(c)  ((LEAT_IS_(c, LEAT_RX_) ? 0 : LEAT_TX_END_) | (LEAT_IS_(c, LEAT_TX_) ? 0 : LEAT_RX_END_))
+#define LEAT_REF_(c)   ((__typeof__(c))leat_ref_(LEAT_ANYRAW_(c), LEAT_ENDS_(c)))
+#define LEAT_UNREF_(c) (leat_unref_end_(LEAT_ANYRAW_(c), LEAT_ENDS_(c)), (void)((c) = NULL))
 #define LEAT_AUTO_     LEAT_CLEANUP_(leat_auto_end_)
 /* the local of type T, or T *, is what makes the compiler name both types; leat_must_check_ keeps the check through the ({ }) */
 #define LEAT_PUT_(f, op, c, ...) LEAT_PUT2_(LEAT_CAT_(leat_v, __COUNTER__), f, op, c, __VA_ARGS__)

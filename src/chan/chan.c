@@ -39,7 +39,7 @@ leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity)
     c->cap = (uint32_t)capacity;
     c->size = (uint32_t)elem_size;
     c->buf = (char *)c + sizeof *c;
-    c->senders = 1;
+    c->senders = c->txs = c->rxs = 1;
     at_store(&c->refs, 1);
     at_store(&c->holds, 1);
     return c;
@@ -53,17 +53,43 @@ static void hold_drop(leat_chan_ *c)
     free(c);
 }
 
-leat_chan_ *leat_ref_(leat_chan_ *c, int sends)
+leat_chan_ *leat_ref_(leat_chan_ *c, int ends)
 {
     if (!c)
         return NULL;
     atomic_fetch_add_explicit(&c->refs, 1, RLX);
-    if (sends) {
-        lock(&c->lock);
-        c->senders++;
-        unlock(&c->lock);
-    }
+    lock(&c->lock);
+    c->senders += (ends & LEAT_TX_END_) != 0;
+    c->txs += (ends & LEAT_TX_END_) != 0;
+    c->rxs += (ends & LEAT_RX_END_) != 0;
+    unlock(&c->lock);
     return c;
+}
+
+/* An owner of a send end goes: it has finished, if it had not said so.  Whoever finished but still holds its end hides one that
+ * goes without a word until it goes itself: the channel closes late, never early. */
+void leat_unref_end_(leat_chan_ *c, int ends)
+{
+    if (!c)
+        return;
+    bool finished = false, deaf = false;
+    lock(&c->lock);
+    if ((ends & LEAT_TX_END_) && c->txs) {
+        finished = --c->txs < c->senders;
+        c->senders = MIN(c->senders, c->txs);
+        finished = finished && c->senders == 0;
+    }
+    if ((ends & LEAT_RX_END_) && c->rxs)
+        deaf = --c->rxs == 0 && !c->site;
+    struct waiter *told = deaf ? chan_shut_locked(c, LEAT_GONE, NULL) : NULL;
+    struct chan_net *net = c->net;
+    unlock(&c->lock);
+    chan_wake(told);
+    if (finished && net)
+        net->ops->finish(c);
+    else if (finished)
+        leat_close_(c);
+    leat_unref_(c);
 }
 
 void leat_unref_(leat_chan_ *c)

@@ -58,7 +58,8 @@ struct leat_chan_ {
     struct chan_net *net;
     /* line 1 */
     _Atomic uint32_t reserved;                       /* slots promised to sites */
-    uint32_t senders;                                /* owners of a send end that have not finished */
+    uint32_t senders, txs, rxs;                      /* owners of a send end that have not finished; of a send end; of a receive end.
+                                                      * senders <= txs.  The last one of the first closes, of the third says GONE */
     uint8_t err;                                     /* instead of LEAT_CLOSED: PEER_LOST, GONE, ... */
     uint8_t turn;                                    /* who gets the next free slot: a waiting sender here or a site */
     _Atomic uint32_t refs;                           /* the program's */
@@ -100,7 +101,7 @@ static inline bool chan_trylock(leat_chan_ *c)
  * any, must have left; selects that would send on an unbuffered one are ended, as they cannot cross yet. */
 void chan_attach_locked(leat_chan_ *c, struct chan_net *net, const struct leat_type *type, bool site);
 void chan_net_unref(leat_chan_ *c);                  /* net is done with c; frees it when the program is too */
-leat_chan_ *chan_ref_again(leat_chan_ *c, int sends);               /* as leat_ref_, also when the program had none left; net holds c */
+leat_chan_ *chan_ref_again(leat_chan_ *c, int ends);               /* as leat_ref_, also when the program had none left; net holds c */
 void *chan_elem_locked(leat_chan_ *c, uint32_t i);   /* home: the i-th oldest element */
 void chan_forget_elems_locked(leat_chan_ *c);        /* home: the buffer is empty now */
 uint32_t chan_reserve_locked(leat_chan_ *c, uint32_t want);         /* home: slots promised; 0 ..want */

@@ -177,6 +177,60 @@ static leat_err finish_counts(leat_none *none)
 }
 TEST(the_last_finish_closes) { RUN(finish_counts); }
 
+static leat_err dropping_ends(leat_none *none)
+{
+    (void)none;
+    int v;
+    leat_chan(int) c = leat_chan_make(int, 2);
+    leat_rx(int) in = leat_ref(leat_rx_of(c));
+    leat_tx(int) out = leat_ref(leat_tx_of(c));
+    leat_unref(c);                                   /* its maker goes: one end of each kind is left */
+    CHECK_EQ(leat_send(out, 1), LEAT_OK);
+    leat_unref(out);                                 /* the last send end goes without a word: as if it had finished */
+    CHECK_EQ(leat_recv(in, &v), LEAT_OK);
+    CHECK_EQ(leat_recv(in, &v), LEAT_CLOSED);
+    leat_unref(in);
+
+    c = leat_chan_make(int, 1);
+    in = leat_ref(leat_rx_of(c));
+    out = leat_ref(leat_tx_of(c));
+    leat_unref(c);
+    leat_finish(out);
+    leat_unref(out);                                 /* finished and gone is once */
+    CHECK_EQ(leat_recv(in, &v), LEAT_CLOSED);
+    leat_unref(in);
+    return LEAT_OK;
+}
+TEST(dropping_the_last_send_end_closes) { RUN(dropping_ends); }
+
+struct half { leat_tx(int) out; };
+static leat_err send_until_gone(struct half *h)
+{
+    leat_err e;
+    for (int i = 0; (e = leat_send(h->out, i)) == LEAT_OK; i++)
+        ;
+    leat_unref(h->out);
+    return e == LEAT_GONE ? LEAT_OK : e;
+}
+static leat_err receivers_gone(leat_none *none)
+{
+    (void)none;
+    leat_err err;
+    for (size_t cap = 0; cap < 3; cap++) {
+        leat_chan(int) c = leat_chan_make(int, cap);
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, send_until_gone, (struct half){ leat_ref(leat_tx_of(c)) }));
+            int v;
+            LEAT_TRY(leat_recv(c, &v));
+            leat_yield();
+            leat_unref(c);
+        }
+        LEAT_TRY(err);
+    }
+    return LEAT_OK;
+}
+TEST(senders_are_told_when_every_receive_end_is_gone) { RUN(receivers_gone); }
+
 /* -- odd ones -------------------------------------------------------------------------------------------------------------------- */
 static leat_err no_channel(leat_none *none)
 {

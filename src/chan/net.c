@@ -43,7 +43,7 @@ void chan_attach_locked(leat_chan_ *c, struct chan_net *net, const struct leat_t
     atomic_fetch_add_explicit(&c->holds, 1, RLX);
 }
 
-leat_chan_ *chan_ref_again(leat_chan_ *c, int sends)
+leat_chan_ *chan_ref_again(leat_chan_ *c, int ends)
 {
     uint32_t n = at_load(&c->refs);
     while (n && !atomic_compare_exchange_weak_explicit(&c->refs, &n, n + 1, RLX, RLX))
@@ -51,7 +51,9 @@ leat_chan_ *chan_ref_again(leat_chan_ *c, int sends)
     lock(&c->lock);
     if (!n && atomic_fetch_add_explicit(&c->refs, 1, RLX) == 0)      /* who took the last reference gives up its hold: another */
         atomic_fetch_add_explicit(&c->holds, 1, RLX);
-    c->senders += sends != 0;
+    c->senders += (ends & LEAT_TX_END_) != 0;
+    c->txs += (ends & LEAT_TX_END_) != 0;
+    c->rxs += (ends & LEAT_RX_END_) != 0;
     unlock(&c->lock);
     return c;
 }

@@ -1,34 +1,45 @@
 /* sync.c - mutex, once, ticker.
  *
- * Mutex: a word (bit 0 held, bit 1 somebody waits, the rest: holder's worker + 1) and a queue under a spinlock.  A newcomer may
- * overtake (barging), because handing over at every unlock makes a convoy: 720 ns an operation on two workers against 6.  A waiter
- * that has lost four times gets the mutex handed over, so nobody is overtaken for ever.  Spinning only helps while the holder runs
- * on another worker. */
+ * Mutex: a word (bit 0 held, bit 1 somebody waits), a hint on which worker the holder is, and a queue under a spinlock.  A newcomer
+ * may overtake (barging), because handing over at every unlock makes a convoy: 720 ns an operation on two workers against 6.  A
+ * waiter that has lost four times gets the mutex handed over, so nobody is overtaken for ever.  Spinning only helps while the
+ * holder runs on another worker.  Unlocking is a look and an add, which cost less than a compare-and-swap that waits for the look;
+ * if a waiter came in between, the unlocker takes the mutex again to pass it on, or leaves that to a newcomer who was faster. */
 #include <assert.h>
 #include <string.h>
 #include "chan/chan.h"
 #include "run/err.h"
 
-enum { HELD = 1, WAITERS = 2, OWNER_SHIFT = 8, LOSSES_MAX = 4, SPINS = 40 };
+enum { HELD = 1, WAITERS = 2, LOSSES_MAX = 4, SPINS = 40 };
+enum { HANDED_OVER = 0xfffe, OUTSIDE = 0xffff };      /* instead of a worker's number */
 
 struct mutex {                                       /* lies in a leat_mutex */
-    _Atomic uint32_t word, lock;
+    _Atomic uint16_t word, owner;                    /* owner: a hint, written after word */
+    _Atomic uint32_t lock;
     struct waiter *_Atomic head;                     /* lock: a ring's last; newest at the tail */
 };
 _Static_assert(sizeof(struct mutex) <= sizeof(leat_mutex), "leat_mutex is too small");
 
 static struct mutex *mutex_of(leat_mutex *m) { return (struct mutex *)(void *)m; }
 
-static uint32_t mine(void)
+static uint16_t here(void)
 {
     struct worker *w = worker_self();
-    return HELD | (w ? w->id + 1 : 255u) << OWNER_SHIFT;
+    return (uint16_t)(w ? w->id : OUTSIDE);
+}
+
+static inline bool take(struct mutex *m, uint16_t *seen, uint16_t to)
+{
+    bool got = atomic_compare_exchange_strong_explicit(&m->word, seen, to, ACQ, RLX);
+    if (got)
+        at_store(&m->owner, here());
+    return got;
 }
 
 static bool try_lock(struct mutex *m)
 {
-    uint32_t o = at_load(&m->word);
-    return !(o & HELD) && atomic_compare_exchange_strong_explicit(&m->word, &o, mine() | (o & WAITERS), ACQ, RLX);
+    uint16_t o = at_load(&m->word);
+    return !(o & HELD) && take(m, &o, o | HELD);
 }
 
 /* The queue is a ring kept by its last element: head = last, last->next = first. */
@@ -65,10 +76,10 @@ static leat_err lock_wait(struct mutex *m, uint32_t lost, bool *got)
 {
     struct waiter me = { .task = task_self(), .id = lost };
     lock(&m->lock);
-    uint32_t o = at_load(&m->word);
+    uint16_t o = at_load(&m->word);
     for (;;) {
         if (!(o & HELD)) {
-            if (atomic_compare_exchange_weak_explicit(&m->word, &o, mine() | (at_load(&m->head) ? WAITERS : 0), ACQ, RLX)) {
+            if (take(m, &o, HELD | (at_load(&m->head) ? WAITERS : 0))) {
                 unlock(&m->lock);
                 *got = true;
                 return LEAT_OK;
@@ -98,7 +109,7 @@ static __attribute__((noinline)) leat_err lock_contended(struct mutex *m)
 {
     if (try_lock(m))
         return LEAT_OK;
-    if ((at_load(&m->word) >> OWNER_SHIFT) != mine() >> OWNER_SHIFT) {
+    if (at_load(&m->owner) != here()) {
         struct worker *w = worker_self();
         if (w)
             w->contended++;
@@ -121,10 +132,8 @@ static __attribute__((noinline)) leat_err lock_contended(struct mutex *m)
 leat_err leat_lock(leat_mutex *pub)
 {
     struct mutex *m = mutex_of(pub);
-    uint32_t o = 0;
-    if (likely(atomic_compare_exchange_strong_explicit(&m->word, &o, mine(), ACQ, RLX)))
-        return LEAT_OK;
-    return lock_contended(m);
+    uint16_t o = 0;
+    return likely(take(m, &o, HELD)) ? LEAT_OK : lock_contended(m);
 }
 
 /* There are waiters: the first one whose wait is not over is woken; after four losses it gets the mutex itself. */
@@ -139,26 +148,39 @@ static __attribute__((noinline)) void pass_on(struct mutex *m)
             break;
         x = NULL;
     }
-    uint32_t rest = at_load(&m->head) ? WAITERS : 0;
+    uint16_t rest = at_load(&m->head) ? WAITERS : 0;
     struct task *t = x ? x->task : NULL;
     bool over = x && x->id >= LOSSES_MAX;
     if (x)
         x->ok = over;
-    at_store_rel(&m->word, over ? (HELD | 254u << OWNER_SHIFT | rest) : rest);
+    if (over)
+        at_store(&m->owner, HANDED_OVER);
+    at_store_rel(&m->word, over ? HELD | rest : rest);
     unlock(&m->lock);
     if (t)
         task_ready(worker_self(), t);
 }
 
+/* A waiter came between the look and the add: the mutex is free, and nobody has been told. */
+static __attribute__((noinline)) void retake(struct mutex *m)
+{
+    uint16_t o = at_load(&m->word);
+    while (!(o & HELD) && (o & WAITERS))
+        if (take(m, &o, o | HELD)) {
+            pass_on(m);
+            return;
+        }
+}
+
 void leat_unlock(leat_mutex *pub)
 {
     struct mutex *m = mutex_of(pub);
-    uint32_t o = at_load(&m->word);
+    uint16_t o = at_load(&m->word);
     assert(o & HELD);
-    while (!(o & WAITERS))
-        if (atomic_compare_exchange_weak_explicit(&m->word, &o, 0, REL, RLX))
-            return;
-    pass_on(m);
+    if (unlikely(o != HELD))
+        pass_on(m);
+    else if (unlikely(atomic_fetch_sub_explicit(&m->word, HELD, REL) != HELD))
+        retake(m);
 }
 
 /* -- once ------------------------------------------------------------------------------------------------------------------ */

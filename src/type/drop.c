@@ -114,7 +114,7 @@ static void drop_at(struct dropper *d, unsigned kind, const leat_type *inner, ch
         break;
     case LEAT_K_TX_: case LEAT_K_RX_:
         memcpy(&p, at, sizeof p);
-        leat_unref_(p);
+        leat_unref_end_(p, kind == LEAT_K_TX_ ? LEAT_TX_END_ : LEAT_RX_END_);
     }
 }
 

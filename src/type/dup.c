@@ -115,7 +115,7 @@ static bool dup_at(struct dupper *d, unsigned kind, const leat_type *inner, uint
     case LEAT_K_CSTR_: return dup_cstr(from, to);
     case LEAT_K_TX_: case LEAT_K_RX_:
         memcpy(&c, from, sizeof c);
-        c = leat_ref_(c, kind == LEAT_K_TX_);
+        c = leat_ref_(c, kind == LEAT_K_TX_ ? LEAT_TX_END_ : LEAT_RX_END_);
         memcpy(to, &c, sizeof c);
         return true;
     default:
