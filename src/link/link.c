@@ -6,12 +6,11 @@
 
 static const struct scheme {
     const char *name;
-    bool always_real;                                /* also in a simulated world */
     leat_err (*dial)(const char *url, struct link **ret);
     leat_err (*listen)(const char *url, const struct link_listen_opts *o, struct link_listener **ret);
     leat_err (*listen_fd)(int fd, const char *url, struct link_listener **ret);      /* NULL: no descriptor listens there */
 } schemes[] = {
-    { "inproc:", true, inproc_dial, inproc_listen, NULL },
+    { "inproc:", inproc_dial, inproc_listen, NULL },
 };
 
 static leat_err scheme_find(const char *url, const struct scheme **ret)
@@ -28,23 +27,30 @@ static leat_err scheme_find(const char *url, const struct scheme **ret)
     return leat_fail(LEAT_INVAL, "'%s' is no address: write tcp://HOST:PORT, unix:/PATH or inproc:NAME", url);
 }
 
+/* The simulated world of the calling task, if it makes the links to such addresses. */
+static struct rt *world_for(const char *url)
+{
+    struct rt *rt = rt_self();
+    return rt && rt->links && url && strncmp(url, "inproc:", 7) != 0 ? rt : NULL;
+}
+
 leat_err link_dial(const char *url, struct link **ret)
 {
     const struct scheme *s;
-    struct rt *rt = rt_self();
-    LEAT_TRY(scheme_find(url, &s));
-    if (rt && rt->links && !s->always_real)
+    struct rt *rt = world_for(url);
+    if (rt)
         return rt->links->dial(rt->links_self, url, ret);
+    LEAT_TRY(scheme_find(url, &s));
     return s->dial(url, ret);
 }
 
 leat_err link_listen(const char *url, const struct link_listen_opts *o, struct link_listener **ret)
 {
     const struct scheme *s;
-    struct rt *rt = rt_self();
-    LEAT_TRY(scheme_find(url, &s));
-    if (rt && rt->links && !s->always_real)
+    struct rt *rt = world_for(url);
+    if (rt)
         return rt->links->listen(rt->links_self, url, o, ret);
+    LEAT_TRY(scheme_find(url, &s));
     return s->listen(url, o, ret);
 }
 
