@@ -1,7 +1,9 @@
 /* boot.c - leat_run: puts a program together.  The only file that knows both the real world and the simulated one. */
 #include "leat.h"
 #undef errno
+#include <stdlib.h>
 #include "run/seam.h"
+#include "sim/sim.h"
 
 leat_err leat_run_(uint32_t version, const leat_opts *o, size_t opts_size, leat_fn_ *fn, const leat_site_ *site, const void *arg,
     size_t len)
@@ -12,5 +14,7 @@ leat_err leat_run_(uint32_t version, const leat_opts *o, size_t opts_size, leat_
             version >> 16, LEAT_VERSION >> 16);
     if (o)
         __builtin_memcpy(&opts, o, opts_size < sizeof opts ? opts_size : sizeof opts);
-    return rt_run(&(struct rt_main){ .opts = &opts, .fn = fn, .site = site, .arg = arg, .len = len });
+    const struct rt_main m = { .opts = &opts, .fn = fn, .site = site, .arg = arg, .len = len };
+    const char *sim = getenv("LEAT_SIM");
+    return sim && *sim ? sim_run(&m, sim) : rt_run(&m);
 }

@@ -35,6 +35,8 @@ static int child_descriptors(const struct proc_start *p)
         if (null > 2)
             close(null);
     }
+    if (p->out_fd >= 0 && dup2(p->out_fd, 1) < 0)
+        return errno;
     if (p->err_fd >= 0 && dup2(p->err_fd, 2) < 0)
         return errno;
     if (p->keep_fd >= 0 && fcntl(p->keep_fd, F_SETFD, 0) < 0)

@@ -16,7 +16,7 @@ struct proc_start {
     char **argv;                                     /* argv[0] is looked up on PATH; ends with NULL */
     const struct proc_var *vars;                     /* set in the child's environment; ends with a NULL name */
     int keep_fd;                                     /* stays open in the child under this number, or -1 */
-    int err_fd;                                      /* becomes the child's standard error, or -1: as it is here */
+    int out_fd, err_fd;                              /* become the child's standard output and error, or -1: as here */
     bool own_group;                                  /* a process group of its own, with /dev/null as standard input */
 };
 

@@ -126,7 +126,7 @@ static int start_node(struct job *j, uint32_t i)
         { "LEAT_JOB", j->name }, { NULL, NULL } };
     int err = -1, e = open_stderr(j, i, &err);
     if (!e)
-        e = proc_start(&(struct proc_start){ .argv = j->what->argv, .vars = vars, .keep_fd = n->listen_fd, .err_fd = err,
+        e = proc_start(&(struct proc_start){ .argv = j->what->argv, .vars = vars, .keep_fd = n->listen_fd, .out_fd = -1, .err_fd = err,
             .own_group = i > 0 }, &n->pid);
     proc_close(&err);
     proc_close(&n->listen_fd);                       /* so that nobody waits in the queue of a node that has died */

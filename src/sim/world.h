@@ -1,0 +1,116 @@
+/* world.h - the record of a simulated world, for sim/'s own files.
+ *
+ * One thread runs everything, so nothing here has a lock.  All that happens is decided by the seed and by what the program does:
+ * no pointer value, no real time and no order of addresses may take part in a decision, nor enter the trace.
+ * Chance comes from several streams, one for each use, so that one more draw for one of them does not change the others.
+ *  now     virtual ns.  A turn of a task costs STEP_NS; when no task is ready, time jumps to the next timer or event.
+ *  events  what is under way: chunks of bytes, ends of faults.  In order of time, then of their making. */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+#include <stdio.h>
+#include "base/base.h"
+#include "base/rng.h"
+#include "run/seam.h"
+#include "run/task.h"
+#include "sim/conf.h"
+
+enum { STEP_NS = 1000, START_NS = 1000000000, ENV_MAX = 24 * SIM_NODES_MAX };
+
+struct world;
+struct cable;
+struct port;
+
+struct event { int64_t at; uint64_t seq; void (*fn)(struct world *w, void *arg); void *arg; };
+struct events { struct event *at; size_t len, cap; uint64_t seq; };
+
+/* What happened, counted: a run in which a thing never happened has not tested it. */
+enum sim_hit {
+    HIT_CHOICE, HIT_JUMP, HIT_LATE_START, HIT_CHUNK, HIT_DELAY, HIT_SHORT_READ, HIT_FULL, HIT_REFUSED, HIT_UNANSWERED,
+    HIT_SLOW, HIT_CUT, HIT_SILENCE, HIT_ONE_WAY, HIT_HEAL, HIT_CRASH, HIT_POWER, HIT_COUNT
+};
+extern const char *const sim_hit_names[HIT_COUNT];
+
+enum fault_kind { FAULT_NONE, FAULT_SLOW, FAULT_CUT, FAULT_SILENCE, FAULT_ONE_WAY, FAULT_CRASH, FAULT_POWER };
+struct plan {                                        /* at most one fault a world */
+    enum fault_kind kind;
+    uint64_t at_chunk;                               /* it comes when so many chunks have arrived between machines */
+    int64_t lasts;                                   /* ns, or NEVER */
+    bool struck;
+    char text[96];                                   /* "cut h0-h2 at 0.200 s" */
+};
+
+struct way {                                         /* from one machine to another */
+    int64_t delay, blocked;                          /* ns; nothing arrives before the time `blocked` (NEVER: nothing at all) */
+    int64_t slow_until;
+};
+
+struct machine {
+    struct host host;                                /* first */
+    struct world *world;
+    uint32_t id;
+    bool dead, silent, served, ended, told;          /* silent: it died without a word; told: it was cancelled after machine 0's end */
+    leat_ctx *root;                                  /* of its main function, while that runs */
+    leat_err err;
+    struct fault *fault;
+    char rank[12], job[33];
+    uint32_t next_port;
+};
+
+struct trace { uint64_t hash; FILE *text; };
+
+struct world {
+    struct sim_conf conf;
+    const struct rt_main *main;
+    struct rng sched, net, faults, program;
+    int64_t now;
+    uint64_t steps, chunks;
+    struct events events;
+    struct machine *machines;
+    uint32_t dead;
+    struct way *ways;                                /* nodes x nodes */
+    struct cable *cables;
+    struct port *ports;
+    struct plan plan;
+    struct trace trace;
+    uint64_t hits[HIT_COUNT];
+    struct rt *rt;
+    leat_group group;                                /* the machines' main functions */
+    leat_chan(uint32_t) ends;
+    char nodes[ENV_MAX];                             /* LEAT_NODES */
+};
+
+static inline struct machine *machine_of(struct host *h) { return (struct machine *)(void *)h; }
+struct machine *machine_self(void);                 /* NULL: a task of the world itself */
+static inline struct way *way_of(struct world *w, uint32_t from, uint32_t to) { return &w->ways[from * w->conf.nodes + to]; }
+
+void *sim_alloc(size_t size);                        /* zeroed; the simulator's own memory never fails: it ends the process */
+static inline uint32_t sim_chance(struct rng *r, uint32_t one_in) { return rng_below(r, one_in) == 0; }
+int64_t sim_log_uniform(struct rng *r, int64_t min, int64_t max);   /* every order of magnitude equally likely */
+
+/* event.c */
+void event_add(struct world *w, int64_t at, void (*fn)(struct world *w, void *arg), void *arg);
+int64_t event_next(const struct world *w);           /* NEVER: none */
+void events_run(struct world *w);                    /* those that are due */
+
+/* trace.c */
+void trace_open(struct world *w);
+void trace_mix(struct world *w, uint64_t v);         /* into the hash */
+void trace_bytes(struct world *w, const void *p, size_t n);
+void trace_event(struct world *w, const char *what, uint64_t a, uint64_t b);
+void trace_task(struct world *w, const struct task *t, uint32_t k, uint32_t n);  /* t, the k-th of n, has its turn */
+/* To the trace only. */
+void trace_say(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void report(struct world *w, const char *verdict);   /* to conf.fd, and closes the trace */
+/* The world cannot go on: says why on standard error with all its tasks, reports, ends the process with exit code 1. */
+__attribute__((noreturn, format(printf, 3, 4))) void sim_stop(struct world *w, const char *verdict, const char *fmt, ...);
+
+/* plan.c */
+void plan_make(struct world *w);
+void plan_chunk(struct world *w, uint32_t from, uint32_t to);       /* a chunk has arrived */
+
+/* net.c */
+void net_open(struct world *w);                      /* links of this runtime's tasks come from here */
+void net_close(struct world *w);
+void net_cut(struct world *w, uint32_t a, uint32_t b);              /* all links between the two break at once */
+void net_crash(struct world *w, struct machine *m);  /* its links break, or fall silent */
+#endif

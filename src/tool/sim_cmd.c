@@ -1,0 +1,147 @@
+/* sim_cmd.c - `leat sim`: reads its flags. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "tool/launch.h"
+#include "tool/sim.h"
+#include "tool/tool.h"
+
+enum { NODES_MAX = 64, TIMEOUT_S = 300, TIMEOUT_MAX_S = 1000000, LIMIT_MAX_S = 1000000000 };
+
+static const char help_text[] =
+    "leat sim [--seeds A..B] [--nodes N] [--faults F] -- PROGRAM ARGS...\n"
+    "\n"
+    "Runs PROGRAM, which needs no change, in a simulated world once for each seed: N machines in one process, virtual time, delayed\n"
+    "and faulty links, tasks in any order.  All chance comes from the seed, so a seed that fails fails again: see docs/sim.md.\n"
+    "\n"
+    "  --seeds A..B    these seeds (default 1..100); --seeds A is one\n"
+    "  --nodes N       machines, 1 to 64 (default 3), which PROGRAM finds as if `leat run` had started it; 1: no network\n"
+    "  --faults F      none (also no delays), delay, cut, crash, or all (default): half the seeds delays alone, the others one fault\n"
+    "  --trace FILE    writes all that happens to FILE, for one seed\n"
+    "  --twice         runs each seed twice and fails when the two differ\n"
+    "  --any-output    different seeds may print different things and end with 0\n"
+    "  --limit S       ends a world after S seconds of virtual time (default 3600)\n"
+    "  --timeout S     and after S seconds of real time (default 300)\n"
+    "  --jobs N        processes at a time (default 2)\n"
+    "\n"
+    "Each seed gets a line: how it ended, its fault, and a hash of all that happened.  Failed are a deadlock, a limit, a crash, a\n"
+    "sanitizer's report, an error without a fault, and an output that differs from other seeds'.\n"
+    "Exit code: 0 no seed failed; 1 some did; 2 wrong arguments.\n";
+
+static int number(const char *flag, const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+{
+    uint64_t n = 0;
+    const char *p = text;
+    for (; *p >= '0' && *p <= '9' && n <= max / 10; p++)
+        n = n * 10 + (uint64_t)(*p - '0');
+    if (p == text || *p || n < min || n > max)
+        return usage_error("%s '%s': not a number from %llu to %llu", flag, text, (unsigned long long)min, (unsigned long long)max);
+    *ret = n;
+    return 0;
+}
+
+static int seeds(char *text, struct sim_opts *o)
+{
+    const uint64_t max = UINT64_MAX / 100;
+    char *dots = strstr(text, "..");
+    if (dots)
+        *dots = 0;
+    int code = number("--seeds", text, 0, max, &o->first);
+    o->last = o->first;
+    if (!code && dots)
+        code = number("--seeds", dots + 2, 0, max, &o->last);
+    if (!code && o->last < o->first)
+        return usage_error("--seeds %s..%s: the last is before the first; write --seeds %s..%s", text, dots + 2, dots + 2, text);
+    return code;
+}
+
+static int faults(const char *text, struct sim_opts *o)
+{
+    static const char *const names[] = { "none", "delay", "cut", "crash", "all" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i]) == 0) {
+            o->faults = text;
+            return 0;
+        }
+    return usage_error("--faults '%s': there are none, delay, cut, crash and all", text);
+}
+
+static int trace(const char *text, struct sim_opts *o)
+{
+    if (!*text || strchr(text, ',') || strlen(text) > 500)
+        return usage_error("--trace '%s': the name of a file is from 1 to 500 bytes without a comma", text);
+    o->trace = text;
+    return 0;
+}
+
+static int flag(const char *name, char *value, struct sim_opts *o)
+{
+    uint64_t n = 0;
+    int code;
+    if (strcmp(name, "--seeds") == 0)
+        return seeds(value, o);
+    if (strcmp(name, "--faults") == 0)
+        return faults(value, o);
+    if (strcmp(name, "--trace") == 0)
+        return trace(value, o);
+    if (strcmp(name, "--nodes") == 0) {
+        o->nodes = value;
+        return number(name, value, 1, NODES_MAX, &n);
+    }
+    if (strcmp(name, "--limit") == 0) {
+        o->limit = value;
+        return number(name, value, 1, LIMIT_MAX_S, &n);
+    }
+    if (strcmp(name, "--timeout") == 0) {
+        code = number(name, value, 1, TIMEOUT_MAX_S, &n);
+        o->timeout_s = (uint32_t)n;
+        return code;
+    }
+    code = number(name, value, 1, SIM_JOBS_MAX, &n);
+    o->jobs = (uint32_t)n;
+    return code;
+}
+
+/* One flag at argv[0]: how many arguments it took, or 0: *code. */
+static int parse_flag(char **argv, struct sim_opts *o, int *code)
+{
+    static const char *const names[] = { "--seeds", "--nodes", "--faults", "--trace", "--limit", "--timeout", "--jobs" };
+    *code = 0;
+    if (strcmp(argv[0], "--twice") == 0 || strcmp(argv[0], "--any-output") == 0) {
+        *(argv[0][2] == 't' ? &o->twice : &o->any_output) = true;
+        return 1;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]);
+        if (strncmp(argv[0], names[i], n) != 0 || (argv[0][n] && argv[0][n] != '='))
+            continue;
+        char *value = argv[0][n] ? argv[0] + n + 1 : argv[1];
+        int used = argv[0][n] ? 1 : 2;
+        *code = value ? flag(names[i], value, o) : usage_error("flag '%s' needs a value; `leat sim --help` shows how", argv[0]);
+        return *code ? 0 : used;
+    }
+    *code = usage_error("unknown flag '%s'; `leat sim --help` lists them", argv[0]);
+    return 0;
+}
+
+int sim_cmd(int argc, char **argv)
+{
+    struct sim_opts o = { .first = 1, .last = 100, .nodes = "3", .faults = "all", .limit = "3600", .jobs = 2, .timeout_s = TIMEOUT_S };
+    int i = 0, code;
+    while (i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return fputs(help_text, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        int used = parse_flag(argv + i, &o, &code);
+        if (!used)
+            return code;
+        i += used;
+    }
+    if (i < argc && strcmp(argv[i], "--") != 0)
+        return usage_error("sim: '%s' stands where -- is expected; write the program after it: `leat sim -- %s`", argv[i], argv[i]);
+    if (++i >= argc)
+        return usage_error("sim: no program to run; name it at the end, as in `leat sim --seeds 1..100 -- ./program`");
+    if (o.trace && o.first != o.last)
+        return usage_error("--trace with %llu seeds: a trace is of one; give --seeds A", (unsigned long long)(o.last - o.first + 1));
+    o.argv = argv + i;
+    return sim_judge(&o);
+}

@@ -1,0 +1,220 @@
+/* sim_runs.c - the processes of `leat sim`: a few at a time, each with three pipes: its output, its errors, the library's report.
+ * Results are handed on in the order of seeds; those that are early wait for their turn. */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "plat/proc.h"
+#include "tool/launch.h"
+#include "tool/sim.h"
+#include "tool/tool.h"
+
+enum { OUT, ERR, REPORT, PIPES, QUEUE = 4 * SIM_JOBS_MAX };
+
+struct run {                                         /* one process */
+    struct sim_result *result;
+    pid_t pid;
+    int fd[PIPES];
+    int64_t due_ms;                                  /* killed then */
+    char line[SIM_LINE_MAX];                         /* of the report, as far as it has come */
+    size_t line_len;
+};
+struct runs {
+    const struct sim_opts *o;
+    struct run run[SIM_JOBS_MAX];                    /* in use: result is set */
+    struct sim_result *done[QUEUE];                  /* by number modulo QUEUE */
+    uint64_t started, handed, count;                 /* numbers: seed first + number, or half of it when each runs twice */
+};
+
+/* -- what comes out ---------------------------------------------------------------------------------------------------------- */
+static void text_add(struct sim_text *t, const char *p, size_t n)
+{
+    size_t head = SIM_HEAD - t->head_len;
+    head = head < n ? head : n;
+    memcpy(t->head + t->head_len, p, head);
+    t->head_len += head;
+    p += head;
+    n -= head;
+    if (n > SIM_TAIL) {
+        p += n - SIM_TAIL;
+        n = SIM_TAIL;
+    }
+    size_t keep = t->tail_len + n > SIM_TAIL ? SIM_TAIL - n : t->tail_len;
+    memmove(t->tail, t->tail + t->tail_len - keep, keep);
+    memcpy(t->tail + keep, p, n);
+    t->tail_len = keep + n;
+}
+
+static void out_add(struct sim_result *r, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        r->out_hash = (r->out_hash ^ (uint8_t)p[i]) * 0x100000001b3u;             /* FNV-1a */
+    r->out_len += n;
+}
+
+static void report_add(struct run *x, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] == '\n') {
+            x->line[x->line_len] = 0;
+            x->line_len = 0;
+            sim_report_line(x->result, x->line);
+        } else if (x->line_len < sizeof x->line - 1) {
+            x->line[x->line_len++] = p[i];
+        }
+    }
+}
+
+static void take(struct run *x, int which)
+{
+    char buf[16 << 10];
+    size_t n = 0;
+    if (proc_read(x->fd[which], buf, sizeof buf, &n) != 0 || n == 0) {
+        proc_close(&x->fd[which]);
+        return;
+    }
+    if (which == OUT)
+        out_add(x->result, buf, n);
+    else if (which == ERR)
+        text_add(&x->result->err, buf, n);
+    else
+        report_add(x, buf, n);
+}
+
+/* -- processes ----------------------------------------------------------------------------------------------------------------- */
+/* Memory of a machine that has crashed is lost on purpose. */
+static const char *asan_options(const struct sim_opts *o, char *buf, size_t cap)
+{
+    const char *was = getenv("ASAN_OPTIONS");
+    bool crashes = strcmp(o->faults, "all") == 0 || strcmp(o->faults, "crash") == 0;
+    snprintf(buf, cap, "%s%s%s", was ? was : "", was && crashes ? ":" : "", crashes ? "detect_leaks=0" : "");
+    return buf;
+}
+
+static int exec(const struct sim_opts *o, struct run *x, const int write_end[PIPES])
+{
+    char conf[SIM_LINE_MAX], asan[SIM_LINE_MAX];
+    snprintf(conf, sizeof conf, "seed=%llu,nodes=%s,faults=%s,limit=%s,fd=%d%s%s", (unsigned long long)x->result->seed, o->nodes,
+        o->faults, o->limit, write_end[REPORT], o->trace ? ",trace=" : "", o->trace ? o->trace : "");
+    const struct proc_var vars[] = { { "LEAT_SIM", conf }, { "ASAN_OPTIONS", asan_options(o, asan, sizeof asan) }, { NULL, NULL } };
+    return proc_start(&(struct proc_start){ .argv = o->argv, .vars = vars, .keep_fd = write_end[REPORT], .out_fd = write_end[OUT],
+        .err_fd = write_end[ERR], .own_group = true }, &x->pid);
+}
+
+static int start(struct runs *s, struct run *x)
+{
+    int write_end[PIPES] = { -1, -1, -1 }, e = 0;
+    *x = (struct run){ .fd = { -1, -1, -1 } };
+    x->result = calloc(1, sizeof *x->result);
+    if (!x->result)
+        abort();
+    x->result->seed = s->o->first + s->started / (s->o->twice ? 2 : 1);
+    x->result->out_hash = 0xcbf29ce484222325u;
+    x->due_ms = proc_clock_ms() + (int64_t)s->o->timeout_s * 1000;
+    for (int i = 0; i < PIPES && !e; i++)
+        e = proc_pipe(&x->fd[i], &write_end[i]);
+    if (!e)
+        e = exec(s->o, x, write_end);
+    for (int i = 0; i < PIPES; i++)
+        proc_close(&write_end[i]);
+    if (!e) {
+        s->started++;
+        return 0;
+    }
+    for (int i = 0; i < PIPES; i++)
+        proc_close(&x->fd[i]);
+    free(x->result);
+    x->result = NULL;
+    return usage_error("cannot start %s: %s; name a program after --", s->o->argv[0], proc_error(e));
+}
+
+static void end(struct runs *s, struct run *x, uint64_t number)
+{
+    struct proc_end how = { 0 };
+    if (proc_wait(x->pid, &how) == 0) {
+        x->result->code = how.code;
+        x->result->signo = how.signo;
+    }
+    s->done[number % QUEUE] = x->result;
+    x->result = NULL;
+}
+
+static bool is_open(const struct run *x)
+{
+    return x->fd[OUT] >= 0 || x->fd[ERR] >= 0 || x->fd[REPORT] >= 0;
+}
+
+/* Waits for something to come from any of them, and takes it. */
+static void pump(struct runs *s)
+{
+    struct pollfd at[SIM_JOBS_MAX * PIPES];
+    struct run *of[SIM_JOBS_MAX * PIPES];
+    int which[SIM_JOBS_MAX * PIPES];
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->o->jobs; i++)
+        for (int k = 0; s->run[i].result && k < PIPES; k++)
+            if (s->run[i].fd[k] >= 0) {
+                at[n] = (struct pollfd){ .fd = s->run[i].fd[k], .events = POLLIN };
+                of[n] = &s->run[i];
+                which[n++] = k;
+            }
+    proc_poll(at, n, 200);
+    for (size_t i = 0; i < n; i++)
+        if (at[i].revents)
+            take(of[i], which[i]);
+    int64_t now = proc_clock_ms();
+    for (uint32_t i = 0; i < s->o->jobs; i++)
+        if (s->run[i].result && now >= s->run[i].due_ms && !s->run[i].result->overdue) {
+            s->run[i].result->overdue = true;
+            proc_kill(-s->run[i].pid, SIGKILL);
+        }
+}
+
+static void drop_all(struct runs *s)
+{
+    struct proc_end how;
+    for (uint32_t i = 0; i < s->o->jobs; i++) {
+        struct run *x = &s->run[i];
+        if (!x->result)
+            continue;
+        proc_kill(-x->pid, SIGKILL);
+        proc_wait(x->pid, &how);
+        for (int k = 0; k < PIPES; k++)
+            proc_close(&x->fd[k]);
+        free(x->result);
+    }
+    for (size_t i = 0; i < QUEUE; i++)
+        free(s->done[i]);
+}
+
+int sim_runs(const struct sim_opts *o, int (*each)(struct sim_judge *j, const struct sim_result *r), struct sim_judge *j)
+{
+    struct runs *s = calloc(1, sizeof *s);
+    uint64_t number[SIM_JOBS_MAX] = { 0 };
+    int code = 0;
+    if (!s)
+        abort();
+    s->o = o;
+    s->count = (o->last - o->first + 1) * (o->twice ? 2 : 1);
+    while (!code && s->handed < s->count) {
+        for (uint32_t i = 0; i < o->jobs && !code; i++) {
+            if (s->run[i].result || s->started == s->count || s->started - s->handed >= QUEUE)
+                continue;
+            number[i] = s->started;
+            code = start(s, &s->run[i]);
+        }
+        if (!code)
+            pump(s);
+        for (uint32_t i = 0; i < o->jobs; i++)
+            if (s->run[i].result && !is_open(&s->run[i]))
+                end(s, &s->run[i], number[i]);
+        for (struct sim_result *r; !code && (r = s->done[s->handed % QUEUE]); free(r)) {
+            s->done[s->handed++ % QUEUE] = NULL;
+            code = each(j, r);
+        }
+    }
+    drop_all(s);
+    free(s);
+    return code;
+}

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""sim.py - `leat sim` from outside: what it says of each seed, what it calls a failure, and that a seed is the same run every time."""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from e2e import BUILD, LEAT, World, differ, example, one_line, tap  # noqa: E402
+
+PROGRAM = os.path.join(BUILD, 'test', 'sim_program')
+SEED = re.compile(r'^seed (\d+): (.*?),? (\d+\.\d{3}) s virtual, ([\d,]+) steps, (.*), hash ([0-9a-f]{16})(?:: (.*))?$', re.M)
+
+
+def sim(w, what, *flags):
+    """exit code, [(seed, how it ended, hash)], the summary line, all output."""
+    code, out, err = w.run(LEAT, 'sim', *flags, '--', *what)
+    seeds = [(int(m.group(1)), m.group(2), m.group(6)) for m in SEED.finditer(out)]
+    return code, seeds, (out.splitlines() or [''])[-1], out + err
+
+
+def failing(argument, why, *parts, flags=()):
+    """Each seed fails for this reason, and the output holds the parts."""
+    with World() as w:
+        code, seeds, last, text = sim(w, [PROGRAM, argument], '--seeds', '1..2', '--nodes', '1', *flags)
+        problems = differ('the exit code', code, 1) + differ('the seeds', [(s, how) for s, how, _ in seeds],
+                                                             [(1, 'FAILED, ' + why), (2, 'FAILED, ' + why)])
+        problems += differ('the summary', last.split(',')[:3], ['2 seeds: 0 ok', ' 0 ended with an error', ' 2 failed'])
+        return problems + ['%r is missing' % p for p in parts if p not in text] + w.left() and problems + text.splitlines()
+
+
+def good_seeds_are_ok():
+    with World() as w:
+        code, seeds, last, text = sim(w, [PROGRAM, 'year'], '--seeds', '1..4', '--nodes', '1', '--limit', '100000000')
+        problems = differ('the exit code', code, 0) + differ('the seeds', [how for _, how, _ in seeds], ['ok'] * 4)
+        if not last.startswith('4 seeds: 4 ok, 0 ended with an error, 0 failed, in ') or '31536000.0' not in text:
+            problems += text.splitlines()
+        return problems + w.left()
+
+
+def same_seed_same_hash():
+    with World() as w:
+        what, flags = [PROGRAM, 'other'], ('--seeds', '1..10')
+        first, second = sim(w, what, *flags)[1], sim(w, what, *flags, '--jobs', '1')[1]
+        problems = differ('the second time', second, first) + differ('the number of hashes', len({h for _, _, h in first}), 10)
+        return problems + differ('with --twice', sim(w, what, *flags, '--twice')[:2], (0, first))
+
+
+def deadlock():
+    return failing('deadlock', 'deadlock', 'leat: deadlock: all tasks are asleep for ever (seed 2, ', 'h0: task run started at ',
+                   'again: leat sim --seeds 2 --nodes 1 --faults all --trace trace-2.txt -- ')
+
+
+def limit():
+    return failing('poll', 'timeout', 'has not ended within 60 s of virtual time', flags=('--limit', '60'))
+
+
+def real_time():
+    return failing('spin', 'no end within 1 s of real time', flags=('--timeout', '1'))
+
+
+def abort():
+    return failing('abort', 'killed by signal 6 (SIGABRT)')
+
+
+def exit_inside():
+    return failing('exit', 'exit code 7 in the middle of leat_run')
+
+
+def error_without_fault():
+    return failing('fail', 'exit code 1 without a fault', 'leat: INVAL: as it was told to')
+
+
+def race():
+    with World() as w:
+        code, seeds, last, text = sim(w, [PROGRAM, 'race'], '--seeds', '1..20', '--nodes', '1')
+        problems = differ('the exit code', code, 1)
+        if not any(how == 'FAILED, another output than that of seed 1' for _, how, _ in seeds):
+            problems.append('no seed finds the race')
+        code = sim(w, [PROGRAM, 'race'], '--seeds', '1..20', '--nodes', '1', '--any-output')[0]
+        return problems + differ('the exit code with --any-output', code, 0)
+
+
+def says_what_never_happened():
+    with World() as w:
+        _, _, last, _ = sim(w, [PROGRAM, 'other'], '--seeds', '1..3', '--faults', 'cut')
+        return [] if 'never happened: ' in last and '3 planned faults never came' in last else [last]
+
+
+def trace():
+    with World() as w:
+        path = w.path('trace')
+        code, seeds, _, _ = sim(w, [PROGRAM, 'other'], '--seeds', '5', '--nodes', '1', '--trace', path)
+        with open(path) as f:
+            text = f.read()
+        problems = differ('the exit code', code, 0) + differ('the seeds', [s for s, _, _ in seeds], [5])
+        want = (' h0  runs run (program.c:', ' h0  runs leave (program.c:', ' h0  has ended: OK', 'hash ' + seeds[0][2])
+        return problems + ['%r is not in the trace' % t for t in want if t not in text]
+
+
+def wrong_use():
+    cases = [(['--seeds', '5..1', '--', PROGRAM], 'the last is before the first'), (['--seeds', 'x', '--', PROGRAM], "--seeds 'x'"),
+             (['--seeds', '1..', '--', PROGRAM], '--seeds'), (['--nodes', '0', '--', PROGRAM], "--nodes '0'"),
+             (['--nodes', '65', '--', PROGRAM], "--nodes '65'"), (['--faults', 'some', '--', PROGRAM], "--faults 'some'"),
+             (['--jobs', '0', '--', PROGRAM], "--jobs '0'"), (['--what', '--', PROGRAM], "unknown flag '--what'"),
+             (['--seeds'], "'--seeds' needs a value"), ([], 'no program'), (['--'], 'no program'), ([PROGRAM], 'where -- is expected'),
+             (['--trace', 'x', '--', PROGRAM], 'a trace is of one'), (['--', '/no/such/program'], 'cannot start /no/such/program: no such'),
+             (['--', 'true'], 'true ended with 0 and never called leat_run'), (['--', PROGRAM], 'ended with 3 and never called leat_run')]
+    problems = []
+    with World() as w:
+        for args, part in cases:
+            code, out, err = w.run(LEAT, 'sim', *args)
+            bad = differ('the exit code', code, 2) + differ('standard output', out, '') + one_line(err, 'leat: ', part)
+            problems += ['leat sim ' + ' '.join(args) + ':'] + bad if bad else []
+        return problems + w.left()
+
+
+def a_pool_under_many_seeds():
+    with World() as w:
+        code, seeds, last, text = sim(w, [example('pool')], '--seeds', '1..50', '--nodes', '1', '--any-output')
+        return [] if code == 0 and len(seeds) == 50 else text.splitlines()
+
+
+tap.main([
+    ('sim_of_a_good_program_is_ok', good_seeds_are_ok), ('sim_of_one_seed_has_one_hash_every_time', same_seed_same_hash),
+    ('sim_reports_a_deadlock', deadlock), ('sim_ends_at_the_limit_of_virtual_time', limit), ('sim_ends_at_the_limit_of_real_time', real_time),
+    ('sim_reports_a_signal', abort), ('sim_reports_an_exit_inside_leat_run', exit_inside),
+    ('sim_fails_on_an_error_without_a_fault', error_without_fault), ('sim_finds_a_race_by_its_output', race),
+    ('sim_says_what_never_happened', says_what_never_happened), ('sim_writes_a_trace_of_one_seed', trace),
+    ('sim_used_wrongly_says_so_in_one_line', wrong_use), ('sim_runs_an_example', a_pool_under_many_seeds)])
