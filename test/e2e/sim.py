@@ -122,7 +122,8 @@ def a_pool_under_many_seeds():
 
 tap.main([
     ('sim_of_a_good_program_is_ok', good_seeds_are_ok), ('sim_of_one_seed_has_one_hash_every_time', same_seed_same_hash),
-    ('sim_reports_a_deadlock', deadlock), ('sim_ends_at_the_limit_of_virtual_time', limit), ('sim_ends_at_the_limit_of_real_time', real_time),
+    ('sim_reports_a_deadlock', deadlock), ('sim_ends_at_the_limit_of_virtual_time', limit),
+    ('sim_ends_at_the_limit_of_real_time', real_time),
     ('sim_reports_a_signal', abort), ('sim_reports_an_exit_inside_leat_run', exit_inside),
     ('sim_fails_on_an_error_without_a_fault', error_without_fault), ('sim_finds_a_race_by_its_output', race),
     ('sim_says_what_never_happened', says_what_never_happened), ('sim_writes_a_trace_of_one_seed', trace),
