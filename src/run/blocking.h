@@ -1,4 +1,4 @@
-/* blocking.h - a pool of threads for calls that block theirs. */
+/* blocking.h - a pool of threads for calls that block theirs (blocking.c). */
 #ifndef RUN_BLOCKING_H
 #define RUN_BLOCKING_H
 struct rt;
