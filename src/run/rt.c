@@ -148,6 +148,7 @@ static void all_remove(struct rt *rt)
 
 void rt_at_end_add(struct rt *rt, struct rt_at_end *x)
 {
+    x->host = task_self()->host;
     lock(&rt->at_end_lock);
     x->next = rt->at_end;
     rt->at_end = x;
@@ -169,11 +170,20 @@ bool rt_at_end_remove(struct rt *rt, struct rt_at_end *x)
     return found;
 }
 
-static void at_end_run(struct rt *rt)
+void rt_at_end_run(struct rt *rt, struct host *host)
 {
-    for (struct rt_at_end *x; (x = rt->at_end) != NULL; )
-        if (rt_at_end_remove(rt, x))
-            x->end(x);
+    for (;;) {
+        lock(&rt->at_end_lock);
+        struct rt_at_end **p = &rt->at_end, *x;
+        while ((x = *p) && x->host != host)
+            p = &x->next;
+        if (x)
+            *p = x->next;
+        unlock(&rt->at_end_lock);
+        if (!x)
+            return;
+        x->end(x);
+    }
 }
 
 struct first {                                       /* what the first task is to do; lies in rt_run's frame */
@@ -194,7 +204,7 @@ static leat_err first_task(void *arg)
     f->fault = err_take(t, f->err);
     leat_cancel(&group_of(&rt->detached)->ctx, f->err);
     leat_ignore(leat_group_wait(&rt->detached));
-    at_end_run(rt);
+    rt_at_end_run(rt, NULL);
     at_store_rel(&rt->stop, 1);
     idle_wake_all(rt);
     return LEAT_OK;

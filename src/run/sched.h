@@ -216,6 +216,7 @@ struct shield { leat_ctx ctx, *saved; int64_t until; };
 void shield_begin(struct shield *s, leat_dur limit);
 void shield_end(struct shield *s);
 void rt_at_end_add(struct rt *rt, struct rt_at_end *x);
+void rt_at_end_run(struct rt *rt, struct host *host);                /* [blocks] ends all that were added on host */
 bool rt_at_end_remove(struct rt *rt, struct rt_at_end *x);           /* false: its end has been called, or will be now */
 
 /* Makes a claimed task run after those that are ready now: what serves many of them then serves them all at once. */

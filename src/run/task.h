@@ -192,10 +192,11 @@ struct seam;
 struct link_provider;
 struct inproc_listener;
 
-/* Something that must end before the runtime does: `end` is called by the first task, when the program and its tasks are over, with
- * itself off the list.  It may block. */
+/* Something that must end before the runtime does: `end` is called by the first task (of the machine, in a simulated world), when
+ * the program and its tasks are over, with itself off the list.  It may block. */
 struct rt_at_end {
     struct rt_at_end *next;
+    struct host *host;                               /* where it was added */
     void (*end)(struct rt_at_end *x);
 };
 

@@ -142,6 +142,7 @@ static leat_err program_main(struct machine *m)
         m->fault = err_take(task_self(), err);
         leat_cancel(&group_of(&m->host.detached)->ctx, err);
         leat_ignore(leat_group_wait(&m->host.detached));
+        rt_at_end_run(m->world->rt, &m->host);
         m->root = NULL;
     }
     free(arg);
