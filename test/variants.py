@@ -89,12 +89,17 @@ def configured(build, v):
         return False
 
 
+def lacking(name):
+    """A tool that the variant needs and that is not there, or None."""
+    v = TABLE[name]
+    return next((t for t in v['needs'] + ([v['cc']] if v['cc'] else []) if not shutil.which(t)), None)
+
+
 def prepare(name, jobs, say):
     """Configures and builds.  None, or (what is wrong, lines that say why)."""
     v = TABLE[name]
-    for tool in v['needs'] + ([v['cc']] if v['cc'] else []):
-        if not shutil.which(tool):
-            return 'needs %s, which is not installed' % tool, ['scripts/deps.sh test installs it']
+    if lacking(name):
+        return 'needs %s, which is not installed' % lacking(name), ['scripts/deps.sh test installs it']
     owner = TABLE[v['of']] if v['of'] else v
     build = build_dir(name)
     env = dict(os.environ, **({'CC': owner['cc']} if owner['cc'] else {}))

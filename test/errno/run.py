@@ -33,6 +33,7 @@ def library():
 
 
 def holds(compiler, way):
+    tap.need(compiler)
     sources, defines, libs = library()
     flags = WAYS[way] + ['-std=gnu11', '-w', '-pthread', '-I' + ROOT + '/include', '-I' + ROOT + '/src'] + defines
     with tempfile.TemporaryDirectory() as folder:
