@@ -33,7 +33,7 @@ TABLE = {
     'tsan': variant('clang with ThreadSanitizer', WARNINGS + [
         '-Db_sanitize=thread', '-Db_lundef=false', '-Dc_args=-fno-omit-frame-pointer'], cc='clang', slower=4, wrap=['fixed-addresses'],
         env=dict(QUICK, TSAN_OPTIONS='halt_on_error=0:exitcode=66:second_deadlock_stack=1:history_size=4')),
-    'valgrind': variant('the floors of one process under valgrind', of='gcc', among=r'^(base|plat|run|chan|type|link)/', slower=10,
+    'valgrind': variant('the floors of one process under valgrind', of='gcc', among=r'^(base|plat|run|chan|type|link)/', slower=3,
                         wrap=['valgrind', '-q', '--error-exitcode=99', '--leak-check=full', '--errors-for-leak-kinds=definite',
                               '--fair-sched=yes', '--num-callers=30'],
                         env=dict(QUICK, LEAT_POLL='epoll'), needs=['valgrind']),
