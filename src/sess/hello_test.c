@@ -115,7 +115,8 @@ KNOCK(hello_silence_is_refused, "", "it sent no hello within 0.5 s", "it sent no
 KNOCK(hello_two_bytes_and_silence, "GE", "it sent no hello within 0.5 s", NULL, false)
 KNOCK(hello_nothing_then_gone, "", "it closed the link and said nothing", NULL, true)
 KNOCK(hello_half_then_gone, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\x50\0\0\0\1", "it was gone in the middle of its hello", NULL, true)
-KNOCK(hello_other_version, PREAMBLE_MAGIC "\7\0\0\0\0\0\0\0", "it speaks version 7 of leat's protocol, this side version 1", "version 7", false)
+KNOCK(hello_other_version, PREAMBLE_MAGIC "\7\0\0\0\0\0\0\0", "it speaks version 7 of leat's protocol, this side version 1", "version 7",
+    false)
 KNOCK(hello_too_long, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\1\4\0\0\1\0\0\0", "its hello is wrong: too long", "too long", false)
 KNOCK(hello_hostile_length, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\xff\xff\xff\xff\1\0\0\0", "its hello is wrong: too long", "too long", false)
 KNOCK(hello_too_short, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\2\0\0\0\1\0\0\0xx", "too short", "too short", false)
