@@ -32,4 +32,5 @@ LEAT_CHECK leat_err conn_try_read(leat_conn *c, void *buf, size_t cap, size_t *r
 LEAT_CHECK leat_err conn_shutdown_write(leat_conn *c);               /* the other side reads to the end; reading here goes on */
 /* Ends both ways and wakes who waits; c is still to be closed.  From any task or thread, any number of times. */
 void conn_break(leat_conn *c);
+void listener_break(leat_listener *l);               /* the same: leat_accept gives LEAT_CLOSED from now on */
 #endif

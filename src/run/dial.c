@@ -276,6 +276,12 @@ void leat_listener_close(leat_listener *l)
     leave(l);
 }
 
+void listener_break(leat_listener *l)
+{
+    io_sock_shut(&l->sock);
+    (void)sock_shutdown(l->sock.fd, true);           /* who dials now is refused, and threads that block here wake */
+}
+
 static leat_err accept_failed(leat_listener *l, leat_err e, int sys)
 {
     if (at_load_acq(&l->sock.closed))
