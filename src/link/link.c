@@ -11,6 +11,8 @@ static const struct scheme {
     leat_err (*listen_fd)(int fd, const char *url, struct link_listener **ret);      /* NULL: no descriptor listens there */
 } schemes[] = {
     { "inproc:", inproc_dial, inproc_listen, NULL },
+    { "unix:", stream_dial, stream_listen, stream_listen_fd },
+    { "tcp:", stream_dial, stream_listen, stream_listen_fd },
 };
 
 static leat_err scheme_find(const char *url, const struct scheme **ret)

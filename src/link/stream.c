@@ -1,0 +1,123 @@
+/* stream.c - links over sockets: tcp: and unix:, each one stream of run/conn.h. */
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "base/url.h"
+#include "link/kinds.h"
+#include "run/conn.h"
+
+struct stream { struct link link; leat_conn *conn; };
+struct stream_listener { struct link_listener l; leat_listener *on; };
+
+static leat_conn *conn_of(struct link *l) { return container_of(l, struct stream, link)->conn; }
+
+static leat_err stream_read(struct link *l, void *to, size_t cap, size_t *ret)
+{
+    return leat_read(conn_of(l), to, cap, ret);
+}
+
+static leat_err stream_writev(struct link *l, struct iovec *v, int n)
+{
+    return conn_writev(conn_of(l), v, n);
+}
+
+static void stream_shutdown(struct link *l)
+{
+    conn_break(conn_of(l));
+}
+
+static void stream_close(struct link *l)
+{
+    struct stream *s = container_of(l, struct stream, link);
+    leat_conn_close(s->conn);
+    mem_free(s);
+}
+
+static const struct link_ops stream_ops = { stream_read, stream_writev, stream_shutdown, stream_close };
+
+/* Owns c. */
+static leat_err stream_over(leat_conn *c, const char *text, struct link **ret)
+{
+    struct stream *s = mem_zalloc(sizeof *s);
+    if (!s) {
+        leat_conn_close(c);
+        return leat_fail(LEAT_NOMEM, "%s: no memory for a link", text);
+    }
+    s->link.ops = &stream_ops;
+    s->conn = c;
+    snprintf(s->link.text, sizeof s->link.text, "%s", text);
+    *ret = &s->link;
+    return LEAT_OK;
+}
+
+leat_err stream_dial(const char *url, struct link **ret)
+{
+    leat_conn *c;
+    LEAT_TRY(leat_dial(url, &c));
+    return stream_over(c, url, ret);
+}
+
+/* -- listeners ---------------------------------------------------------------------------------------------------------------- */
+static leat_err stream_accept(struct link_listener *l, struct link **ret)
+{
+    leat_conn *c;
+    LEAT_TRY(leat_accept(container_of(l, struct stream_listener, l)->on, &c));
+    const char *peer = conn_peer(c);
+    return stream_over(c, peer && *peer ? peer : l->url, ret);
+}
+
+static void listener_shutdown(struct link_listener *l)
+{
+    listener_break(container_of(l, struct stream_listener, l)->on);
+}
+
+static void listener_close(struct link_listener *l)
+{
+    struct stream_listener *s = container_of(l, struct stream_listener, l);
+    leat_listener_close(s->on);
+    mem_free(s);
+}
+
+static const struct link_listener_ops listener_ops = { stream_accept, listener_shutdown, listener_close };
+
+/* Owns on. */
+static leat_err listener_over(leat_listener *on, struct link_listener **ret)
+{
+    struct stream_listener *s = mem_zalloc(sizeof *s);
+    if (!s) {
+        leat_listener_close(on);
+        return leat_fail(LEAT_NOMEM, "no memory to listen");
+    }
+    s->l.ops = &listener_ops;
+    s->on = on;
+    snprintf(s->l.url, sizeof s->l.url, "%s", listener_url(on));
+    *ret = &s->l;
+    return LEAT_OK;
+}
+
+static bool is_loopback(const char *host)
+{
+    bool v4 = host[strspn(host, "0123456789.")] == 0;                /* not a name that only begins like one */
+    return (v4 && strncmp(host, "127.", 4) == 0) || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
+
+leat_err stream_listen(const char *url, const struct link_listen_opts *o, struct link_listener **ret)
+{
+    struct url u;
+    leat_listener *on;
+    const char *wrong = url_parse(url, &u);
+    if (wrong)
+        return leat_fail(LEAT_INVAL, "'%s' is no address: %s", url, wrong);
+    if (u.kind == URL_TCP && !is_loopback(u.host) && !o->insecure)
+        return leat_fail(LEAT_REFUSED, "%s: plain TCP listens on this host only (127.0.0.1, localhost): links to other hosts need TLS, "
+            "or the option `insecure` of the node", url);
+    LEAT_TRY(leat_listen(url, &on));
+    return listener_over(on, ret);
+}
+
+leat_err stream_listen_fd(int fd, const char *url, struct link_listener **ret)
+{
+    leat_listener *on;
+    LEAT_TRY(listener_open_fd(fd, url, &on));
+    return listener_over(on, ret);
+}
