@@ -1,10 +1,9 @@
 /* node.c - leat_node_open: which floors are built on the sessions of a node. */
 #include "leat.h"
 #undef errno
-#include "cluster/join.h"
-#include "sess/names.h"
+#include "sess/sess.h"
 
-static const struct sess_user *const users[] = { &netchan_user, &cluster_user, NULL };
+static const struct sess_user *const users[] = { NULL };
 
 leat_err leat_node_open_(uint32_t version, const leat_node_opts *o, size_t opts_size, leat_node **ret)
 {

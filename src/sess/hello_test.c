@@ -115,8 +115,8 @@ KNOCK(hello_silence_is_refused, "", "it sent no hello within 0.5 s", "it sent no
 KNOCK(hello_two_bytes_and_silence, "GE", "it sent no hello within 0.5 s", NULL, false)
 KNOCK(hello_nothing_then_gone, "", "it closed the link and said nothing", NULL, true)
 KNOCK(hello_half_then_gone, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\x50\0\0\0\1", "it was gone in the middle of its hello", NULL, true)
-KNOCK(hello_other_version, PREAMBLE_MAGIC "\7\0\0\0\0\0\0\0", "it speaks version 7 of leat's protocol, this side version 1", "version 7",
-    false)
+KNOCK(hello_other_version, PREAMBLE_MAGIC "\7\0\0\0\0\0\0\0",
+    "it speaks version 7 of leat's protocol, this side version 1", "version 7", false)
 KNOCK(hello_too_long, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\1\4\0\0\1\0\0\0", "its hello is wrong: too long", "too long", false)
 KNOCK(hello_hostile_length, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\xff\xff\xff\xff\1\0\0\0", "its hello is wrong: too long", "too long", false)
 KNOCK(hello_too_short, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\2\0\0\0\1\0\0\0xx", "too short", "too short", false)
@@ -274,4 +274,19 @@ TEST(node_needs_a_runtime)
     CHECK_EQ(node_open(NULL, users, &n), LEAT_INVAL);
     CHECK_HAS(leat_err_detail(), "call it below leat_run");
 }
+/* -- the same over sockets --------------------------------------------------------------------------------------------------- */
+static void use_tcp(void) { url = "tcp://127.0.0.1:0"; }
+#define KNOCK_TCP(name, bytes, what, said, hang) TEST(name) { use_tcp(); knock.p = bytes; knock.n = sizeof(bytes) - 1; knock.log = what; \
+    knock.answer = said; knock.hang_up = hang; RUN(door); }
+KNOCK_TCP(hello_http_over_tcp, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "it speaks HTTP, not leat", "This port speaks leat, not HTTP", false)
+KNOCK_TCP(hello_tls_over_tcp, "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", "it speaks TLS, not leat", "it speaks TLS", false)
+KNOCK_TCP(hello_silence_over_tcp, "", "it sent no hello within 0.5 s", "it sent no hello within", false)
+KNOCK_TCP(hello_half_over_tcp, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\x50\0\0\0\1", "in the middle of its hello", NULL, true)
+static const char noise[20000] = { 7 };
+KNOCK_TCP(hello_much_noise_over_tcp, noise, "bytes that mean nothing here", "bytes that mean nothing", false)
+#define BEHIND_TCP(name, bytes, first, text) TEST(name) { use_tcp(); host.p = bytes; host.n = sizeof(bytes) - 1; \
+    host.listen_first = first; host.why = text; RUN(behind); }
+BEHIND_TCP(dial_of_a_web_server_over_tcp, "HTTP/1.1 400 Bad Request\r\n\r\n", true, "it speaks HTTP, not leat")
+BEHIND_TCP(dial_of_an_ssh_server_over_tcp, "SSH-2.0-OpenSSH_9.2p1\r\n", false, "it speaks SSH, not leat")
+BEHIND_TCP(dial_of_what_closes_at_once_over_tcp, "", true, "it closed the link and said nothing")
 T_MAIN()
