@@ -2,7 +2,8 @@
 #
 #   make build     the library, the leat command and the examples, in build/
 #   make demo      counts the words of a book with three processes (FILES="a b": of these files)
-#   make test      every test program in every variant (VARIANTS=gcc,asan: in these; ONLY=regex: tests that match)
+#   make test      every test program in every variant (VARIANTS=gcc,asan: in these; ONLY=regex: tests that match);
+#                  what needs a tool that is missing is skipped and named, unless STRICT=1
 #   make bench     the measurements (ONLY=regex: these; PEERS="go": beside the same programs of others)
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
 #   make install   to PREFIX (/usr/local), under DESTDIR where that is given
@@ -33,8 +34,9 @@ build: deps-build build/build.ninja
 demo: build
 	@examples/demo.sh $(FILES)
 
-test: deps-test
-	@test/run.py --variants '$(VARIANTS)' $(if $(ONLY),--only '$(ONLY)') $(if $(REPEAT),--repeat $(REPEAT))
+test: deps-build
+	@[ -n "$(NO_DEPS)" ] || scripts/deps.sh test || $(if $(STRICT),exit 1,echo 'deps: what needs more is skipped' >&2)
+	@test/run.py --variants '$(VARIANTS)' $(if $(STRICT),,--lenient) $(if $(ONLY),--only '$(ONLY)') $(if $(REPEAT),--repeat $(REPEAT))
 
 check: deps-test
 	@test/run.py --variants '$(if $(filter test,$(VARIANTS)),all,$(VARIANTS))' $(if $(ONLY),--only '$(ONLY)')

@@ -10,7 +10,7 @@ import collections
 # reach.
 Row = collections.namedtuple('Row', 'name unit program targets quick peers what of_raw')
 
-LEAT_GO, GO_RAW = ('leat', 'go'), ('go', 'raw')
+LEAT_GO, GO_RAW, LEAT_GO_RAW = ('leat', 'go'), ('go', 'raw'), ('leat', 'go', 'raw')
 
 
 def _row(name, unit, targets, what, program=None, quick=1000, peers=LEAT_GO, of_raw=None):
@@ -61,8 +61,8 @@ ROWS = [
     _row('unix-stream-8', '/s', None, 'the same over a Unix socket', peers=GO_RAW),
     _row('tcp-stream-1k', '/s', 2.5e6, 'the same with 1 KiB', peers=GO_RAW),
     _row('echo-64', '/s', None, 'a TCP echo server, a task a connection; 64 connections with one message of 64 bytes each; raw: '
-         'epoll', peers=GO_RAW, of_raw=0.9),
-    _row('echo-1000', '/s', None, 'the same with 1,000 connections', quick=2000, peers=GO_RAW, of_raw=0.9),
+         'epoll', peers=LEAT_GO_RAW, of_raw=0.9),
+    _row('echo-1000', '/s', None, 'the same with 1,000 connections', quick=2000, peers=LEAT_GO_RAW, of_raw=0.9),
     _row('netrpc-calls', '/s', None, 'only Go: net/rpc calls of 8 bytes, 256 at a time, over TCP', peers=('go',)),
 ]
 

@@ -215,7 +215,12 @@ class Report:
             self.done += 1
             self.passed += len(out.passed)
             self.failed += ['%s: %s' % (out.title, name) for name, _ in out.failed]
-            self.skipped += ['%s: %s%s' % (out.title, name, ': ' + why if why else '') for name, why in out.skipped]
+            whys = collections.OrderedDict()
+            for name, why in out.skipped:
+                whys.setdefault(why, []).append(name)
+            for why, names in whys.items():             # many tests that lack one thing are one line
+                what = names[0] if len(names) == 1 else '%d tests' % len(names)
+                self.skipped.append('%s: %s%s' % (out.title, what, ': ' + why if why else ''))
             if out.failed or not self.tty:
                 self.say('%-36s %4d passed%s  %6.2f s' % (
                     out.title, len(out.passed), ', %d failed' % len(out.failed) if out.failed else '', out.seconds))
@@ -292,6 +297,10 @@ def sets_of(args, report):
         sys.path.insert(0, HERE)
         import variants
         for name in variants.chosen(args.variants):
+            lack = variants.lacking(name)
+            if lack and args.lenient:
+                report.skipped.append('%s: needs %s, which is not installed' % (name, lack))
+                continue
             problem = variants.prepare(name, args.jobs, report.say)
             if problem:
                 report.broken('%s: %s' % (name, problem[0]), problem[1])
@@ -318,7 +327,9 @@ def main():
     p.add_argument('--repeat', type=int, default=1, metavar='N', help='run everything N times')
     p.add_argument('--timeout', type=float, metavar='S', help='seconds a program may take (default: what meson says)')
     p.add_argument('--jobs', type=int, default=2, metavar='N', help='programs at once (default 2)')
+    p.add_argument('--lenient', action='store_true', help='a tool that is not installed is a reason to skip, not to fail')
     args = p.parse_args()
+    os.environ['T_LENIENT'] = '1' if args.lenient else ''
     if not args.dirs and not args.variants:
         args.dirs = [os.path.join(ROOT, 'build')]
     runner, report = Runner(args.jobs), Report()

@@ -4,12 +4,20 @@ A function returns None when all is well, or the lines that say what is wrong; a
 Two run at a time (they mostly wait for compilers), results are printed in order.  Arguments name tests to run; -l lists them.
 """
 import concurrent.futures
+import os
+import shutil
 import sys
 import traceback
 
 
 class Skip(Exception):
     pass
+
+
+def need(tool):
+    """Skips the test when the tool is missing and the run is lenient (T_LENIENT); else a missing tool is a failure."""
+    if not shutil.which(tool):
+        raise Skip('%s is not installed' % tool) if os.environ.get('T_LENIENT') else RuntimeError(tool + ' is not installed')
 
 
 def attempt(function):

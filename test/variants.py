@@ -33,7 +33,7 @@ TABLE = {
     'tsan': variant('clang with ThreadSanitizer', WARNINGS + [
         '-Db_sanitize=thread', '-Db_lundef=false', '-Dc_args=-fno-omit-frame-pointer'], cc='clang', slower=4, wrap=['fixed-addresses'],
         env=dict(QUICK, TSAN_OPTIONS='halt_on_error=0:exitcode=66:second_deadlock_stack=1:history_size=4')),
-    'valgrind': variant('the floors of one process under valgrind', of='gcc', among=r'^(base|plat|run|chan|type|link)/', slower=10,
+    'valgrind': variant('the floors of one process under valgrind', of='gcc', among=r'^(base|plat|run|chan|type|link)/', slower=3,
                         wrap=['valgrind', '-q', '--error-exitcode=99', '--leak-check=full', '--errors-for-leak-kinds=definite',
                               '--fair-sched=yes', '--num-callers=30'],
                         env=dict(QUICK, LEAT_POLL='epoll'), needs=['valgrind']),
@@ -89,12 +89,17 @@ def configured(build, v):
         return False
 
 
+def lacking(name):
+    """A tool that the variant needs and that is not there, or None."""
+    v = TABLE[name]
+    return next((t for t in v['needs'] + ([v['cc']] if v['cc'] else []) if not shutil.which(t)), None)
+
+
 def prepare(name, jobs, say):
     """Configures and builds.  None, or (what is wrong, lines that say why)."""
     v = TABLE[name]
-    for tool in v['needs'] + ([v['cc']] if v['cc'] else []):
-        if not shutil.which(tool):
-            return 'needs %s, which is not installed' % tool, ['scripts/deps.sh test installs it']
+    if lacking(name):
+        return 'needs %s, which is not installed' % lacking(name), ['scripts/deps.sh test installs it']
     owner = TABLE[v['of']] if v['of'] else v
     build = build_dir(name)
     env = dict(os.environ, **({'CC': owner['cc']} if owner['cc'] else {}))

@@ -37,6 +37,8 @@ enum {
     /* sessions.  What is larger is cut into frames of LIMIT_FRAME_CUT, so that nothing waits long behind it. */
     LIMIT_FRAME_CUT = 16 << 10,          /* bytes of one element, argument or result in one frame */
     LIMIT_FRAME = 64 << 10,              /* bytes after a frame's header: a longer one that arrives breaks the session */
+    LIMIT_ELEM = 16 << 20,               /* bytes of one element, argument or result: the send fails, the receiver breaks the session */
+    LIMIT_HOME_BYTES = 64 << 20,         /* of the buffer of a channel whose receive end moves here: the message is refused */
     LIMIT_SESS_UNSENT = 1 << 20,         /* bytes not yet written: sess_wait_room waits */
     LIMIT_SESS_OPENS = 1 << 16,          /* calls and remote tasks under way from one peer: a further OPEN breaks the session */
     LIMIT_SESS_OPEN_BYTES = 64 << 20,    /* bytes of their arguments */

@@ -1,9 +1,10 @@
 /* node.c - leat_node_open: which floors are built on the sessions of a node. */
 #include "leat.h"
 #undef errno
-#include "sess/sess.h"
+#include "cluster/join.h"
+#include "sess/names.h"
 
-static const struct sess_user *const users[] = { NULL };
+static const struct sess_user *const users[] = { &netchan_user, &cluster_user, NULL };
 
 leat_err leat_node_open_(uint32_t version, const leat_node_opts *o, size_t opts_size, leat_node **ret)
 {

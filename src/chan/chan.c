@@ -82,6 +82,8 @@ void leat_unref_end_(leat_chan_ *c, int ends)
     if ((ends & LEAT_RX_END_) && c->rxs)
         deaf = --c->rxs == 0 && !c->site;
     struct waiter *told = deaf ? chan_shut_locked(c, LEAT_GONE, NULL) : NULL;
+    if (deaf)
+        chan_drained_locked(c);                      /* who fills it for no receiver ends now, not at its next send */
     struct chan_net *net = c->net;
     unlock(&c->lock);
     chan_wake(told);

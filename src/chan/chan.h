@@ -42,6 +42,7 @@ struct chan_net_ops {
     leat_err (*flush)(leat_chan_ *c);                /* site [blocks] */
     /* The calling task's operation on c has failed with e: sets the detail, if there is more to say.  Returns e. */
     leat_err (*explain)(leat_chan_ *c, leat_err e);
+    void (*deaf)(leat_chan_ *c);                     /* home: the last receive end has gone */
     /* The last reference of the program is gone; net still holds its own (chan_net_unref).  Site: finish.  Home: nobody will receive. */
     void (*gone)(leat_chan_ *c);
 };
@@ -63,7 +64,7 @@ struct leat_chan_ {
     uint8_t err;                                     /* instead of LEAT_CLOSED: PEER_LOST, GONE, ... */
     uint8_t turn;                                    /* who gets the next free slot: a waiting sender here or a site */
     _Atomic uint32_t refs;                           /* the program's */
-    _Atomic uint32_t holds;                          /* 1 for all of refs, 1 for net: who takes the last one off frees */
+    _Atomic uint32_t holds;                          /* 1 for all of refs, more for net: who takes the last one off frees */
     const struct leat_type *type;                    /* once another process knows it; else null */
     char *buf;
     struct waiters cq;                               /* selects that wait for the end (leat_on_closed) */
@@ -100,8 +101,9 @@ static inline bool chan_trylock(leat_chan_ *c)
 /* Makes c known to another process; c's lock is held or nobody else knows c.  site: all credits are elsewhere, and c's elements, if
  * any, must have left; selects that would send on an unbuffered one are ended, as they cannot cross yet. */
 void chan_attach_locked(leat_chan_ *c, struct chan_net *net, const struct leat_type *type, bool site);
-void chan_net_unref(leat_chan_ *c);                  /* net is done with c; frees it when the program is too */
-leat_chan_ *chan_ref_again(leat_chan_ *c, int ends);               /* as leat_ref_, also when the program had none left; net holds c */
+void chan_hold(leat_chan_ *c);                       /* c stays in memory until chan_net_unref, whatever the program does */
+void chan_net_unref(leat_chan_ *c);
+leat_chan_ *chan_ref_again(leat_chan_ *c, int ends);                /* as leat_ref_, also when the program had none left; net holds c */
 void *chan_elem_locked(leat_chan_ *c, uint32_t i);   /* home: the i-th oldest element */
 void chan_forget_elems_locked(leat_chan_ *c);        /* home: the buffer is empty now */
 uint32_t chan_reserve_locked(leat_chan_ *c, uint32_t want);         /* home: slots promised; 0 ..want */

@@ -40,6 +40,10 @@ void chan_attach_locked(leat_chan_ *c, struct chan_net *net, const struct leat_t
         if (c->cap == 0)
             end_selects(c);
     }
+}
+
+void chan_hold(leat_chan_ *c)
+{
     atomic_fetch_add_explicit(&c->holds, 1, RLX);
 }
 

@@ -6,6 +6,7 @@
  * A poll request holds its file open until it is removed: callers disarm and unwatch before they close. */
 #include "plat/poll.h"
 #include "plat/errno.h"
+#include "plat/san.h"
 #ifdef HAVE_URING
 #include <liburing.h>
 #include <poll.h>
@@ -20,6 +21,7 @@ struct poll_uring {
     struct poll poll;
     struct io_uring ring;
     pthread_mutex_t lock;
+    bool valgrind;                                   /* set at open */
 };
 
 static struct poll_uring *self_of(struct poll *p) { return (struct poll_uring *)(void *)p; }
@@ -114,11 +116,22 @@ static int harvest(struct poll_uring *p, struct poll_event *out, int n)
     return m;
 }
 
+/* valgrind (3.19) keeps its big lock over io_uring_enter, so the thread that would end the wait could not run; over ppoll it does
+ * not.  A ring is readable when it has completions. */
+static void wait_for_valgrind(const struct poll_uring *p, int64_t limit_ns)
+{
+    struct pollfd f = { .fd = p->ring.ring_fd, .events = POLLIN };
+    struct timespec ts = { limit_ns / 1000000000, limit_ns % 1000000000 };
+    (void)ppoll(&f, 1, limit_ns < 0 ? NULL : &ts, NULL);
+}
+
 static int uring_wait(struct poll *pub, int64_t limit_ns, struct poll_event *out, int n)
 {
     struct poll_uring *p = self_of(pub);
     int saved = errno;
-    if (!io_uring_cq_ready(&p->ring) && limit_ns != 0) {
+    if (!io_uring_cq_ready(&p->ring) && limit_ns != 0 && p->valgrind) {
+        wait_for_valgrind(p, limit_ns);
+    } else if (!io_uring_cq_ready(&p->ring) && limit_ns != 0) {
         struct __kernel_timespec ts = { limit_ns / 1000000000, limit_ns % 1000000000 };
         struct io_uring_getevents_arg arg = { .ts = limit_ns < 0 ? 0 : (uint64_t)(uintptr_t)&ts };
         io_uring_enter2((unsigned)p->ring.ring_fd, 0, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, (sigset_t *)(void *)&arg,
@@ -163,6 +176,7 @@ int poll_open_uring(struct poll **ret)
     if (!p)
         return ENOMEM;
     p->poll.ops = &ops;
+    p->valgrind = san_on_valgrind();
     int e = -io_uring_queue_init_params(ENTRIES, &p->ring, &params);
     if (e == 0 && (params.features & need) != need) {
         io_uring_queue_exit(&p->ring);

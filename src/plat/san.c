@@ -27,6 +27,9 @@ void san_stack_close(struct san *s)
 #if SAN_THREAD
     __tsan_destroy_fiber(s->fiber);
 #endif
+#if SAN_ADDRESS
+    __asan_unpoison_memory_region(s->base, s->size);             /* frames that were never left; the address may serve again */
+#endif
     (void)s;
 }
 
@@ -51,4 +54,20 @@ bool san_on_valgrind(void)
 #if SAN_THREAD
 #include "plat/atomic.h"
 _Atomic int full_fence_word;
+#endif
+
+static bool leaks_meant;
+
+void san_leaks_meant(void)
+{
+    leaks_meant = true;
+}
+
+#if SAN_ADDRESS
+/* LeakSanitizer asks this of the program before it looks. */
+int __lsan_is_turned_off(void);
+__attribute__((visibility("default"), used)) int __lsan_is_turned_off(void)
+{
+    return leaks_meant;
+}
 #endif

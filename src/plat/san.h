@@ -41,10 +41,12 @@ void san_stack_open(struct san *s, void *base, size_t size);
 void san_stack_close(struct san *s);
 void san_thread_open(struct san *s);                 /* the calling thread's own stack */
 bool san_on_valgrind(void);
+void san_leaks_meant(void);                          /* what the program has not freed at its end is lost on purpose from now on */
 
 #if SAN_ADDRESS
 void __sanitizer_start_switch_fiber(void **fake, const void *base, size_t size);
 void __sanitizer_finish_switch_fiber(void *fake, const void **base, size_t *size);
+void __asan_unpoison_memory_region(const volatile void *p, size_t size);
 #endif
 #if SAN_THREAD
 void *__tsan_create_fiber(unsigned flags);

@@ -8,7 +8,27 @@
 
 /* Saves the callee-saved registers, leaves for `load`, then writes the old stack pointer to *save.  Returns when somebody
  * switches back, perhaps on another thread. */
+#if defined(__x86_64__)
+/* Entered by a jump and left by one: a call would put an address on the processor's stack of returns that no return takes off, and
+ * every later return of this task would be predicted wrongly (a round trip took 72 ns instead of 49).  The address to resume at
+ * is given in rcx.  The compiler sees no call, so the library is built without a red zone below the stack pointer (meson.build). */
+static inline __attribute__((always_inline)) void plat_switch(void *_Atomic *save, void *load)
+{
+    __asm__ volatile("leaq 1f(%%rip), %%rcx\n\tjmp plat_switch_to\n1:"
+        : "+D"(save), "+S"(load)
+        :
+        : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "memory", "cc", "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)",
+        "st(6)", "st(7)", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+        "xmm12", "xmm13", "xmm14", "xmm15"
+#if defined(__AVX512F__)
+        , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28",
+        "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+#endif
+        );
+}
+#else
 void plat_switch(void *_Atomic *save, void *load);
+#endif
 
 /* The stack pointer of a stack whose first switch calls fn(), which must not return.  top is 16-byte aligned. */
 void *plat_switch_init(void *top, void (*fn)(void));

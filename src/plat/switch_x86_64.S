@@ -2,12 +2,13 @@
  * No .note.gnu.property: the linker then turns shadow stacks off, which a switch by jmp would unbalance. */
 #if defined(__x86_64__)
     .text
-    .globl plat_switch
-    .hidden plat_switch
-    .type plat_switch, @function
+    .globl plat_switch_to
+    .hidden plat_switch_to
+    .type plat_switch_to, @function
     .p2align 4
-plat_switch:
+plat_switch_to:                 /* rdi: save; rsi: load; rcx: where to resume; see plat_switch */
     .cfi_startproc
+    pushq %rcx
     pushq %rbp
     pushq %rbx
     pushq %r12
@@ -23,10 +24,10 @@ plat_switch:
     popq %r12
     popq %rbx
     popq %rbp
-    popq %rcx                   /* not ret: the return predictor knows nothing of this stack */
+    popq %rcx
     jmp *%rcx
     .cfi_endproc
-    .size plat_switch, .-plat_switch
+    .size plat_switch_to, .-plat_switch_to
 
     .globl plat_entry
     .hidden plat_entry
@@ -35,8 +36,8 @@ plat_entry:
     .cfi_startproc
     .cfi_undefined rip
     xorl %ebp, %ebp
-    call *%rbx
-    ud2
+    pushq $0                    /* where a walk up the stack ends; a call would leave an address that no return takes off */
+    jmp *%rbx
     .cfi_endproc
     .size plat_entry, .-plat_entry
 

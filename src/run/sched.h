@@ -13,6 +13,7 @@
  * 6x slower on shared channels.  A fence on every push: 17 ns; the idle protocol needs none (idle.c). */
 #ifndef RUN_SCHED_H
 #define RUN_SCHED_H
+#include "plat/switch.h"
 #include "run/task.h"
 
 enum { RUN_NEXT_BOUND = 32, TICK_MASK = 63 };
@@ -26,7 +27,6 @@ void ready_pinned(struct task *t);
 void task_wait_foreign(struct task *t);
 void stack_bind(struct worker *w, struct task *t);
 bool stack_more(struct worker *w);
-void plat_switch(void *_Atomic *save, void *load);
 void ctx_register(struct task *t);
 void timer_arm(struct worker *w, struct task *t, int64_t when);
 

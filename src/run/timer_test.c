@@ -14,6 +14,8 @@ struct clockwork {                                   /* a runtime that never run
     int64_t now;
 };
 
+#define CLOCKWORK __attribute__((cleanup(clockwork_close))) struct clockwork
+
 static void clockwork_open(struct clockwork *c, int n, int64_t now)
 {
     memset(c, 0, sizeof *c);
@@ -34,6 +36,12 @@ static void clockwork_open(struct clockwork *c, int n, int64_t now)
         c->tasks[i].site = &(leat_site_){ "test", "timer_test.c", 1 };
         at_store(&c->tasks[i].deadline, NEVER);
     }
+}
+
+static void clockwork_close(struct clockwork *c)
+{
+    free(c->tasks);
+    free(c->w);
 }
 
 static void arm(struct clockwork *c, struct task *t, int64_t when)
@@ -68,7 +76,7 @@ static int move(struct clockwork *c, int64_t now, int64_t late)
 TEST(timers_of_all_ranges_fire_in_their_tick)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        struct clockwork c;
+        CLOCKWORK c;
         struct rng r;
         int woke = 0;
         rng_init(&r, seed);
@@ -88,7 +96,7 @@ TEST(timers_of_all_ranges_fire_in_their_tick)
 
 TEST(a_timer_a_whole_turn_ahead_does_not_spin_the_handler)
 {
-    struct clockwork c;
+    CLOCKWORK c;
     clockwork_open(&c, 1, TICK * 1000);
     struct task *t = &c.tasks[0];
     arm(&c, t, TICK * 1010);
@@ -100,7 +108,7 @@ TEST(a_timer_a_whole_turn_ahead_does_not_spin_the_handler)
 
 TEST(far_timers_survive_many_turns_and_big_steps)
 {
-    struct clockwork c;
+    CLOCKWORK c;
     clockwork_open(&c, 4, 12345);
     int64_t day = INT64_C(86400000000000), far[4] = { day, 30 * day, 400 * day, 10000 * day };
     for (int i = 0; i < 4; i++)
@@ -115,7 +123,7 @@ TEST(far_timers_survive_many_turns_and_big_steps)
 
 TEST(a_stopped_timer_never_fires)
 {
-    struct clockwork c;
+    CLOCKWORK c;
     clockwork_open(&c, 2, 0);
     arm(&c, &c.tasks[0], 100 * TICK);
     arm(&c, &c.tasks[1], 100 * TICK);
@@ -127,7 +135,7 @@ TEST(a_stopped_timer_never_fires)
 
 TEST(an_earlier_deadline_moves_the_timer_and_a_later_one_waits_its_turn)
 {
-    struct clockwork c;
+    CLOCKWORK c;
     clockwork_open(&c, 1, 0);
     struct task *t = &c.tasks[0];
     arm(&c, t, 1000 * TICK);

@@ -39,7 +39,7 @@ struct sess_user {
 };
 
 struct sess_slots { void *chans, *calls; };          /* one for each user; the users' own, protected as they say */
-struct node_slots { void *exports, *exposed, *services; };
+struct node_slots { void *exports, *exposed, *services, *joined; };
 static inline struct sess_slots *sess_slots(struct sess *s) { return (struct sess_slots *)(void *)s; }     /* its first member */
 static inline struct node_slots *node_slots(leat_node *n) { return (struct node_slots *)(void *)n; }
 

@@ -77,6 +77,7 @@ static void crash(struct world *w, uint32_t from, uint32_t to, bool silent)
     struct machine *m = &w->machines[to ? to : from];           /* machine 0 is the one whose result counts: it stays */
     w->hits[silent ? HIT_POWER : HIT_CRASH]++;
     describe(w, silent ? "power loss" : "crash", m->id, NULL, 0);
+    san_leaks_meant();                               /* nobody frees what that machine had */
     m->dead = true;
     m->silent = silent;
     w->dead++;

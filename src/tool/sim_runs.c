@@ -83,21 +83,12 @@ static void take(struct run *x, int which)
 }
 
 /* -- processes ----------------------------------------------------------------------------------------------------------------- */
-/* Memory of a machine that has crashed is lost on purpose. */
-static const char *asan_options(const struct sim_opts *o, char *buf, size_t cap)
-{
-    const char *was = getenv("ASAN_OPTIONS");
-    bool crashes = strcmp(o->faults, "all") == 0 || strcmp(o->faults, "crash") == 0;
-    snprintf(buf, cap, "%s%s%s", was ? was : "", was && crashes ? ":" : "", crashes ? "detect_leaks=0" : "");
-    return buf;
-}
-
 static int exec(const struct sim_opts *o, struct run *x, const int write_end[PIPES])
 {
-    char conf[SIM_LINE_MAX], asan[SIM_LINE_MAX];
+    char conf[SIM_LINE_MAX];
     snprintf(conf, sizeof conf, "seed=%llu,nodes=%s,faults=%s,limit=%s,fd=%d%s%s", (unsigned long long)x->result->seed, o->nodes,
         o->faults, o->limit, write_end[REPORT], o->trace ? ",trace=" : "", o->trace ? o->trace : "");
-    const struct proc_var vars[] = { { "LEAT_SIM", conf }, { "ASAN_OPTIONS", asan_options(o, asan, sizeof asan) }, { NULL, NULL } };
+    const struct proc_var vars[] = { { "LEAT_SIM", conf }, { NULL, NULL } };
     return proc_start(&(struct proc_start){ .argv = o->argv, .vars = vars, .keep_fd = write_end[REPORT], .out_fd = write_end[OUT],
         .err_fd = write_end[ERR], .own_group = true }, &x->pid);
 }

@@ -32,6 +32,7 @@ def said(text):
 
 
 def compile_it(compiler, path, how, *flags):
+    tap.need(compiler)
     cmd = [compiler, '-std=c11', *flags, how, INCLUDE, '-c', path, '-o', os.devnull]
     return subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(os.environ, LC_ALL='C'))
 

@@ -27,6 +27,7 @@ def compile_it(cmd, text=None):
 
 
 def header_alone(header, compiler, language, standards):
+    tap.need(compiler)
     text = '#include <%s>\nint main(void);\n' % header
     problems = []
     for std in standards:
@@ -36,6 +37,7 @@ def header_alone(header, compiler, language, standards):
 
 
 def source(path, compiler, ways):
+    tap.need(compiler)
     problems = []
     for way in ways:
         flags = STERN if path.endswith('.c') else PLAIN + ['-Wshadow']

@@ -47,6 +47,7 @@ class Installed:
         return [re.sub('^(-[IL])' + re.escape(prefix), lambda m: m.group(1) + self.dest + prefix, w) for w in words]
 
     def build(self, compiler, *flags):
+        tap.need(compiler)
         program = os.path.join(self.work, 'program')
         source = os.path.join(HERE, 'program.c')
         run(compiler, '-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Werror', source, '-o', program, *flags)

@@ -1,0 +1,16 @@
+/* signals.h - signals as bytes in pipes, one pipe a receiver, so that each receiver hears of every signal it asked for.
+ *
+ * A process has one disposition for each signal: the first receiver of a signal installs the handler, the last one puts back what
+ * was there.  A full pipe drops.  A child of fork does not write into its parent's pipes. */
+#ifndef PLAT_SIGNALS_H
+#define PLAT_SIGNALS_H
+#include <stdbool.h>
+#include <stddef.h>
+
+/* *ret names the receiver.  EINVAL: no such signal, or one that cannot be caught or says that this thread has gone wrong (SIGSEGV
+ * ...): *bad is it.  EUSERS: LIMIT_SIGNAL_RECEIVERS; other errnos. */
+int signals_open(const int *signo, size_t n, int *ret, int *bad);
+int signals_fd(int receiver);                        /* readable when signals_take has something */
+bool signals_take(int receiver, int *signo);         /* does not block */
+void signals_close(int receiver);
+#endif

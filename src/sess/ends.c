@@ -1,0 +1,322 @@
+/* ends.c - the table of a session's ends, and the frames that are for them.  See ends.h. */
+#include "sess/ends.h"
+#include <assert.h>
+#include "base/alloc.h"
+#include "sess/names.h"
+#include "sess/value.h"
+
+enum { BUCKETS_FIRST = 64 };
+
+/* -- ids and the table ----------------------------------------------------------------------------------------------------- */
+uint64_t ends_id(struct sess *s)
+{
+    struct ends *t = ends_of(s);
+    lock(&t->lock);
+    uint64_t n = ++t->made;
+    unlock(&t->lock);
+    return n << 1 | sess_dialed(s);
+}
+
+bool ends_id_theirs(struct sess *s, uint64_t id)
+{
+    return id > 1 && (id & 1) != (uint64_t)sess_dialed(s);
+}
+
+static struct end **bucket_of(const struct ends *t, uint64_t id)
+{
+    return &t->bucket[(id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & t->mask];
+}
+
+static struct end *find_locked(const struct ends *t, uint64_t id)
+{
+    struct end *e = t->bucket ? *bucket_of(t, id) : NULL;
+    while (e && e->id != id)
+        e = e->hash_next;
+    return e;
+}
+
+static bool grow_locked(struct ends *t)
+{
+    uint32_t n = t->bucket ? (t->mask + 1) * 2 : BUCKETS_FIRST, old = t->bucket ? t->mask + 1 : 0;
+    struct end **was = t->bucket, **more = mem_zalloc(n * sizeof *more);
+    if (!more)
+        return was != NULL;                          /* longer chains, then */
+    t->bucket = more;
+    t->mask = n - 1;
+    for (uint32_t i = 0; i < old; i++)
+        for (struct end *next, *e = was[i]; e; e = next) {
+            next = e->hash_next;
+            struct end **b = bucket_of(t, e->id);
+            e->hash_next = *b;
+            *b = e;
+        }
+    mem_free(was);
+    return true;
+}
+
+static leat_err insert(struct ends *t, struct end *e)
+{
+    leat_err r = LEAT_OK;
+    lock(&t->lock);
+    if (t->over)
+        r = LEAT_PEER_LOST;
+    else if (t->count >= LIMIT_SESS_ENDS)
+        r = LEAT_LIMIT;
+    else if (find_locked(t, e->id))
+        r = LEAT_INVAL;
+    else if ((!t->bucket || t->count > t->mask) && !grow_locked(t))
+        r = LEAT_NOMEM;
+    if (r == LEAT_OK) {
+        struct end **b = bucket_of(t, e->id);
+        e->hash_next = *b;
+        *b = e;
+        e->in_table = true;
+        t->count++;
+    }
+    unlock(&t->lock);
+    return r;
+}
+
+/* -- sources: what the writer pulls ---------------------------------------------------------------------------------------- */
+static bool pull_control(struct sess_source *x, struct sess *s)
+{
+    struct end *e = container_of(x, struct end, control);
+    lock(&e->c->lock);
+    bool more = !e->dead && (e->site ? site_pull(e, s) : home_pull(e, s));
+    unlock(&e->c->lock);
+    return more;
+}
+static void ref_control(struct sess_source *x) { end_ref(container_of(x, struct end, control)); }
+static void unref_control(struct sess_source *x) { end_unref(container_of(x, struct end, control)); }
+
+static bool pull_bulk(struct sess_source *x, struct sess *s)
+{
+    struct end *e = container_of(x, struct end, bulk);
+    lock(&e->c->lock);
+    bool more = site_bulk(e, s);
+    unlock(&e->c->lock);
+    return more;
+}
+static void ref_bulk(struct sess_source *x) { end_ref(container_of(x, struct end, bulk)); }
+static void unref_bulk(struct sess_source *x) { end_unref(container_of(x, struct end, bulk)); }
+
+static const struct sess_source_ops control_ops = { pull_control, ref_control, unref_control };
+static const struct sess_source_ops bulk_ops = { pull_bulk, ref_bulk, unref_bulk };
+
+/* -- ends ------------------------------------------------------------------------------------------------------------------ */
+leat_err end_new(struct sess *s, uint64_t id, leat_chan_ *c, const leat_type *t, bool site, struct end **ret)
+{
+    struct end *e = mem_zalloc(sizeof *e);
+    if (!e)
+        return leat_fail(LEAT_NOMEM, "no memory for an end of a channel");
+    e->control.ops = &control_ops;
+    e->bulk.ops = &bulk_ops;
+    at_store(&e->refs, 2);
+    e->known = id != 0;
+    e->id = id ? id : ends_id(s);
+    e->s = s;
+    e->c = c;
+    e->type = t;
+    e->site = site;
+    e->ends_inside = value_has_ends(t);
+    chan_hold(c);
+    sess_ref(s);
+    leat_err r = insert(ends_of(s), e);
+    if (r == LEAT_OK) {
+        *ret = e;
+        return r;
+    }
+    chan_net_unref(c);
+    sess_unref(s);
+    mem_free(e);
+    switch (r) {
+    case LEAT_PEER_LOST: return sess_lost(s);
+    case LEAT_LIMIT: return leat_fail(r, "a session knows at most %d ends of channels at a time", LIMIT_SESS_ENDS);
+    case LEAT_INVAL: return leat_fail(r, "the end %llu is in use already", (unsigned long long)id);
+    default: return leat_fail(r, "no memory for an end of a channel");
+    }
+}
+
+struct end *end_find(struct sess *s, uint64_t id)
+{
+    struct ends *t = ends_of(s);
+    lock(&t->lock);
+    struct end *e = find_locked(t, id);
+    if (e)
+        end_ref(e);
+    unlock(&t->lock);
+    return e;
+}
+
+void end_out(struct end *e)
+{
+    struct ends *t = ends_of(e->s);
+    bool was;
+    lock(&t->lock);
+    was = e->in_table;
+    if (was) {
+        struct end **p = bucket_of(t, e->id);
+        while (*p != e)
+            p = &(*p)->hash_next;
+        *p = e->hash_next;
+        e->in_table = false;
+        t->count--;
+    }
+    unlock(&t->lock);
+    if (was)
+        end_unref(e);
+}
+
+void end_ref(struct end *e)
+{
+    atomic_fetch_add_explicit(&e->refs, 1, RLX);
+}
+
+/* With e->c's lock held only where another reference is known to remain. */
+void end_unref(struct end *e)
+{
+    if (!e || atomic_fetch_sub_explicit(&e->refs, 1, ACQ_REL) != 1)
+        return;
+    struct sess *s = e->s;
+    leat_chan_ *c = e->c;
+    if (e->site)
+        site_end_free(e);
+    else
+        home_end_free(e);
+    mem_free(e);
+    chan_net_unref(c);
+    sess_unref(s);
+}
+
+void *ends_scratch(struct sess *s, size_t size)
+{
+    struct ends *t = ends_of(s);
+    if (size > t->scratch_cap) {
+        mem_free(t->scratch);
+        t->scratch_cap = 0;
+        t->scratch = mem_alloc(size);
+        if (!t->scratch)
+            leat_ignore(leat_fail(LEAT_NOMEM, "no memory for an element of %zu bytes", size));
+        else
+            t->scratch_cap = size;
+    }
+    return t->scratch;
+}
+
+bool end_send(struct end *e, uint8_t kind, uint64_t number, bool has_number)
+{
+    struct buf *b = sess_begin_in(e->s, kind, 0, LANE_DATA);
+    if (!b)
+        return false;
+    buf_varint(b, e->id);
+    if (has_number)
+        buf_varint(b, number);
+    return sess_commit(e->s) == LEAT_OK;
+}
+
+/* -- frames ---------------------------------------------------------------------------------------------------------------- */
+static leat_err on_frame(struct sess *s, uint8_t kind, uint8_t flags, struct cur *in, bool for_home)
+{
+    uint64_t id = cur_varint(in);
+    if (in->bad)
+        return leat_fail(LEAT_INVAL, "a frame %s that is too short", frame_name(kind));
+    struct end *e = end_find(s, id);
+    if (!e)
+        return LEAT_OK;                              /* it was on its way when the end was dropped */
+    leat_err r;
+    if (e->site == for_home)
+        r = leat_fail(LEAT_INVAL, "a frame %s for the wrong side of end %llu", frame_name(kind), (unsigned long long)id);
+    else if (kind == FRAME_ELEM)
+        r = home_on_elem(e, flags, in);
+    else
+        r = for_home ? home_on(e, kind, in) : site_on(e, kind, in);
+    if (r == LEAT_OK && in->bad)
+        r = leat_fail(LEAT_INVAL, "a malformed frame %s", frame_name(kind));
+    end_unref(e);
+    return r;
+}
+
+#define FOR_HOME(name, kind) \
+    static leat_err on_##name(struct sess *s, uint8_t flags, struct cur *in) { return on_frame(s, kind, flags, in, true); }
+#define FOR_SITE(name, kind) \
+    static leat_err on_##name(struct sess *s, uint8_t flags, struct cur *in) { return on_frame(s, kind, flags, in, false); }
+FOR_HOME(elem, FRAME_ELEM)
+FOR_HOME(need, FRAME_NEED)
+FOR_HOME(return, FRAME_RETURN)
+FOR_HOME(withdraw, FRAME_WITHDRAW)
+FOR_HOME(close, FRAME_CLOSE)
+FOR_HOME(sealed, FRAME_SEALED)
+FOR_HOME(finish, FRAME_FINISH)
+FOR_HOME(flush, FRAME_FLUSH)
+FOR_HOME(drop, FRAME_DROP)
+FOR_SITE(grant, FRAME_GRANT)
+FOR_SITE(none, FRAME_NONE)
+FOR_SITE(recall, FRAME_RECALL)
+FOR_SITE(taken, FRAME_TAKEN)
+FOR_SITE(busy, FRAME_BUSY)
+FOR_SITE(withdrawn, FRAME_WITHDRAWN)
+FOR_SITE(seal, FRAME_SEAL)
+FOR_SITE(flushed, FRAME_FLUSHED)
+
+/* -- the session ------------------------------------------------------------------------------------------------------------ */
+static leat_err sess_opens(struct sess *s)
+{
+    struct ends *t = mem_zalloc(sizeof *t);
+    if (!t)
+        return leat_fail(LEAT_NOMEM, "no memory for a session's ends");
+    sess_slots(s)->chans = t;
+    return LEAT_OK;
+}
+
+static struct end *any_end(struct ends *t)
+{
+    struct end *e = NULL;
+    lock(&t->lock);
+    t->over = true;
+    for (uint32_t i = 0; t->bucket && i <= t->mask && !e; i++)
+        e = t->bucket[i];
+    if (e)
+        end_ref(e);
+    unlock(&t->lock);
+    return e;
+}
+
+static void sess_ends(struct sess *s, leat_err why)
+{
+    struct ends *t = ends_of(s);
+    (void)why;                                       /* whoever has not dropped its end in order has lost it, even to a BYE */
+    for (struct end *e; (e = any_end(t)); end_unref(e)) {
+        end_out(e);
+        if (e->site)
+            site_lost(e);
+        else
+            home_lost(e);
+    }
+    names_lost(s);
+}
+
+static void sess_frees(struct sess *s)
+{
+    struct ends *t = ends_of(s);
+    if (!t)
+        return;
+    mem_free(t->bucket);
+    mem_free(t->scratch);
+    mem_free(t);
+}
+
+const struct sess_user netchan_user = {
+    .name = "channels",
+    .node_open = names_node_open,
+    .node_close = names_node_close,
+    .open = sess_opens,
+    .end = sess_ends,
+    .free = sess_frees,
+    .on = {
+        { FRAME_ATTACH, names_on_attach }, { FRAME_ATTACHED, names_on_attached }, { FRAME_DROP, on_drop },
+        { FRAME_NEED, on_need }, { FRAME_GRANT, on_grant }, { FRAME_NONE, on_none }, { FRAME_RECALL, on_recall },
+        { FRAME_RETURN, on_return }, { FRAME_ELEM, on_elem }, { FRAME_TAKEN, on_taken }, { FRAME_BUSY, on_busy },
+        { FRAME_WITHDRAW, on_withdraw }, { FRAME_WITHDRAWN, on_withdrawn }, { FRAME_CLOSE, on_close }, { FRAME_SEAL, on_seal },
+        { FRAME_SEALED, on_sealed }, { FRAME_FINISH, on_finish }, { FRAME_FLUSH, on_flush }, { FRAME_FLUSHED, on_flushed },
+    },
+};

@@ -1,0 +1,117 @@
+/* ends.h - the ends of channels that one session knows: what home.c, site.c, value.c and names.c share.
+ *
+ * A channel whose ends are in two processes has, for each session that joins them, one struct end on each side, under one id.  On
+ * the side of the receivers it is an end of a `struct home` (home.c); on the other side it is the channel's site (site.c).
+ * Laws
+ *  An id is never used twice in a session.  A frame for an id that is not in the table (any more) is ignored: it was on its way when
+ *  the end was dropped.
+ *  refs: 1 for the table, 1 for the channel's net while it is attached, 1 for whoever looks at it now (end_find, a queued source, a
+ *  task that delivers).  The last one frees it.
+ *  Fields are protected by the lock of the channel c, unless said otherwise.  c is set before the end is in the table and never
+ *  changes; the end keeps c's memory (through its net).
+ *  dead: nothing is sent on this end any more, and what arrives is ignored.
+ * Locks: channel, then table or session's out lock.  Two channels: the second only by chan_trylock (value.c). */
+#ifndef SESS_ENDS_H
+#define SESS_ENDS_H
+#include "chan/chan.h"
+#include "sess/sess.h"
+#include "type/desc.h"
+
+enum {
+    ELEM_WHOLE = 0,                                  /* elements, each a varint length and its bytes */
+    ELEM_PIECE = 1,                                  /* a piece of one element; FRAME_MORE: not the last */
+    ELEM_FIRM = 2, ELEM_SOFT = 3,                    /* unbuffered: varint number, a piece.  Soft: TAKEN or BUSY at once */
+};
+
+struct home;
+
+struct end {
+    struct chan_net net;                             /* of a site's channel; unused at a home */
+    struct sess_source control, bulk;                /* frames due; a site's backlog */
+    _Atomic uint32_t refs;
+    uint64_t id;
+    struct sess *s;
+    leat_chan_ *c;
+    struct end *hash_next;                           /* the table's lock */
+    const leat_type *type;
+    bool site, ends_inside;                          /* ends_inside: values of the type may hold ends of channels */
+    bool in_table;                                   /* the table's lock */
+    bool known;                                      /* the peer has shown that it knows this end: control frames may overtake */
+    bool dead, sealed, finished;
+    uint64_t granted, accepted, bytes, returned;     /* totals, as in the frames; bytes: of the elements accepted */
+    union {
+        struct {                                     /* site */
+            uint64_t sent, sent_bytes, need_told, number;
+            bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, unanswered, holding;
+            leat_err why;                            /* of the offer that is being withdrawn */
+            struct waiter *offered;                  /* whose value the home has; unanswered and null: its sender gave up */
+            struct waiters askers, flushers;
+            struct buf backlog;                      /* pieces: u32 length, u8 flags, bytes */
+            size_t backlog_at;
+        };
+        struct {                                     /* home */
+            struct home *home;
+            struct end *next, *prev;                 /* among the home's */
+            struct end *need_next, *lend_next;
+            uint64_t bytes_told;
+            uint32_t out, need, want;                /* out: credits the site has; want: how many are good for it */
+            bool in_need, in_lend, recalled, grant_due, recall_due, none_due;
+            struct buf partial;                      /* reader only */
+            void *held;                              /* an offered value that waits for a receiver; the delivering task's */
+            uint64_t held_number;
+            leat_ctx *deliverer;
+            bool delivering, withdrawn;
+        };
+    };
+};
+
+/* the table of a session: sess_slots(s)->chans */
+struct attach;
+struct ends {
+    _Atomic uint32_t lock;
+    struct end **bucket;                             /* lock */
+    uint32_t mask, count;
+    uint64_t made;                                   /* ids made here */
+    bool over;                                       /* the session has ended */
+    struct attach *attaching;                        /* imports that wait for an answer (names.c) */
+    void *scratch;                                   /* reader only: room for one value */
+    size_t scratch_cap;
+};
+static inline struct ends *ends_of(struct sess *s) { return sess_slots(s)->chans; }
+
+uint64_t ends_id(struct sess *s);                    /* a new id */
+bool ends_id_theirs(struct sess *s, uint64_t id);    /* one that the peer may make */
+/* refs: 2, the table's and the caller's.  id 0: a new one.  LIMIT, NOMEM, PEER_LOST; INVAL: the peer's id is in use */
+leat_err end_new(struct sess *s, uint64_t id, leat_chan_ *c, const leat_type *t, bool site, struct end **ret);
+struct end *end_find(struct sess *s, uint64_t id);   /* [owned: end_unref] NULL: none */
+void end_out(struct end *e);                         /* takes it from the table */
+void end_ref(struct end *e);
+void end_unref(struct end *e);
+void *ends_scratch(struct sess *s, size_t size);     /* reader only; NULL: no memory, the detail is set */
+static inline enum sess_lane end_lane(const struct end *e) { return e->known ? LANE_CONTROL : LANE_DATA; }
+static inline void end_due(struct end *e) { sess_source_add(e->s, &e->control, end_lane(e)); }
+/* a frame that is the id and up to one number.  false: the session has ended */
+bool end_send(struct end *e, uint8_t kind, uint64_t number, bool has_number);
+
+/* home.c */
+/* Locked or not known to others: makes c a home, if it is none yet.  NOMEM */
+leat_err home_make_locked(leat_chan_ *c, const leat_type *t);
+bool home_is(const struct chan_net *n);
+void home_join_locked(struct end *e);                /* e becomes an end of its channel's home; may send SEAL */
+bool home_pull(struct end *e, struct sess *s);       /* c locked: one due frame; true: more */
+void home_end_free(struct end *e);
+void home_lost(struct end *e);
+leat_chan_ *home_ref_back(struct end *e);            /* a send end that has come home */
+leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in);
+leat_err home_on(struct end *e, uint8_t kind, struct cur *in);
+/* site.c */
+void site_join_locked(struct end *e);                /* c becomes the site of e */
+bool site_pull(struct end *e, struct sess *s);
+void site_end_free(struct end *e);
+void site_lost(struct end *e);
+bool site_bulk(struct end *e, struct sess *s);
+leat_err site_on(struct end *e, uint8_t kind, struct cur *in);
+/* a channel that was local becomes a site that holds all credits; queue holds its elements as sent by site_pack_queue */
+void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued);
+leat_err site_pack_queue(leat_chan_ *c, const leat_type *t, struct buf *ret);
+#endif

@@ -1,0 +1,731 @@
+/* home.c - a channel that has its receive ends here and send ends elsewhere too.
+ *
+ * The home decides everything.  Buffered: a slot is promised to a site (chan_reserve_locked) before it may send; the promise is a
+ * credit.  A free slot goes to the needy sites in turn (need list).  When nobody is needy, sites that stream are lent more, up to what
+ * they used lately (`want`, doubled whenever one runs dry) and at most C - 1 credits in all; they are taken back by RECALL as soon
+ * as a needy site or a sender here finds no slot.
+ * Laws (under the channel's lock)
+ *  1. sum of out over the ends = c->reserved.
+ *  2. c->needy is set if and only if the need or the lend list is not empty: then the channel calls `room`.
+ *  3. An end is in the list of its home until it is dropped, lost or (after the channel has ended) sealed and gone.
+ *  4. Each end is an owner of a send end: it counts in the channel's txs, and in senders until it has finished.
+ *  5. After the close began (sealing), the channel ends when the last of the ends is sealed, finished, dropped or lost (unsealed = 0).
+ *  6. refs: 1 for the program's references taken together, 1 for each end; the last one frees the home.
+ * Unbuffered: an offer that meets a ready receiver is taken at once; else a task of its own waits with it as any sender would. */
+#include <assert.h>
+#include <stdio.h>
+#include "base/alloc.h"
+#include "run/err.h"
+#include "sess/ends.h"
+#include "sess/value.h"
+#include "type/codec.h"
+
+enum { TELL_BYTES = 1 << 18, TEXT_MAX = 200 };
+
+struct end_list { struct end *head, *tail; };
+struct home {
+    struct chan_net net;
+    leat_chan_ *c;
+    struct end *ends;
+    struct end_list need, lend;
+    uint32_t refs, unsealed;
+    bool sealing, ended, torn, deaf, gone;           /* deaf: nobody here receives; gone: nor does the program know c */
+    char torn_text[TEXT_MAX];                        /* who was lost */
+};
+
+static const struct chan_net_ops home_ops;
+static struct home *home_of(const leat_chan_ *c) { return (struct home *)(void *)c->net; }
+bool home_is(const struct chan_net *n) { return n && n->ops == &home_ops; }
+
+leat_err home_make_locked(leat_chan_ *c, const leat_type *t)
+{
+    if (c->net)
+        return LEAT_OK;
+    struct home *h = mem_zalloc(sizeof *h);
+    if (!h)
+        return leat_fail(LEAT_NOMEM, "no memory for the home of a channel");
+    h->net.ops = &home_ops;
+    h->c = c;
+    h->refs = 1;
+    h->sealing = c->closed;
+    h->ended = c->ended;
+    chan_hold(c);
+    chan_attach_locked(c, &h->net, t, false);
+    return LEAT_OK;
+}
+
+/* The lock is held and released: what the last reference frees cannot be locked. */
+static void home_unref_unlock(struct home *h)
+{
+    bool last = --h->refs == 0;
+    leat_chan_ *c = h->c;
+    unlock(&c->lock);
+    if (last) {
+        mem_free(h);
+        chan_net_unref(c);
+    }
+}
+
+/* -- lists ------------------------------------------------------------------------------------------------------------------- */
+static void need_add(struct home *h, struct end *e)
+{
+    if (e->in_need)
+        return;
+    e->in_need = true;
+    e->need_next = NULL;
+    *(h->need.head ? &h->need.tail->need_next : &h->need.head) = e;
+    h->need.tail = e;
+}
+
+static struct end *need_pop(struct home *h)
+{
+    struct end *e = h->need.head;
+    h->need.head = e->need_next;
+    e->in_need = false;
+    return e;
+}
+
+static void lend_add(struct home *h, struct end *e)
+{
+    if (e->in_lend)
+        return;
+    e->in_lend = true;
+    e->lend_next = NULL;
+    *(h->lend.head ? &h->lend.tail->lend_next : &h->lend.head) = e;
+    h->lend.tail = e;
+}
+
+static void lists_del(struct home *h, struct end *e)
+{
+    struct end *prev = NULL, **p;
+    for (p = &h->need.head; e->in_need && *p != e; p = &(*p)->need_next)
+        prev = *p;
+    if (e->in_need) {
+        *p = e->need_next;
+        if (h->need.tail == e)
+            h->need.tail = prev;
+    }
+    prev = NULL;
+    for (p = &h->lend.head; e->in_lend && *p != e; p = &(*p)->lend_next)
+        prev = *p;
+    if (e->in_lend) {
+        *p = e->lend_next;
+        if (h->lend.tail == e)
+            h->lend.tail = prev;
+    }
+    e->in_need = e->in_lend = false;
+}
+
+/* -- credits ------------------------------------------------------------------------------------------------------------------ */
+static void grant(struct end *e, uint32_t n)
+{
+    e->granted += n;
+    e->out += n;
+    e->recalled = false;
+    e->grant_due = true;
+    end_due(e);
+}
+
+/* Takes idle credits back from every site but `from`, each once between two grants to it. */
+static void recall_others(struct home *h, const struct end *from)
+{
+    for (struct end *e = h->ends; e; e = e->next)
+        if (e != from && e->out && !e->recalled) {
+            e->recalled = e->recall_due = true;
+            e->want = 1;
+            end_due(e);
+        }
+}
+
+static void lend(struct home *h)
+{
+    leat_chan_ *c = h->c;
+    for (struct end *e; (e = h->lend.head); ) {
+        uint32_t room = c->cap - 1 - MIN(c->cap - 1, (uint32_t)c->reserved), n = e->want - MIN(e->want, e->out);
+        uint32_t free_ = c->cap - at_load(&c->count) - c->reserved;
+        if (n && MIN(room, free_) < MAX(e->want / 4, (uint32_t)1))
+            return;                                  /* in handfuls, or every receive would be a frame */
+        h->lend.head = e->lend_next;
+        e->in_lend = false;
+        if ((n = chan_reserve_locked(c, MIN(n, room))))
+            grant(e, n);
+    }
+}
+
+/* Slots may be free: to the needy in turn, then to those who stream. */
+static void serve(struct home *h)
+{
+    leat_chan_ *c = h->c;
+    if (!h->sealing) {
+        if (at_load(&c->sq.head) && (!h->need.head || (c->turn ^= 1)))
+            chan_unreserve_locked(c, chan_reserve_locked(c, 1));     /* to a sender here: it would wait for ever */
+        while (h->need.head && chan_reserve_locked(c, 1)) {
+            struct end *e = need_pop(h);
+            grant(e, 1);
+            if (--e->need)
+                need_add(h, e);
+            else if (e->want > 1)
+                lend_add(h, e);
+        }
+        if (h->need.head)
+            recall_others(h, h->need.head == h->need.tail ? h->need.head : NULL);
+        else
+            lend(h);
+    }
+    c->needy = !h->sealing && (h->need.head || h->lend.head);
+}
+
+static void home_room(leat_chan_ *c) { serve(home_of(c)); }
+
+static void home_need(leat_chan_ *c)
+{
+    if (c->cap && c->reserved)
+        recall_others(home_of(c), NULL);
+}
+
+static void on_need(struct home *h, struct end *e, struct cur *in)
+{
+    uint64_t count = cur_varint(in), seen = cur_varint(in);
+    bool ask = cur_u8(in);
+    leat_chan_ *c = h->c;
+    if (in->bad || seen > e->granted || c->cap == 0) {
+        cur_fail(in);
+        return;
+    }
+    uint64_t coming = e->granted - seen, was = e->granted;
+    e->need = count <= coming ? 0 : (uint32_t)MIN(count - coming, (uint64_t)c->cap);
+    if (e->need && e->out == 0 && e->want < c->cap - 1)
+        e->want = e->want ? MIN(e->want * 2, c->cap - 1) : MIN(c->cap - 1, (uint32_t)8);
+    if (e->need)
+        need_add(h, e);
+    else if (e->in_need)
+        lists_del(h, e);
+    serve(h);
+    if (!ask || e->granted != was)
+        return;
+    uint32_t n = h->sealing ? 0 : chan_reserve_locked(c, 1);
+    if (n) {
+        grant(e, n);
+    } else if (coming == 0) {
+        e->none_due = true;
+        recall_others(h, e);
+        end_due(e);
+    } else {
+        e->grant_due = true;
+        end_due(e);
+    }
+}
+
+/* n credits have come back: first to where they are missed. */
+static void take_back(struct home *h, struct end *e, uint32_t n)
+{
+    e->out -= n;
+    for (; n; n--) {
+        if (!h->need.head || (h->c->turn ^= 1)) {
+            chan_unreserve_locked(h->c, 1);
+            continue;
+        }
+        struct end *x = need_pop(h);
+        grant(x, 1);
+        if (--x->need)
+            need_add(h, x);
+    }
+    serve(h);
+}
+
+static void on_return(struct home *h, struct end *e, struct cur *in)
+{
+    uint64_t total = cur_varint(in), n = total - e->returned;
+    if (in->bad || total < e->returned || n > e->out) {
+        cur_fail(in);
+        return;
+    }
+    e->returned = total;
+    take_back(h, e, (uint32_t)n);
+}
+
+static void put_totals(struct end *e, struct buf *b)
+{
+    buf_varint(b, e->accepted);
+    buf_varint(b, e->bytes);
+    e->bytes_told = e->bytes;
+}
+
+bool home_pull(struct end *e, struct sess *s)
+{
+    uint8_t kind = e->grant_due ? FRAME_GRANT : e->recall_due ? FRAME_RECALL : e->none_due ? FRAME_NONE : 0;
+    if (!kind)
+        return false;
+    struct buf *b = sess_begin_in(s, kind, 0, end_lane(e));
+    if (!b)
+        return false;
+    buf_varint(b, e->id);
+    if (kind == FRAME_GRANT) {
+        buf_varint(b, e->granted);
+        put_totals(e, b);
+        e->grant_due = false;
+    } else if (kind == FRAME_RECALL) {
+        e->recall_due = false;
+    } else {
+        e->none_due = false;
+    }
+    leat_ignore(sess_commit(s));
+    return e->grant_due || e->recall_due || e->none_due;
+}
+
+/* -- ends come and go -------------------------------------------------------------------------------------------------------- */
+static void seal(struct end *e, leat_err why)
+{
+    struct buf *b = sess_begin_in(e->s, FRAME_SEAL, 0, LANE_DATA);
+    if (!b)
+        return;
+    buf_varint(b, e->id);
+    buf_u8(b, (uint8_t)why);
+    leat_ignore(sess_commit(e->s));
+}
+
+void home_join_locked(struct end *e)
+{
+    struct home *h = home_of(e->c);
+    e->home = h;
+    e->next = h->ends;
+    if (h->ends)
+        h->ends->prev = e;
+    h->ends = e;
+    h->refs++;
+    e->c->txs++;
+    e->c->senders++;
+    if (h->sealing)
+        seal(e, h->deaf ? LEAT_GONE : e->c->err ? (leat_err)e->c->err : LEAT_CLOSED);
+    if (h->sealing && !h->ended)
+        h->unsealed++;
+}
+
+void home_end_free(struct end *e)
+{
+    buf_free(&e->partial);
+}
+
+/* Whether the channel ends now: to be asked when unsealed may have become 0; then call home_end without the lock. */
+static bool ends_now(struct home *h)
+{
+    if (!h->sealing || h->ended || h->unsealed)
+        return false;
+    return h->ended = true;
+}
+
+static void home_end(leat_chan_ *c, bool torn)
+{
+    chan_end(c, torn ? LEAT_PEER_LOST : LEAT_CLOSED);
+}
+
+static void sealed(struct home *h, struct end *e)
+{
+    if (h->sealing && !h->ended && !e->sealed && !e->finished)
+        h->unsealed--;
+    e->sealed = true;
+}
+
+/* Begins the close; local senders know already.  true: the channel ends now. */
+static bool seal_all(struct home *h, leat_err why)
+{
+    if (!h->sealing) {
+        h->sealing = true;
+        h->c->needy = 0;
+        for (struct end *e = h->ends; e; e = e->next) {
+            seal(e, why);
+            h->unsealed += !e->finished;
+        }
+    }
+    return ends_now(h);
+}
+
+static void home_close(leat_chan_ *c)
+{
+    struct home *h = home_of(c);
+    lock(&c->lock);
+    struct waiter *wake = chan_shut_locked(c, LEAT_CLOSED, NULL);
+    bool end = seal_all(h, LEAT_CLOSED), torn = h->torn;
+    unlock(&c->lock);
+    chan_wake(wake);
+    if (end)
+        home_end(c, torn);
+}
+
+/* One sender less, and the close if it was the last.  Lock held. */
+static bool one_finished(struct home *h, struct end *e, struct waiter **wake)
+{
+    if (e->finished)
+        return ends_now(h);
+    sealed(h, e);
+    e->finished = true;
+    leat_chan_ *c = h->c;
+    if (c->senders && --c->senders == 0 && !h->sealing) {
+        *wake = chan_shut_locked(c, LEAT_CLOSED, NULL);
+        return seal_all(h, LEAT_CLOSED);
+    }
+    return ends_now(h);
+}
+
+/* e has no other side any more.  The lock is held, and released. */
+static void leave(struct home *h, struct end *e, bool lost)
+{
+    leat_chan_ *c = h->c;
+    struct waiter *wake = NULL;
+    if (e->dead) {
+        unlock(&c->lock);
+        return;
+    }
+    if (lost && !e->finished && !e->sealed) {
+        h->torn = true;
+        snprintf(h->torn_text, sizeof h->torn_text, "%s", sess_text(e->s));
+    }
+    c->txs--;
+    bool end = one_finished(h, e, &wake), torn = h->torn;
+    e->dead = true;
+    lists_del(h, e);
+    take_back(h, e, e->out);
+    if (e->deliverer)
+        leat_cancel(e->deliverer, LEAT_PEER_LOST);
+    *(e->prev ? &e->prev->next : &h->ends) = e->next;
+    if (e->next)
+        e->next->prev = e->prev;
+    chan_hold(c);
+    home_unref_unlock(h);
+    chan_wake(wake);
+    if (end)
+        home_end(c, torn);
+    chan_net_unref(c);
+    end_out(e);
+    end_unref(e);
+}
+
+void home_lost(struct end *e)
+{
+    lock(&e->c->lock);
+    if (e->home)
+        leave(e->home, e, true);
+    else
+        unlock(&e->c->lock);                         /* it was about to be made */
+}
+
+static void home_finish(leat_chan_ *c)
+{
+    home_close(c);
+}
+
+static leat_err home_explain(leat_chan_ *c, leat_err err)
+{
+    struct home *h = home_of(c);
+    if (err != LEAT_PEER_LOST)
+        return err;
+    return leat_fail(err, "PEER_LOST: %s ended before it had closed or finished this channel", h->torn_text);
+}
+
+/* Nobody will receive: what is queued is dropped, and the sites are told. */
+static void home_deaf(leat_chan_ *c)
+{
+    struct home *h = home_of(c);
+    lock(&c->lock);
+    uint32_t n = at_load(&c->count);
+    char *elems = n ? mem_alloc((size_t)n * c->size) : NULL;
+    for (uint32_t i = 0; elems && i < n; i++)
+        memcpy(elems + (size_t)i * c->size, chan_elem_locked(c, i), c->size);
+    chan_forget_elems_locked(c);
+    h->deaf = true;
+    struct waiter *wake = chan_shut_locked(c, LEAT_GONE, NULL);
+    bool end = seal_all(h, LEAT_GONE), torn = h->torn;
+    unlock(&c->lock);
+    chan_wake(wake);
+    if (end)
+        home_end(c, torn);
+    for (uint32_t i = 0; elems && i < n; i++)
+        leat_drop_(c->type, elems + (size_t)i * c->size);
+    mem_free(elems);
+}
+
+static void home_gone(leat_chan_ *c)
+{
+    struct home *h = home_of(c);
+    home_deaf(c);
+    lock(&c->lock);
+    if (at_load(&c->refs) || h->gone) {
+        unlock(&c->lock);                            /* a send end came home meanwhile */
+        return;
+    }
+    h->gone = true;
+    home_unref_unlock(h);
+}
+
+leat_chan_ *home_ref_back(struct end *e)
+{
+    leat_chan_ *c = chan_ref_again(e->c, LEAT_TX_END_);
+    lock(&c->lock);
+    if (e->home->gone) {
+        e->home->gone = false;
+        e->home->refs++;
+    }
+    unlock(&c->lock);
+    return c;
+}
+
+static leat_err no_flush(leat_chan_ *c) { (void)c; return LEAT_OK; }
+
+static const struct chan_net_ops home_ops = {
+    .need = home_need, .room = home_room, .close = home_close, .finish = home_finish, .flush = no_flush, .explain = home_explain,
+    .deaf = home_deaf, .gone = home_gone,
+};
+
+/* -- elements ----------------------------------------------------------------------------------------------------------------- */
+/* v is decoded, and owned; bytes it had. */
+static leat_err take_element(struct end *e, void *v, size_t bytes)
+{
+    leat_chan_ *c = e->c;
+    struct task *wake = NULL;
+    lock(&c->lock);
+    struct home *h = e->home;
+    if (!e->out || e->sealed) {
+        unlock(&c->lock);
+        leat_drop_(e->type, v);
+        return leat_fail(LEAT_INVAL, "an element on end %llu without a credit", (unsigned long long)e->id);
+    }
+    bool gone = h->deaf;
+    e->out--;
+    e->accepted++;
+    e->bytes += bytes;
+    if (gone)
+        chan_unreserve_locked(c, 1);
+    else
+        chan_put_reserved_locked(c, v, &wake);
+    if (e->want > 1 && e->out <= e->want / 2 && !h->sealing) {
+        lend_add(h, e);
+        serve(h);
+    }
+    if (e->bytes - e->bytes_told >= TELL_BYTES) {
+        e->grant_due = true;
+        end_due(e);
+    }
+    unlock(&c->lock);
+    if (wake)
+        task_ready(worker_self(), wake);
+    if (gone)
+        leat_drop_(e->type, v);
+    return LEAT_OK;
+}
+
+static leat_err element(struct end *e, struct cur *bytes)
+{
+    size_t n = cur_left(bytes);
+    void *v = ends_scratch(e->s, e->c->size);
+    if (!v)
+        return LEAT_NOMEM;
+    LEAT_TRY(value_unpack(e->s, e->type, bytes, v));
+    if (!cur_done(bytes)) {
+        leat_drop_(e->type, v);
+        return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));
+    }
+    return take_element(e, v, n);
+}
+
+/* -- unbuffered: offers ------------------------------------------------------------------------------------------------------- */
+static leat_err deliver(struct end **arg)
+{
+    struct end *e = *arg;
+    leat_chan_ *c = e->c;
+    leat_err err = LEAT_CANCELED;
+    leat_with_cancel(ctx) {
+        lock(&c->lock);
+        bool now = !e->withdrawn && !e->dead;
+        e->deliverer = ctx;
+        unlock(&c->lock);
+        if (now)
+            err = leat_send_(c, e->held);
+        lock(&c->lock);
+        e->deliverer = NULL;
+        unlock(&c->lock);
+    }
+    if (err != LEAT_OK)
+        leat_drop_(e->type, e->held);
+    mem_free(e->held);
+    lock(&c->lock);
+    e->held = NULL;
+    e->delivering = false;
+    bool withdrawn = e->withdrawn;
+    e->withdrawn = false;
+    if (!e->dead && err == LEAT_OK)
+        end_send(e, FRAME_TAKEN, e->held_number, true);
+    else if (!e->dead && withdrawn)
+        end_send(e, FRAME_WITHDRAWN, e->held_number, true);
+    unlock(&c->lock);
+    end_unref(e);
+    return LEAT_OK;
+}
+
+/* The value waits for a receiver in a task of its own. */
+static leat_err hold(struct end *e, const void *v, uint64_t number)
+{
+    static const leat_site_ site = { "deliver", __FILE__, __LINE__ };
+    void *held = mem_alloc(e->c->size);
+    if (!held)
+        return leat_fail(LEAT_NOMEM, "no memory for an element of %u bytes", e->c->size);
+    memcpy(held, v, e->c->size);
+    lock(&e->c->lock);
+    bool busy = e->delivering;
+    if (!busy) {
+        e->held = held;
+        e->held_number = number;
+        e->delivering = true;
+        e->withdrawn = false;
+    }
+    unlock(&e->c->lock);
+    end_ref(e);
+    leat_err err = busy ? leat_fail(LEAT_INVAL, "a second offer on end %llu", (unsigned long long)e->id)
+                        : leat_go_(node_group(sess_node(e->s)), (leat_fn_ *)(void (*)(void))deliver, &site, &e, sizeof e);
+    if (err == LEAT_OK)
+        return err;
+    if (!busy) {
+        lock(&e->c->lock);
+        e->held = NULL;
+        e->delivering = false;
+        unlock(&e->c->lock);
+    }
+    mem_free(held);
+    end_unref(e);
+    return err;
+}
+
+static leat_err offered(struct end *e, bool firm, uint64_t number, struct cur *bytes)
+{
+    leat_chan_ *c = e->c;
+    struct task *wake = NULL;
+    leat_err err = LEAT_OK;
+    void *v = ends_scratch(e->s, c->size);
+    if (!v)
+        return LEAT_NOMEM;
+    LEAT_TRY(value_unpack(e->s, e->type, bytes, v));
+    lock(&c->lock);
+    enum chan_try r = e->home->sealing ? CHAN_FAILED : chan_send_locked(c, v, &wake, &err);
+    if (r == CHAN_DONE)
+        end_send(e, FRAME_TAKEN, number, true);
+    else if (r == CHAN_WAIT && !firm)
+        end_send(e, FRAME_BUSY, number, true);
+    unlock(&c->lock);
+    if (wake)
+        task_ready(worker_self(), wake);
+    if (r == CHAN_DONE)
+        return LEAT_OK;
+    if (r == CHAN_WAIT && firm)
+        err = hold(e, v, number);
+    if (r != CHAN_WAIT || !firm || err != LEAT_OK)
+        leat_drop_(e->type, v);                      /* the SEAL on its way says that it was not taken */
+    return r == CHAN_WAIT && firm ? err : LEAT_OK;
+}
+
+static void on_withdraw(struct end *e, struct cur *in)
+{
+    uint64_t number = cur_varint(in);
+    if (!e->delivering || e->held_number != number)
+        return;                                      /* the answer is on its way */
+    e->withdrawn = true;
+    if (e->deliverer)
+        leat_cancel(e->deliverer, LEAT_CANCELED);
+}
+
+/* -- frames ------------------------------------------------------------------------------------------------------------------- */
+static leat_err on_whole(struct end *e, struct cur *in)
+{
+    while (cur_left(in) && !in->bad) {
+        struct cur bytes = cur_part(in, (size_t)cur_varint(in));
+        if (!in->bad)
+            LEAT_TRY(element(e, &bytes));
+    }
+    return LEAT_OK;
+}
+
+leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in)
+{
+    uint8_t what = cur_u8(in);
+    uint64_t number = what == ELEM_FIRM || what == ELEM_SOFT ? cur_varint(in) : 0;
+    bool buffered = what == ELEM_WHOLE || what == ELEM_PIECE;
+    if (in->bad || what > ELEM_SOFT || buffered != (e->c->cap > 0))
+        return leat_fail(LEAT_INVAL, "a malformed frame ELEM");
+    e->known = true;
+    if (what == ELEM_WHOLE)
+        return on_whole(e, in);
+    struct cur bytes = *in;
+    bool more = flags & FRAME_MORE;
+    if (more || e->partial.len) {
+        e->partial.max = LIMIT_ELEM;
+        buf_put(&e->partial, in->p, cur_left(in));
+        if (buf_err(&e->partial) != LEAT_OK)
+            return leat_fail(buf_err(&e->partial), "an element of more than %d bytes", LIMIT_ELEM);
+        bytes = cur_of(e->partial.p, e->partial.len);
+    }
+    in->p = in->end;
+    if (more)
+        return LEAT_OK;
+    leat_err err = buffered ? element(e, &bytes) : offered(e, what == ELEM_FIRM, number, &bytes);
+    buf_free(&e->partial);
+    return err;
+}
+
+static void on_flush(struct end *e)
+{
+    struct buf *b = sess_begin_in(e->s, FRAME_FLUSHED, 0, LANE_DATA);
+    if (!b)
+        return;
+    buf_varint(b, e->id);
+    put_totals(e, b);
+    leat_ignore(sess_commit(e->s));
+}
+
+/* SEALED and FINISH say how many elements were sent before. */
+static bool count_is(struct end *e, struct cur *in)
+{
+    uint64_t sent = cur_varint(in);
+    if (in->bad || (e->c->cap && sent != e->accepted))
+        cur_fail(in);
+    return !in->bad;
+}
+
+leat_err home_on(struct end *e, uint8_t kind, struct cur *in)
+{
+    leat_chan_ *c = e->c;
+    struct waiter *wake = NULL;
+    bool end = false, torn, close = false;
+    lock(&c->lock);
+    struct home *h = e->home;
+    if (!h || e->dead) {
+        unlock(&c->lock);
+        return LEAT_OK;
+    }
+    e->known = true;
+    switch (kind) {
+    case FRAME_NEED: on_need(h, e, in); break;
+    case FRAME_RETURN: on_return(h, e, in); break;
+    case FRAME_WITHDRAW: on_withdraw(e, in); break;
+    case FRAME_FLUSH: on_flush(e); break;
+    case FRAME_CLOSE: close = true; break;
+    case FRAME_SEALED:
+        if (count_is(e, in))
+            sealed(h, e);
+        end = ends_now(h);
+        break;
+    case FRAME_FINISH:
+        if (count_is(e, in))
+            end = one_finished(h, e, &wake);
+        break;
+    case FRAME_DROP:
+        leave(h, e, false);
+        return LEAT_OK;
+    default: cur_fail(in);
+    }
+    torn = h->torn;
+    unlock(&c->lock);
+    chan_wake(wake);
+    if (end)
+        home_end(c, torn);
+    if (close)
+        home_close(c);
+    return LEAT_OK;
+}

@@ -1,0 +1,418 @@
+/* names.c - channel ends that have a name.
+ *
+ * A node keeps a list of what it exports.  An import sends ATTACH with an id it makes and waits for ATTACHED; by then both sides have
+ * their struct end.  An exported send end may be imported any number of times: each import is one more site, and one more sender.  An
+ * exported receive end is imported once: the channel's home moves to the importer, with what is queued, and keeps its capacity.
+ * Locks: exports->lock is never held together with a channel's. */
+#include "sess/names.h"
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "run/err.h"
+#include "sess/ends.h"
+#include "sess/impl.h"
+#include "sess/value.h"
+
+enum { NAME_MAX_ = 255, TEXT_MAX = 400 };
+
+struct export {
+    struct export *next;
+    leat_chan_ *c;                                   /* a reference */
+    const leat_type *type;
+    bool sends;
+    char name[NAME_MAX_ + 1];
+};
+struct exports {
+    _Atomic uint32_t lock;
+    struct export *first;                            /* lock */
+};
+struct attach {                                      /* an import that waits; ends->lock, but for what never changes */
+    struct attach *next;
+    uint64_t id;
+    const leat_type *type;
+    bool sends, done, abandoned;
+    leat_err err;
+    leat_chan_ *c;
+    struct waiters waiters;
+    char text[TEXT_MAX];
+};
+
+static struct exports *exports_of(leat_node *n) { return node_slots(n)->exports; }
+static int end_bit(bool sends) { return sends ? LEAT_TX_END_ : LEAT_RX_END_; }
+
+leat_err names_node_open(leat_node *n)
+{
+    node_slots(n)->exports = mem_zalloc(sizeof(struct exports));
+    return exports_of(n) ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a node");
+}
+
+static void export_free(struct export *x)
+{
+    leat_unref_end_(x->c, end_bit(x->sends));
+    mem_free(x);
+}
+
+void names_node_close(leat_node *n)
+{
+    struct exports *t = exports_of(n);
+    for (struct export *next, *x = t ? t->first : NULL; x; x = next) {
+        next = x->next;
+        export_free(x);
+    }
+    mem_free(t);
+    node_slots(n)->exports = NULL;
+}
+
+static struct export *find_locked(struct exports *t, const char *name, size_t len)
+{
+    struct export *x = t->first;
+    while (x && !(strlen(x->name) == len && memcmp(x->name, name, len) == 0))
+        x = x->next;
+    return x;
+}
+
+leat_err leat_export_(leat_node *n, const char *name, leat_chan_ *c, int sends, const leat_type *t)
+{
+    size_t len = name ? strlen(name) : 0;
+    struct type_print print;
+    if (!c)
+        return leat_fail(LEAT_INVAL, "leat_export: the channel is NULL");
+    if (len == 0 || len > NAME_MAX_)
+        return leat_fail(LEAT_INVAL, "leat_export: a name has from 1 to %d bytes", NAME_MAX_);
+    LEAT_TRY(type_print(t, &print));
+    struct export *x = mem_zalloc(sizeof *x);
+    if (!x)
+        return leat_fail(LEAT_NOMEM, "leat_export: no memory");
+    memcpy(x->name, name, len);
+    x->type = t;
+    x->sends = sends;
+    x->c = leat_ref_(c, end_bit(sends));
+    struct exports *e = exports_of(n);
+    lock(&e->lock);
+    bool taken = find_locked(e, name, len) != NULL;
+    if (!taken) {
+        x->next = e->first;
+        e->first = x;
+    }
+    unlock(&e->lock);
+    if (!taken)
+        return LEAT_OK;
+    export_free(x);
+    return leat_fail(LEAT_INVAL, "leat_export: something is exported as '%s' already", name);
+}
+
+void leat_unexport_(leat_node *n, const char *name)
+{
+    struct exports *e = exports_of(n);
+    lock(&e->lock);
+    struct export *x = find_locked(e, name, strlen(name)), **p = &e->first;
+    while (x && *p != x)
+        p = &(*p)->next;
+    if (x)
+        *p = x->next;
+    unlock(&e->lock);
+    if (x)
+        export_free(x);
+}
+
+/* -- the side of the exporter -------------------------------------------------------------------------------------------------- */
+struct asked { uint64_t id; bool sends; struct type_print print; const char *name; size_t len; };
+
+static leat_err may(struct sess *s, const struct asked *a)
+{
+    const leat_node_opts *o = &sess_node(s)->opts;
+    char name[NAME_MAX_ + 1] = { 0 };
+    memcpy(name, a->name, a->len);
+    return o->allow ? o->allow(o->self, "", name, a->sends) : LEAT_OK;
+}
+
+/* A copy of the export, with a reference of its own; or the refusal. */
+static leat_err look_up(struct sess *s, const struct asked *a, struct export *ret)
+{
+    struct exports *e = exports_of(sess_node(s));
+    lock(&e->lock);
+    struct export *x = find_locked(e, a->name, a->len);
+    if (x) {
+        *ret = *x;
+        leat_ref_(ret->c, end_bit(ret->sends));
+    }
+    unlock(&e->lock);
+    ret->next = NULL;
+    if (!x)
+        ret->c = NULL;
+    if (!x)
+        return leat_fail(LEAT_REFUSED, "%s exports nothing as '%.*s'", node_name(sess_node(s)), (int)a->len, a->name);
+    if (x && ret->sends != a->sends)
+        return leat_fail(LEAT_REFUSED, "'%s' is a %s end", ret->name, ret->sends ? "send" : "receive");
+    struct type_print mine;
+    LEAT_TRY(type_print(ret->type, &mine));
+    if (!type_print_same(&mine, &a->print))
+        return leat_fail(LEAT_TYPE, "'%s' carries another type, %s", ret->name, ret->type->name);
+    return LEAT_OK;
+}
+
+static void answer_ok(struct sess *s, uint64_t id, uint32_t cap)
+{
+    struct buf *b = sess_begin(s, FRAME_ATTACHED);
+    if (!b)
+        return;
+    buf_varint(b, id);
+    buf_u8(b, LEAT_OK);
+    buf_u32(b, cap);
+    leat_ignore(sess_commit(s));
+}
+
+static leat_err give_tx(struct sess *s, const struct export *x, uint64_t id)
+{
+    struct end *e;
+    leat_chan_ *c = x->c;
+    lock(&c->lock);
+    leat_err err = at_load(&c->site) ? leat_fail(LEAT_REFUSED, "'%s' has its home elsewhere: no relays yet", x->name) : LEAT_OK;
+    if (err == LEAT_OK)
+        err = home_make_locked(c, x->type);
+    if (err == LEAT_OK)
+        err = end_new(s, id, c, x->type, false, &e);
+    if (err == LEAT_OK) {
+        answer_ok(s, id, c->cap);
+        home_join_locked(e);
+    }
+    unlock(&c->lock);
+    return err;
+}
+
+static leat_err give_rx(struct sess *s, const struct export *x, uint64_t id)
+{
+    struct end *e;
+    struct buf queue = { .max = 0 };
+    leat_chan_ *c = x->c;
+    leat_err err = LEAT_OK;
+    lock(&c->lock);
+    if (at_load(&c->site))
+        err = leat_fail(LEAT_REFUSED, "'%s' has a receiver already, elsewhere", x->name);
+    else if (c->net)
+        err = leat_fail(LEAT_REFUSED, "'%s' has senders in other nodes: it cannot move", x->name);
+    else if (at_load(&c->rq.head))
+        err = leat_fail(LEAT_REFUSED, "a task of %s receives from '%s'", node_name(sess_node(s)), x->name);
+    uint32_t queued = at_load(&c->count);
+    if (err == LEAT_OK)
+        err = site_pack_queue(c, x->type, &queue);
+    if (err == LEAT_OK)
+        err = end_new(s, id, c, x->type, true, &e);
+    if (err == LEAT_OK) {
+        answer_ok(s, id, c->cap);
+        site_from_local_locked(e, &queue, queued);
+    }
+    unlock(&c->lock);
+    buf_free(&queue);
+    return err;
+}
+
+static void refuse(struct sess *s, uint64_t id, leat_err err, const leat_type *mine)
+{
+    const char *text = leat_err_detail();
+    struct cur form = { 0 };
+    if (err == LEAT_TYPE && mine && type_form(mine, &form) != LEAT_OK)
+        form = (struct cur){ 0 };
+    struct buf *b = sess_begin(s, FRAME_ATTACHED);
+    if (!b)
+        return;
+    buf_varint(b, id);
+    buf_u8(b, (uint8_t)err);
+    buf_text(b, text, strlen(text));
+    buf_text(b, (const char *)form.p, cur_left(&form) > LIMIT_FRAME / 2 ? 0 : cur_left(&form));
+    leat_ignore(sess_commit(s));
+}
+
+leat_err names_on_attach(struct sess *s, uint8_t flags, struct cur *in)
+{
+    struct asked a = { .id = cur_varint(in) };
+    struct export x = { .c = NULL };
+    (void)flags;
+    a.sends = cur_u8(in);
+    cur_get(in, a.print.b, sizeof a.print.b);
+    a.name = cur_text(in, &a.len);
+    if (in->bad || a.len > NAME_MAX_ || !ends_id_theirs(s, a.id))
+        return leat_fail(LEAT_INVAL, "a malformed frame ATTACH");
+    leat_err err = look_up(s, &a, &x);
+    if (err == LEAT_OK)
+        err = may(s, &a);
+    if (err == LEAT_OK)
+        err = x.sends ? give_tx(s, &x, a.id) : give_rx(s, &x, a.id);
+    if (err != LEAT_OK)
+        refuse(s, a.id, err, x.type);
+    if (x.c)
+        leat_unref_end_(x.c, end_bit(x.sends));
+    return LEAT_OK;
+}
+
+/* -- the side of the importer --------------------------------------------------------------------------------------------------- */
+static void settle_locked(struct attach *x)
+{
+    x->done = true;
+    for (struct waiter *w; (w = waiter_claim(&x->waiters)); ) {
+        waiter_win(w, true);
+        task_ready(worker_self(), w->task);
+    }
+}
+
+static struct attach *attach_take(struct ends *t, uint64_t id)
+{
+    struct attach **p = &t->attaching, *x;
+    while ((x = *p) && x->id != id)
+        p = &x->next;
+    if (x)
+        *p = x->next;
+    return x;
+}
+
+/* text: why the exporter refused; where types differ, the field that does. */
+static void read_refusal(struct attach *x, struct cur *in)
+{
+    size_t len, form_len;
+    const char *text = cur_text(in, &len), *form = cur_text(in, &form_len);
+    struct cur mine;
+    if (in->bad)
+        return;
+    int n = snprintf(x->text, sizeof x->text, "%.*s", (int)MIN(len, sizeof x->text - 1), text);
+    size_t at = MIN((size_t)n, sizeof x->text - 3);
+    if (x->err == LEAT_TYPE && form_len && at + 4 < sizeof x->text && type_form(x->type, &mine) == LEAT_OK) {
+        memcpy(x->text + at, ": ", 3);
+        if (!type_diff(x->type->name, mine, cur_of(form, form_len), x->text + at + 2, sizeof x->text - at - 2))
+            x->text[at] = 0;
+    }
+}
+
+leat_err names_on_attached(struct sess *s, uint8_t flags, struct cur *in)
+{
+    struct ends *t = ends_of(s);
+    uint64_t id = cur_varint(in);
+    leat_err err = (leat_err)cur_u8(in);
+    (void)flags;
+    lock(&t->lock);
+    struct attach *x = attach_take(t, id);
+    unlock(&t->lock);
+    if (!x || in->bad) {
+        mem_free(x);
+        return leat_fail(LEAT_INVAL, "a frame ATTACHED that nobody asked for");
+    }
+    leat_chan_ *c = NULL;
+    if (err == LEAT_OK) {
+        uint32_t cap = cur_u32(in);
+        x->err = in->bad ? LEAT_INVAL : value_join(s, id, !x->sends, x->type, cap, &c);
+        if (x->err != LEAT_OK)
+            snprintf(x->text, sizeof x->text, "%s", leat_err_detail());
+        err = x->err;                                /* the other side believes in an end that is not here */
+    } else {
+        x->err = err == LEAT_TYPE || err == LEAT_LIMIT || err == LEAT_NOMEM ? err : LEAT_REFUSED;
+        read_refusal(x, in);
+        err = LEAT_OK;
+    }
+    lock(&t->lock);
+    bool abandoned = x->abandoned;
+    x->c = c;
+    settle_locked(x);
+    unlock(&t->lock);
+    if (abandoned) {
+        if (c)
+            leat_unref_end_(c, end_bit(x->sends));
+        mem_free(x);
+    }
+    return in->bad ? leat_fail(LEAT_INVAL, "a malformed frame ATTACHED") : err;
+}
+
+void names_lost(struct sess *s)
+{
+    struct ends *t = ends_of(s);
+    lock(&t->lock);
+    struct attach *x = t->attaching, *next;
+    t->attaching = NULL;
+    for (; x; x = next) {
+        next = x->next;
+        x->err = LEAT_PEER_LOST;
+        if (x->abandoned)
+            mem_free(x);
+        else
+            settle_locked(x);
+    }
+    unlock(&t->lock);
+}
+
+static leat_err ask(struct sess *s, struct attach *x, const char *name, const struct type_print *print)
+{
+    struct ends *t = ends_of(s);
+    x->id = ends_id(s);
+    lock(&t->lock);
+    bool over = t->over;
+    if (!over) {
+        x->next = t->attaching;
+        t->attaching = x;
+    }
+    unlock(&t->lock);
+    struct buf *b = over ? NULL : sess_begin(s, FRAME_ATTACH);
+    if (!b) {
+        lock(&t->lock);
+        attach_take(t, x->id);                       /* not there any more: the end of the session had it */
+        unlock(&t->lock);
+        return sess_lost(s);
+    }
+    buf_varint(b, x->id);
+    buf_u8(b, x->sends);
+    buf_put(b, print->b, sizeof print->b);
+    buf_text(b, name, strlen(name));
+    leat_err err = sess_commit(s);
+    if (err == LEAT_OK)
+        return err;
+    lock(&t->lock);
+    attach_take(t, x->id);
+    unlock(&t->lock);
+    return err;
+}
+
+/* OK: x is done.  An error: x belongs to the answer that is still to come. */
+static leat_err wait_answer(struct ends *t, struct attach *x)
+{
+    lock(&t->lock);
+    while (!x->done) {
+        struct waiter me = { .task = task_self() };
+        waiter_add(&x->waiters, &me);
+        at_store(&me.task->park, PARK_WAIT);
+        unlock_fence(&t->lock);
+        uint32_t why = task_wait(me.task);
+        leat_err err = why == PARK_CHAN ? LEAT_AGAIN : task_wait_err(me.task, why);
+        lock(&t->lock);
+        if (me.on)
+            waiter_del(&x->waiters, &me);
+        if (err != LEAT_AGAIN && !x->done) {
+            x->abandoned = true;
+            unlock(&t->lock);
+            return err;
+        }
+    }
+    unlock(&t->lock);
+    return LEAT_OK;
+}
+
+leat_err leat_import_(leat_peer *p, const char *name, leat_chan_ **ret, int sends, const leat_type *t, size_t capacity)
+{
+    struct sess *s = sess_of(p);
+    struct type_print print;
+    (void)capacity;                                  /* the channel keeps that of its maker, or it would mean something else here */
+    if (!p || !name || strlen(name) == 0 || strlen(name) > NAME_MAX_)
+        return leat_fail(LEAT_INVAL, "leat_import: a peer and a name of 1 to %d bytes are needed", NAME_MAX_);
+    LEAT_TRY(type_print(t, &print));
+    struct attach *x = mem_zalloc(sizeof *x);
+    if (!x)
+        return leat_fail(LEAT_NOMEM, "leat_import: no memory");
+    x->type = t;
+    x->sends = sends;
+    leat_err err = ask(s, x, name, &print);
+    if (err == LEAT_OK) {
+        if ((err = wait_answer(ends_of(s), x)) != LEAT_OK)
+            return err;
+        *ret = x->err == LEAT_OK ? x->c : *ret;
+        err = x->err == LEAT_OK ? LEAT_OK
+            : x->err == LEAT_PEER_LOST ? sess_lost(s) : leat_fail(x->err, "leat_import '%s' from %s: %s", name, sess_text(s), x->text);
+    }
+    mem_free(x);
+    return err;
+}

@@ -1,0 +1,681 @@
+/* site.c - a channel whose home is elsewhere: this process has send ends only.
+ *
+ * Buffered: a send uses a credit and is complete; count in the channel is credits in use, and waiting senders are told to the home
+ * (NEED).  Unbuffered: one value at a time is offered to the home, which answers TAKEN, BUSY or WITHDRAWN; the others wait in sq.
+ * Laws (under the channel's lock)
+ *  1. Elements leave in the order in which they were counted in `sent`: while there is a backlog, everything goes behind it, and so
+ *     do SEALED, FINISH, FLUSH and DROP (site_tail).
+ *  2. unanswered: the home has an offer it has not answered.  offered: its sender, still waiting; null when it gave up (UNKNOWN).
+ *  3. What is under way is at most WINDOW bytes and one element; the rest is in the backlog, which credits bound.
+ *  4. sealed, or the channel closed here: nothing completes any more, no credit is given back. */
+#include <assert.h>
+#include "base/alloc.h"
+#include "run/err.h"
+#include "sess/ends.h"
+#include "sess/value.h"
+#include "type/codec.h"
+
+enum { WINDOW = 1 << 20, PIECE_HEAD = 5 };
+#define SETTLE LEAT_S(1)                             /* how long a sender that gives up waits to learn what became of its value */
+
+static const struct chan_net_ops site_ops;
+static struct end *site_of(const leat_chan_ *c) { return (struct end *)(void *)c->net; }
+
+void site_join_locked(struct end *e)
+{
+    e->net.ops = &site_ops;
+    chan_attach_locked(e->c, &e->net, e->type, true);
+}
+
+void site_end_free(struct end *e)
+{
+    buf_free(&e->backlog);
+}
+
+/* -- what is sent ------------------------------------------------------------------------------------------------------------ */
+static bool backlogged(const struct end *e) { return e->backlog.len > e->backlog_at; }
+
+static void piece_head(struct buf *b, const struct end *e, uint8_t what, uint64_t number)
+{
+    buf_varint(b, e->id);
+    buf_u8(b, what);
+    if (what == ELEM_FIRM || what == ELEM_SOFT)
+        buf_varint(b, number);
+}
+
+/* A node that closes waits for what is in a backlog, though nothing of it may be ready to go. */
+static void backlog_begun(struct end *e)
+{
+    if (!e->holding)
+        sess_hold(e->s);
+    e->holding = true;
+}
+
+static void backlog_done(struct end *e)
+{
+    if (e->backlog.cap > WINDOW)
+        buf_free(&e->backlog);
+    buf_reset(&e->backlog);
+    e->backlog_at = 0;
+    if (e->holding)
+        sess_release(e->s);
+    e->holding = false;
+}
+
+/* Cuts one encoded element into pieces: into the session, or behind the backlog.  First all are put, so it is all or nothing. */
+static leat_err put_pieces(struct end *e, uint8_t what, const struct buf *v, bool now)
+{
+    size_t was = e->backlog.len;
+    for (size_t at = 0; at == 0 || at < v->len; ) {
+        size_t n = MIN(v->len - at, (size_t)LIMIT_FRAME_CUT);
+        buf_u32(&e->backlog, (uint32_t)n);
+        buf_u8(&e->backlog, (uint8_t)((at + n < v->len ? FRAME_MORE : 0) | what << 4));
+        buf_put(&e->backlog, v->p + at, n);
+        at += n;
+        if (n == 0)
+            break;
+    }
+    leat_err err = buf_err(&e->backlog);
+    if (err != LEAT_OK) {
+        buf_undo(&e->backlog, was);
+        return leat_fail(err, "no room for an element of %zu bytes", v->len);
+    }
+    backlog_begun(e);
+    if (!now)
+        sess_source_add(e->s, &e->bulk, LANE_DATA);
+    return LEAT_OK;
+}
+
+/* Commits the next piece of the backlog.  false: there is none, or the session has ended. */
+static bool send_piece(struct end *e)
+{
+    if (!backlogged(e))
+        return false;
+    struct cur in = cur_of(e->backlog.p + e->backlog_at, e->backlog.len - e->backlog_at);
+    uint32_t n = cur_u32(&in);
+    uint8_t f = cur_u8(&in);
+    struct buf *b = sess_begin_in(e->s, FRAME_ELEM, f & FRAME_MORE, LANE_DATA);
+    if (!b)
+        return false;
+    piece_head(b, e, f >> 4, e->number);
+    buf_put(b, cur_take(&in, n), n);
+    if (sess_commit(e->s) != LEAT_OK)
+        return false;
+    e->backlog_at += PIECE_HEAD + n;
+    if (!backlogged(e))
+        backlog_done(e);
+    return true;
+}
+
+/* What comes after the elements.  Call it whenever one of these has become due or the backlog empty. */
+static void site_tail(struct end *e)
+{
+    if (e->dead || backlogged(e))
+        return;
+    if (e->sealed_due)
+        end_send(e, FRAME_SEALED, e->sent, true);
+    if (e->finish_due)
+        end_send(e, FRAME_FINISH, e->sent, true);
+    if (e->close_due)
+        end_send(e, FRAME_CLOSE, 0, false);
+    if (e->flush_due)
+        end_send(e, FRAME_FLUSH, 0, false);
+    e->sealed_due = e->finish_due = e->close_due = e->flush_due = false;
+    if (e->drop_due) {
+        end_send(e, FRAME_DROP, 0, false);
+        e->dead = true;
+    }
+}
+
+static bool window_open(const struct end *e) { return e->sent_bytes - e->bytes < WINDOW; }
+
+bool site_bulk(struct end *e, struct sess *s)
+{
+    (void)s;
+    if (e->dead || !window_open(e))
+        return false;                                /* the next GRANT makes it go on */
+    bool sent = send_piece(e);
+    bool more = sent && backlogged(e);
+    if (!backlogged(e)) {
+        site_tail(e);
+        if (e->dead)
+            end_out(e);                              /* the writer, who called, still holds a reference */
+    }
+    return more && window_open(e);
+}
+
+/* The common case: straight into the session's buffer, behind the last element if that has not left yet. */
+static leat_err emit_whole(struct end *e, const void *v, size_t *bytes, bool *large)
+{
+    bool fresh;
+    struct buf *b = sess_begin_more(e->s, FRAME_ELEM, e->id, &fresh);
+    if (!b)
+        return LEAT_PEER_LOST;
+    if (fresh)
+        piece_head(b, e, ELEM_WHOLE, 0);
+    size_t at = b->len;
+    buf_u8(b, 0);                                    /* the length: one byte, until it shows that it takes more */
+    leat_err err = type_encode(e->type, v, b, NULL);
+    if (err != LEAT_OK) {
+        sess_abort(e->s);
+        return err;
+    }
+    size_t n = b->len - at - 1;
+    if (n > LIMIT_FRAME_CUT) {
+        sess_abort(e->s);
+        *large = true;
+        return LEAT_OK;
+    }
+    if (n < 128) {
+        b->p[at] = (uint8_t)n;
+    } else {
+        size_t more = n < 1 << 14 ? 1 : 2;
+        if (buf_add(b, more)) {
+            memmove(b->p + at + 1 + more, b->p + at + 1, n);
+            for (size_t i = 0; i <= more; i++)
+                b->p[at + i] = (uint8_t)((n >> 7 * i & 127) | (i < more ? 128 : 0));
+        }
+    }
+    *bytes = n;
+    return sess_commit(e->s);
+}
+
+/* Any value, encoded apart and cut.  Ends inside leave with the bytes: then all of it goes now, so that nothing of the new ends can
+ * come before them. */
+static leat_err emit_pieces(struct end *e, uint8_t what, const void *v, size_t *bytes)
+{
+    struct buf b = { .max = LIMIT_ELEM };
+    struct value_out o = { .s = e->s, .held = e->c };
+    leat_err err = e->ends_inside ? value_pack(&o, e->type, v, &b) : type_encode(e->type, v, &b, NULL);
+    bool now = o.n > 0 || what != ELEM_PIECE;
+    if (err == LEAT_OK)
+        err = put_pieces(e, what, &b, now);
+    *bytes = b.len;
+    buf_free(&b);
+    if (err == LEAT_OK && now)
+        while (send_piece(e))
+            ;
+    if (o.n > 0 && err == LEAT_OK)
+        value_sent(&o);
+    else if (o.n > 0)
+        value_unsent(&o);
+    return err;
+}
+
+static leat_err site_put(leat_chan_ *c, const void *v)
+{
+    struct end *e = site_of(c);
+    size_t bytes = 0;
+    bool large = e->ends_inside || backlogged(e) || !window_open(e);
+    leat_err err = e->dead || sess_ended(e->s) ? LEAT_PEER_LOST : LEAT_OK;
+    if (err == LEAT_OK && !large)
+        err = emit_whole(e, v, &bytes, &large);
+    if (err == LEAT_OK && large)
+        err = emit_pieces(e, ELEM_PIECE, v, &bytes);
+    if (err == LEAT_OK) {
+        e->sent++;
+        e->sent_bytes += bytes;
+    }
+    return err;
+}
+
+static void site_moved(leat_chan_ *c, const void *v)
+{
+    type_moved(c->type, v);
+}
+
+/* -- unbuffered: offers ------------------------------------------------------------------------------------------------------ */
+static leat_err offer(struct end *e, uint8_t what, struct waiter *x)
+{
+    size_t bytes;
+    if (e->dead || sess_ended(e->s))
+        return LEAT_PEER_LOST;
+    e->number++;
+    leat_err err = emit_pieces(e, what, x->val, &bytes);
+    if (err == LEAT_OK) {
+        e->offered = x;
+        e->unanswered = true;
+        e->sent++;
+    } else {
+        e->number--;
+    }
+    return err;
+}
+
+/* Offers the value of the sender that waits longest, if the home has answered all. */
+static void offer_next(struct end *e)
+{
+    leat_chan_ *c = e->c;
+    for (struct waiter *next, *x = at_load(&c->sq.head); x && !e->unanswered && !c->closed; x = next) {
+        next = x->next;
+        if (at_load(&x->task->park) != PARK_WAIT)
+            continue;                                /* it is leaving */
+        leat_err err = offer(e, ELEM_FIRM, x);
+        if (err == LEAT_OK)
+            return;
+        struct task *t = x->task;
+        if (err != LEAT_AGAIN && t != task_self())
+            err_give(t, err_take(task_self(), err), err);
+        if (chan_settle_locked(c, x, err))
+            task_ready(worker_self(), t);
+    }
+}
+
+/* The home has answered offer `number`. */
+static void answered(struct end *e, uint64_t number, leat_err err, struct waiter **wake)
+{
+    struct waiter *x = e->offered;
+    *wake = NULL;
+    if (number != e->number || !e->unanswered)
+        return;
+    e->unanswered = false;
+    e->offered = NULL;
+    if (x)
+        *wake = chan_settle_locked(e->c, x, err);
+    offer_next(e);
+}
+
+static leat_err unknown(struct end *e, leat_err why)
+{
+    return err_unknown(why, "%s: %s may have received it", leat_err_name(why), sess_text(e->s));
+}
+
+/* What became of an offer, without the lock: settled, or given up. */
+static leat_err outcome(struct end *e, const struct waiter *me, leat_err why)
+{
+    if (me->ok || me->err == LEAT_UNKNOWN)
+        site_moved(e->c, me->val);
+    if (me->ok)
+        return LEAT_OK;
+    if (me->err == LEAT_UNKNOWN)
+        return unknown(e, why);
+    return err_of((leat_err)me->err);
+}
+
+/* Waits until `me`, which is offered, is settled; gives up at last.  The lock is held on entry, and not on return. */
+static leat_err wait_offer(struct end *e, struct waiter *me, leat_err why)
+{
+    leat_chan_ *c = e->c;
+    struct shield shield;
+    shield_begin(&shield, SETTLE);
+    bool late = false;
+    for (; e->offered == me && !late; lock(&c->lock)) {
+        at_store(&me->task->park, PARK_WAIT);
+        unlock_fence(&c->lock);
+        uint32_t by = task_wait(me->task);
+        late = by != PARK_CHAN && task_wait_err(me->task, by) != LEAT_AGAIN;
+    }
+    late = e->offered == me;
+    if (late)
+        e->offered = NULL;
+    if (me->on)
+        waiter_del(&c->sq, me);
+    bool lost = e->dead;
+    unlock(&c->lock);
+    shield_end(&shield);
+    if (!late)
+        return outcome(e, me, lost ? LEAT_PEER_LOST : why);
+    site_moved(c, me->val);
+    return unknown(e, why);
+}
+
+static leat_err site_withdraw(leat_chan_ *c, struct waiter *me, leat_err why)
+{
+    struct end *e = site_of(c);
+    lock(&c->lock);
+    if (e->offered != me) {
+        bool waiting = me->on;
+        if (waiting)
+            waiter_del(&c->sq, me);
+        unlock(&c->lock);
+        return waiting || me->err == LEAT_AGAIN ? why : outcome(e, me, LEAT_PEER_LOST);
+    }
+    e->why = why;
+    end_send(e, FRAME_WITHDRAW, e->number, true);
+    return wait_offer(e, me, why);
+}
+
+/* -- asking for room --------------------------------------------------------------------------------------------------------- */
+static void site_need(leat_chan_ *c)
+{
+    struct end *e = site_of(c);
+    if (e->dead || c->closed)
+        return;
+    if (c->cap == 0) {
+        offer_next(e);
+        return;
+    }
+    e->need_due = true;
+    end_due(e);
+}
+
+static leat_err ask_buffered(struct end *e)
+{
+    leat_chan_ *c = e->c;
+    struct waiter me = { .task = task_self() };
+    waiter_add(&e->askers, &me);
+    e->ask_due = e->need_due = true;
+    end_due(e);
+    for (;;) {
+        at_store(&me.task->park, PARK_WAIT);
+        unlock_fence(&c->lock);
+        uint32_t why = task_wait(me.task);
+        leat_err err = why == PARK_CHAN ? LEAT_OK : task_wait_err(me.task, why);
+        lock(&c->lock);
+        if (why != PARK_CHAN && err == LEAT_AGAIN && me.on)
+            continue;
+        if (me.on)
+            waiter_del(&e->askers, &me);
+        unlock(&c->lock);
+        return why == PARK_CHAN || err == LEAT_AGAIN ? err_of(me.ok ? LEAT_OK : (leat_err)me.err) : err;
+    }
+}
+
+static leat_err site_ask(leat_chan_ *c, const void *v)
+{
+    struct end *e = site_of(c);
+    lock(&c->lock);
+    if (c->closed || e->dead) {
+        leat_err err = c->err ? (leat_err)c->err : LEAT_CLOSED;
+        unlock(&c->lock);
+        return chan_explain(c, err);
+    }
+    if (c->cap)
+        return ask_buffered(e);
+    struct waiter me = { .task = task_self(), .val = (void *)(uintptr_t)v };
+    leat_err err = e->unanswered ? LEAT_AGAIN : offer(e, ELEM_SOFT, &me);
+    if (err == LEAT_OK)
+        return wait_offer(e, &me, LEAT_DEADLINE);
+    unlock(&c->lock);
+    return err == LEAT_AGAIN ? err_of(err) : chan_explain(c, err);
+}
+
+static void wake_waiters(struct waiters *q, bool ok, leat_err err)
+{
+    for (struct waiter *x; (x = waiter_claim(q)); ) {
+        x->err = (uint8_t)err;
+        waiter_win(x, ok);
+        task_ready(worker_self(), x->task);
+    }
+}
+
+static void put_need(struct end *e, struct buf *b)
+{
+    buf_varint(b, chan_senders_waiting_locked(e->c));
+    buf_varint(b, e->granted);
+    buf_u8(b, e->ask_due);
+    e->need_due = e->ask_due = false;
+}
+
+bool site_pull(struct end *e, struct sess *s)
+{
+    if (!e->need_due && !e->return_due)
+        return false;
+    struct buf *b = sess_begin_in(s, e->need_due ? FRAME_NEED : FRAME_RETURN, 0, end_lane(e));
+    if (!b)
+        return false;
+    buf_varint(b, e->id);
+    if (e->need_due) {
+        put_need(e, b);
+    } else {
+        buf_varint(b, e->returned);
+        e->return_due = false;
+    }
+    leat_ignore(sess_commit(s));
+    return e->need_due || e->return_due;
+}
+
+/* -- the end of sending ------------------------------------------------------------------------------------------------------ */
+static void site_close(leat_chan_ *c)
+{
+    struct end *e = site_of(c);
+    struct waiter *wake = NULL;
+    lock(&c->lock);
+    if (!c->closed) {
+        wake = chan_shut_locked(c, LEAT_CLOSED, e->offered);
+        e->close_due = true;
+        site_tail(e);
+    }
+    unlock(&c->lock);
+    chan_wake(wake);
+}
+
+static void finish_locked(struct end *e)
+{
+    if (e->finished)
+        return;
+    e->finished = e->finish_due = true;
+    site_tail(e);
+}
+
+static void site_finish(leat_chan_ *c)
+{
+    lock(&c->lock);
+    finish_locked(site_of(c));
+    unlock(&c->lock);
+}
+
+static void site_gone(leat_chan_ *c)
+{
+    struct end *e = site_of(c);
+    lock(&c->lock);
+    bool was = e->drop_due;
+    finish_locked(e);
+    e->drop_due = true;
+    site_tail(e);
+    bool out = e->dead;
+    unlock(&c->lock);
+    if (out)
+        end_out(e);
+    if (!was)
+        end_unref(e);
+}
+
+/* -- flush and errors -------------------------------------------------------------------------------------------------------- */
+static leat_err lost_count(struct end *e, uint64_t n)
+{
+    return err_unknown(LEAT_PEER_LOST, "PEER_LOST: %s; of what was sent on this channel the last %llu may not have arrived",
+        sess_fail_text(e->s), (unsigned long long)n);
+}
+
+static leat_err site_flush(leat_chan_ *c)
+{
+    struct end *e = site_of(c);
+    if (c->cap == 0)
+        return LEAT_OK;
+    lock(&c->lock);
+    uint64_t target = e->sent;
+    while (e->accepted < target && !e->dead) {
+        struct waiter me = { .task = task_self() };
+        e->flush_due = true;
+        site_tail(e);
+        waiter_add(&e->flushers, &me);
+        at_store(&me.task->park, PARK_WAIT);
+        unlock_fence(&c->lock);
+        uint32_t why = task_wait(me.task);
+        leat_err err = why == PARK_CHAN ? LEAT_OK : task_wait_err(me.task, why);
+        lock(&c->lock);
+        if (me.on)
+            waiter_del(&e->flushers, &me);
+        if (err != LEAT_OK && err != LEAT_AGAIN) {
+            unlock(&c->lock);
+            return err;
+        }
+    }
+    uint64_t left = target - MIN(target, e->accepted);
+    unlock(&c->lock);
+    return left ? lost_count(e, left) : LEAT_OK;
+}
+
+static leat_err site_explain(leat_chan_ *c, leat_err err)
+{
+    struct end *e = site_of(c);
+    if (err == LEAT_GONE)
+        return leat_fail(err, "nobody at %s receives from this channel any more", sess_text(e->s));
+    if (err == LEAT_UNKNOWN)
+        return unknown(e, LEAT_PEER_LOST);
+    if (err != LEAT_PEER_LOST || !sess_ended(e->s))
+        return err;
+    lock(&c->lock);
+    uint64_t left = c->cap ? e->sent - e->accepted : 0;
+    unlock(&c->lock);
+    err = sess_lost(e->s);
+    return left ? leat_wrap(err, "the last %llu that were sent before may not have arrived", (unsigned long long)left) : err;
+}
+
+void site_lost(struct end *e)
+{
+    leat_chan_ *c = e->c;
+    struct waiter *x = NULL, *wake;
+    lock(&c->lock);
+    e->dead = true;
+    backlog_done(e);
+    if (e->offered)
+        x = chan_settle_locked(c, e->offered, LEAT_UNKNOWN);
+    e->offered = NULL;
+    wake = chan_shut_locked(c, LEAT_PEER_LOST, NULL);
+    wake_waiters(&e->flushers, false, LEAT_PEER_LOST);
+    wake_waiters(&e->askers, false, LEAT_PEER_LOST);
+    unlock(&c->lock);
+    chan_wake(x);
+    chan_wake(wake);
+}
+
+/* -- frames from the home ---------------------------------------------------------------------------------------------------- */
+static void accepted(struct end *e, struct cur *in)
+{
+    uint64_t n = cur_varint(in), bytes = cur_varint(in);
+    if (in->bad || n < e->accepted || n > e->sent || bytes < e->bytes) {
+        cur_fail(in);
+        return;
+    }
+    e->accepted = n;
+    e->bytes = bytes;
+    wake_waiters(&e->flushers, true, LEAT_OK);
+    if (backlogged(e))
+        sess_source_add(e->s, &e->bulk, LANE_DATA);
+}
+
+static struct waiter *on_grant(struct end *e, struct cur *in)
+{
+    leat_chan_ *c = e->c;
+    uint64_t granted = cur_varint(in), n = granted - e->granted;
+    accepted(e, in);
+    if (in->bad || granted < e->granted || n > at_load(&c->count)) {
+        cur_fail(in);
+        return NULL;
+    }
+    e->granted = granted;
+    struct waiter *wake = chan_credit_locked(c, (uint32_t)n);
+    if (n)
+        wake_waiters(&e->askers, true, LEAT_OK);
+    return wake;
+}
+
+static void on_recall(struct end *e)
+{
+    leat_chan_ *c = e->c;
+    if (c->closed)
+        return;
+    e->returned += chan_take_credits_locked(c, chan_idle_credits_locked(c));
+    e->return_due = true;
+    end_due(e);
+}
+
+static struct waiter *on_seal(struct end *e, struct cur *in)
+{
+    leat_err why = (leat_err)cur_u8(in);
+    struct waiter *x = NULL, *wake;
+    if (e->sealed || (why != LEAT_CLOSED && why != LEAT_GONE && why != LEAT_PEER_LOST)) {
+        cur_fail(in);
+        return NULL;
+    }
+    e->sealed = e->sealed_due = true;
+    if (e->offered)                                  /* it was not taken: the home's frames keep their order */
+        x = chan_settle_locked(e->c, e->offered, why);
+    e->offered = NULL;
+    e->unanswered = false;
+    wake = chan_shut_locked(e->c, why, NULL);
+    wake_waiters(&e->askers, false, why);
+    site_tail(e);
+    if (x)
+        x->next = wake;
+    return x ? x : wake;
+}
+
+leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
+{
+    struct waiter *wake = NULL;
+    lock(&e->c->lock);
+    e->known = true;
+    if (!e->dead)
+        switch (kind) {
+        case FRAME_GRANT: wake = on_grant(e, in); break;
+        case FRAME_NONE: wake_waiters(&e->askers, false, LEAT_AGAIN); break;
+        case FRAME_RECALL: on_recall(e); break;
+        case FRAME_TAKEN: answered(e, cur_varint(in), LEAT_OK, &wake); break;
+        case FRAME_BUSY: answered(e, cur_varint(in), LEAT_AGAIN, &wake); break;
+        case FRAME_WITHDRAWN: answered(e, cur_varint(in), e->why, &wake); break;
+        case FRAME_SEAL: wake = on_seal(e, in); break;
+        case FRAME_FLUSHED: accepted(e, in); break;
+        default: cur_fail(in);
+        }
+    unlock(&e->c->lock);
+    chan_wake(wake);
+    return LEAT_OK;
+}
+
+static const struct chan_net_ops site_ops = {
+    .put = site_put, .moved = site_moved, .need = site_need, .ask = site_ask, .withdraw = site_withdraw, .close = site_close,
+    .finish = site_finish, .flush = site_flush, .explain = site_explain, .gone = site_gone,
+};
+
+/* -- a local channel whose receive end has moved away ------------------------------------------------------------------------ */
+leat_err site_pack_queue(leat_chan_ *c, const leat_type *t, struct buf *ret)
+{
+    uint32_t n = at_load(&c->count);
+    leat_err err = LEAT_OK;
+    if (n && value_has_ends(t))
+        return leat_fail(LEAT_REFUSED, "a receive end cannot move yet while values with ends of channels are queued in it");
+    for (uint32_t i = 0; i < n && err == LEAT_OK; i++) {
+        struct buf v = { .max = LIMIT_ELEM };
+        err = type_encode(t, chan_elem_locked(c, i), &v, NULL);
+        if (err == LEAT_OK) {
+            buf_u32(ret, (uint32_t)v.len);
+            buf_put(ret, v.p, v.len);
+            err = buf_err(ret);
+        }
+        buf_free(&v);
+    }
+    return err;
+}
+
+void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
+{
+    leat_chan_ *c = e->c;
+    struct cur in = cur_of(queue->p, queue->len);
+    for (uint32_t i = 0; i < queued; i++)
+        type_moved(e->type, chan_elem_locked(c, i)); /* no ends inside: nothing is locked */
+    chan_forget_elems_locked(c);
+    site_join_locked(e);
+    e->granted = c->cap;
+    for (uint32_t i = 0; i < queued; i++) {
+        uint32_t n = cur_u32(&in);
+        struct buf v = { .p = (uint8_t *)(uintptr_t)cur_take(&in, n), .len = n };
+        if (put_pieces(e, ELEM_PIECE, &v, true) != LEAT_OK)
+            break;
+        e->sent++;
+        e->sent_bytes += n;
+    }
+    while (send_piece(e))
+        ;
+    at_store(&c->count, queued);
+    if (c->closed) {
+        e->close_due = true;
+        site_tail(e);
+    }
+    if (c->senders == 0)
+        finish_locked(e);
+    if (c->cap == 0 && at_load(&c->sq.head))
+        offer_next(e);
+}

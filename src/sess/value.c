@@ -1,0 +1,274 @@
+/* value.c - ends of channels inside values: how they move.  See value.h.
+ *
+ * A send end that moves leaves an end of the channel's home behind; its record makes a site on the other side.  A receive end takes
+ * the home with it: the channel here becomes a site that holds all credits, and what was queued in it is sent first.  A send end of
+ * a site that goes back to its home is that home's channel again.  A send end that would go on to a third node is refused: that
+ * needs a relay.  The channels of a value are locked by trylock only, so no order among channels is needed. */
+#include "sess/value.h"
+#include "base/alloc.h"
+#include "sess/ends.h"
+#include "type/codec.h"
+
+enum { REC_RX = 1, REC_BACK = 2, TYPES_SEEN = 64 };
+
+/* -- which types ------------------------------------------------------------------------------------------------------------- */
+struct seen { const leat_type *at[TYPES_SEEN]; uint32_t n; };
+
+static bool has_ends(struct seen *seen, const leat_type *t)
+{
+    for (uint32_t i = 0; i < seen->n; i++)
+        if (seen->at[i] == t)
+            return false;
+    if (seen->n == TYPES_SEEN)
+        return true;                                 /* perhaps: then it goes the longer way */
+    seen->at[seen->n++] = t;
+    for (uint32_t i = 0; t->kind != LEAT_K_ENUM_ && i < t->count; i++) {
+        const leat_field *f = type_field(t, i);
+        if (f->kind == LEAT_K_TX_ || f->kind == LEAT_K_RX_ || (f->type && f->kind != LEAT_K_ENUM_ && has_ends(seen, f->type)))
+            return true;
+    }
+    return false;
+}
+
+bool value_has_ends(const leat_type *t)
+{
+    struct seen seen = { .n = 0 };
+    return has_ends(&seen, t);
+}
+
+/* -- out --------------------------------------------------------------------------------------------------------------------- */
+struct ends_out { struct type_ends ops; struct value_out *o; };
+
+static struct moving *find(struct value_out *o, const leat_chan_ *c)
+{
+    for (uint32_t i = 0; i < o->n; i++)
+        if (o->at[i].c == c)
+            return &o->at[i];
+    return NULL;
+}
+
+static void unlock_moving(struct moving *m)
+{
+    if (m->locked)
+        unlock(&m->c->lock);
+    m->locked = false;
+}
+
+/* The other side of this end is the session's peer: it knows the channel as its own. */
+static leat_err put_site(struct value_out *o, struct moving *m, bool is_rx)
+{
+    struct end *e = (struct end *)(void *)m->c->net;
+    if (is_rx)
+        return leat_fail(LEAT_INVAL, "a receive end that is not here any more");
+    if (e->s != o->s)
+        return leat_fail(LEAT_REFUSED, "a send end that came from %s cannot be passed on to %s: no relays yet", sess_text(e->s),
+            sess_text(o->s));
+    m->back = true;
+    m->e = e;
+    return LEAT_OK;
+}
+
+static leat_err put_rx(struct value_out *o, struct moving *m, const leat_type *elem)
+{
+    leat_chan_ *c = m->c;
+    if (c->net)
+        return leat_fail(LEAT_REFUSED, "a receive end cannot move while there are send ends of its channel in other nodes");
+    if (at_load(&c->rq.head))
+        return leat_fail(LEAT_REFUSED, "a receive end cannot move while a task waits to receive from it");
+    m->queued = at_load(&c->count);
+    LEAT_TRY(site_pack_queue(c, elem, &m->queue));
+    return end_new(o->s, 0, c, elem, true, &m->e);
+}
+
+static leat_err put_moving(struct value_out *o, struct moving *m, bool is_rx, const leat_type *elem)
+{
+    m->rx = is_rx;
+    if (at_load(&m->c->site))
+        return put_site(o, m, is_rx);
+    if (is_rx)
+        return put_rx(o, m, elem);
+    LEAT_TRY(home_make_locked(m->c, elem));
+    return end_new(o->s, 0, m->c, elem, false, &m->e);
+}
+
+static leat_err put_record(const struct moving *m, const leat_type *elem, struct buf *out)
+{
+    struct type_print print;
+    buf_u8(out, (uint8_t)((m->rx ? REC_RX : 0) | (m->back ? REC_BACK : 0)));
+    buf_varint(out, m->e->id);
+    LEAT_TRY(type_print(elem, &print));
+    buf_put(out, print.b, sizeof print.b);
+    if (!m->back) {
+        buf_u32(out, m->c->cap);
+        buf_varint(out, m->queued);
+    }
+    return buf_err(out);
+}
+
+static leat_err put_end(struct type_ends *self, leat_chan_ *c, int is_rx, const leat_type *elem, struct buf *out)
+{
+    struct value_out *o = ((struct ends_out *)self)->o;
+    struct moving *twin = find(o, c);
+    if (o->n == VALUE_ENDS)
+        return leat_fail(LEAT_LIMIT, "more than %d ends of channels in one value", VALUE_ENDS);
+    if (twin && (twin->rx || is_rx))
+        return leat_fail(LEAT_REFUSED, "both ends of one channel in one value");
+    bool mine = !twin && c != o->held;
+    if (mine && !chan_trylock(c))
+        return LEAT_AGAIN;
+    struct moving *m = &o->at[o->n];
+    *m = (struct moving){ .c = c, .locked = mine };
+    leat_err err = put_moving(o, m, is_rx, elem);
+    if (err == LEAT_OK && (err = put_record(m, elem, out)) == LEAT_OK) {
+        o->n++;
+        return err;
+    }
+    if (m->e && !m->back) {
+        end_out(m->e);
+        end_unref(m->e);
+    }
+    buf_free(&m->queue);
+    unlock_moving(m);
+    return err;
+}
+
+static void undo_last(struct value_out *o)
+{
+    struct moving *m = &o->at[--o->n];
+    if (!m->back) {
+        end_out(m->e);
+        end_unref(m->e);                             /* the channel itself is the value's, so it stays */
+    }
+    buf_free(&m->queue);
+    unlock_moving(m);
+}
+
+static void undo_ends(struct type_ends *self, size_t count)
+{
+    struct value_out *o = ((struct ends_out *)self)->o;
+    while (count-- && o->n)
+        undo_last(o);
+}
+
+leat_err value_pack(struct value_out *o, const leat_type *t, const void *v, struct buf *out)
+{
+    struct ends_out ends = { .ops = { .put = put_end, .undo = undo_ends }, .o = o };
+    o->n = 0;
+    return type_encode(t, v, out, &ends.ops);
+}
+
+void value_sent(struct value_out *o)
+{
+    for (uint32_t i = 0; i < o->n; i++) {
+        struct moving *m = &o->at[i];
+        if (m->rx)
+            site_from_local_locked(m->e, &m->queue, m->queued);
+        else if (!m->back)
+            home_join_locked(m->e);
+        buf_free(&m->queue);
+    }
+    for (uint32_t i = 0; i < o->n; i++)
+        unlock_moving(&o->at[i]);
+    o->n = 0;
+}
+
+void value_unsent(struct value_out *o)
+{
+    while (o->n)
+        undo_last(o);
+}
+
+/* -- in ---------------------------------------------------------------------------------------------------------------------- */
+struct ends_in { struct type_ends ops; struct sess *s; };
+
+static leat_err get_back(struct sess *s, uint64_t id, int is_rx, leat_chan_ **ret)
+{
+    struct end *e = end_find(s, id);
+    leat_err err = LEAT_OK;
+    if (!e || e->site || is_rx || !e->home || e->dead)
+        err = leat_fail(LEAT_INVAL, "the end %llu does not come from here", (unsigned long long)id);
+    else
+        *ret = home_ref_back(e);
+    end_unref(e);
+    return err;
+}
+
+static leat_err get_tx(struct sess *s, uint64_t id, const leat_type *elem, uint32_t cap, leat_chan_ **ret)
+{
+    struct end *e;
+    leat_chan_ *c = chan_make_site(elem->size, cap);
+    if (!c)
+        return leat_fail(LEAT_NOMEM, "no memory for a channel");
+    leat_err err = end_new(s, id, c, elem, true, &e);
+    if (err != LEAT_OK) {
+        leat_unref_(c);
+        return err;
+    }
+    lock(&c->lock);
+    site_join_locked(e);
+    unlock(&c->lock);
+    *ret = c;
+    return LEAT_OK;
+}
+
+static leat_err get_rx(struct sess *s, uint64_t id, const leat_type *elem, uint32_t cap, leat_chan_ **ret)
+{
+    struct end *e;
+    if ((uint64_t)cap * elem->size > LIMIT_HOME_BYTES)
+        return leat_fail(LEAT_LIMIT, "a channel of %u elements of %u bytes cannot move here", cap, elem->size);
+    leat_chan_ *c = leat_chan_make_(elem->size, cap);
+    if (!c)
+        return leat_fail(LEAT_NOMEM, "no memory for a channel");
+    lock(&c->lock);
+    c->txs = c->senders = 0;                         /* the only send end is the other side's */
+    leat_err err = home_make_locked(c, elem);
+    if (err == LEAT_OK)
+        err = end_new(s, id, c, elem, false, &e);
+    if (err == LEAT_OK) {
+        e->out = chan_reserve_locked(c, cap);
+        e->granted = cap;
+        e->want = cap;
+        home_join_locked(e);
+    }
+    unlock(&c->lock);
+    if (err != LEAT_OK)
+        leat_unref_(c);
+    else
+        *ret = c;
+    return err;
+}
+
+leat_err value_join(struct sess *s, uint64_t id, int is_rx, const leat_type *elem, uint32_t cap, leat_chan_ **ret)
+{
+    if (cap > UINT32_MAX / 2)
+        return leat_fail(LEAT_LIMIT, "a channel of %u elements", cap);
+    return is_rx ? get_rx(s, id, elem, cap, ret) : get_tx(s, id, elem, cap, ret);
+}
+
+static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, leat_chan_ **ret)
+{
+    struct sess *s = ((struct ends_in *)self)->s;
+    struct type_print mine, theirs;
+    uint8_t flags = cur_u8(in);
+    uint64_t id = cur_varint(in);
+    cur_get(in, theirs.b, sizeof theirs.b);
+    uint32_t cap = flags & REC_BACK ? 0 : cur_u32(in);
+    if (!(flags & REC_BACK))
+        cur_varint(in);
+    if (in->bad || flags > (REC_RX | REC_BACK) || (flags & REC_RX) != (is_rx ? REC_RX : 0))
+        return leat_fail(LEAT_INVAL, "a malformed end of a channel");
+    LEAT_TRY(type_print(elem, &mine));
+    if (!type_print_same(&mine, &theirs))
+        return leat_fail(LEAT_TYPE, "an end of a channel of another type than %s", elem->name);
+    if (flags & REC_BACK)
+        return get_back(s, id, is_rx, ret);
+    if (!ends_id_theirs(s, id))
+        return leat_fail(LEAT_INVAL, "the id %llu is not one that this peer makes", (unsigned long long)id);
+    return value_join(s, id, is_rx, elem, cap, ret);
+}
+
+leat_err value_unpack(struct sess *s, const leat_type *t, struct cur *in, void *v)
+{
+    struct ends_in ends = { .ops = { .get = get_end }, .s = s };
+    return type_decode(t, in, v, &ends.ops, NULL);
+}

@@ -1,0 +1,31 @@
+/* value.h - values that cross a session, with the ends of channels inside them.
+ *
+ * Sending.  value_pack writes the bytes and keeps the channels of the ends inside locked (by trylock, so it may say AGAIN: let go of
+ * every lock, yield, try again) until value_sent or value_unsent.  In between the bytes are committed to the session, whole.
+ * After value_sent the ends have moved: what the value owned is to be given back by type_moved, without any lock. */
+#ifndef SESS_VALUE_H
+#define SESS_VALUE_H
+#include "base/buf.h"
+#include "leat.h"
+#undef errno
+
+struct sess;
+struct end;
+enum { VALUE_ENDS = 16 };                            /* ends in one value; more: LEAT_LIMIT */
+
+struct moving { leat_chan_ *c; struct end *e; struct buf queue; uint32_t queued; bool rx, back, locked; };
+struct value_out {
+    struct sess *s;
+    leat_chan_ *held;                                /* a channel whose lock the caller has, or NULL */
+    uint32_t n;
+    struct moving at[VALUE_ENDS];
+};
+bool value_has_ends(const leat_type *t);
+LEAT_CHECK leat_err value_pack(struct value_out *o, const leat_type *t, const void *v, struct buf *out);
+void value_sent(struct value_out *o);
+void value_unsent(struct value_out *o);
+/* Reader task.  As type_decode, with no lock held; the ends are joined to their other sides when this returns. */
+LEAT_CHECK leat_err value_unpack(struct sess *s, const leat_type *t, struct cur *in, void *v);
+/* Reader task: this side of an end whose id the peer, or an import, has made.  *ret is a reference that the program will own. */
+LEAT_CHECK leat_err value_join(struct sess *s, uint64_t id, int is_rx, const leat_type *elem, uint32_t cap, leat_chan_ **ret);
+#endif
