@@ -93,12 +93,12 @@ RUN(a_select_waits_for_a_signal)
 RUN(what_does_not_fit_is_dropped)
 {
     int v;
-    leat_rx(int) s = leat_signals((int[]){ SIGUSR1 }, 1);
+    leat_rx(int) s = leat_signals((int[]){ SIGWINCH }, 1);
     for (int i = 0; i < 200; i++)
-        kill(getpid(), SIGUSR1);
+        kill(getpid(), SIGWINCH);
     LEAT_TRY(leat_recv(s, &v));
     leat_unref(s);
-    until_default(SIGUSR1);
+    until_default(SIGWINCH);
     return LEAT_OK;
 }
 

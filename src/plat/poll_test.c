@@ -193,6 +193,64 @@ BOTH(a_closed_and_reused_descriptor_never_gets_an_old_event)
     CHECK_EQ(strange, 0);
 }
 
+/* An unwatched socket is not held open, whatever is being delivered: the other side sees the close. */
+BOTH(an_unwatched_socket_closes_when_it_is_closed)
+{
+    int n = getenv("T_QUICK") ? 2000 : 20000;
+    for (int i = 0; i < n; i++) {
+        int fd[2];
+        char c[8];
+        struct poll_event ev[EVENTS];
+        pair(fd);
+        uint64_t tag = poll_tag(fd[0], (uint32_t)i);
+        CHECK_EQ(poll_watch(p, tag), 0);
+        if (i % 2)
+            (void)poll_wait(p, 0, ev, EVENTS);
+        put(fd[1]);
+        poll_unwatch(p, tag);
+        if (i % 3)
+            put(fd[1]);
+        close(fd[0]);
+        CHECK_EQ(poll_one(fd[1], POLL_READ, 10 * INT64_C(1000000000)), 0);
+        CHECK(read(fd[1], c, sizeof c) <= 0);
+        close(fd[1]);
+    }
+}
+
+struct busy { int fd; _Atomic bool stop; };
+
+static void *makes_events(void *arg)
+{
+    struct busy *b = arg;
+    while (!b->stop)
+        (void)!write(b->fd, "xxxxxxxx", 8);
+    return NULL;
+}
+
+BOTH(an_unwatched_socket_closes_also_while_events_pour_in)
+{
+    int n = getenv("T_QUICK") ? 200 : 2000;
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 0; i < n; i++) {
+        int fd[2];
+        struct poll_event ev[EVENTS];
+        pthread_t t;
+        pair(fd);
+        fcntl(fd[1], F_SETFL, O_NONBLOCK);
+        struct busy b = { fd[1], false };
+        CHECK_EQ(poll_watch(p, poll_tag(fd[0], (uint32_t)i)), 0);
+        CHECK_EQ(pthread_create(&t, NULL, makes_events, &b), 0);
+        for (int k = i % 20; k--; )
+            (void)poll_wait(p, 0, ev, EVENTS);
+        poll_unwatch(p, poll_tag(fd[0], (uint32_t)i));
+        close(fd[0]);
+        b.stop = true;
+        pthread_join(t, NULL);
+        CHECK_EQ(poll_one(fd[1], POLL_READ, 10 * INT64_C(1000000000)), 0);
+        close(fd[1]);
+    }
+}
+
 BOTH(a_limit_is_kept)
 {
     struct poll_event ev[EVENTS];

@@ -3,7 +3,8 @@
  * lock is for the submission side, which any thread may use; the completion side belongs to the thread in wait.  So the wait must
  * not go through liburing's helpers, which flush submissions too.  No request is left to a thread that may end before the ring
  * does, except wakes, which complete at once: the kernel cancels what a thread leaves behind.
- * A poll request holds its file open until it is removed: callers disarm and unwatch before they close. */
+ * A poll request holds its file open until it is removed: callers disarm and unwatch before they close.  It is removed by a cancel,
+ * not by a poll remove: that one gives up (EALREADY) on a request whose event is being delivered, and a watch would stay. */
 #include "plat/poll.h"
 #include "plat/errno.h"
 #include "plat/san.h"
@@ -54,7 +55,7 @@ static int add(struct poll_uring *p, uint64_t user_data, unsigned mask, bool mul
     if (old) {
         struct io_uring_sqe *r = entry(p);
         if (r) {
-            io_uring_prep_poll_remove(r, old);
+            io_uring_prep_cancel64(r, old, 0);
             io_uring_sqe_set_data64(r, NO_TAG);
         }
     }
