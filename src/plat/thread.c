@@ -55,6 +55,11 @@ void plat_thread_join(pthread_t t)
     pthread_join(t, NULL);
 }
 
+void plat_thread_detach(pthread_t t)
+{
+    pthread_detach(t);
+}
+
 void plat_thread_stack(void **base, size_t *size)
 {
     pthread_attr_t a;

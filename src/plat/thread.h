@@ -8,6 +8,7 @@
 uint32_t plat_cpus(void);                            /* the smaller of affinity and cgroup quota (rounded up), at least 1 */
 int plat_thread_start(pthread_t *ret, void *(*fn)(void *), void *arg, const char *name);   /* 0 or an errno; signals blocked in it */
 void plat_thread_join(pthread_t t);
+void plat_thread_detach(pthread_t t);                /* nobody will join it */
 void plat_thread_stack(void **base, size_t *size);   /* of the calling thread */
 void plat_thread_exact_timers(void);                 /* lets this thread's sleeps end on time instead of 50 us later */
 #endif

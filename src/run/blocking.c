@@ -7,6 +7,8 @@
  *  A job that is to end early is `ending`: its task no longer waits for context or clock but for DONE alone, and the ticker sends
  *  the thread a signal now and every millisecond, because one that comes just before the system call ends nothing.  Signals go only
  *  to a thread whose job is RUNNING, under the lock; before a thread takes another job it lets pending ones pass.
+ *  A job with `drop` is on the heap instead, and the task may leave it when it is RUNNING: then it has no task, and its thread drops it.
+ *  A pool whose runtime has ended lives on for threads with such jobs: `strays`, which are detached; the last one frees it.
  * So there is one outcome: fn's, except that an error of a job that was ending is the context's.
  * fn runs as a stand-in with the context, deadline and machine of its task: what it calls of leat obeys them too. */
 #include "run/blocking.h"
@@ -26,7 +28,8 @@ struct job {
     struct job *next;
     leat_fn_ *fn;
     void *arg;
-    struct task *task;
+    struct task *task;                               /* null: it was left */
+    void (*drop)(void *arg);
     struct fault *fault;                             /* of err; both are set with DONE */
     leat_err err;
     enum job_state state;
@@ -40,6 +43,7 @@ struct hand {                                        /* a thread of the pool */
     pthread_t thread;
     _Atomic uint32_t called;                         /* futex word: 1 when it was taken out of idle */
     bool ended;                                      /* it leaves and is to be joined */
+    bool stray;                                      /* it leaves and is not */
 };
 
 struct pool {
@@ -48,6 +52,7 @@ struct pool {
     struct job *head, *tail;
     struct hand *all, *idle;
     bool stop, ticking;
+    uint32_t strays;
     pthread_t ticker;
     _Atomic uint32_t ticks;                          /* futex word: changes when a job is to end, or the pool */
 };
@@ -64,26 +69,45 @@ static struct job *job_pop(struct pool *p)
     return j;
 }
 
-static void job_run(struct hand *h, struct job *j)
+static leat_err job_call(struct job *j, struct fault **fault)
 {
-    struct task *me = task_self(), *t = j->task;
-    me->host = t->host;
-    ctx_enter(me, t->ctx);
-    at_store(&me->deadline, at_load(&t->deadline));
+    struct task *me = task_self(), *t = j->drop ? NULL : j->task;    /* one that may be left must not look back */
+    if (t) {
+        me->host = t->host;
+        ctx_enter(me, t->ctx);
+        at_store(&me->deadline, at_load(&t->deadline));
+    }
     err_give(me, NULL, LEAT_OK);
     leat_err e = j->fn(j->arg);
-    struct fault *f = err_take(me, e);
+    *fault = err_take(me, e);
     ctx_enter(me, ctx_foreign());
     at_store(&me->deadline, NEVER);
     me->host = NULL;
+    return e;
+}
+
+static void job_drop(struct job *j)
+{
+    j->drop(j->arg);
+    err_free(j->fault);
+    mem_free(j);
+}
+
+static void job_run(struct hand *h, struct job *j)
+{
     struct pool *p = h->pool;
+    struct fault *f = NULL;
+    leat_err e = job_call(j, &f);
     lock(&p->lock);
+    struct task *t = j->task;
     j->err = e;
     j->fault = f;
     j->state = DONE;
     h->job = NULL;
-    bool ending = j->ending, ours = ending || task_claim(t, PARK_CHAN);
-    unlock(&p->lock);                                /* j is gone, unless the wake is ours */
+    bool ending = j->ending, ours = t && (ending || task_claim(t, PARK_CHAN));
+    unlock(&p->lock);                                /* j is gone, unless the wake is ours or nobody's */
+    if (!t)
+        job_drop(j);
     if (ours)
         task_ready(NULL, t);
     if (ending)
@@ -129,7 +153,12 @@ static void *hand_main(void *arg)
             unlock(&p->lock);
             job_run(h, j);
         } else if (p->stop) {
+            bool last = h->stray && --p->strays == 0, stray = h->stray;
             unlock(&p->lock);
+            if (stray)
+                mem_free(h);
+            if (last)
+                mem_free(p);
             return NULL;
         } else if (!hand_idle(p, h)) {
             lock(&p->lock);
@@ -314,6 +343,9 @@ static leat_err job_wait(struct pool *p, struct job *j, bool *back)
         if (*back) {
             job_remove(p, j);
             unlock(&p->lock);
+        } else if (j->drop) {
+            j->task = NULL;                          /* and j is the thread's from now on */
+            unlock(&p->lock);
         } else {
             job_end_early(p, j);
         }
@@ -345,6 +377,50 @@ leat_err leat_blocking_(leat_fn_ *fn, void *arg)
     return j.err;
 }
 
+leat_err blocking_leave(leat_fn_ *fn, void *arg, void (*drop)(void *arg), bool *left)
+{
+    struct task *t = task_self();
+    struct rt *rt = rt_self();
+    struct pool *p = NULL;
+    bool back = false;
+    *left = false;
+    if (!rt || rt->seam)
+        return fn(arg);
+    LEAT_TRY(leat_ctx_err());
+    LEAT_TRY(pool_get(rt, &p));
+    struct job *j = mem_zalloc(sizeof *j);
+    if (!j)
+        return err_of(LEAT_NOMEM);
+    *j = (struct job){ .fn = fn, .arg = arg, .task = t, .drop = drop, .state = QUEUED };
+    leat_err e = job_submit(p, j);
+    if (e == LEAT_OK) {
+        e = job_wait(p, j, &back);
+        *left = e != LEAT_OK && !back;
+        if (*left)
+            return e;
+        if (e == LEAT_OK && (e = j->err) != LEAT_OK)
+            err_give(t, j->fault, e);
+    }
+    mem_free(j);
+    return e;
+}
+
+/* [locked] Their threads are in calls that nobody waits for, and end by themselves. */
+static void strays_let_go(struct pool *p)
+{
+    for (struct hand **at = &p->all; *at; ) {
+        struct hand *h = *at;
+        if (h->job && !h->job->task) {
+            *at = h->next;
+            h->stray = true;
+            p->strays++;
+            plat_thread_detach(h->thread);
+        } else {
+            at = &h->next;
+        }
+    }
+}
+
 void blocking_end(struct rt *rt)
 {
     struct pool *p = at_load_acq(&rt->pool);
@@ -352,6 +428,8 @@ void blocking_end(struct rt *rt)
         return;
     lock(&p->lock);
     p->stop = true;
+    strays_let_go(p);
+    p->strays++;                                     /* us, for now */
     for (struct hand *h = p->idle; h; h = h->next_idle)
         at_store_rel(&h->called, 1);
     p->idle = NULL;
@@ -367,6 +445,10 @@ void blocking_end(struct rt *rt)
         plat_thread_join(h->thread);
         mem_free(h);
     }
-    mem_free(p);
+    lock(&p->lock);
+    bool last = --p->strays == 0;
+    unlock(&p->lock);
+    if (last)
+        mem_free(p);
     at_store(&rt->pool, NULL);
 }

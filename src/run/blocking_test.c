@@ -1,7 +1,7 @@
 /* blocking_test.c - calls that block a thread, and how they end. */
+#include "run/blocking.h"
 #include <pthread.h>
 #include <time.h>
-#include "leat.h"
 #include "t.h"
 
 static int rounds(int n) { return getenv("T_QUICK") ? n / 10 : n; }
@@ -208,6 +208,85 @@ RUN(other_tasks_run_meanwhile)
     }
     CHECK_EQ(n, 100);
     return err;
+}
+
+/* -- calls that no signal ends -------------------------------------------------------------------------------------------- */
+struct stubborn { int in, out; };
+static _Atomic int dropped;
+
+static leat_err stubborn(void *arg)
+{
+    struct stubborn *s = arg;
+    char c = 's';
+    CHECK_EQ(write(s->out, &c, 1), 1);
+    while (read(s->in, &c, 1) != 1)
+        ;
+    return c == 'f' ? leat_fail(LEAT_REFUSED, "it read an f") : LEAT_OK;
+}
+
+static void drop(void *arg)
+{
+    free(arg);
+    dropped++;
+}
+
+static struct stubborn *stubborn_new(int in[2], int out[2])
+{
+    struct stubborn *s = malloc(sizeof *s);
+    CHECK(pipe(in) == 0 && pipe(out) == 0);
+    *s = (struct stubborn){ in[0], out[1] };
+    return s;
+}
+
+RUN(a_call_that_no_signal_ends_is_left_behind)
+{
+    int in[2], out[2], before = dropped;
+    bool left;
+    char c;
+    struct stubborn *s = stubborn_new(in, out);
+    CHECK_EQ(write(in[1], "x", 1), 1);
+    CHECK_EQ(blocking_leave(stubborn, s, drop, &left), LEAT_OK);
+    CHECK(!left);
+    CHECK_EQ(write(in[1], "f", 1), 1);
+    CHECK_EQ(blocking_leave(stubborn, s, drop, &left), LEAT_REFUSED);
+    CHECK_STR(leat_err_detail(), "it read an f");
+    CHECK(!left);
+    LEAT_TRY(leat_fd_wait(out[0], LEAT_READ));
+    CHECK_EQ(read(out[0], &c, 1), 1);
+    CHECK_EQ(read(out[0], &c, 1), 1);
+    leat_with_deadline(LEAT_MS(20))
+        CHECK_EQ(blocking_leave(stubborn, s, drop, &left), LEAT_DEADLINE);
+    CHECK(left);
+    CHECK_EQ(dropped, before);
+    LEAT_TRY(leat_fd_wait(out[0], LEAT_READ));       /* it runs still */
+    CHECK_EQ(write(in[1], "f", 1), 1);
+    while (dropped == before)
+        leat_yield();
+    return LEAT_OK;
+}
+
+static int late_in[2], late_out[2];
+
+static leat_err leaves_late(leat_none *a)
+{
+    bool left = false;
+    struct stubborn *s = stubborn_new(late_in, late_out);
+    (void)a;
+    leat_with_deadline(LEAT_MS(20))
+        CHECK_EQ(blocking_leave(stubborn, s, drop, &left), LEAT_DEADLINE);
+    CHECK(left);
+    return leat_fd_wait(late_out[0], LEAT_READ);
+}
+
+TEST(it_may_outlive_the_runtime)
+{
+    for (int i = 0; i < 5; i++) {
+        int before = dropped;
+        CHECK_EQ(leat_run(NULL, leaves_late, LEAT_NONE), LEAT_OK);
+        CHECK_EQ(write(late_in[1], "x", 1), 1);
+        while (dropped == before)
+            sched_yield();
+    }
 }
 
 TEST(a_thread_that_is_no_task_just_calls_it)

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/url.h"
 #include "plat/sock.h"
+#include "run/blocking.h"
 #include "run/conn.h"
 #include "run/conn_open.h"
 #include "run/err.h"
@@ -22,28 +23,30 @@ struct lookup {                                      /* on the heap: large, and 
     struct addrs addrs;
 };
 
-static leat_err look_up(struct lookup **pl)
+static leat_err look_up(void *arg)
 {
-    struct lookup *l = *pl;
+    struct lookup *l = arg;
     l->err = sock_resolve(l->host, l->port, l->addrs.at, &l->addrs.n, &l->why);
     return LEAT_OK;
 }
 
 static leat_err resolve(const char *what, const char *url, const struct url *u, struct addrs *ret)
 {
+    bool left;
     struct lookup *l = mem_zalloc(sizeof *l);
     if (!l)
         return err_of(LEAT_NOMEM);
     memcpy(l->host, u->host, sizeof l->host);
     l->port = u->port;
-    leat_err e = leat_blocking(look_up, l);
+    leat_err e = blocking_leave(look_up, l, mem_free, &left);
     if (e != LEAT_OK)
         e = leat_wrap(e, "%s %s: looking up the name", what, url);
     else if (l->err)
         e = err_sys(l->err, "%s %s: %s", what, url, l->why);
     else
         *ret = l->addrs;
-    mem_free(l);
+    if (!left)
+        mem_free(l);
     return e;
 }
 
