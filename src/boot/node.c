@@ -2,9 +2,10 @@
 #include "leat.h"
 #undef errno
 #include "cluster/join.h"
+#include "rpc/calls.h"
 #include "sess/names.h"
 
-static const struct sess_user *const users[] = { &netchan_user, &cluster_user, NULL };
+static const struct sess_user *const users[] = { &netchan_user, &calls_user, &cluster_user, NULL };
 
 leat_err leat_node_open_(uint32_t version, const leat_node_opts *o, size_t opts_size, leat_node **ret)
 {

@@ -1,0 +1,418 @@
+/* call.c - who asks: leat_call, leat_go_on.  See calls.h. */
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "rpc/calls.h"
+#include "run/err.h"
+#include "run/seam.h"
+#include "sess/value.h"
+#include "type/codec.h"
+
+static void call_unref(struct call *x)
+{
+    if (atomic_fetch_sub_explicit(&x->refs, 1, ACQ_REL) != 1)
+        return;
+    if (x->value)
+        leat_drop_(x->out, x->value);
+    mem_free(x->value);
+    buf_free(&x->partial);
+    sess_unref(x->s);
+    mem_free(x);
+}
+
+/* Waits in q under t->lock, which is held and held again.  AGAIN: woken; else the context's error. */
+static leat_err wait_in(struct calls *t, struct waiters *q)
+{
+    struct waiter me = { .task = task_self() };
+    waiter_add(q, &me);
+    at_store(&me.task->park, PARK_WAIT);
+    unlock_fence(&t->lock);
+    uint32_t why = task_wait(me.task);
+    leat_err err = why == PARK_CHAN ? LEAT_AGAIN : task_wait_err(me.task, why);
+    lock(&t->lock);
+    if (me.on)
+        waiter_del(q, &me);
+    return err;
+}
+
+/* [blocks] until the peer takes one more OPEN of so many bytes; then it counts, as x. */
+static leat_err window(struct call *x)
+{
+    struct calls *t = calls_of(x->s);
+    const struct sess_limits *l = sess_limits(x->s);
+    leat_err err = LEAT_AGAIN;
+    lock(&t->lock);
+    while (err == LEAT_AGAIN && !t->over && t->opens && (t->opens >= l->opens || t->open_bytes + x->bytes > l->open_bytes))
+        err = wait_in(t, &t->room);
+    if (t->over) {
+        err = LEAT_PEER_LOST;
+    } else if (err == LEAT_AGAIN) {
+        x->slot.id = ++t->made << 1 | sess_dialed(x->s);
+        err = slots_add(&t->calls, &x->slot) ? LEAT_OK : LEAT_NOMEM;
+        if (err == LEAT_OK) {
+            atomic_fetch_add_explicit(&x->refs, 1, RLX);
+            t->opens++;
+            t->open_bytes += x->bytes;
+        }
+    }
+    unlock(&t->lock);
+    return err == LEAT_PEER_LOST ? sess_lost(x->s) : err_of(err);
+}
+
+/* x is answered, or never will be: it counts no more.  t->lock is held. */
+static void settle_locked(struct calls *t, struct call *x)
+{
+    t->opens--;
+    t->open_bytes -= x->bytes;
+    x->done = true;
+    calls_wake(&t->room);
+    calls_wake(&x->waiters);
+}
+
+static struct call *take(struct sess *s, uint64_t id)
+{
+    struct calls *t = calls_of(s);
+    lock(&t->lock);
+    struct call *x = (struct call *)(void *)slots_take(&t->calls, id);
+    unlock(&t->lock);
+    return x;
+}
+
+static void settle(struct call *x)
+{
+    struct calls *t = calls_of(x->s);
+    lock(&t->lock);
+    settle_locked(t, x);
+    unlock(&t->lock);
+    call_unref(x);
+}
+
+static leat_err head_of(struct buf *b, uint8_t what, const char *name, size_t bytes, const leat_type *in, const leat_type *out)
+{
+    struct type_print i, o;
+    struct task *t = task_self();
+    int64_t deadline = at_load(&t->deadline), left = deadline == NEVER ? -1 : deadline - rt_now(t->rt);
+    LEAT_TRY(type_print(in, &i));
+    memset(&o, 0, sizeof o);
+    if (out)
+        LEAT_TRY(type_print(out, &o));
+    buf_u8(b, what);
+    buf_text(b, name, strlen(name));
+    buf_u64(b, deadline == NEVER ? UINT64_MAX : (uint64_t)(left > 0 ? left : 0));
+    buf_put(b, i.b, sizeof i.b);
+    buf_put(b, o.b, sizeof o.b);
+    buf_varint(b, bytes);
+    return buf_err(b);
+}
+
+/* What is to be opened. */
+struct what { leat_peer *p; const char *name; uint8_t kind; const leat_type *in, *out; const void *arg; };
+
+static leat_err call_new(const struct what *w, struct call **ret)
+{
+    if (!w->p)
+        return leat_fail(LEAT_INVAL, "%s: the peer is NULL", w->name);
+    struct call *x = mem_zalloc(sizeof *x);
+    if (!x)
+        return leat_fail(LEAT_NOMEM, "%s: no memory for a call", w->name);
+    at_store(&x->refs, 1);
+    x->s = sess_of(w->p);
+    x->out = w->out;
+    x->in = w->in;
+    sess_ref(x->s);
+    *ret = x;
+    return LEAT_OK;
+}
+
+/* The argument, encoded; channels in it stay locked. */
+static leat_err pack(struct value_out *o, const leat_type *t, const void *v, struct buf *ret)
+{
+    leat_err err;
+    ret->max = LIMIT_ELEM;
+    while ((err = value_pack(o, t, v, ret)) == LEAT_AGAIN)
+        leat_yield();
+    return err;
+}
+
+/* The argument as bytes, and the end of its preparations: how many they are, for the window.  An argument with ends inside is
+ * encoded only to be counted, as the ends may not stay locked while the window is closed. */
+static leat_err prepare(struct call *x, const struct what *w, struct buf *v)
+{
+    struct value_out o = { .s = x->s };
+    LEAT_TRY(pack(&o, w->in, w->arg, v));
+    x->bytes = v->len;
+    if (o.n == 0)
+        return LEAT_OK;
+    value_unsent(&o);
+    buf_reset(v);
+    return LEAT_OK;
+}
+
+static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
+{
+    struct buf head = { .max = 0 };
+    struct value_out o = { .s = x->s };
+    leat_err err = v->len || value_has_ends(w->in) == false ? LEAT_OK : pack(&o, w->in, w->arg, v);
+    if (err == LEAT_OK)
+        err = head_of(&head, w->kind, w->name, v->len, w->in, w->out);
+    if (err == LEAT_OK)
+        err = calls_send(x->s, FRAME_OPEN, x->slot.id, &head, v);
+    if (err == LEAT_OK)
+        value_sent(&o);
+    else
+        value_unsent(&o);
+    buf_free(&head);
+    return err;
+}
+
+/* Sends the OPEN of x, which is in the table.  On failure x is out of it, and was never sent. */
+static leat_err send_open(struct call *x, const struct what *w, struct buf *v)
+{
+    struct calls *t = calls_of(x->s);
+    leat_err err = commit_open(x, w, v);
+    if (err != LEAT_OK && take(x->s, x->slot.id))
+        settle(x);
+    lock(&t->lock);
+    x->sending = false;
+    x->aborted = err != LEAT_OK;
+    calls_wake(&x->waiters);
+    unlock(&t->lock);
+    return err;
+}
+
+static leat_err open_call(const struct what *w, struct call *x, struct buf *v)
+{
+    LEAT_TRY(leat_ctx_err());
+    if (sess_ended(x->s))
+        return sess_lost(x->s);
+    LEAT_TRY(prepare(x, w, v));
+    LEAT_TRY(sess_wait_room(x->s));
+    x->sending = true;
+    return window(x);
+}
+
+static void send_cancel(struct call *x, leat_err cause)
+{
+    struct buf *b = sess_begin(x->s, FRAME_CANCEL);
+    if (!b)
+        return;
+    buf_varint(b, x->slot.id);
+    buf_u8(b, (uint8_t)cause);
+    leat_ignore(sess_commit(x->s));
+}
+
+/* The error of an answer, with the peer's name.  What speaks of sessions and outcomes there would be misread here: LEAT_REMOTE. */
+static leat_err answer_err(const struct call *x, const char *name)
+{
+    leat_err e = x->err;
+    bool means_other = e == LEAT_PEER_LOST || e == LEAT_UNKNOWN || e == LEAT_SYS || e == LEAT_GONE || e == LEAT_AGAIN;
+    bool known = e > LEAT_OK && e <= LEAT_SYS;
+    if (e == LEAT_OK)
+        return e;
+    if (x->own && (means_other || !known))
+        return leat_fail(LEAT_REMOTE, "%s: %s: %s: %s", sess_text(x->s), name, leat_err_name(e), x->text);
+    return leat_fail(known ? e : LEAT_REMOTE, "%s: %s: %s", sess_text(x->s), name, x->text);
+}
+
+static leat_err lost(const struct call *x, const char *name)
+{
+    return err_unknown(LEAT_PEER_LOST, "PEER_LOST: %s: %s; %s may have run", sess_text(x->s), sess_fail_text(x->s), name);
+}
+
+/* [blocks] OK: there is an answer.  An error: the context ended first. */
+static leat_err wait_answer(struct call *x)
+{
+    struct calls *t = calls_of(x->s);
+    leat_err err = LEAT_AGAIN;
+    lock(&t->lock);
+    while (!(x->done && !x->sending) && err == LEAT_AGAIN)
+        err = wait_in(t, &x->waiters);
+    bool done = x->done && !x->sending;
+    x->left = !done;
+    unlock(&t->lock);
+    return done ? LEAT_OK : err;
+}
+
+leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const void *in, void *out)
+{
+    char name[CALL_NAME + 1];
+    struct what w = { p, name, OPEN_CALL, m->in, m->out, in };
+    struct call *x;
+    if ((size_t)snprintf(name, sizeof name, "%s.%s", svc, m->name) >= sizeof name)
+        return leat_fail(LEAT_LIMIT, "leat_call: a name has at most %d bytes", CALL_NAME);
+    LEAT_TRY(call_new(&w, &x));
+    struct buf v = { .max = 0 };
+    leat_err err = open_call(&w, x, &v);
+    if (err == LEAT_OK)
+        err = send_open(x, &w, &v);
+    buf_free(&v);
+    if (err == LEAT_OK && (err = wait_answer(x)) != LEAT_OK) {
+        send_cancel(x, leat_ctx_cause());
+        err = err_unknown(err, "%s: %s has not answered; %s may have run", leat_err_name(err), sess_text(x->s), name);
+    } else if (err == LEAT_OK && x->lost) {
+        err = lost(x, name);
+    } else if (err == LEAT_OK && (err = answer_err(x, name)) == LEAT_OK) {
+        memcpy(out, x->value, m->out->size);
+        mem_free(x->value);
+        x->value = NULL;
+    }
+    call_unref(x);
+    return err;
+}
+
+/* -- remote tasks -------------------------------------------------------------------------------------------------------------- */
+struct standin { struct call *x; const char *name; };
+
+/* Stands for the remote task in the local group: ends when it ends, and hands on what cancels the group. */
+static leat_err stand_in(struct standin *me)
+{
+    struct call *x = me->x;
+    leat_err err = wait_answer(x);
+    if (err != LEAT_OK) {
+        struct shield shield;
+        send_cancel(x, leat_ctx_cause());
+        shield_begin(&shield, (leat_dur){ NEVER });
+        leat_ignore(wait_answer(x));                 /* no task outlives its group: not there either, while its node lives */
+        shield_end(&shield);
+    }
+    if (x->aborted)
+        err = LEAT_OK;                               /* the caller of leat_go_on has the error */
+    else
+        err = x->lost ? lost(x, me->name) : answer_err(x, me->name);
+    call_unref(x);
+    return err;
+}
+
+/* The stand-in first: it is what may fail without a trace. */
+static leat_err start_stand_in(leat_group *g, struct call *x, const char *name)
+{
+    static const leat_site_ site = { "leat_go_on", __FILE__, __LINE__ };
+    struct standin me = { x, name };
+    atomic_fetch_add_explicit(&x->refs, 1, RLX);
+    leat_err err = leat_go_(g, (leat_fn_ *)(void (*)(void))stand_in, &site, &me, sizeof me);
+    if (err == LEAT_OK)
+        return err;
+    call_unref(x);
+    if (take(x->s, x->slot.id))
+        settle(x);
+    return err;
+}
+
+leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_type *t, const void *arg)
+{
+    struct what w = { p, name, OPEN_TASK, t, NULL, arg };
+    struct buf v = { .max = 0 };
+    struct call *x;
+    LEAT_TRY(call_new(&w, &x));
+    leat_err err = open_call(&w, x, &v);
+    if (err == LEAT_OK)
+        err = start_stand_in(g, x, name);
+    if (err == LEAT_OK)
+        err = send_open(x, &w, &v);
+    if (err == LEAT_OK)
+        type_moved(t, arg);
+    buf_free(&v);
+    call_unref(x);
+    return err;
+}
+
+/* -- answers ------------------------------------------------------------------------------------------------------------------- */
+/* The peer has sent the form of its own type; which of the two it is, the text says by its first letter. */
+static void explain_type(struct call *x, struct cur theirs)
+{
+    char text[CALL_TEXT / 2];
+    struct cur mine;
+    const leat_type *t = x->text[0] == 'r' && x->out ? x->out : x->in;
+    if (type_form(t, &mine) != LEAT_OK || !type_diff(t->name, mine, theirs, text, sizeof text))
+        return;
+    size_t n = strlen(x->text);
+    snprintf(x->text + n, sizeof x->text - n, ": %s", text);
+}
+
+static leat_err read_head(struct call *x, struct cur *in)
+{
+    size_t len, form_len;
+    x->err = (leat_err)cur_u8(in);
+    x->own = cur_u8(in);
+    const char *text = cur_text(in, &len), *form = cur_text(in, &form_len);
+    if (in->bad || (x->err != LEAT_OK && cur_left(in)))
+        return leat_fail(LEAT_INVAL, "a malformed frame RESULT");
+    snprintf(x->text, sizeof x->text, "%.*s", (int)MIN(len, sizeof x->text - 1), text);
+    if (x->err == LEAT_TYPE && !x->own && form_len)
+        explain_type(x, cur_of(form, form_len));
+    x->begun = true;
+    return LEAT_OK;
+}
+
+static leat_err read_value(struct call *x, struct cur in)
+{
+    if (x->err != LEAT_OK || !x->out)
+        return LEAT_OK;
+    void *v = mem_zalloc(x->out->size);
+    if (!v)
+        return leat_fail(LEAT_NOMEM, "no memory for a result");
+    leat_err err = value_unpack(x->s, x->out, &in, v);
+    x->value = v;
+    return err == LEAT_OK && !cur_done(&in) ? leat_fail(LEAT_INVAL, "a result with bytes too many") : err;
+}
+
+leat_err call_on_result(struct sess *s, uint8_t flags, struct cur *in)
+{
+    struct calls *t = calls_of(s);
+    uint64_t id = cur_varint(in);
+    lock(&t->lock);
+    struct call *x = (struct call *)(void *)slots_find(&t->calls, id);
+    unlock(&t->lock);
+    if (!x || in->bad)
+        return leat_fail(LEAT_INVAL, "a frame RESULT that nobody asked for");
+    if (!x->begun)
+        LEAT_TRY(read_head(x, in));
+    struct cur bytes = *in;
+    bool more = flags & FRAME_MORE;
+    in->p = in->end;
+    if (more || x->partial.len) {
+        x->partial.max = LIMIT_ELEM;
+        buf_put(&x->partial, bytes.p, cur_left(&bytes));
+        if (buf_err(&x->partial) != LEAT_OK)
+            return leat_fail(buf_err(&x->partial), "a result of more than %d bytes", LIMIT_ELEM);
+        bytes = cur_of(x->partial.p, x->partial.len);
+    }
+    if (more)
+        return LEAT_OK;
+    leat_err err = read_value(x, bytes);
+    if (err != LEAT_OK && err != LEAT_NOMEM)
+        return err;
+    if (err == LEAT_NOMEM)
+        x->err = err;
+    if (take(s, id))
+        settle(x);
+    return LEAT_OK;
+}
+
+leat_err call_on_done(struct sess *s, uint8_t flags, struct cur *in)
+{
+    struct call *x = take(s, cur_varint(in));
+    (void)flags;
+    if (!x || in->bad)
+        return leat_fail(LEAT_INVAL, "a frame DONE that nobody asked for");
+    x->err = LEAT_CANCELED;
+    snprintf(x->text, sizeof x->text, "cancelled");
+    settle(x);
+    return LEAT_OK;
+}
+
+void call_lost(struct sess *s)
+{
+    struct calls *t = calls_of(s);
+    for (;;) {
+        lock(&t->lock);
+        struct slot *any = slots_any(&t->calls);
+        struct call *x = any ? (struct call *)(void *)slots_take(&t->calls, any->id) : NULL;
+        if (x)
+            x->lost = true;
+        unlock(&t->lock);
+        if (!x)
+            return;
+        settle(x);
+    }
+}

@@ -1,0 +1,93 @@
+/* calls.h - calls and remote tasks over a session: what call.c (who asks), serve.c (who answers) and table.c share.
+ *
+ * OPEN starts a method or a task on the other side, RESULT ends it; both are cut into frames of LIMIT_FRAME_CUT.  After a CANCEL the
+ * one who answers still sends RESULT (a task), or DONE (a call: nobody waits for its value any more); until then the open counts.
+ * Laws
+ *  An id is made by who asks and never used twice in a session.
+ *  struct call: refs: 1 for the table until its RESULT, DONE or the end of the session; 1 for who waits.  The rest: calls->lock.
+ *  struct job: one task owns it; the table points to it until it has answered.  Fields: calls->lock where the reader writes them.
+ *  At most `opens` of the peer's hello are under way from here, and open_bytes of their arguments; over it an open waits. */
+#ifndef RPC_CALLS_H
+#define RPC_CALLS_H
+#include "run/sched.h"
+#include "run/waiter.h"
+#include "sess/sess.h"
+#include "type/desc.h"
+
+enum { OPEN_CALL = 0, OPEN_TASK = 1, CALL_TEXT = 400, CALL_NAME = 255 };
+
+struct slot { uint64_t id; struct slot *next; };
+struct slots { struct slot **bucket; uint32_t mask, count; };
+bool slots_add(struct slots *t, struct slot *x);     /* false: no memory */
+struct slot *slots_find(const struct slots *t, uint64_t id);
+struct slot *slots_take(struct slots *t, uint64_t id);               /* NULL: not there */
+struct slot *slots_any(const struct slots *t);
+void slots_free(struct slots *t);
+
+struct call {
+    struct slot slot;
+    _Atomic uint32_t refs;
+    struct sess *s;
+    const leat_type *in, *out;                       /* out NULL: a task */
+    size_t bytes;                                    /* of its argument, while it counts */
+    bool done, left, lost;                           /* left: nobody waits any more */
+    bool sending, aborted;                           /* leat_go_on is at it; it was never sent */
+    leat_err err;
+    bool own;                                        /* err is the handler's, not of leat itself */
+    char text[CALL_TEXT];
+    void *value;                                     /* the result, decoded */
+    struct buf partial;                              /* reader only */
+    bool begun;
+    struct waiters waiters;
+};
+
+struct job {                                         /* what this side runs for the peer */
+    struct slot slot;
+    struct sess *s;
+    struct exposed *fn;
+    uint8_t what;
+    int64_t deadline;                                /* of this host's clock; NEVER */
+    size_t total;
+    struct buf partial;                              /* reader only, until it is whole */
+    leat_err early;                                  /* refused before it could start */
+    char text[CALL_TEXT];
+    void *arg, *out;
+    leat_ctx *ctx;                                   /* while it runs */
+    bool started, canceled, over;                    /* over: the session has ended */
+    leat_err cause;
+};
+
+struct calls {                                       /* sess_slots(s)->calls */
+    _Atomic uint32_t lock;
+    struct slots calls, jobs;                        /* lock */
+    uint64_t made;
+    uint32_t opens;                                  /* under way from here */
+    size_t open_bytes, job_bytes;                    /* job_bytes: reader only */
+    bool over;
+    struct waiters room;                             /* who waits to open */
+};
+static inline struct calls *calls_of(struct sess *s) { return sess_slots(s)->calls; }
+
+struct exposed {                                     /* a function or method that peers may start; lives as long as the node */
+    struct exposed *next;
+    leat_fn_ *fn;                                    /* a task */
+    const leat_method *method;                       /* or a method, with its function: */
+    void (*call)(void);
+    void *self;
+    const leat_type *in, *out;
+    struct type_print in_print, out_print;
+    char name[CALL_NAME + 1];
+};
+struct exposed *exposed_find(leat_node *n, const char *name, size_t len);
+
+extern const struct sess_user calls_user;            /* what boot/ gives to node_open (table.c) */
+leat_err serve_on_open(struct sess *s, uint8_t flags, struct cur *in);
+leat_err serve_on_cancel(struct sess *s, uint8_t flags, struct cur *in);
+void serve_lost(struct sess *s);
+leat_err call_on_result(struct sess *s, uint8_t flags, struct cur *in);
+leat_err call_on_done(struct sess *s, uint8_t flags, struct cur *in);
+void call_lost(struct sess *s);
+void calls_wake(struct waiters *q);                  /* calls->lock is held */
+/* Sends what begins with `head` and goes on with v, cut; the frames go out one after another.  LEAT_PEER_LOST: nothing was. */
+leat_err calls_send(struct sess *s, uint8_t kind, uint64_t id, const struct buf *head, const struct buf *v);
+#endif

@@ -1,0 +1,315 @@
+/* serve.c - who answers: runs exposed functions and methods for a peer.  See calls.h.
+ *
+ * An OPEN that has come whole becomes a task of the node.  Its argument is decoded by the reader, at once, because frames for ends
+ * inside it may follow.  The task has what remained of the caller's deadline, and a context of its own, which CANCEL and the end of
+ * the session cancel.  When the function returns its argument is dropped; what it wants to keep it takes out (and zeroes). */
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "rpc/calls.h"
+#include "run/err.h"
+#include "run/seam.h"
+#include "sess/value.h"
+#include "type/codec.h"
+
+static void job_free(struct job *j)
+{
+    if (j->arg)
+        leat_drop_(j->fn->in, j->arg);
+    if (j->out)
+        leat_drop_(j->fn->out, j->out);
+    mem_free(j->arg);
+    mem_free(j->out);
+    buf_free(&j->partial);
+    sess_unref(j->s);
+    mem_free(j);
+}
+
+/* -- answers -------------------------------------------------------------------------------------------------------------------- */
+struct answer { leat_err err; bool own; const char *text; struct cur form; };
+
+static leat_err send_answer(const struct job *j, const struct answer *a, const struct buf *v)
+{
+    struct buf head = { .max = 0 };
+    buf_u8(&head, (uint8_t)a->err);
+    buf_u8(&head, a->own);
+    buf_text(&head, a->text, a->err == LEAT_OK ? 0 : strlen(a->text));
+    buf_text(&head, (const char *)a->form.p, cur_left(&a->form) > LIMIT_FRAME / 2 ? 0 : cur_left(&a->form));
+    leat_err err = buf_err(&head);
+    if (err == LEAT_OK)
+        err = calls_send(j->s, FRAME_RESULT, j->slot.id, &head, v);
+    buf_free(&head);
+    return err;
+}
+
+static void answer(const struct job *j, const struct answer *a)
+{
+    static const struct buf none;
+    leat_err err = send_answer(j, a, &none);
+    if (err != LEAT_OK && !sess_ended(j->s))
+        sess_break(j->s, err, "no memory for an answer");
+}
+
+static void answer_done(const struct job *j)
+{
+    struct buf *b = sess_begin(j->s, FRAME_DONE);
+    if (!b)
+        return;
+    buf_varint(b, j->slot.id);
+    leat_ignore(sess_commit(j->s));
+}
+
+/* The result of a method that has succeeded.  On failure the value is still the job's. */
+static leat_err answer_value(struct job *j)
+{
+    struct buf v = { .max = LIMIT_ELEM };
+    struct value_out o = { .s = j->s };
+    leat_err err;
+    while ((err = value_pack(&o, j->fn->out, j->out, &v)) == LEAT_AGAIN)
+        leat_yield();
+    if (err == LEAT_OK) {
+        err = send_answer(j, &(struct answer){ .err = LEAT_OK }, &v);
+        if (err == LEAT_OK)
+            value_sent(&o);
+        else
+            value_unsent(&o);
+    }
+    buf_free(&v);
+    if (err == LEAT_OK) {
+        type_moved(j->fn->out, j->out);
+        mem_free(j->out);
+        j->out = NULL;
+    }
+    return err;
+}
+
+/* -- the task ---------------------------------------------------------------------------------------------------------------------- */
+static leat_err run_fn(struct job *j)
+{
+    if (j->fn->fn)
+        return j->fn->fn(j->arg);
+    return ((leat_method_fn_ *)j->fn->call)(j->fn->self, j->arg, j->out);
+}
+
+/* Runs it with its context; *text: the detail of its error. */
+static leat_err run_job(struct job *j, char *text, size_t cap)
+{
+    struct calls *t = calls_of(j->s);
+    leat_err err = LEAT_OK;
+    leat_with_cancel(ctx) {
+        int64_t left = j->deadline == NEVER ? NEVER : j->deadline - rt_now(task_self()->rt);
+        lock(&t->lock);
+        j->ctx = ctx;
+        if (j->canceled)
+            leat_cancel(ctx, j->cause);
+        unlock(&t->lock);
+        leat_with_deadline((leat_dur){ left }) {
+            err = run_fn(j);
+            snprintf(text, cap, "%s", err == LEAT_OK ? "" : leat_err_detail());
+        }
+        lock(&t->lock);
+        j->ctx = NULL;
+        unlock(&t->lock);
+    }
+    return err;
+}
+
+static leat_err job_task(struct job **arg)
+{
+    struct job *j = *arg;
+    struct calls *t = calls_of(j->s);
+    char text[CALL_TEXT];
+    leat_err err = run_job(j, text, sizeof text);
+    if (j->arg)
+        leat_drop_(j->fn->in, j->arg);               /* ends inside are done before the answer says so */
+    lock(&t->lock);
+    slots_take(&t->jobs, j->slot.id);
+    bool over = j->over, done = j->canceled && j->what == OPEN_CALL;
+    unlock(&t->lock);
+    if (!over && done) {
+        answer_done(j);
+    } else if (!over) {
+        leat_err sent = LEAT_OK;
+        bool value = err == LEAT_OK && j->fn->out;
+        if (value && (sent = answer_value(j)) != LEAT_OK)
+            snprintf(text, sizeof text, "the result cannot be sent: %s", leat_err_detail());
+        if (!value || sent != LEAT_OK)
+            answer(j, &(struct answer){ .err = value ? sent : err, .own = !value, .text = text });
+    }
+    job_free(j);
+    return LEAT_OK;
+}
+
+/* -- OPEN --------------------------------------------------------------------------------------------------------------------------- */
+static leat_err refuse(struct job *j, const struct answer *a)
+{
+    struct calls *t = calls_of(j->s);
+    lock(&t->lock);
+    slots_take(&t->jobs, j->slot.id);
+    unlock(&t->lock);
+    answer(j, a);
+    t->job_bytes -= j->total;
+    job_free(j);
+    return LEAT_OK;
+}
+
+static leat_err refuse_form(struct job *j, const char *text, const leat_type *mine)
+{
+    struct answer a = { .err = LEAT_TYPE, .text = text };
+    if (type_form(mine, &a.form) != LEAT_OK)
+        a.form = (struct cur){ 0 };
+    return refuse(j, &a);
+}
+
+/* What the header asks for, once all bytes are here. */
+struct asked { const char *name; size_t len; struct type_print in, out; };
+
+static leat_err start(struct job *j, struct cur *bytes)
+{
+    static const leat_site_ call_site = { "leat_serve", __FILE__, __LINE__ }, task_site = { "leat_expose", __FILE__, __LINE__ };
+    struct calls *t = calls_of(j->s);
+    if (j->early != LEAT_OK)
+        return j->early == LEAT_TYPE ? refuse_form(j, j->text, j->text[0] == 'r' ? j->fn->out : j->fn->in)
+                                     : refuse(j, &(struct answer){ .err = j->early, .text = j->text });
+    const struct exposed *f = j->fn;
+    j->arg = mem_zalloc(f->in->size);
+    j->out = f->out ? mem_zalloc(f->out->size) : NULL;
+    if (!j->arg || (f->out && !j->out))
+        return refuse(j, &(struct answer){ .err = LEAT_NOMEM, .text = "no memory for the argument" });
+    leat_err err = value_unpack(j->s, f->in, bytes, j->arg);
+    if (err == LEAT_OK && !cur_done(bytes))
+        err = leat_fail(LEAT_INVAL, "an argument with bytes too many");
+    if (err == LEAT_NOMEM || err == LEAT_LIMIT)
+        return refuse(j, &(struct answer){ .err = err, .text = leat_err_detail() });
+    if (err != LEAT_OK)
+        return err;                                  /* the job is in the table: the end of the session frees it */
+    t->job_bytes -= j->total;
+    j->total = 0;
+    buf_free(&j->partial);
+    lock(&t->lock);
+    j->started = true;
+    unlock(&t->lock);
+    err = leat_go_(node_group(sess_node(j->s)), (leat_fn_ *)(void (*)(void))job_task, f->out ? &call_site : &task_site, &j, sizeof j);
+    return err == LEAT_OK ? err : refuse(j, &(struct answer){ .err = err == LEAT_CANCELED ? LEAT_REFUSED : err,
+        .text = err == LEAT_CANCELED ? "the node is closing" : leat_err_detail() });
+}
+
+static void match(struct job *j, const struct asked *a)
+{
+    struct exposed *f = exposed_find(sess_node(j->s), a->name, a->len);
+    if (!f || (f->out != NULL) != (j->what == OPEN_CALL)) {
+        j->early = LEAT_REFUSED;
+        snprintf(j->text, sizeof j->text, "%s %s no %s '%.*s'", node_name(sess_node(j->s)), j->what == OPEN_CALL ? "serves" : "exposes",
+            j->what == OPEN_CALL ? "method" : "function", (int)a->len, a->name);
+        return;
+    }
+    j->fn = f;
+    bool in = type_print_same(&a->in, &f->in_print), out = !f->out || type_print_same(&a->out, &f->out_print);
+    if (in && out)
+        return;
+    j->early = LEAT_TYPE;
+    snprintf(j->text, sizeof j->text, "%s of '%s' is of another type", in ? "result" : "argument", f->name);
+}
+
+static leat_err read_open(struct sess *s, uint64_t id, struct cur *in, struct job **ret)
+{
+    struct asked a = { .len = 0 };
+    uint8_t what = cur_u8(in);
+    a.name = cur_text(in, &a.len);
+    uint64_t left = cur_u64(in);
+    cur_get(in, a.in.b, sizeof a.in.b);
+    cur_get(in, a.out.b, sizeof a.out.b);
+    uint64_t total = cur_varint(in);
+    struct calls *t = calls_of(s);
+    if (in->bad || what > OPEN_TASK || a.len > CALL_NAME || total > LIMIT_ELEM)
+        return leat_fail(LEAT_INVAL, "a malformed frame OPEN");
+    if (t->jobs.count >= LIMIT_SESS_OPENS || t->job_bytes + total > LIMIT_SESS_OPEN_BYTES)
+        return leat_fail(LEAT_LIMIT, "more calls than were agreed on");
+    struct job *j = mem_zalloc(sizeof *j);
+    if (!j)
+        return leat_fail(LEAT_NOMEM, "no memory for a call");
+    int64_t now = rt_now(task_self()->rt);
+    *j = (struct job){ .slot.id = id, .s = s, .what = what, .total = (size_t)total, .partial.max = (size_t)total,
+        .deadline = left >= (uint64_t)(NEVER - now) ? NEVER : now + (int64_t)left };
+    sess_ref(s);
+    match(j, &a);
+    lock(&t->lock);
+    bool ok = slots_add(&t->jobs, &j->slot);
+    unlock(&t->lock);
+    if (!ok) {
+        job_free(j);
+        return leat_fail(LEAT_NOMEM, "no memory for a call");
+    }
+    t->job_bytes += total;
+    *ret = j;
+    return LEAT_OK;
+}
+
+leat_err serve_on_open(struct sess *s, uint8_t flags, struct cur *in)
+{
+    struct calls *t = calls_of(s);
+    uint64_t id = cur_varint(in);
+    if (in->bad || (id & 1) == (uint64_t)sess_dialed(s))
+        return leat_fail(LEAT_INVAL, "a malformed frame OPEN");
+    lock(&t->lock);
+    struct job *j = (struct job *)(void *)slots_find(&t->jobs, id);
+    bool started = j && j->started;
+    unlock(&t->lock);
+    if (started)
+        return leat_fail(LEAT_INVAL, "a second OPEN of %llu", (unsigned long long)id);
+    if (!j)
+        LEAT_TRY(read_open(s, id, in, &j));
+    struct cur bytes = *in;
+    bool more = flags & FRAME_MORE;
+    in->p = in->end;
+    if (more || j->partial.len) {
+        buf_put(&j->partial, bytes.p, cur_left(&bytes));
+        if (buf_err(&j->partial) != LEAT_OK)
+            return leat_fail(buf_err(&j->partial), "an argument of more bytes than it said");
+        bytes = cur_of(j->partial.p, j->partial.len);
+    }
+    return more ? LEAT_OK : start(j, &bytes);
+}
+
+leat_err serve_on_cancel(struct sess *s, uint8_t flags, struct cur *in)
+{
+    struct calls *t = calls_of(s);
+    uint64_t id = cur_varint(in);
+    uint8_t cause = cur_u8(in);
+    (void)flags;
+    if (in->bad)
+        return leat_fail(LEAT_INVAL, "a malformed frame CANCEL");
+    lock(&t->lock);
+    struct job *j = (struct job *)(void *)slots_find(&t->jobs, id);
+    if (j) {                                         /* else the answer is on its way */
+        j->canceled = true;
+        j->cause = cause > LEAT_OK && cause <= LEAT_SYS ? (leat_err)cause : LEAT_CANCELED;
+        if (j->ctx)
+            leat_cancel(j->ctx, j->cause);
+    }
+    unlock(&t->lock);
+    return LEAT_OK;
+}
+
+/* The session has ended: what runs is cancelled and will answer nobody; what had not started goes. */
+void serve_lost(struct sess *s)
+{
+    struct calls *t = calls_of(s);
+    for (;;) {
+        lock(&t->lock);
+        struct slot *any = slots_any(&t->jobs);
+        struct job *j = any ? (struct job *)(void *)slots_take(&t->jobs, any->id) : NULL;
+        bool started = j && j->started;
+        if (started) {
+            j->over = j->canceled = true;
+            j->cause = LEAT_PEER_LOST;
+            if (j->ctx)
+                leat_cancel(j->ctx, LEAT_PEER_LOST);
+        }
+        unlock(&t->lock);
+        if (!j)
+            return;
+        if (!started)
+            job_free(j);
+    }
+}

@@ -1,0 +1,237 @@
+/* table.c - what a node exposes to its peers, and the tables of calls of each session.  See calls.h. */
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "rpc/calls.h"
+
+enum { BUCKETS_FIRST = 16 };
+
+/* -- a table by id ------------------------------------------------------------------------------------------------------------ */
+static struct slot **place(const struct slots *t, uint64_t id)
+{
+    struct slot **p = &t->bucket[id & t->mask];
+    while (*p && (*p)->id != id)
+        p = &(*p)->next;
+    return p;
+}
+
+static bool grow(struct slots *t)
+{
+    uint32_t n = t->bucket ? (t->mask + 1) * 2 : BUCKETS_FIRST;
+    struct slots more = { mem_zalloc(n * sizeof *more.bucket), n - 1, t->count };
+    if (!more.bucket)
+        return t->bucket != NULL;
+    for (uint32_t i = 0; t->bucket && i <= t->mask; i++)
+        for (struct slot *next, *x = t->bucket[i]; x; x = next) {
+            next = x->next;
+            struct slot **p = &more.bucket[x->id & more.mask];
+            x->next = *p;
+            *p = x;
+        }
+    mem_free(t->bucket);
+    *t = more;
+    return true;
+}
+
+bool slots_add(struct slots *t, struct slot *x)
+{
+    if ((!t->bucket || t->count > t->mask) && !grow(t))
+        return false;
+    struct slot **p = &t->bucket[x->id & t->mask];
+    x->next = *p;
+    *p = x;
+    t->count++;
+    return true;
+}
+
+struct slot *slots_find(const struct slots *t, uint64_t id) { return t->bucket ? *place(t, id) : NULL; }
+
+struct slot *slots_take(struct slots *t, uint64_t id)
+{
+    struct slot **p = t->bucket ? place(t, id) : NULL, *x = p ? *p : NULL;
+    if (x) {
+        *p = x->next;
+        t->count--;
+    }
+    return x;
+}
+
+struct slot *slots_any(const struct slots *t)
+{
+    for (uint32_t i = 0; t->count && i <= t->mask; i++)
+        if (t->bucket[i])
+            return t->bucket[i];
+    return NULL;
+}
+
+void slots_free(struct slots *t) { mem_free(t->bucket); }
+
+void calls_wake(struct waiters *q)
+{
+    for (struct waiter *w; (w = waiter_claim(q)); ) {
+        waiter_win(w, true);
+        task_ready(worker_self(), w->task);
+    }
+}
+
+leat_err calls_send(struct sess *s, uint8_t kind, uint64_t id, const struct buf *head, const struct buf *v)
+{
+    for (size_t at = 0, first = 1; first || at < v->len; first = 0) {
+        size_t n = MIN(v->len - at, (size_t)LIMIT_FRAME_CUT);
+        struct buf *b = sess_begin_in(s, kind, at + n < v->len ? FRAME_MORE : 0, LANE_DATA);
+        if (!b)
+            return at ? LEAT_OK : sess_lost(s);
+        buf_varint(b, id);
+        if (first)
+            buf_put(b, head->p, head->len);
+        if (n)
+            buf_put(b, v->p + at, n);
+        leat_err err = sess_commit(s);
+        if (err != LEAT_OK && at)
+            sess_break(s, err, "no memory to send the rest of a %s", frame_name(kind));
+        if (err != LEAT_OK)
+            return at ? LEAT_OK : err;
+        at += n;
+    }
+    return LEAT_OK;
+}
+
+/* -- what is exposed ---------------------------------------------------------------------------------------------------------- */
+struct exposures {
+    _Atomic uint32_t lock;
+    struct exposed *first;                           /* lock; never taken away */
+};
+static struct exposures *exposures_of(leat_node *n) { return node_slots(n)->exposed; }
+
+static struct exposed *find_locked(const struct exposures *t, const char *name, size_t len)
+{
+    struct exposed *x = t->first;
+    while (x && !(strlen(x->name) == len && memcmp(x->name, name, len) == 0))
+        x = x->next;
+    return x;
+}
+
+struct exposed *exposed_find(leat_node *n, const char *name, size_t len)
+{
+    struct exposures *t = exposures_of(n);
+    lock(&t->lock);
+    struct exposed *x = find_locked(t, name, len);
+    unlock(&t->lock);
+    return x;
+}
+
+/* Takes x over. */
+static leat_err expose(leat_node *n, struct exposed *x, const char *what)
+{
+    struct exposures *t = exposures_of(n);
+    leat_err err = type_print(x->in, &x->in_print);
+    if (err == LEAT_OK && x->out)
+        err = type_print(x->out, &x->out_print);
+    if (err != LEAT_OK) {
+        mem_free(x);
+        return err;
+    }
+    lock(&t->lock);
+    bool taken = find_locked(t, x->name, strlen(x->name)) != NULL;
+    if (!taken) {
+        x->next = t->first;
+        t->first = x;
+    }
+    unlock(&t->lock);
+    if (!taken)
+        return LEAT_OK;
+    err = leat_fail(LEAT_INVAL, "%s: '%s' is exposed already", what, x->name);
+    mem_free(x);
+    return err;
+}
+
+leat_err leat_expose_(leat_node *n, const char *name, leat_fn_ *fn, const leat_type *t)
+{
+    struct exposed *x = mem_zalloc(sizeof *x);
+    if (!x)
+        return leat_fail(LEAT_NOMEM, "leat_expose: no memory");
+    x->fn = fn;
+    x->in = t;
+    if ((size_t)snprintf(x->name, sizeof x->name, "%s", name) < sizeof x->name)
+        return expose(n, x, "leat_expose");
+    mem_free(x);
+    return leat_fail(LEAT_LIMIT, "leat_expose: a name has at most %d bytes", CALL_NAME);
+}
+
+leat_err leat_serve_(leat_node *n, const char *svc, const leat_method *m, size_t count, const void *impl, void *self)
+{
+    void (*const *fns)(void) = impl;
+    for (size_t i = 0; i < count; i++)
+        if (!fns[i])
+            return leat_fail(LEAT_INVAL, "leat_serve: the method %s.%s is NULL", svc, m[i].name);
+    for (size_t i = 0; i < count; i++) {
+        struct exposed *x = mem_zalloc(sizeof *x);
+        if (!x)
+            return leat_fail(LEAT_NOMEM, "leat_serve: no memory");
+        *x = (struct exposed){ .method = &m[i], .call = fns[i], .self = self, .in = m[i].in, .out = m[i].out };
+        if ((size_t)snprintf(x->name, sizeof x->name, "%s.%s", svc, m[i].name) >= sizeof x->name) {
+            mem_free(x);
+            return leat_fail(LEAT_LIMIT, "leat_serve: a name has at most %d bytes", CALL_NAME);
+        }
+        LEAT_TRY(expose(n, x, "leat_serve"));
+    }
+    return LEAT_OK;
+}
+
+/* -- sessions and nodes ------------------------------------------------------------------------------------------------------- */
+static leat_err node_opens(leat_node *n)
+{
+    node_slots(n)->exposed = mem_zalloc(sizeof(struct exposures));
+    return exposures_of(n) ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a node");
+}
+
+static void node_closes(leat_node *n)
+{
+    struct exposures *t = exposures_of(n);
+    for (struct exposed *next, *x = t ? t->first : NULL; x; x = next) {
+        next = x->next;
+        mem_free(x);
+    }
+    mem_free(t);
+    node_slots(n)->exposed = NULL;
+}
+
+static leat_err sess_opens(struct sess *s)
+{
+    sess_slots(s)->calls = mem_zalloc(sizeof(struct calls));
+    return calls_of(s) ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a session's calls");
+}
+
+static void sess_ends(struct sess *s, leat_err why)
+{
+    struct calls *t = calls_of(s);
+    (void)why;
+    lock(&t->lock);
+    t->over = true;
+    calls_wake(&t->room);
+    unlock(&t->lock);
+    call_lost(s);
+    serve_lost(s);
+}
+
+static void sess_frees(struct sess *s)
+{
+    struct calls *t = calls_of(s);
+    if (!t)
+        return;
+    slots_free(&t->calls);
+    slots_free(&t->jobs);
+    mem_free(t);
+}
+
+const struct sess_user calls_user = {
+    .name = "calls",
+    .node_open = node_opens,
+    .node_close = node_closes,
+    .open = sess_opens,
+    .end = sess_ends,
+    .free = sess_frees,
+    .on = {
+        { FRAME_OPEN, serve_on_open }, { FRAME_CANCEL, serve_on_cancel }, { FRAME_RESULT, call_on_result }, { FRAME_DONE, call_on_done },
+    },
+};
