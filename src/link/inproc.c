@@ -12,7 +12,7 @@
 #include "run/host.h"
 #include "run/sched.h"
 
-enum { PIPE_BYTES = 32 << 10, BACKLOG = 128 };
+enum { PIPE_BYTES = 32 << 10, BACKLOG = 128, TURNS = 16 };             /* TURNS: calls that need not wait before others get a turn */
 
 struct pipe {
     uint32_t read, len;
@@ -25,6 +25,7 @@ struct end {
     struct pair *pair;
     struct pipe *in, *out;
     bool shut;
+    uint32_t reads, writes;                          /* the reader's, the writer's: calls since the last one that waited */
 };
 struct pair {
     _Atomic uint32_t lock;
@@ -78,6 +79,15 @@ static void wake(struct task *t)
         task_ready(worker_self(), t);
 }
 
+/* Two tasks on two workers may never find the pipe empty or full; what else is ready there must still run. */
+static void take_turns(uint32_t *calls)
+{
+    if (++*calls >= TURNS) {
+        *calls = 0;
+        leat_yield();
+    }
+}
+
 static uint32_t pipe_get(struct pipe *p, uint8_t *to, size_t cap)
 {
     uint32_t n = (uint32_t)MIN(cap, (size_t)p->len), first = MIN(n, PIPE_BYTES - p->read);
@@ -109,12 +119,14 @@ static leat_err end_read(struct link *l, void *to, size_t cap, size_t *ret)
             struct task *t = slot_claim(&e->in->writer);
             unlock(&p->lock);
             wake(t);
+            take_turns(&e->reads);
             return LEAT_OK;
         }
         if (p->ended) {
             unlock(&p->lock);
             return leat_fail(LEAT_CLOSED, "the other side has closed the link");
         }
+        e->reads = 0;
         LEAT_TRY(slot_wait(&p->lock, &e->in->reader));
     }
 }
@@ -135,8 +147,10 @@ static leat_err end_write(struct end *e, const uint8_t *from, size_t len)
             wake(t);
             from += n;
             len -= n;
+            take_turns(&e->writes);
             continue;
         }
+        e->writes = 0;
         LEAT_TRY(slot_wait(&p->lock, &e->out->writer));
     }
     return LEAT_OK;
