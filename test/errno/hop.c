@@ -23,15 +23,23 @@ static leat_err echo(struct echo *e)
     return err;
 }
 
+static leat_err nothing(leat_none *none)
+{
+    (void)none;
+    return LEAT_OK;
+}
+
 leat_err park(const struct hopper *h, unsigned round)
 {
     unsigned answer = 0;
-    switch (round % 3) {
+    switch (round % 4) {
     case 0:
         leat_yield();
         return LEAT_OK;
     case 1:
         return leat_sleep(LEAT_US(20));
+    case 2:
+        return leat_blocking(nothing, LEAT_NONE);
     default:
         LEAT_TRY(leat_send(h->ask, round));
         LEAT_TRY(leat_recv(h->answer, &answer));

@@ -58,8 +58,6 @@ def all_exists():
     functions, variables = declared()
     if len(functions) < 60:
         return 'only %d functions were found in the headers: what this test reads has changed' % len(functions)
-    if not {'leat_go_on_', 'leat_import_', 'leat_blocking_'} <= exported():
-        raise tap.Skip('the upper floors are not built yet')
     return ['declared, but not there: ' + name for name in sorted((functions | variables) - exported())]
 
 
