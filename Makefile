@@ -5,6 +5,7 @@
 #   make test      every test program in every variant (VARIANTS=gcc,asan: in these; ONLY=regex: tests that match);
 #                  what needs a tool that is missing is skipped and named, unless STRICT=1
 #   make bench     the measurements (ONLY=regex: these; PEERS="go": beside the same programs of others)
+#   make sim       the word count in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another; FLAGS="--faults cut")
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
 #   make install   to PREFIX (/usr/local), under DESTDIR where that is given
 #   make clean     removes every build directory
@@ -16,7 +17,7 @@ VARIANTS ?= test
 NO_DEPS ?=
 MESON_FLAGS ?=
 
-.PHONY: help build demo test bench check install clean deps-build deps-test
+.PHONY: help build demo test bench sim check install clean deps-build deps-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -44,6 +45,12 @@ check: deps-test
 bench: build
 	@[ -n "$(NO_DEPS)" ] || command -v go >/dev/null || scripts/deps.sh bench || true
 	@bench/run.py $(if $(ONLY),--only '$(ONLY)') $(if $(filter command environment,$(origin PEERS)),--peers '$(PEERS)')
+
+SEEDS ?= 1..100
+PROGRAM ?= build/examples/wordcount run examples/data/opticks.txt
+FLAGS ?=
+sim: build
+	@build/leat sim --seeds $(SEEDS) $(FLAGS) -- $(PROGRAM)
 
 install: build
 	@meson configure build -Dprefix=$(PREFIX) >/dev/null

@@ -42,7 +42,8 @@ static leat_err naps(leat_none *none)
     (void)none;
     leat_with_group(g, err) {
         for (int i = 0; i < 1000; i++) {
-            int64_t ns = (int64_t)(rng_mix(&r) >> (8 + rng_mix(&r) % 40));
+            uint64_t shift = 8 + rng_mix(&r) % 40;
+            int64_t ns = (int64_t)(rng_mix(&r) >> shift);
             LEAT_TRY(leat_go(&g, nap, (struct nap){ ns % (INT64_C(1000000000) * YEAR_S) }));
         }
     }

@@ -1,7 +1,8 @@
 /* trace.c - what a world did: as a hash of every event, as a text for people, and the report at the end.
  *
- * The hash takes in virtual times, names and lines of tasks, machines, lengths and bytes on links: never a pointer, nor the path of a
- * source file, which depends on where it was built.  So it is the same on every machine, with every compiler. */
+ * The hash takes in virtual times, names of tasks, machines, lengths and bytes on links: never a pointer, nor the path of a source
+ * file, which depends on where it was built, nor a line (of a call over several, gcc names the first and clang the last).  So it is
+ * the same on every machine, with every compiler. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -82,7 +83,7 @@ void trace_task(struct world *w, const struct task *t, uint32_t k, uint32_t n)
     uint32_t id = t->host ? machine_of(t->host)->id : UINT32_MAX;
     trace_mix(w, (uint64_t)w->now);
     trace_mix(w, (uint64_t)k << 32 | n);
-    trace_mix(w, (uint64_t)id << 32 | (s ? s->line : 0));
+    trace_mix(w, id);
     mix_text(w, s ? s->name : "?");
     if (w->trace.text && t->host)
         trace_say(w, "h%u  runs %s (%s:%u), one of %u", id, s->name, base_name(s->file), s->line, n);

@@ -173,12 +173,12 @@ static leat_err machine_main(struct machine **arg)
 static void machine_init(struct world *w, uint32_t i)
 {
     struct machine *m = &w->machines[i];
-    uint64_t seed = w->conf.seed;
+    uint64_t seed = w->conf.seed, high = rng_mix(&seed), low = rng_mix(&seed);
     m->world = w;
     m->id = i;
     m->next_port = 40000;
     snprintf(m->rank, sizeof m->rank, "%u", i);
-    snprintf(m->job, sizeof m->job, "%016" PRIx64 "%016" PRIx64, rng_mix(&seed), rng_mix(&seed));
+    snprintf(m->job, sizeof m->job, "%016" PRIx64 "%016" PRIx64, high, low);
     size_t n = strlen(w->nodes);
     snprintf(w->nodes + n, sizeof w->nodes - n, "%stcp://h%u:1", i ? "," : "", i);
 }
