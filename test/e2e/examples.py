@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """examples.py - every example does what its first lines say."""
+import glob
 import os
 import re
+import signal
+import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from e2e import World, differ, example, tap  # noqa: E402
+from e2e import BUILD, LEAT, ROOT, World, differ, example, one_line, tap  # noqa: E402
 
 SEL = """deadline: DEADLINE
 cancelled: CANCELED
@@ -51,9 +54,150 @@ def pool():
         return differ('pool', (code, err), (0, '')) + ([] if fine else ['pool prints %r' % out])
 
 
+def text(*path):
+    with open(os.path.join(ROOT, *path), encoding='utf-8') as f:
+        return f.read()
+
+
+def blocks(page):
+    """The C blocks of a page."""
+    return re.findall(r'^```c\n(.*?)^```$', text(page), re.S | re.M)
+
+
+def readme_shows_the_program():
+    program = text('examples', 'readme.c').split('\n', 1)[1]
+    return differ('the first C block of README.md', blocks('README.md')[0], program)
+
+
+def pages_quote_the_examples():
+    """Every line of C in the pages stands in an example, but for what stands for something left out."""
+    known = '\n'.join(re.sub(r'(?m)^ +', '', '\n' + text(path)) for path in glob.glob(os.path.join(ROOT, 'examples', '*.c')))
+    return ['%s: no example has the line: %s' % (page, line) for page in ('README.md', os.path.join('docs', 'start.md'))
+            for block in blocks(page) for line in block.splitlines()
+            if '\n' + line.strip() not in known and '...' not in line and 'tcp://' not in line]
+
+
+def readme_at_three_distances():
+    problems = []
+    with World() as w:
+        for command in ([], [LEAT, 'run', '-n', '3', '--'], [LEAT, 'run', '-n', '3', '--link', 'tcp', '--']):
+            code, out, _ = w.run(*command, example('readme'))
+            problems += differ('%s: exit code' % command, code, 0) + \
+                differ('the squares', sorted(out.splitlines()), sorted('%d squared is %d' % (n, n * n) for n in range(10)))
+        return problems + w.left()
+
+
+def by_hand():
+    """The environment of docs/launch.md without a launcher, in both orders."""
+    problems = []
+    with World() as w:
+        for first in (0, 1):
+            nodes = ','.join('unix:' + w.path('%d-%d' % (first, i)) for i in range(2))
+            started = {}
+            for rank in (first, 1 - first):
+                started[rank] = w.start(example('readme'), env={'LEAT_NODES': nodes, 'LEAT_RANK': str(rank)})
+            problems += differ('exit codes', [started[rank].end() for rank in (0, 1)], [0, 0]) + \
+                differ('lines of node 0', len(started[0].out.splitlines()), 10) + differ('lines of node 1', started[1].out, '')
+        return problems
+
+
+def bad_environments():
+    rows = [({'LEAT_NODES': 'nonsense', 'LEAT_RANK': '0'}, 'LEAT_NODES'), ({'LEAT_NODES': 'unix:/a,unix:/b'}, 'LEAT_RANK'),
+            ({'LEAT_NODES': 'unix:/a,unix:/b', 'LEAT_RANK': '2'}, 'LEAT_RANK'),
+            ({'LEAT_NODES': 'unix:/a', 'LEAT_RANK': '0', 'LEAT_LISTEN_FD': '77'}, 'LEAT_LISTEN_FD'),
+            ({'LEAT_NODES': 'unix:/a', 'LEAT_RANK': '0', 'LEAT_LISTEN_FD': '0'}, 'LEAT_LISTEN_FD')]
+    problems = []
+    with World() as w:
+        for env, word in rows:
+            code, out, err = w.run(example('wordcount'), 'run', os.path.join(ROOT, 'README.md'), env=env)
+            problems += differ('%s: exit code and output' % env, (code, out), (1, '')) + one_line(err, 'leat: ', word)
+    return problems
+
+
+def pipeline():
+    problems = []
+    with World() as w:
+        for url in ('unix:' + w.path('events'), 'tcp://127.0.0.1:0'):
+            taker = w.start(example('pipeline'), 'take', url)
+            where = taker.until(r'^listening on (\S+)$').group(1)
+            code, out, err = w.run(example('pipeline'), 'make', where)
+            lines = ['%d %s tick' % (n, 'warning' if n % 100 == 99 else 'info') for n in range(1000)]
+            problems += differ('the maker', (code, out, err), (0, '', '')) + differ('the taker', taker.end(), 0) + \
+                differ('the events', taker.out.splitlines(), lines)
+    return problems
+
+
+def another_type():
+    with World() as w:
+        taker = w.start(example('pipeline'), 'take', 'unix:' + w.path('events'))
+        where = taker.until(r'^listening on (\S+)$').group(1)
+        code, out, err = w.run(os.path.join(BUILD, 'test', 'e2e', 'other_maker'), where)
+        problems = differ('another maker', (code, out), (1, '')) + one_line(err, 'leat: TYPE: ', 'text')
+        code, out, err = w.run(example('pipeline'), 'make', where)
+        return problems + differ('the maker after it', (code, out, err), (0, '', '')) + differ('the taker', taker.end(), 0)
+
+
+def a_deadline():
+    with World() as w:
+        server = w.start(example('kv'), 'serve', 'unix:' + w.path('kv'))
+        url = server.until(r'^listening on (\S+)$').group(1)
+        server.kill(signal.SIGSTOP)
+        code, out, err = w.run(example('kv'), 'get', url, 'key')
+        server.kill(signal.SIGKILL)
+        server.end()
+        return differ('get from a stopped server', (code, out), (124, '')) + one_line(err, 'kv: DEADLINE: ')
+
+
+def kv():
+    with World() as w:
+        server = w.start(example('kv'), 'serve', 'tcp://127.0.0.1:0')
+        url = server.until(r'^listening on (\S+)$').group(1)
+
+        def call(*args):
+            return w.run(example('kv'), args[0], url, *args[1:])
+        problems = differ('put', call('put', 'leat', 'a channel'), (0, 'version 1\n', ''))
+        problems += differ('put again', call('put', 'leat', 'for water')[:2], (0, 'version 2\n'))
+        problems += differ('get', call('get', 'leat'), (0, 'for water\nversion 2\n', ''))
+        code, out, err = call('get', 'race')
+        problems += differ('get of nothing', (code, out), (1, '')) + one_line(err, 'kv: ', "no key 'race'")
+        server.kill(signal.SIGTERM)
+        server.end()
+        return problems
+
+
+def echo():
+    with World() as w:
+        path = w.path('echo')
+        server = w.start(example('echo'), 'unix:' + path)
+        server.until(r'^listening on ')
+        problems = []
+        with socket.socket(socket.AF_UNIX) as a, socket.socket(socket.AF_UNIX) as b:
+            a.connect(path)
+            b.connect(path)
+            for s, data in ((a, b'one'), (b, b'two'), (a, bytes(100000))):
+                s.sendall(data)
+                got = b''
+                while len(got) < len(data):
+                    got += s.recv(65536)
+                problems += differ('the echo', got == data, True)
+        server.kill(signal.SIGTERM)
+        server.end()
+        return problems
+
+
 tap.main([
     ('hello', prints('hello', 'sum of squares: 385\n')),
     ('sel', prints('sel', SEL)),
     ('pool', pool),
     ('existing', prints('existing', EXISTING)),
+    ('the_readme_shows_the_program_that_is_tested', readme_shows_the_program),
+    ('the_pages_quote_the_examples', pages_quote_the_examples),
+    ('readme_at_three_distances', readme_at_three_distances),
+    ('nodes_that_are_started_by_hand', by_hand),
+    ('a_wrong_environment_gets_one_line_and_1', bad_environments),
+    ('pipeline', pipeline),
+    ('another_element_type_names_the_field', another_type),
+    ('kv', kv),
+    ('a_passed_deadline_is_exit_code_124', a_deadline),
+    ('echo', echo),
 ])

@@ -1,0 +1,111 @@
+/* progress.c - see progress.h. */
+#include "progress.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { PLAIN_TICKS = 50, LINE_MAX_BYTES = 400 };     /* without a terminal: one line every 50 ticks, 5 s */
+
+struct line { char text[LINE_MAX_BYTES]; size_t len; };
+
+__attribute__((format(printf, 2, 3))) static void put(struct line *l, const char *fmt, ...)
+{
+    va_list a;
+    va_start(a, fmt);
+    int n = vsnprintf(l->text + l->len, sizeof l->text - l->len, fmt, a);
+    va_end(a);
+    l->len += n < 0 ? 0 : (size_t)n;
+    if (l->len >= sizeof l->text)
+        l->len = sizeof l->text - 1;
+}
+
+static void put_number(struct line *l, uint64_t n)   /* 1234567 as 1,234,567 */
+{
+    if (n >= 1000) {
+        put_number(l, n / 1000);
+        put(l, ",%03" PRIu64, n % 1000);
+    } else {
+        put(l, "%" PRIu64, n);
+    }
+}
+
+static void describe(const struct progress *p, struct line *l)
+{
+    uint64_t lines = 0, words = 0;
+    int64_t ns = leat_since(p->began).ns;
+    for (uint32_t i = 0; i < p->nodes; i++) {
+        lines += p->node[i].lines;
+        words += p->node[i].words;
+    }
+    put_number(l, lines);
+    put(l, " lines, ");
+    put_number(l, words);
+    put(l, " words, ");
+    put_number(l, (uint64_t)((double)words * 1e9 / (double)(ns > 0 ? ns : 1)));
+    put(l, " words/s");
+    for (uint32_t i = 0; i < p->nodes; i++) {
+        put(l, "; %s: ", p->node[i].name);
+        put_number(l, p->node[i].lines);
+        put(l, " lines, ");
+        put_number(l, p->node[i].words);
+        put(l, " words");
+    }
+}
+
+static size_t columns(void)
+{
+    struct winsize w;
+    return ioctl(2, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col - 1u : 79;
+}
+
+leat_err progress_init(struct progress *p, const leat_peers *peers)
+{
+    struct progress_node *node = calloc(peers->len, sizeof *node);
+    if (!node)
+        return leat_fail(LEAT_NOMEM, "no memory for %u nodes", peers->len);
+    for (uint32_t i = 0; i < peers->len; i++)
+        node[i].name = leat_peer_name(peers->at[i]);
+    *p = (struct progress){ .node = node, .nodes = peers->len, .terminal = isatty(2) == 1, .began = leat_now() };
+    return LEAT_OK;
+}
+
+static void draw(const struct progress *p, const char *end)
+{
+    struct line l = { .len = 0 };
+    describe(p, &l);
+    if (p->terminal && !*end && l.len > columns())
+        l.len = columns();                           /* a line that is redrawn must not wrap */
+    fprintf(stderr, "%s%.*s%s", p->terminal ? "\r\033[K" : "", (int)l.len, l.text, end);
+}
+
+void progress_tick(struct progress *p)
+{
+    p->ticks++;
+    if (p->terminal)
+        draw(p, "");
+    else if (p->ticks % PLAIN_TICKS == 0)
+        draw(p, "\n");
+}
+
+void progress_clear(struct progress *p)
+{
+    if (!p->terminal || p->ticks == 0)
+        return;
+    fputs("\r\033[K", stderr);
+    if (isatty(1) == 1)                              /* a launcher passes this on, but not what goes to standard output: let it be first */
+        leat_ignore(leat_sleep(LEAT_MS(50)));
+}
+
+void progress_end(struct progress *p)
+{
+    draw(p, "\n");
+}
+
+void progress_done(struct progress *p)
+{
+    free(p->node);
+    p->node = NULL;
+}

@@ -1,0 +1,347 @@
+#!/usr/bin/env python3
+"""wordcount.py - the main job: one program at three distances gives what coreutils give, or an error, and never a wrong total."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from e2e import LEAT, ROOT, World, differ, example, one_line, tap  # noqa: E402
+from terminal import Terminal  # noqa: E402
+
+BOOK = os.path.join(ROOT, 'examples', 'data', 'opticks.txt')
+WORDCOUNT = example('wordcount')
+RUN = [WORDCOUNT, 'run']
+PIPE = "cat \"$@\" | tr -cs A-Za-z '\\n' | tr A-Z a-z | grep . | sort | uniq -c | sort -k1,1nr -k2,2 | head -20"
+WITHIN_S = 30                        # "within seconds", on a loaded machine
+
+
+def launched(nodes, *flags):
+    return [LEAT, 'run', '-n', str(nodes), *flags, '--'] + RUN
+
+
+def coreutils(*files):
+    """What the pipeline prints, without the blanks that uniq puts before its counts."""
+    got = subprocess.run(['sh', '-c', PIPE, 'sh', *files], env=dict(os.environ, LC_ALL='C'), stdout=subprocess.PIPE, check=True)
+    return ''.join(line.decode().lstrip() + '\n' for line in got.stdout.splitlines())
+
+
+def counts(w, command, files):
+    """Lines that say how the command does not give what coreutils give."""
+    code, out, err = w.run(*command, *files)
+    return differ('%s: exit code' % command, code, 0) + differ('the words', out, coreutils(*files)) + ([err] if code else [])
+
+
+def odd_files(w):
+    with open(BOOK, 'rb') as f:
+        book = f.read()
+    return {
+        'nothing': w.file('nothing', b''),
+        'no_newline': w.file('no_newline', b'light LIGHT x'),
+        'binary': w.file('binary', bytes(i * i % 251 ^ i >> 8 & 255 for i in range(300000))),
+        'crlf': w.file('crlf', book.replace(b'\n', b'\r\n')),
+        'long_line': w.file('long_line', book.replace(b'\n', b' ') * 2),
+        'long_word': w.file('long_word', b'a' * 1000000 + b' a b'),
+        'other_letters': w.file('other_letters', 'na\u00efve \u00c6ther caf\u00e9 x_y z9z'.encode()),
+    }
+
+
+def equals_coreutils_in_one_process():
+    with World() as w:
+        odd = odd_files(w)
+        problems = counts(w, RUN, [BOOK])
+        for path in odd.values():
+            problems += counts(w, RUN, [path])
+        return problems + counts(w, RUN, [odd['no_newline'], BOOK, odd['nothing'], odd['no_newline'], odd['binary'], BOOK])
+
+
+def the_same_at_three_distances(command):
+    def test():
+        with World() as w:
+            odd = odd_files(w)
+            return counts(w, command, [BOOK]) + counts(w, command, [odd['nothing']]) + \
+                counts(w, command, [odd['long_word'], odd['no_newline'], BOOK, odd['binary']]) + w.left()
+    return test
+
+
+def node(w, url):
+    """A running node and where it listens."""
+    r = w.start(WORDCOUNT, 'node', url)
+    return r, r.until(r'^listening on (\S+)$', 'out').group(1)
+
+
+def with_nodes_that_run():
+    with World() as w:
+        a, url_a = node(w, 'tcp://127.0.0.1:0')
+        b, url_b = node(w, 'unix:' + w.path('b.sock'))
+        problems = [] if re.fullmatch(r'tcp://127\.0\.0\.1:[1-9]\d*', url_a) else ['it listens on ' + url_a]
+        for _ in range(2):                           # a node serves one program after the other
+            problems += counts(w, RUN + ['--on', '%s,%s' % (url_a, url_b)], [BOOK])
+        a.kill(signal.SIGTERM)
+        b.kill(signal.SIGINT)
+        return problems + differ('exit codes of the nodes', (a.end(), b.end()), (0, 130)) + w.left()
+
+
+class Pipe:
+    """A named pipe as a file to be counted.  It does not end until close()."""
+
+    def __init__(self, w):
+        self.path = w.path('pipe')
+        os.mkfifo(self.path)
+        self.fd = os.open(self.path, os.O_RDWR)      # opens at once; the reader then sees one writer
+        self.out = None
+
+    def feed(self, times=1):
+        """All but the last bytes have been read when it returns: a pipe holds far less than the book."""
+        with open(BOOK, 'rb') as f:
+            data = f.read() * times
+        done = 0
+        while done < len(data):
+            try:
+                done += os.write(self.fd, data[done:])
+            except BlockingIOError:                  # abandon() was called, and nobody reads any more
+                return
+
+    def abandon(self):
+        """Ends a feed() that another thread is in."""
+        os.set_blocking(self.fd, False)
+        os.read(self.fd, 1 << 20)                    # a writer that waits goes on, and finds that it must not wait any more
+
+    def close(self):
+        os.close(self.fd)
+
+
+def killed_worker(*flags):
+    def test():
+        with World() as w:
+            pipe = Pipe(w)
+            r = w.start(*launched(3, *flags), pipe.path)
+            victim = int(r.until(r'^node 2 is pid (\d+) at ').group(1))
+            r.until(r'^node 2 is pid ')
+            pipe.feed()
+            os.kill(victim, signal.SIGKILL)
+            code = r.end(WITHIN_S)
+            pipe.close()
+            said = re.search(r'^\[0\] leat: PEER_LOST: .*node 2', r.err, re.M)
+            return differ('the exit code', code, 1) + differ('standard output', r.out, '') + \
+                ([] if said else ['no word of PEER_LOST and node 2:', r.err]) + w.left()
+    return test
+
+
+def killed_worker_at_work():
+    """The victim dies while lines are being sent, so that shards are under way to it."""
+    with World() as w:
+        pipe = Pipe(w)
+        r = w.start(*launched(2), pipe.path)
+        victim = int(r.until(r'^node 1 is pid (\d+) at ').group(1))
+        feeder = threading.Thread(target=pipe.feed, args=(40,), daemon=True)
+        pipe.feed()
+        feeder.start()
+        os.kill(victim, signal.SIGKILL)
+        code = r.end(WITHIN_S)
+        pipe.abandon()
+        return differ('the exit code', code, 1) + differ('standard output', r.out, '') + \
+            ([] if re.search(r'^\[0\] leat: PEER_LOST: .*node 1', r.err, re.M) else [r.err]) + w.left()
+
+
+def killed_running_node():
+    with World() as w:
+        pipe = Pipe(w)
+        n, url = node(w, 'tcp://127.0.0.1:0')
+        r = w.start(*RUN, '--on', url, pipe.path)
+        pipe.feed()
+        n.kill(signal.SIGKILL)
+        code = r.end(WITHIN_S)
+        pipe.close()
+        n.end()
+        return differ('the exit code', code, 1) + differ('standard output', r.out, '') + \
+            one_line(r.err, 'leat: PEER_LOST: ', url)
+
+
+def killed_node_0():
+    with World() as w:
+        pipe = Pipe(w)
+        r = w.start(*launched(3), pipe.path)
+        first = int(r.until(r'^node 0 is pid (\d+) at ').group(1))
+        pipe.feed()
+        os.kill(first, signal.SIGKILL)
+        code = r.end(WITHIN_S)
+        pipe.close()
+        return differ('the exit code', code, 137) + w.left()
+
+
+def interrupted(command):
+    def test():
+        with World() as w:
+            pipe = Pipe(w)
+            r = w.start(*command, pipe.path)
+            pipe.feed()
+            r.kill(signal.SIGINT)
+            code = r.end(WITHIN_S)
+            pipe.close()
+            return differ('the exit code', code, 130) + differ('standard output', r.out, '') + w.left() + \
+                ([] if re.search(r'leat: CANCELED: interrupted$', r.err, re.M) else [r.err])
+    return test
+
+
+def progress_on_a_terminal():
+    with World() as w:
+        pipe = Pipe(w)
+        with Terminal(launched(3) + [pipe.path], w.env) as t:
+            pipe.feed()
+            t.until(r'\[0\]\x1b\[0m [\d,]+ lines, [\d,]+ words, [\d,]+ words/s; node 1')
+            pipe.close()
+            code = t.end()
+            lines = [line.rstrip() for line in t.screen() if ' lines, ' in line]
+        return differ('the exit code', code, 0) + differ('progress lines that stay', len(lines), 1) + \
+            ([] if re.fullmatch(r'\[0\] 9,286 lines, 99,935 words, [\d,]+ words/s; node 1: .*; node 2: .* words', lines[-1]) else lines)
+
+
+def totals_without_a_terminal():
+    with World() as w:
+        _, _, err = w.run(*launched(3), BOOK)
+        found = re.search(r'^\[0\] 9,286 lines, 99,935 words, [\d,]+ words/s; node 1: ([\d,]+) lines, ([\d,]+) words; '
+                          r'node 2: ([\d,]+) lines, ([\d,]+) words$', err, re.M)
+        if not found:
+            return [err]
+        numbers = [int(n.replace(',', '')) for n in found.groups()]
+        return differ('lines', numbers[0] + numbers[2], 9286) + differ('words', numbers[1] + numbers[3], 99935)
+
+
+def files_that_cannot_be_read():
+    problems = []
+    with World() as w:
+        secret = w.file('secret', b'x')
+        os.chmod(secret, 0)
+        rows = [(w.path('missing'), 'no such file'), (w.dir, 'is a directory')]
+        rows += [(secret, 'permission denied')] if os.geteuid() else []
+        for path, why in rows:
+            for files in ([path], [BOOK, path]):
+                code, out, err = w.run(*RUN, *files)
+                problems += differ('%s: exit code and output' % files, (code, out), (1, '')) + one_line(err, 'leat: ', path, why)
+        code, out, err = w.run(*launched(2), w.path('missing'))
+        problems += differ('launched: exit code and output', (code, out), (1, ''))
+        return problems + ([] if re.search(r'^\[0\] leat: cannot read .*missing', err, re.M) else [err])
+
+
+def full_disk():
+    with World() as w, open('/dev/full', 'wb') as full:
+        code, _, err = w.run(*RUN, BOOK, stdout=full)
+        problems = differ('the exit code', code, 1) + one_line(err, 'leat: ', 'No space left')
+        code, _, err = w.run(*launched(2), BOOK, stdout=full)
+        return problems + differ('the exit code', code, 1) + ([] if 'No space left' in err else [err])
+
+
+def bad_command_lines():
+    rows = [[], ['frobnicate'], ['run'], ['run', '--frobnicate', BOOK], ['run', '--on'], ['run', '--on', 'unix:/x'], ['node'],
+            ['node', '--frobnicate'], ['node', 'unix:/a', 'unix:/b']]
+    problems = []
+    with World() as w:
+        for args in rows:
+            code, out, err = w.run(WORDCOUNT, *args)
+            problems += differ('%r: exit code and output' % args, (code, out), (2, '')) + one_line(err, 'leat: ')
+    return problems
+
+
+def addresses_where_nobody_is():
+    with World() as w:
+        with socket.socket() as s:                   # bound and not listening: nobody else can take it
+            s.bind(('127.0.0.1', 0))
+            free = 'tcp://127.0.0.1:%d' % s.getsockname()[1]
+            rows = [free, 'unix:' + w.path('nobody'), 'tcp://no-such-host.invalid:80', 'tcp://127.0.0.1:notaport', 'pigeon://coop',
+                    'nonsense', ',']
+            problems = []
+            for url in rows:
+                code, out, err = w.run(*RUN, '--on', url, BOOK)
+                problems += differ('%s: exit code and output' % url, (code, out), (1, '')) + one_line(err, 'leat: ', url)
+        return problems
+
+
+def strangers(answer):
+    """A listener that says `answer` to whoever comes: its address."""
+    s = socket.socket()
+    s.bind(('127.0.0.1', 0))
+    s.listen(8)
+
+    def serve():
+        while True:
+            try:
+                c, _ = s.accept()
+                c.sendall(answer)
+                c.close()
+            except OSError:
+                return
+    threading.Thread(target=serve, daemon=True).start()
+    return s, 'tcp://127.0.0.1:%d' % s.getsockname()[1]
+
+
+def something_else_listens():
+    problems = []
+    with World() as w:
+        for answer in (b'HTTP/1.0 400 Bad Request\r\n\r\n', b'\x15\x03\x01\x00\x02\x02\x46', b'\0' * 100000, b'SSH-2.0-x\r\n', b''):
+            s, url = strangers(answer)
+            code, out, err = w.run(*RUN, '--on', url, BOOK)
+            s.close()
+            problems += differ('%r: exit code and output' % answer[:20], (code, out), (1, '')) + one_line(err, 'leat: ', url)
+    return problems
+
+
+def a_node_survives_noise():
+    with World() as w:
+        n, url = node(w, 'tcp://127.0.0.1:0')
+        host, port = url[len('tcp://'):].split(':')
+        for noise in (b'GET / HTTP/1.1\r\nHost: x\r\n\r\n', b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' + bytes(500),
+                      bytes(range(256)) * 400, b'\xff' * 100000, b'', b'\x01'):
+            with socket.create_connection((host, int(port))) as s:
+                try:
+                    s.sendall(noise)
+                    s.shutdown(socket.SHUT_WR)
+                    while s.recv(65536):
+                        pass
+                except OSError:
+                    pass
+        problems = counts(w, RUN + ['--on', url], [BOOK])
+        n.kill(signal.SIGTERM)
+        return problems + differ('the exit code of the node', n.end(), 0)
+
+
+def node_that_cannot_listen():
+    problems = []
+    with World() as w:
+        n, url = node(w, 'tcp://127.0.0.1:0')
+        rows = [url, 'tcp://0.0.0.0:0', 'tcp://no-such-host.invalid:0', 'unix:' + w.path('no/such/directory'),
+                'unix:/' + 'x' * 200, 'tcp://127.0.0.1:99999', 'pigeon://coop', 'nonsense']
+        for bad in rows:
+            code, out, err = w.run(WORDCOUNT, 'node', bad)
+            problems += differ('%s: exit code and output' % bad, (code, out), (1, '')) + one_line(err, 'leat: ', bad[:60])
+        n.kill(signal.SIGTERM)
+        return problems + differ('the exit code of the node', n.end(), 0)
+
+
+tap.main([
+    ('equals_coreutils_in_one_process', equals_coreutils_in_one_process),
+    ('the_same_over_unix_sockets', the_same_at_three_distances(launched(3))),
+    ('the_same_over_tcp', the_same_at_three_distances(launched(3, '--link', 'tcp'))),
+    ('the_same_on_one_launched_node', the_same_at_three_distances(launched(1))),
+    ('the_same_on_eight_nodes', the_same_at_three_distances(launched(8))),
+    ('the_same_on_nodes_that_run', with_nodes_that_run),
+    ('a_killed_worker_is_peer_lost_over_unix_sockets', killed_worker()),
+    ('a_killed_worker_is_peer_lost_over_tcp', killed_worker('--link', 'tcp')),
+    ('a_worker_killed_at_work_is_peer_lost', killed_worker_at_work),
+    ('a_killed_running_node_is_peer_lost', killed_running_node),
+    ('a_killed_node_0_ends_all', killed_node_0),
+    ('interrupt_in_one_process', interrupted(RUN)),
+    ('interrupt_of_three_processes', interrupted(launched(3))),
+    ('progress_on_a_terminal_is_one_redrawn_line', progress_on_a_terminal),
+    ('totals_name_what_each_node_did', totals_without_a_terminal),
+    ('files_that_cannot_be_read_get_one_line_and_1', files_that_cannot_be_read),
+    ('a_full_disk_is_noticed', full_disk),
+    ('a_bad_command_line_gets_one_line_and_2', bad_command_lines),
+    ('addresses_where_nobody_is_get_one_line_and_1', addresses_where_nobody_is),
+    ('what_is_no_node_gets_one_line_and_1', something_else_listens),
+    ('a_node_survives_noise', a_node_survives_noise),
+    ('a_node_that_cannot_listen_gets_one_line_and_1', node_that_cannot_listen),
+])
