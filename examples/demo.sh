@@ -1,0 +1,62 @@
+#!/bin/sh
+# demo.sh [FILE...] - counts the words of a book with three processes, and shows what has happened.  `make demo` calls it.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+[ $# -gt 0 ] || set -- examples/data/opticks.txt
+out=$(mktemp -d "${TMPDIR:-/tmp}/leat-demo-XXXXXX") || exit 1
+trap 'rm -rf "$out"' EXIT
+trap 'exit 130' INT
+
+bold= plain=
+[ -t 1 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" ] && bold=$(printf '\033[1m') && plain=$(printf '\033[0m')
+title() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
+
+commas() { printf '%s\n' "$1" | sed -e ':a' -e 's/\([0-9]\)\([0-9]\{3\}\)\($\|,\)/\1,\2\3/' -e 'ta'; }
+
+# Runs the rest of its arguments, standard output to a file; prints the seconds it took.
+timed() {
+    to=$1; shift
+    began=$(date +%s%N)
+    "$@" >"$to" 2>"$to.err" || { cat "$to.err" >&2; return 1; }
+    awk -v ns=$(($(date +%s%N) - began)) 'BEGIN { printf "%.2f s", ns / 1e9 }'
+}
+
+with_coreutils() {
+    cat "$@" | LC_ALL=C tr -cs A-Za-z '\n' | LC_ALL=C tr A-Z a-z | grep . | LC_ALL=C sort | uniq -c | LC_ALL=C sort -k1,1nr -k2,2 |
+        head -20 | sed 's/^ *//'
+}
+
+verdict() { cmp -s "$out/three" "$out/$1" && echo "the same 20 lines" || { echo "ANOTHER RESULT"; touch "$out/differs"; }; }
+
+title "Three processes on this host count the words of $*"
+echo "\$ build/leat run -n 3 --link tcp -- build/examples/wordcount run $*"
+build/leat run -n 3 --link tcp -- build/examples/wordcount run "$@" >"$out/three" || exit
+paste - - - - <"$out/three" | awk -F '\t' '{ for (i = 1; i <= NF; i++) { split($i, w, " "); printf "  %7d %-10s", w[1], w[2] } print "" }'
+
+one=$(timed "$out/one" build/examples/wordcount run "$@") || exit
+coreutils=$(timed "$out/coreutils" with_coreutils "$@") || exit
+bytes=$(commas "$(cat "$@" | wc -c | tr -d ' ')")
+
+title "What you have just seen"
+cat <<TEXT
+  Node 0 read $bytes bytes and sent their lines, 16 KiB at a time, to tasks that it started on nodes 1 and 2.
+  Those split them into words, and the words came back through the end of a channel that had been sent along.
+  One task on node 0 added them up.  The line of node 0 says who did how much.
+
+  in one process, without the launcher     $(verdict one), in $one
+  tr | sort | uniq -c | sort | head        $(verdict coreutils), in $coreutils
+TEXT
+
+title "What to type next"
+cat <<TEXT
+  build/examples/wordcount run $*
+      the same program in one process; nothing but the launcher made it three
+  build/examples/wordcount node tcp://127.0.0.1:7000 &
+  build/examples/wordcount run --on tcp://127.0.0.1:7000 $*
+      with a node that runs already
+  make demo FILES="README.md include/leat.h"
+      other files
+  make test
+      everything this project promises; docs/start.md shows how to write such a program
+TEXT
+[ ! -e "$out/differs" ]
