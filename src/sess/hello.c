@@ -269,16 +269,15 @@ static void linger(struct sess *s)
     leat_scope_end_(&sc);
 }
 
-static void refuse(struct sess *s, leat_err e, const char *reason, bool preamble)
+void hello_refuse(struct sess *s, leat_err e, const char *reason)
 {
     struct buf b = { 0 };
-    if (preamble && is_http(s->in.p + s->in.at, s->in.len - s->in.at)) {
+    if (is_http(s->in.p + s->in.at, s->in.len - s->in.at)) {
         static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
             "This port speaks leat, not HTTP.\n";
         buf_put(&b, text, sizeof text - 1);
     } else {
-        if (preamble)
-            preamble_put(&b);
+        preamble_put(&b);
         size_t at = frame_open(&b, FRAME_DEAD);
         buf_u8(&b, (uint8_t)e);
         buf_text(&b, reason, MIN(strlen(reason), (size_t)LIMIT_REASON));
@@ -286,11 +285,6 @@ static void refuse(struct sess *s, leat_err e, const char *reason, bool preamble
     }
     if (send_all(s, &b) == LEAT_OK)
         linger(s);
-}
-
-void hello_refuse(struct sess *s, leat_err e, const char *reason)
-{
-    refuse(s, e, reason, false);
 }
 
 /* The detail is about "it", the peer, who is told the same. */
@@ -310,7 +304,7 @@ leat_err hello_accept(struct sess *s)
         snprintf(why, sizeof why, "it sent no hello within %g s", (double)limit.ns / 1e9);
     snprintf(told, sizeof told, "%s says of this side: %s", s->node->name, why);
     if (e == LEAT_REFUSED || e == LEAT_DEADLINE)
-        refuse(s, LEAT_REFUSED, told, true);
+        hello_refuse(s, LEAT_REFUSED, told);
     return leat_fail(LEAT_REFUSED, "%s", why);
 }
 
@@ -324,5 +318,8 @@ leat_err hello_welcome(struct sess *s)
     limits_put(&b);
     buf_text(&b, s->node->name, strlen(s->node->name));
     frame_close(&b, at);
-    return send_all(s, &b);
+    leat_scope_ sc = leat_scope_begin_(node_silence(s->node));
+    leat_err e = send_all(s, &b);
+    leat_scope_end_(&sc);
+    return e;
 }

@@ -103,12 +103,12 @@ struct hello {
 leat_err hello_dial(struct sess *s);                 /* fills s from the peer's WELCOME; REFUSED, PEER_LOST ... */
 leat_err hello_accept(struct sess *s);               /* fills s from the peer's HELLO; not yet welcomed */
 leat_err hello_welcome(struct sess *s);
-void hello_refuse(struct sess *s, leat_err e, const char *reason);   /* DEAD to a peer that has said HELLO; waits for it a little */
+void hello_refuse(struct sess *s, leat_err e, const char *reason);   /* instead of WELCOME; waits a little for the peer to go */
 
 /* sess.c */
 struct sess *sess_new(leat_node *n, struct link *l, bool dialed);    /* owns l from then on, also NULL: no memory (l is closed) */
 void sess_set_name(struct sess *s, const char *peer_name);
-/* Users' open, WELCOME (to a dialer), on the node's list, the writer task.  OK: sess_read is to be run, in a task of the node. */
+/* Users' open, on the node's list, WELCOME (to a dialer), the writer task.  OK: sess_read is to be run, in a task of the node. */
 leat_err sess_start(struct sess *s);
 void sess_close_begin(struct sess *s);               /* no new frames; BYE when all is written */
 leat_err sess_wait_end(struct sess *s);              /* [blocks] OK: it has ended */

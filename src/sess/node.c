@@ -172,7 +172,7 @@ leat_err node_sess_add(struct sess *s)
         sess_ref(s);
     }
     unlock(&n->lock);
-    return closing ? leat_fail(LEAT_REFUSED, "node %s is being closed", n->name) : LEAT_OK;
+    return closing ? leat_fail(LEAT_REFUSED, "%s is being closed", n->name) : LEAT_OK;
 }
 
 /* n->lock is held.  true: the caller drops the list's reference after unlocking. */
@@ -224,8 +224,8 @@ static leat_err count_in(leat_node *n)
         n->count++;
     unlock(&n->lock);
     if (closing)
-        return leat_fail(LEAT_REFUSED, "node %s is being closed", n->name);
-    return full ? leat_fail(LEAT_LIMIT, "node %s has %d sessions already", n->name, LIMIT_NODE_SESSIONS) : LEAT_OK;
+        return leat_fail(LEAT_REFUSED, "%s is being closed", n->name);
+    return full ? leat_fail(LEAT_LIMIT, "%s has %d sessions already", n->name, LIMIT_NODE_SESSIONS) : LEAT_OK;
 }
 
 static void count_out(leat_node *n)
@@ -311,7 +311,7 @@ static leat_err listen_at(leat_node *n, struct link_listener *l)
     if (closing) {
         link_listener_close(l);
         mem_free(x);
-        return leat_fail(LEAT_REFUSED, "node %s is being closed", n->name);
+        return leat_fail(LEAT_REFUSED, "%s is being closed", n->name);
     }
     struct door d = { n, l };
     return leat_go(&n->group, accept_all, d);        /* on failure nobody accepts; the listener is closed with the node */

@@ -72,23 +72,30 @@ void sess_unref(struct sess *s)
     mem_free(s);
 }
 
+/* The reader, which then ends at once, tells the users. */
+static void start_failed(struct sess *s)
+{
+    lock(&s->out_lock);
+    (void)sess_fail_locked(s, leat_err_detail());
+    s->writer_left = true;
+    unlock(&s->out_lock);
+}
+
 leat_err sess_start(struct sess *s)
 {
     for (const struct sess_user *const *u = s->node->users; *u; u++)
         if ((*u)->open)
             LEAT_TRY((*u)->open(s));
-    if (!s->dialed)
-        LEAT_TRY(hello_welcome(s));
-    LEAT_TRY(node_sess_add(s));
-    sess_ref(s);
-    leat_err e = leat_go(&s->node->group, sess_write, s);
-    if (e != LEAT_OK) {                              /* the reader, which then ends at once, tells the users */
-        lock(&s->out_lock);
-        (void)sess_fail_locked(s, leat_err_detail());
-        s->writer_left = true;
-        unlock(&s->out_lock);
-        sess_unref(s);
+    LEAT_TRY(node_sess_add(s));                      /* before WELCOME: who was welcomed gets a BYE when the node is closed */
+    leat_err e = s->dialed ? LEAT_OK : hello_welcome(s);
+    if (e == LEAT_OK) {
+        sess_ref(s);
+        e = leat_go(&s->node->group, sess_write, s);
+        if (e != LEAT_OK)
+            sess_unref(s);
     }
+    if (e != LEAT_OK)
+        start_failed(s);
     return LEAT_OK;
 }
 

@@ -2,8 +2,7 @@
 #include "t.h"
 #include <malloc.h>
 #include "link/link.h"
-#include "run/sched.h"
-#include "sess/sess.h"
+#include "sess/impl.h"
 
 /* -- a user of sessions that counts ------------------------------------------------------------------------------------------- */
 static struct { _Atomic uint64_t elems, bytes, begun, ended, freed, bad, opens; _Atomic uint32_t last; } seen;
@@ -508,7 +507,7 @@ static leat_err orderly(leat_none *none)
     leat_with_group(g, err) {
         CHECK_EQ(leat_go(&g, waiter, p), LEAT_OK);
         CHECK_EQ(leat_go(&g, node_waiter, a), LEAT_OK);
-        for (int i = 0; i < 10; i++)
+        while (!at_load(&a->waiters.head) || !at_load(&sess_of(p)->enders.head))
             leat_yield();
         leat_node_close(a);                          /* the side that was dialed */
     }
@@ -518,6 +517,47 @@ static leat_err orderly(leat_none *none)
     return LEAT_OK;
 }
 TEST(sess_orderly_close_is_ok_for_the_peer) { RUN(NULL, orderly); }
+
+struct dials { leat_node *n; const char *url; };
+static leat_err dial_meanwhile(struct dials *d)
+{
+    leat_peer *p;
+    leat_err e;
+    while ((e = leat_node_dial(d->n, d->url, &p)) == LEAT_OK) {
+        leat_yield();
+        e = leat_peer_wait(p);
+        if (e != LEAT_OK)
+            fprintf(stderr, "# %s\n", leat_err_detail());
+        CHECK_EQ(e, LEAT_OK);                        /* who was welcomed is told of an orderly end */
+        leat_peer_close(p);
+    }
+    CHECK(e == LEAT_REFUSED || e == LEAT_SYS);
+    return LEAT_OK;
+}
+static leat_err close_meanwhile(leat_none *none)
+{
+    (void)none;
+    leat_err err;
+    leat_node *b = open_named("node b");
+    for (int i = 0; i < 30; i++) {
+        leat_node *a = open_named("node a");
+        CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
+        char to[300];
+        snprintf(to, sizeof to, "%s", leat_node_url(a));
+        struct dials d = { b, to };
+        leat_with_group(g, err) {
+            for (int k = 0; k < 4; k++)
+                CHECK_EQ(leat_go(&g, dial_meanwhile, d), LEAT_OK);
+            for (int k = 0; k < i; k++)
+                leat_yield();
+            leat_node_close(a);
+        }
+        CHECK_EQ(err, LEAT_OK);
+    }
+    leat_node_close(b);
+    return LEAT_OK;
+}
+TEST(node_close_while_peers_dial) { RUN(&quiet_opts, close_meanwhile); }
 
 /* -- silence -- */
 static leat_err silence(leat_none *none)
@@ -605,6 +645,8 @@ TEST(sess_peer_that_dies_is_lost_unix) { use_unix(); RUN(NULL, lost); }
 TEST(sess_peer_that_dies_is_lost_tcp) { use_tcp(); RUN(NULL, lost); }
 TEST(sess_break_ends_both_sides_tcp) { use_tcp(); RUN(NULL, broken); }
 TEST(sess_orderly_close_is_ok_for_the_peer_tcp) { use_tcp(); RUN(NULL, orderly); }
+TEST(node_close_while_peers_dial_unix) { use_unix(); RUN(&quiet_opts, close_meanwhile); }
+TEST(node_close_while_peers_dial_tcp) { use_tcp(); RUN(&quiet_opts, close_meanwhile); }
 TEST(sess_silent_peer_is_asked_tcp) { use_tcp(); RUN(NULL, silence); }
 TEST(sess_quiet_peers_stay_connected_tcp) { use_tcp(); RUN(NULL, alive); }
 TEST(node_left_open_ends_with_leat_run_unix) { use_unix(); RUN(NULL, left_open); }
