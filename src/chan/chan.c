@@ -163,7 +163,10 @@ static inline void slot_free(leat_chan_ *c, uint32_t slot, uint32_t n, struct ta
         return;
     }
     if (at_load(&c->sq.head) && (s = waiter_claim(&c->sq))) {
-        copy(c, c->buf + (size_t)slot * c->size, s->val);
+        if (likely(n == c->cap))
+            copy(c, c->buf + (size_t)slot * c->size, s->val);
+        else
+            buffer_put(c, s->val, n - 1);            /* slots are reserved: the end of the queue is elsewhere */
         waiter_win(s, true);
         *wake = s->task;
         return;

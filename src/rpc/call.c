@@ -251,6 +251,8 @@ leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const v
         err = err_unknown(err, "%s: %s has not answered; %s may have run", leat_err_name(err), sess_text(x->s), name);
     } else if (err == LEAT_OK && x->lost) {
         err = lost(x, name);
+    } else if (err == LEAT_OK && x->own && (x->err == LEAT_DEADLINE || x->err == LEAT_CANCELED)) {
+        err = err_unknown(x->err, "%s: %s: %s: %s", leat_err_name(x->err), sess_text(x->s), name, x->text);   /* it did run */
     } else if (err == LEAT_OK && (err = answer_err(x, name)) == LEAT_OK) {
         memcpy(out, x->value, m->out->size);
         mem_free(x->value);

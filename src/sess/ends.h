@@ -42,7 +42,7 @@ struct end {
     union {
         struct {                                     /* site */
             uint64_t sent, sent_bytes, need_told, number;
-            bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, unanswered, holding;
+            bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, unanswered, holding, midway;
             leat_err why;                            /* of the offer that is being withdrawn */
             struct waiter *offered;                  /* whose value the home has; unanswered and null: its sender gave up */
             struct waiters askers, flushers;

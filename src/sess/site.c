@@ -102,6 +102,8 @@ static bool send_piece(struct end *e)
     if (sess_commit(e->s) != LEAT_OK)
         return false;
     e->backlog_at += PIECE_HEAD + n;
+    e->sent_bytes += n;
+    e->midway = f & FRAME_MORE;
     if (!backlogged(e))
         backlog_done(e);
     return true;
@@ -127,7 +129,8 @@ static void site_tail(struct end *e)
     }
 }
 
-static bool window_open(const struct end *e) { return e->sent_bytes - e->bytes < WINDOW; }
+/* In the middle of an element it goes on: one of any size may be under way. */
+static bool window_open(const struct end *e) { return e->midway || e->sent_bytes - e->bytes < WINDOW; }
 
 bool site_bulk(struct end *e, struct sess *s)
 {
@@ -145,7 +148,7 @@ bool site_bulk(struct end *e, struct sess *s)
 }
 
 /* The common case: straight into the session's buffer, behind the last element if that has not left yet. */
-static leat_err emit_whole(struct end *e, const void *v, size_t *bytes, bool *large)
+static leat_err emit_whole(struct end *e, const void *v, bool *large)
 {
     bool fresh;
     struct buf *b = sess_begin_more(e->s, FRAME_ELEM, e->id, &fresh);
@@ -176,13 +179,15 @@ static leat_err emit_whole(struct end *e, const void *v, size_t *bytes, bool *la
                 b->p[at + i] = (uint8_t)((n >> 7 * i & 127) | (i < more ? 128 : 0));
         }
     }
-    *bytes = n;
-    return sess_commit(e->s);
+    err = sess_commit(e->s);
+    if (err == LEAT_OK)
+        e->sent_bytes += n;
+    return err;
 }
 
 /* Any value, encoded apart and cut.  Ends inside leave with the bytes: then all of it goes now, so that nothing of the new ends can
  * come before them. */
-static leat_err emit_pieces(struct end *e, uint8_t what, const void *v, size_t *bytes)
+static leat_err emit_pieces(struct end *e, uint8_t what, const void *v)
 {
     struct buf b = { .max = LIMIT_ELEM };
     struct value_out o = { .s = e->s, .held = e->c };
@@ -190,7 +195,6 @@ static leat_err emit_pieces(struct end *e, uint8_t what, const void *v, size_t *
     bool now = o.n > 0 || what != ELEM_PIECE;
     if (err == LEAT_OK)
         err = put_pieces(e, what, &b, now);
-    *bytes = b.len;
     buf_free(&b);
     if (err == LEAT_OK && now)
         while (send_piece(e))
@@ -205,17 +209,13 @@ static leat_err emit_pieces(struct end *e, uint8_t what, const void *v, size_t *
 static leat_err site_put(leat_chan_ *c, const void *v)
 {
     struct end *e = site_of(c);
-    size_t bytes = 0;
     bool large = e->ends_inside || backlogged(e) || !window_open(e);
     leat_err err = e->dead || sess_ended(e->s) ? LEAT_PEER_LOST : LEAT_OK;
     if (err == LEAT_OK && !large)
-        err = emit_whole(e, v, &bytes, &large);
+        err = emit_whole(e, v, &large);
     if (err == LEAT_OK && large)
-        err = emit_pieces(e, ELEM_PIECE, v, &bytes);
-    if (err == LEAT_OK) {
-        e->sent++;
-        e->sent_bytes += bytes;
-    }
+        err = emit_pieces(e, ELEM_PIECE, v);
+    e->sent += err == LEAT_OK;
     return err;
 }
 
@@ -227,11 +227,10 @@ static void site_moved(leat_chan_ *c, const void *v)
 /* -- unbuffered: offers ------------------------------------------------------------------------------------------------------ */
 static leat_err offer(struct end *e, uint8_t what, struct waiter *x)
 {
-    size_t bytes;
     if (e->dead || sess_ended(e->s))
         return LEAT_PEER_LOST;
     e->number++;
-    leat_err err = emit_pieces(e, what, x->val, &bytes);
+    leat_err err = emit_pieces(e, what, x->val);
     if (err == LEAT_OK) {
         e->offered = x;
         e->unanswered = true;
@@ -665,7 +664,6 @@ void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
         if (put_pieces(e, ELEM_PIECE, &v, true) != LEAT_OK)
             break;
         e->sent++;
-        e->sent_bytes += n;
     }
     while (send_piece(e))
         ;
