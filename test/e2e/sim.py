@@ -120,6 +120,22 @@ def a_pool_under_many_seeds():
         return [] if code == 0 and len(seeds) == 50 else text.splitlines()
 
 
+def text_of(words):
+    return b''.join(b'%s%s' % (b'abcdefghijklmnop'[i * i % 13:][:1 + i % 5], b' ' if i % 9 else b'\n') for i in range(words))
+
+
+def wordcount():
+    with World() as w:
+        path = w.file('text', text_of(6000))
+        flags, what = ('--seeds', '1..40'), [example('wordcount'), 'run', path]
+        code, seeds, last, text = sim(w, what, *flags)
+        problems = differ('the exit code', code, 0) + differ('the second time', sim(w, what, *flags)[1], seeds)
+        problems += [] if re.match(r'40 seeds: \d+ ok, \d+ ended with an error, 0 failed, in .*happened: .*delay [1-9].*cut [1-9]', last) \
+            and any(how == 'ok' for _, how, _ in seeds) and any(how.startswith('PEER_LOST') for _, how, _ in seeds) else [last]
+        counted, alone = w.run(*what, env={'LEAT_SIM': 'seed=1,faults=delay'}), w.run(*what)
+        return (problems and problems + text.splitlines()) + differ('the words', counted[:2], alone[:2]) + w.left()
+
+
 tap.main([
     ('sim_of_a_good_program_is_ok', good_seeds_are_ok), ('sim_of_one_seed_has_one_hash_every_time', same_seed_same_hash),
     ('sim_reports_a_deadlock', deadlock), ('sim_ends_at_the_limit_of_virtual_time', limit),
@@ -127,4 +143,5 @@ tap.main([
     ('sim_reports_a_signal', abort), ('sim_reports_an_exit_inside_leat_run', exit_inside),
     ('sim_fails_on_an_error_without_a_fault', error_without_fault), ('sim_finds_a_race_by_its_output', race),
     ('sim_says_what_never_happened', says_what_never_happened), ('sim_writes_a_trace_of_one_seed', trace),
-    ('sim_used_wrongly_says_so_in_one_line', wrong_use), ('sim_runs_an_example', a_pool_under_many_seeds)])
+    ('sim_used_wrongly_says_so_in_one_line', wrong_use), ('sim_runs_an_example', a_pool_under_many_seeds),
+    ('sim_runs_the_word_count_unchanged', wordcount)])
