@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "plat/san.h"
 
 enum { BATCH = 256 };
 static const uint64_t WAKE = UINT64_MAX;
@@ -54,7 +55,7 @@ static void epoll_leave(struct poll *p, uint64_t tag)
 
 static int wait_ns(struct poll_epoll *p, int64_t limit_ns, struct epoll_event *ev, int n)
 {
-#ifdef SYS_epoll_pwait2
+#if defined(SYS_epoll_pwait2) && !SAN_THREAD         /* which knows epoll_wait and lets handlers run in it */
     if (!p->no_pwait2 && limit_ns > 0) {
         struct timespec ts = { limit_ns / 1000000000, limit_ns % 1000000000 };
         int k = (int)syscall(SYS_epoll_pwait2, p->fd, ev, n, &ts, NULL, (size_t)8);

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include "plat/san.h"
 
 enum { ENTRIES = 256, COMPLETIONS = 4096 };
 static const uint64_t WATCH = UINT64_C(1) << 63;     /* in user_data, beside the tag */
@@ -130,6 +131,10 @@ static int uring_wait(struct poll *pub, int64_t limit_ns, struct poll_event *out
 {
     struct poll_uring *p = self_of(pub);
     int saved = errno;
+#if SAN_THREAD
+    limit_ns = limit_ns < 0 || limit_ns > SAN_SLEEP_NS ? SAN_SLEEP_NS : limit_ns;
+#endif
+    san_signals();
     if (!io_uring_cq_ready(&p->ring) && limit_ns != 0 && p->valgrind) {
         wait_for_valgrind(p, limit_ns);
     } else if (!io_uring_cq_ready(&p->ring) && limit_ns != 0) {
@@ -137,6 +142,7 @@ static int uring_wait(struct poll *pub, int64_t limit_ns, struct poll_event *out
         struct io_uring_getevents_arg arg = { .ts = limit_ns < 0 ? 0 : (uint64_t)(uintptr_t)&ts };
         io_uring_enter2((unsigned)p->ring.ring_fd, 0, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, (sigset_t *)(void *)&arg,
             sizeof arg);
+        san_signals();
     }
     int m = harvest(p, out, n);
     errno = saved;

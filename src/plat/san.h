@@ -41,6 +41,14 @@ void san_stack_open(struct san *s, void *base, size_t size);
 void san_stack_close(struct san *s);
 void san_thread_open(struct san *s);                 /* the calling thread's own stack */
 bool san_on_valgrind(void);
+/* ThreadSanitizer runs the handlers of signals only within library calls that it knows, and keeps what is pending per stack.  So
+ * where a thread is about to sleep in a bare system call or leaves a stack, it gets the occasion; there, sleeps are short as well. */
+#if SAN_THREAD
+enum { SAN_SLEEP_NS = 10000000 };
+void san_signals(void);
+#else
+static inline void san_signals(void) { }
+#endif
 void san_leaks_meant(void);                          /* what the program has not freed at its end is lost on purpose from now on */
 
 #if SAN_ADDRESS
@@ -61,6 +69,7 @@ static inline void san_leave(struct san *from, struct san *to, bool dying)
     __sanitizer_start_switch_fiber(dying ? NULL : &from->fake, to->base, to->size);
 #endif
 #if SAN_THREAD
+    san_signals();
     __tsan_switch_to_fiber(to->fiber, 0);
 #endif
     (void)from; (void)to; (void)dying;
