@@ -251,9 +251,10 @@ static __attribute__((noinline)) leat_err undo(leat_chan_ *c, struct waiters *q,
             unlock(&c->lock);
             return e;
         }
-        if (e != LEAT_AGAIN || !me->on) {
+        bool waiting = me->on;
+        if (e != LEAT_AGAIN || !waiting) {
             unlock(&c->lock);
-            return me->on ? c->net->ops->withdraw(c, me, e) : served_slow(c, me);
+            return waiting ? c->net->ops->withdraw(c, me, e) : served_slow(c, me);
         }
         at_store(&me->task->park, PARK_WAIT);
         unlock_fence(&c->lock);

@@ -112,7 +112,7 @@ leat_err end_new(struct sess *s, uint64_t id, leat_chan_ *c, const leat_type *t,
     e->control.ops = &control_ops;
     e->bulk.ops = &bulk_ops;
     at_store(&e->refs, 2);
-    e->known = id != 0;
+    at_store(&e->known, id != 0);
     e->id = id ? id : ends_id(s);
     e->s = s;
     e->c = c;

@@ -36,7 +36,7 @@ struct end {
     const leat_type *type;
     bool site, ends_inside;                          /* ends_inside: values of the type may hold ends of channels */
     bool in_table;                                   /* the table's lock */
-    bool known;                                      /* the peer has shown that it knows this end: control frames may overtake */
+    _Atomic bool known;                              /* the peer has shown that it knows this end: control frames may overtake */
     bool dead, sealed, finished;
     uint64_t granted, accepted, bytes, returned;     /* totals, as in the frames; bytes: of the elements accepted */
     union {
@@ -88,7 +88,7 @@ void end_out(struct end *e);                         /* takes it from the table 
 void end_ref(struct end *e);
 void end_unref(struct end *e);
 void *ends_scratch(struct sess *s, size_t size);     /* reader only; NULL: no memory, the detail is set */
-static inline enum sess_lane end_lane(const struct end *e) { return e->known ? LANE_CONTROL : LANE_DATA; }
+static inline enum sess_lane end_lane(const struct end *e) { return at_load(&e->known) ? LANE_CONTROL : LANE_DATA; }
 static inline void end_due(struct end *e) { sess_source_add(e->s, &e->control, end_lane(e)); }
 /* a frame that is the id and up to one number.  false: the session has ended */
 bool end_send(struct end *e, uint8_t kind, uint64_t number, bool has_number);

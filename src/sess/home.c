@@ -649,7 +649,7 @@ leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in)
     bool buffered = what == ELEM_WHOLE || what == ELEM_PIECE;
     if (in->bad || what > ELEM_SOFT || buffered != (e->c->cap > 0))
         return leat_fail(LEAT_INVAL, "a malformed frame ELEM");
-    e->known = true;
+    at_store(&e->known, true);
     if (what == ELEM_WHOLE)
         return on_whole(e, in);
     struct cur bytes = *in;
@@ -699,7 +699,7 @@ leat_err home_on(struct end *e, uint8_t kind, struct cur *in)
         unlock(&c->lock);
         return LEAT_OK;
     }
-    e->known = true;
+    at_store(&e->known, true);
     switch (kind) {
     case FRAME_NEED: on_need(h, e, in); break;
     case FRAME_RETURN: on_return(h, e, in); break;

@@ -606,7 +606,7 @@ leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
 {
     struct waiter *wake = NULL;
     lock(&e->c->lock);
-    e->known = true;
+    at_store(&e->known, true);
     if (!e->dead)
         switch (kind) {
         case FRAME_GRANT: wake = on_grant(e, in); break;
