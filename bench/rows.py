@@ -10,7 +10,7 @@ import collections
 # reach.
 Row = collections.namedtuple('Row', 'name unit program targets quick peers what of_raw')
 
-LEAT_GO, GO_RAW, LEAT_GO_RAW = ('leat', 'go'), ('go', 'raw'), ('leat', 'go', 'raw')
+LEAT_GO, LEAT_GO_RAW = ('leat', 'go'), ('leat', 'go', 'raw')
 
 
 def _row(name, unit, targets, what, program=None, quick=1000, peers=LEAT_GO, of_raw=None):
@@ -54,12 +54,15 @@ ROWS = [
     _row('cancel-tree', 'ms', (30, 24), 'cancel 111,111 waiting tasks at the root of their tree, and wait for them', quick=2),
     _row('mutex', 'ns', (4.6, 6), 'eight tasks lock, count and unlock'),
     _row('tcp-pingpong', 'us', None, 'a struct of 8 bytes and its answer between two processes, a round trip; Go: gob values '
-         'on a connection; raw: blocking sockets', quick=20, peers=GO_RAW, of_raw=1 / 1.15),
-    _row('unix-pingpong', 'us', None, 'the same over a Unix socket', quick=20, peers=GO_RAW, of_raw=1 / 1.15),
+         'on a connection; raw: blocking sockets', quick=20, peers=LEAT_GO_RAW, of_raw=1 / 1.15),
+    _row('unix-pingpong', 'us', None, 'the same over a Unix socket', quick=20, peers=LEAT_GO_RAW, of_raw=1 / 1.15),
     _row('tcp-stream-8', '/s', 20e6, 'structs of 8 bytes through a channel to another process; Go: gob; raw: pieces of 64 KiB',
-         peers=GO_RAW),
-    _row('unix-stream-8', '/s', None, 'the same over a Unix socket', peers=GO_RAW),
-    _row('tcp-stream-1k', '/s', 2.5e6, 'the same with 1 KiB', peers=GO_RAW),
+         peers=LEAT_GO_RAW),
+    _row('unix-stream-8', '/s', None, 'the same over a Unix socket', peers=LEAT_GO_RAW),
+    _row('tcp-stream-1k', '/s', 2.5e6, 'the same with 1 KiB', peers=LEAT_GO_RAW),
+    _row('calls-1', '/s', 16200, 'calls of a method with 8 bytes each way over TCP, one after the other; Go: net/rpc', quick=20),
+    _row('calls-16', '/s', 230e3, 'the same, 16 at a time', quick=100),
+    _row('calls-256', '/s', 1.7e6, 'the same, 256 at a time'),
     _row('echo-64', '/s', None, 'a TCP echo server, a task a connection; 64 connections with one message of 64 bytes each; raw: '
          'epoll', peers=LEAT_GO_RAW, of_raw=0.9),
     _row('echo-1000', '/s', None, 'the same with 1,000 connections', quick=2000, peers=LEAT_GO_RAW, of_raw=0.9),
