@@ -53,7 +53,7 @@ struct end {
             struct home *home;
             struct end *next, *prev;                 /* among the home's */
             struct end *need_next, *lend_next;
-            uint64_t bytes_told;
+            uint64_t bytes_told, grown;              /* grown: want grows again when the site has seen so many credits */
             uint32_t out, need, want;                /* out: credits the site has; want: how many are good for it */
             bool in_need, in_lend, recalled, grant_due, recall_due, none_due;
             struct buf partial;                      /* reader only */

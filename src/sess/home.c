@@ -194,12 +194,16 @@ static void on_need(struct home *h, struct end *e, struct cur *in)
     }
     uint64_t coming = e->granted - seen, was = e->granted;
     e->need = count <= coming ? 0 : (uint32_t)MIN(count - coming, (uint64_t)c->cap);
-    if (e->need && e->out == 0 && e->want < c->cap - 1)
+    if (count && seen >= e->grown && e->want < c->cap - 1) {         /* it has run dry: of the want's present size for the first time */
         e->want = e->want ? MIN(e->want * 2, c->cap - 1) : MIN(c->cap - 1, (uint32_t)8);
+        e->grown = e->granted + 1;
+    }
     if (e->need)
         need_add(h, e);
     else if (e->in_need)
         lists_del(h, e);
+    if (!e->need && e->want > 1)
+        lend_add(h, e);
     serve(h);
     if (!ask || e->granted != was)
         return;
