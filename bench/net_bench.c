@@ -128,8 +128,7 @@ static leat_err run_pingpong(struct client *c)
     }
     result(c->name, "us", (double)leat_since(start).ns / 1e3 / (double)c->n);
     leat_close(there);
-    leat_err err = leat_recv(back, &x);
-    return err == LEAT_CLOSED ? LEAT_OK : err;
+    return LEAT_OK;
 }
 
 /* The time runs until the other side has received the last one and its sum is here. */
