@@ -38,7 +38,7 @@ static struct rt *world_for(const char *url)
 
 leat_err link_dial(const char *url, struct link **ret)
 {
-    const struct scheme *s;
+    const struct scheme *s = NULL;
     struct rt *rt = world_for(url);
     if (rt)
         return rt->links->dial(rt->links_self, url, ret);
@@ -48,7 +48,7 @@ leat_err link_dial(const char *url, struct link **ret)
 
 leat_err link_listen(const char *url, const struct link_listen_opts *o, struct link_listener **ret)
 {
-    const struct scheme *s;
+    const struct scheme *s = NULL;
     struct rt *rt = world_for(url);
     if (rt)
         return rt->links->listen(rt->links_self, url, o, ret);
@@ -58,7 +58,7 @@ leat_err link_listen(const char *url, const struct link_listen_opts *o, struct l
 
 leat_err link_listen_fd(int fd, const char *url, struct link_listener **ret)
 {
-    const struct scheme *s;
+    const struct scheme *s = NULL;
     LEAT_TRY(scheme_find(url, &s));
     if (!s->listen_fd)
         return leat_fail(LEAT_INVAL, "%s: no descriptor listens at such an address", url);

@@ -309,6 +309,7 @@ const struct sess_user netchan_user = {
     .name = "channels",
     .node_open = names_node_open,
     .node_close = names_node_close,
+    .node_closing = names_node_closing,
     .open = sess_opens,
     .end = sess_ends,
     .free = sess_frees,

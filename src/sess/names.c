@@ -52,6 +52,20 @@ static void export_free(struct export *x)
     mem_free(x);
 }
 
+/* What was exported is let go while peers can still be told: they see a finished channel, or that nobody receives. */
+void names_node_closing(leat_node *n)
+{
+    struct exports *t = exports_of(n);
+    lock(&t->lock);
+    struct export *x = t->first;
+    t->first = NULL;
+    unlock(&t->lock);
+    for (struct export *next; x; x = next) {
+        next = x->next;
+        export_free(x);
+    }
+}
+
 void names_node_close(leat_node *n)
 {
     struct exports *t = exports_of(n);

@@ -472,18 +472,23 @@ static struct sess *first_session(leat_node *n)
 static bool close_begin(leat_node *n)
 {
     lock(&n->lock);
-    if (!n->closing) {
-        n->closing = true;
-        for (struct listening *x = n->listening; x; x = x->next)
-            link_listener_shutdown(x->l);
-        for (struct sess *s = n->sessions; s; s = s->next)
-            sess_close_begin(s);
-        unlock(&n->lock);
-        return true;
-    }
+    bool first = !n->closing;
+    n->closing = true;
+    for (struct listening *x = first ? n->listening : NULL; x; x = x->next)
+        link_listener_shutdown(x->l);
     unlock(&n->lock);
-    leat_ignore(leat_node_wait(n));
-    return false;
+    if (!first) {
+        leat_ignore(leat_node_wait(n));
+        return false;
+    }
+    for (const struct sess_user *const *u = n->users; *u; u++)
+        if ((*u)->node_closing)
+            (*u)->node_closing(n);
+    lock(&n->lock);
+    for (struct sess *s = n->sessions; s; s = s->next)
+        sess_close_begin(s);
+    unlock(&n->lock);
+    return true;
 }
 
 static void close_end(leat_node *n)

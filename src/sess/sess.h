@@ -36,6 +36,8 @@ struct sess_user {
     void (*end)(struct sess *s, leat_err why);       /* see above */
     void (*free)(struct sess *s);                    /* nobody holds s any more */
     struct { uint8_t kind; sess_handler *fn; } on[32];               /* the frames it handles; ends with a NULL fn */
+    /* leat_node_close has begun, and the sessions still live: what is sent now goes before BYE.  Must not block. */
+    void (*node_closing)(leat_node *n);
 };
 
 struct sess_slots { void *chans, *calls; };          /* one for each user; the users' own, protected as they say */

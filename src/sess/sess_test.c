@@ -51,7 +51,7 @@ static leat_err u_open(struct sess *s) { (void)s; atomic_fetch_add(&seen.begun, 
 static void u_end(struct sess *s, leat_err why) { (void)s; at_store(&last_err, (uint32_t)why); atomic_fetch_add(&seen.ended, 1); }
 static void u_free(struct sess *s) { (void)s; atomic_fetch_add(&seen.freed, 1); }
 
-static const struct sess_user counting = { "counting", NULL, NULL, u_open, u_end, u_free, {
+static const struct sess_user counting = { .name = "counting", .open = u_open, .end = u_end, .free = u_free, .on = {
     { FRAME_ELEM, on_elem }, { FRAME_TAKEN, on_bulk }, { FRAME_OPEN, on_open }, { FRAME_RESULT, on_result } } };
 static const struct sess_user *const users[] = { &counting, NULL };
 
