@@ -189,9 +189,9 @@ static void flow_send(struct flow *f, struct chunk *c)
 /* -- ends ------------------------------------------------------------------------------------------------------------------------ */
 static struct end *end_of(struct link *l) { return container_of(l, struct end, link); }
 
-static leat_err end_lost(const struct end *e)
+static leat_err end_lost(void)
 {
-    return leat_fail(LEAT_PEER_LOST, "%s: the link is broken", e->link.text);
+    return leat_fail(LEAT_PEER_LOST, "the connection was reset");
 }
 
 /* Some of what has arrived, by the seed: a program must not count on getting all. */
@@ -230,7 +230,7 @@ static leat_err end_read(struct link *l, void *to, size_t cap, size_t *ret)
     struct flow *f = e->in;
     for (;;) {
         if (e->shut)
-            return leat_fail(LEAT_CLOSED, "%s: this side has closed the link", l->text);
+            return leat_fail(LEAT_CLOSED, "this side has closed the link");
         if (f->here.first) {
             *ret = portion(e->cable->world, f, cap);
             flow_take(f, to, *ret);
@@ -238,9 +238,9 @@ static leat_err end_read(struct link *l, void *to, size_t cap, size_t *ret)
             return LEAT_OK;
         }
         if (e->broken)
-            return end_lost(e);
+            return end_lost();
         if (f->fin)
-            return leat_fail(LEAT_CLOSED, "%s: the other side has closed the link", l->text);
+            return leat_fail(LEAT_CLOSED, "the other side has closed the link");
         LEAT_TRY(slot_wait(&f->reader));
     }
 }
@@ -274,9 +274,9 @@ static leat_err end_writev(struct link *l, struct iovec *v, int n)
         left += v[i].iov_len;
     while (left) {
         if (e->shut)
-            return leat_fail(LEAT_CLOSED, "%s: this side has closed the link", l->text);
+            return leat_fail(LEAT_CLOSED, "this side has closed the link");
         if (e->broken)
-            return end_lost(e);
+            return end_lost();
         if (f->under_way < WINDOW) {
             struct chunk *c = chunk_of(v, n, WINDOW - f->under_way);
             left -= c->len;

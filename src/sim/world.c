@@ -44,7 +44,7 @@ static uint64_t world_random(void *self) { return rng_next(&((struct world *)sel
 static void check_limits(struct world *w)
 {
     if (w->now - START_NS > w->conf.limit_ns)
-        sim_stop(w, "timeout", "the program has not ended within %" PRId64 " s of virtual time; is it waiting in a loop?",
+        sim_stop(w, "timeout", "the program has not ended within %" PRId64 " s of virtual time: it waits for what does not come",
             w->conf.limit_ns / 1000000000);
     if (w->steps > w->conf.steps)
         sim_stop(w, "timeout", "the program has not ended within %" PRIu64 " turns of its tasks; is it waiting in a loop?",
