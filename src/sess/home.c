@@ -143,12 +143,18 @@ static void lend(struct home *h)
     for (struct end *e; (e = h->lend.head); ) {
         uint32_t room = c->cap - 1 - MIN(c->cap - 1, (uint32_t)c->reserved), n = e->want - MIN(e->want, e->out);
         uint32_t free_ = c->cap - at_load(&c->count) - c->reserved;
-        if (n && MIN(room, free_) < MAX(e->want / 4, (uint32_t)1))
-            return;                                  /* in handfuls, or every receive would be a frame */
+        if (n && !e->grant_due && MIN(room, free_) < MAX(e->want / 4, (uint32_t)1))
+            return;                                  /* in handfuls, or every receive would be a frame; but with one that is due anyway */
+        if (n && !MIN(room, free_))
+            return;
         h->lend.head = e->lend_next;
         e->in_lend = false;
         if ((n = chan_reserve_locked(c, MIN(n, room))))
             grant(e, n);
+        if (e->grant_due && e->out < e->want)
+            lend_add(h, e);                          /* more of it, until that one leaves */
+        if (h->lend.head == e)
+            return;
     }
 }
 

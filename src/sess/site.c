@@ -425,6 +425,14 @@ bool site_pull(struct end *e, struct sess *s)
 }
 
 /* -- the end of sending ------------------------------------------------------------------------------------------------------ */
+static void finish_locked(struct end *e)
+{
+    if (e->finished)
+        return;
+    e->finished = e->finish_due = true;
+    site_tail(e);
+}
+
 static void site_close(leat_chan_ *c)
 {
     struct end *e = site_of(c);
@@ -433,18 +441,11 @@ static void site_close(leat_chan_ *c)
     if (!c->closed) {
         wake = chan_shut_locked(c, LEAT_CLOSED, e->offered);
         e->close_due = true;
+        finish_locked(e);                            /* it has said its last: whatever becomes of the session is no loss */
         site_tail(e);
     }
     unlock(&c->lock);
     chan_wake(wake);
-}
-
-static void finish_locked(struct end *e)
-{
-    if (e->finished)
-        return;
-    e->finished = e->finish_due = true;
-    site_tail(e);
 }
 
 static void site_finish(leat_chan_ *c)
