@@ -34,8 +34,8 @@ static leat_err server_listen(struct server *s)
 
 static leat_err serve_pingpong(struct server *s)
 {
-    leat_auto leat_chan(struct number) there = leat_chan_make(struct number, 1);
-    leat_auto leat_chan(struct number) back = leat_chan_make(struct number, 1);
+    leat_auto leat_chan(struct number) there = leat_chan_make(struct number, 0);
+    leat_auto leat_chan(struct number) back = leat_chan_make(struct number, 0);
     leat_err err;
     LEAT_TRY(leat_export(s->node, "there", leat_tx_of(there), number));
     LEAT_TRY(leat_export(s->node, "back", leat_rx_of(back), number));
@@ -118,8 +118,8 @@ static leat_err run_pingpong(struct client *c)
     leat_auto leat_tx(struct number) there = NULL;
     leat_auto leat_rx(struct number) back = NULL;
     struct number x;
-    LEAT_TRY(leat_import(c->peer, "there", &there, number, 1));
-    LEAT_TRY(leat_import(c->peer, "back", &back, number, 1));
+    LEAT_TRY(leat_import(c->peer, "there", &there, number, 0));
+    LEAT_TRY(leat_import(c->peer, "back", &back, number, 0));
     leat_time start = leat_now();
     for (int64_t i = 0; i < c->n; i++) {
         LEAT_TRY(leat_send(there, { i }));
