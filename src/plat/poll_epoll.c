@@ -109,7 +109,8 @@ int poll_open_epoll(struct poll **ret)
     struct poll_epoll *p = malloc(sizeof *p);
     if (!p)
         return ENOMEM;
-    *p = (struct poll_epoll){ { &ops }, epoll_create1(EPOLL_CLOEXEC), eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), false };
+    *p = (struct poll_epoll){ { &ops }, epoll_create1(EPOLL_CLOEXEC), eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+        san_on_valgrind() };                         /* which does not know it, and says so each time */
     struct epoll_event ev = { .events = (uint32_t)EPOLLIN | (uint32_t)EPOLLET, .data.u64 = WAKE };
     if (p->fd >= 0 && p->wake_fd >= 0 && epoll_ctl(p->fd, EPOLL_CTL_ADD, p->wake_fd, &ev) == 0) {
         *ret = &p->poll;
