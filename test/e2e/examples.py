@@ -77,6 +77,16 @@ def pages_quote_the_examples():
             if '\n' + line.strip() not in known and '...' not in line and 'tcp://' not in line]
 
 
+def links_of_the_pages():
+    problems = []
+    for path in [os.path.join(ROOT, 'README.md')] + glob.glob(os.path.join(ROOT, 'docs', '*.md')):
+        with open(path, encoding='utf-8') as f:
+            for link in re.findall(r'\]\(([^)#:]+)\)', f.read()):
+                if not os.path.exists(os.path.join(os.path.dirname(path), link)):
+                    problems.append('%s: there is no %s' % (path, link))
+    return problems
+
+
 def readme_at_three_distances():
     problems = []
     with World() as w:
@@ -192,6 +202,7 @@ tap.main([
     ('existing', prints('existing', EXISTING)),
     ('the_readme_shows_the_program_that_is_tested', readme_shows_the_program),
     ('the_pages_quote_the_examples', pages_quote_the_examples),
+    ('the_links_of_the_pages_lead_somewhere', links_of_the_pages),
     ('readme_at_three_distances', readme_at_three_distances),
     ('nodes_that_are_started_by_hand', by_hand),
     ('a_wrong_environment_gets_one_line_and_1', bad_environments),
