@@ -216,7 +216,7 @@ static leat_err answer_err(const struct call *x, const char *name)
 
 static leat_err lost(const struct call *x, const char *name)
 {
-    return err_unknown(LEAT_PEER_LOST, "PEER_LOST: %s: %s; %s may have run", sess_text(x->s), sess_fail_text(x->s), name);
+    return err_unknown(LEAT_PEER_LOST, "%s: %s; %s may have run", sess_text(x->s), sess_fail_text(x->s), name);
 }
 
 /* [blocks] OK: there is an answer.  An error: the context ended first. */

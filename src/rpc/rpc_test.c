@@ -291,7 +291,7 @@ static leat_err killed(leat_none *none)
     }
     CHECK_EQ(err, LEAT_UNKNOWN);
     CHECK_EQ(leat_err_why(), LEAT_PEER_LOST);
-    CHECK_HAS(leat_err_detail(), "PEER_LOST: node a");
+    CHECK_HAS(leat_err_detail(), "node a");
     CHECK_EQ(leat_call(x.p, calc, twice, &(struct num){ 1 }, &out), LEAT_PEER_LOST);
     while (!at_load(&canceled))
         leat_yield();

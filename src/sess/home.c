@@ -429,7 +429,7 @@ static leat_err home_explain(leat_chan_ *c, leat_err err)
     struct home *h = home_of(c);
     if (err != LEAT_PEER_LOST)
         return err;
-    return leat_fail(err, "PEER_LOST: %s ended before it had closed or finished this channel", h->torn_text);
+    return leat_fail(err, "%s ended before it had closed or finished this channel", h->torn_text);
 }
 
 /* Nobody will receive: what is queued is dropped, and the sites are told. */

@@ -474,7 +474,7 @@ static void site_gone(leat_chan_ *c)
 /* -- flush and errors -------------------------------------------------------------------------------------------------------- */
 static leat_err lost_count(struct end *e, uint64_t n)
 {
-    return err_unknown(LEAT_PEER_LOST, "PEER_LOST: %s: %s; of what was sent on this channel the last %llu may not have arrived",
+    return err_unknown(LEAT_PEER_LOST, "%s: %s; of what was sent on this channel the last %llu may not have arrived",
         sess_text(e->s), sess_fail_text(e->s), (unsigned long long)n);
 }
 
