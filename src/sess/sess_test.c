@@ -559,6 +559,87 @@ static leat_err close_meanwhile(leat_none *none)
 }
 TEST(node_close_while_peers_dial) { RUN(&quiet_opts, close_meanwhile); }
 
+/* -- contexts and threads -- */
+static leat_err waits_obey(leat_none *none)
+{
+    (void)none;
+    leat_node *a = open_named("node a"), *b = open_named("node b");
+    leat_peer *p = NULL;
+    CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
+    CHECK_EQ(leat_node_dial(b, leat_node_url(a), &p), LEAT_OK);
+    leat_with_deadline(LEAT_MS(5)) {
+        CHECK_EQ(leat_node_wait(a), LEAT_DEADLINE);
+        CHECK_EQ(leat_peer_wait(p), LEAT_DEADLINE);
+    }
+    leat_with_cancel(ctx) {
+        leat_cancel(ctx, LEAT_CANCELED);
+        CHECK_EQ(leat_node_wait(a), LEAT_CANCELED);
+        CHECK_EQ(leat_peer_wait(p), LEAT_CANCELED);
+        leat_peer *q = NULL;
+        CHECK_EQ(leat_node_dial(b, leat_node_url(a), &q), LEAT_CANCELED);
+        CHECK(q == NULL);
+        leat_node_close(b);                          /* also there: a peer that is well says BYE at once */
+    }
+    CHECK_EQ(at_load(&last_err), LEAT_OK);
+    leat_node_close(a);
+    return LEAT_OK;
+}
+TEST(node_waits_obey_their_context) { RUN(&quiet_opts, waits_obey); }
+TEST(node_waits_obey_their_context_tcp) { url = "tcp://127.0.0.1:0"; RUN(&quiet_opts, waits_obey); }
+
+static leat_err under_deadline(leat_none *none)
+{
+    (void)none;
+    leat_node *a = open_named("node a"), *b = open_named("node b");
+    leat_peer *p = NULL;
+    leat_with_deadline(LEAT_MS(40)) {
+        CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
+        CHECK_EQ(leat_node_dial(b, leat_node_url(a), &p), LEAT_OK);
+    }
+    CHECK_EQ(leat_sleep(LEAT_MS(60)), LEAT_OK);
+    round_trip(p, 1);                                /* the deadline was the dial's, not the session's, nor the listener's */
+    CHECK_EQ(leat_node_dial(b, leat_node_url(a), &p), LEAT_OK);
+    round_trip(p, 2);
+    leat_node_close(b);
+    leat_node_close(a);
+    return LEAT_OK;
+}
+TEST(node_dialed_under_a_deadline_outlives_it) { RUN(&quiet_opts, under_deadline); }
+
+static leat_node *for_thread;
+static char to_thread[300];
+static void *thread_main(void *arg)
+{
+    leat_peer *p = NULL;
+    uint32_t r;
+    (void)arg;
+    CHECK_EQ(leat_node_dial(for_thread, to_thread, &p), LEAT_OK);
+    struct buf *b = sess_begin(sess_of(p), FRAME_OPEN);
+    CHECK(b != NULL);
+    buf_u32(b, 6);
+    CHECK_EQ(sess_commit(sess_of(p)), LEAT_OK);
+    CHECK_EQ(leat_recv(results, &r), LEAT_OK);
+    CHECK_EQ(r, 7);
+    leat_peer_close(p);
+    return NULL;
+}
+static leat_err join(pthread_t *t) { return pthread_join(*t, NULL) == 0 ? LEAT_OK : LEAT_SYS; }
+static leat_err from_thread(leat_none *none)
+{
+    (void)none;
+    leat_node *a = open_named("node a");
+    pthread_t t;
+    for_thread = open_named("node b");
+    CHECK_EQ(leat_node_listen(a, "tcp://127.0.0.1:0"), LEAT_OK);
+    snprintf(to_thread, sizeof to_thread, "%s", leat_node_url(a));
+    CHECK_EQ(pthread_create(&t, NULL, thread_main, NULL), 0);
+    CHECK_EQ(leat_blocking(join, t), LEAT_OK);
+    leat_node_close(for_thread);
+    leat_node_close(a);
+    return LEAT_OK;
+}
+TEST(node_is_used_from_a_thread_that_is_no_task) { RUN(&quiet_opts, from_thread); }
+
 /* -- silence -- */
 static leat_err silence(leat_none *none)
 {
