@@ -77,13 +77,24 @@ typedef struct leat_peers { leat_peer **at; uint32_t len, rank; } leat_peers;   
 LEAT_CHECK leat_err leat_node_join(leat_node *n, const char *urls, leat_peers *ret);
 #define leat_auto_node                  LEAT_CLEANUP_(leat_node_end_)         /* leat_auto_node leat_node *n = NULL; */
 
-/* == Names.  A channel end is exported under a name and imported elsewhere; its use does not change. ====================== */
+/* == Names.  A channel end is exported under a name and imported elsewhere; its use does not change. ====================== *
+ * A send end may be imported many times, and the export itself counts as one more sender until leat_unexport.  A receive end is
+ * imported once: the channel moves there, with what is queued, and this side can only send from then on.  A channel has the capacity
+ * its maker gave it, wherever its ends are; `capacity` is a hint that this version ignores.  Names live as long as the node.
+ * REFUSED: no such name, the other end, a policy, a channel whose home is a third node; TYPE: the detail names the field. */
 #define leat_export(n, name, end, S)    LEAT_EXPORT_(n, name, end, S)         /* INVAL: the name is taken; keeps a reference */
 #define leat_unexport(n, name)          leat_unexport_(n, name)
 #define leat_import(p, name, ret, S, capacity)  LEAT_IMPORT_(p, name, ret, S, capacity)  /* [blocks] REFUSED, TYPE, PEER_LOST;
                                                         ret: a leat_tx or leat_rx of struct S *; [owned: leat_unref] */
 
-/* == Calls and remote tasks.  The caller's deadline and cancellation travel; errors come back with their detail. =========== */
+/* == Calls and remote tasks.  The caller's deadline and cancellation travel; errors come back with their detail. =========== *
+ * What an exposed function or a method was given is dropped when it returns; what it keeps it takes out and zeroes.  leat_call leaves
+ * `in` to the caller; leat_go_on moves its argument on LEAT_OK, channel ends too: give it a leat_ref of an end you keep.
+ * Errors: REFUSED: nothing of that name there; TYPE: the detail names the field; LIMIT: over 16 MiB; PEER_LOST: the session had ended,
+ * it did not run.  Once sent, a call that has no answer is UNKNOWN: it may have run, and leat_err_why says DEADLINE, CANCELED or
+ * PEER_LOST.  Else the function's own error, with the peer's name before its detail; LEAT_REMOTE where its code would be taken for one
+ * of this session (PEER_LOST, UNKNOWN, SYS, GONE, AGAIN).  A remote task gives its error to its group in the same way; a group waits
+ * for it after a cancel as for any task, until it has ended or its session has. */
 #define LEAT_SERVICE(S, ...)            LEAT_SERVICE_(S, __VA_ARGS__)         /* (method, in, out) ...: struct S_impl */
 #define leat_serve(n, S, impl, self)    LEAT_SERVE_(n, S, impl, self)         /* INVAL: a method is NULL; impl and self stay yours */
 #define leat_call(p, S, method, in, out) LEAT_CALL_(p, S, method, in, out)    /* [blocks] the method's error, PEER_LOST; own *out */

@@ -494,7 +494,7 @@ static leat_err take_element(struct end *e, void *v, size_t bytes)
     struct task *wake = NULL;
     lock(&c->lock);
     struct home *h = e->home;
-    if (!e->out || e->sealed) {
+    if (!h || !e->out || e->sealed) {
         unlock(&c->lock);
         leat_drop_(e->type, v);
         return leat_fail(LEAT_INVAL, "an element on end %llu without a credit", (unsigned long long)e->id);
@@ -614,7 +614,7 @@ static leat_err offered(struct end *e, bool firm, uint64_t number, struct cur *b
         return LEAT_NOMEM;
     LEAT_TRY(value_unpack(e->s, e->type, bytes, v));
     lock(&c->lock);
-    enum chan_try r = e->home->sealing ? CHAN_FAILED : chan_send_locked(c, v, &wake, &err);
+    enum chan_try r = !e->home || e->home->sealing ? CHAN_FAILED : chan_send_locked(c, v, &wake, &err);
     if (r == CHAN_DONE)
         end_send(e, FRAME_TAKEN, number, true);
     else if (r == CHAN_WAIT && !firm)

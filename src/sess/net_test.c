@@ -651,4 +651,86 @@ static leat_err come_home(leat_none *none)
 }
 ANYWHERE(a_send_end_that_comes_home_is_the_same_channel, come_home)
 
+
+static leat_err third_node(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    leat_node *d = NULL;
+    leat_peer *q;
+    CHECK_EQ(leat_node_open(NULL, &d), LEAT_OK);
+    CHECK_EQ(leat_node_dial(x.b, leat_node_url(x.a), &q), LEAT_OK);  /* another session of the same two is a third side too */
+    leat_chan(struct num) c = leat_chan_make(struct num, 1);
+    leat_chan(struct parcel) post = leat_chan_make(struct parcel, 4);
+    leat_tx(struct num) out = NULL;
+    leat_tx(struct parcel) to = NULL;
+    CHECK_EQ(leat_export(x.a, "nums", leat_tx_of(c), num), LEAT_OK);
+    CHECK_EQ(leat_export(x.a, "post", leat_tx_of(post), parcel), LEAT_OK);
+    CHECK_EQ(leat_import(x.p, "nums", &out, num, 0), LEAT_OK);
+    CHECK_EQ(leat_import(q, "post", &to, parcel, 0), LEAT_OK);
+    struct parcel p = { .n = 1, .out = leat_ref(out) };
+    CHECK_EQ(leat_send_from(to, &p), LEAT_REFUSED);
+    CHECK_HAS(leat_err_detail(), "relay");
+    leat_drop(parcel, &p);                           /* certainly not sent: still ours */
+    CHECK_EQ(leat_send(out, { .n = 5 }), LEAT_OK);   /* and still good */
+    p = (struct parcel){ .n = 2 };
+    CHECK_EQ(leat_send_from(to, &p), LEAT_OK);
+    struct parcel got;
+    CHECK_EQ(leat_recv(post, &got), LEAT_OK);
+    CHECK_EQ(got.n, 2);
+    leat_unref(out);
+    leat_unref(to);
+    leat_unref(c);
+    leat_unref(post);
+    leat_node_close(d);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_send_end_is_not_passed_on_to_a_third_side_and_stays_good, third_node)
+
+static leat_err with_itself(leat_none *none)
+{
+    (void)none;
+    leat_node *a = NULL;
+    leat_peer *me;
+    CHECK_EQ(leat_node_open(NULL, &a), LEAT_OK);
+    CHECK_EQ(leat_node_self(a, &me), LEAT_OK);
+    leat_chan(struct num) c = leat_chan_make(struct num, 3);
+    leat_tx(struct num) out = NULL;
+    struct num v;
+    CHECK_EQ(leat_export(a, "nums", leat_tx_of(c), num), LEAT_OK);
+    CHECK_EQ(leat_import(me, "nums", &out, num, 0), LEAT_OK);
+    for (uint64_t i = 0; i < 100; i++) {
+        CHECK_EQ(leat_send(out, { .n = i }), LEAT_OK);
+        CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+        CHECK_EQ(v.n, i);
+    }
+    leat_unref(out);
+    leat_unref(c);
+    leat_node_close(a);
+    return LEAT_OK;
+}
+TEST(a_node_is_a_peer_of_itself) { AT(0, with_itself); }
+
+static leat_err closed_before_leaving(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    leat_chan(struct num) c = leat_chan_make(struct num, 4);
+    leat_rx(struct num) in = NULL;
+    struct num v;
+    CHECK_EQ(leat_export(x.a, "nums", leat_rx_of(c), num), LEAT_OK);
+    CHECK_EQ(leat_import(x.p, "nums", &in, num, 0), LEAT_OK);
+    CHECK_EQ(leat_send(c, { .n = 1 }), LEAT_OK);
+    leat_close(c);
+    leat_node_close(x.a);                            /* it had said all: no loss */
+    CHECK_EQ(leat_recv(in, &v), LEAT_OK);
+    CHECK_EQ(leat_recv(in, &v), LEAT_CLOSED);
+    leat_unref(in);
+    leat_unref(c);
+    leat_node_close(x.b);
+    return LEAT_OK;
+}
+ANYWHERE(who_closes_and_leaves_is_not_lost, closed_before_leaving)
+
 T_MAIN()
