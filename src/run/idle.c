@@ -250,7 +250,7 @@ static struct task *idle(struct worker *w)
 {
     struct rt *rt = w->rt;
     int64_t watch = NAP_NS;
-    for (unsigned spins = 0; !at_load(&rt->stop); ) {
+    for (unsigned spins = rt->nworkers == 1; !at_load(&rt->stop); ) {     /* alone: its sleep is the look at descriptors */
         struct task *t;
         w->now = rt_now(rt);
         int64_t next = timers_run(w, w, w->now);
@@ -279,6 +279,7 @@ static struct task *idle(struct worker *w)
         }
         int64_t limit = next == NEVER ? NEVER : next - w->now;
         if (limit < SPIN_NS) {
+            io_poll(w);
             pause_a_bit();
             continue;
         }
@@ -288,7 +289,7 @@ static struct task *idle(struct worker *w)
             watch = MIN(2 * watch, (int64_t)NAP_MAX_NS);
         }
         nap(w, limit, deep);
-        spins = deep ? 0 : IDLE_SPINS - 2;
+        spins = deep ? 1 : IDLE_SPINS - 2;            /* 1: the sleep has just looked at descriptors */
     }
     return NULL;
 }
