@@ -29,7 +29,7 @@ enum {
     TRIAL = 16,                                      /* a backlog this long is stolen on trial even if it turns over quickly */
     STEAL_MAX = 64,
     RETREAT_AT = 16,
-    IDLE_SPINS = 40,
+    IDLE_SPINS = 40, IDLE_SPINS_MIN = 4,
     SPIN_NS = 60000,                                 /* a timer due this soon is waited for awake */
     NAP_NS = 100000, NAP_MAX_NS = 200000,
     BACKOFF_NS = 2000000, BACKOFF_MAX_NS = 64000000,
@@ -265,9 +265,11 @@ static struct task *idle(struct worker *w)
             run_late_timers(w);
             if ((t = find(w))) {
                 w->stint = w->now;
+                if (spins > 1)
+                    w->patience = IDLE_SPINS;
                 return t;
             }
-            if (w->saw || spins++ < IDLE_SPINS) {
+            if (w->saw || spins++ < w->patience) {
                 pause_a_bit();
                 continue;
             }
@@ -284,12 +286,14 @@ static struct task *idle(struct worker *w)
             continue;
         }
         bool deep = others_asleep(w);
+        if (deep)
+            w->patience = MAX(w->patience / 2, (uint32_t)IDLE_SPINS_MIN);
         if (!deep) {
             limit = MIN(limit, watch);
             watch = MIN(2 * watch, (int64_t)NAP_MAX_NS);
         }
         nap(w, limit, deep);
-        spins = deep ? 1 : IDLE_SPINS - 2;            /* 1: the sleep has just looked at descriptors */
+        spins = deep ? 1 : w->patience - 2;           /* 1: the sleep has just looked at descriptors */
     }
     return NULL;
 }
@@ -310,6 +314,7 @@ static void wait_for_pend(struct worker *w)
 void worker_loop(struct worker *w)
 {
     w->backoff = BACKOFF_NS;
+    w->patience = IDLE_SPINS;
     while (!at_load_acq(&w->rt->stop)) {
         if (w->pend) {
             wait_for_pend(w);

@@ -148,6 +148,7 @@ struct worker {
     struct task *cur;                                /* the task that runs, or &sched */
     struct task *next;                               /* run-next slot */
     uint32_t streak, tick, tick_mask, backlog, id;
+    uint32_t patience;                               /* how long it looks around before it sleeps: less, the less it finds (idle.c) */
     uint64_t rng;
     uint32_t seq;
     int64_t now;                                     /* the clock at the last look */
