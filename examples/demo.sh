@@ -2,6 +2,7 @@
 # demo.sh [FILE...] - counts the words of a book with three processes, and shows what has happened.  `make demo` calls it.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+b=${LEAT_BUILD:-build}
 [ $# -gt 0 ] || set -- examples/data/opticks.txt
 out=$(mktemp -d "${TMPDIR:-/tmp}/leat-demo-XXXXXX") || exit 1
 trap 'rm -rf "$out"' EXIT
@@ -31,11 +32,11 @@ verdict() { cmp -s "$out/three" "$out/$1" && echo "the same 20 lines" || { echo 
 what="$*"
 [ $# -le 3 ] || what="$1 and $(($# - 1)) other files"
 title "Three processes on this host count the words of $what"
-echo "\$ build/leat run -n 3 --link tcp -- build/examples/wordcount run $*"
-build/leat run -n 3 --link tcp -- build/examples/wordcount run "$@" >"$out/three" || exit
+echo "\$ $b/leat run -n 3 --link tcp -- $b/examples/wordcount run $*"
+"$b/leat" run -n 3 --link tcp -- "$b/examples/wordcount" run "$@" >"$out/three" || exit
 paste - - - - <"$out/three" | awk -F '\t' '{ for (i = 1; i <= NF; i++) { split($i, w, " "); printf "  %7d %-10s", w[1], w[2] } print "" }'
 
-one=$(timed "$out/one" build/examples/wordcount run "$@") || exit
+one=$(timed "$out/one" "$b/examples/wordcount" run "$@") || exit
 coreutils=$(timed "$out/coreutils" with_coreutils "$@") || exit
 bytes=$(commas "$(cat "$@" | wc -c | tr -d ' ')")
 
@@ -51,11 +52,13 @@ TEXT
 
 title "What to type next"
 cat <<TEXT
-  build/examples/wordcount run $*
+  $b/examples/wordcount run $*
       the same program in one process; nothing but the launcher made it three
-  build/examples/wordcount node tcp://127.0.0.1:7000 &
-  build/examples/wordcount run --on tcp://127.0.0.1:7000 $*
+  $b/examples/wordcount node tcp://127.0.0.1:7000 &
+  $b/examples/wordcount run --on tcp://127.0.0.1:7000 $*
       with a node that runs already
+  $b/leat sim --seeds 1..20 -- $b/examples/wordcount run $*
+      the same program on simulated hosts, with delays, cuts and crashes that each seed repeats exactly
   make demo FILES="README.md include/leat.h"
       other files
   make test

@@ -97,6 +97,18 @@ def readme_at_three_distances():
         return problems + w.left()
 
 
+def demo():
+    with World() as w:
+        env = {'LEAT_BUILD': BUILD, 'TMPDIR': w.dir}
+        script = os.path.join(ROOT, 'examples', 'demo.sh')
+        code, out, err = w.run(script, env=env)
+        problems = differ('the exit code', code, 0) + differ('agreements', out.count('the same 20 lines'), 2) + \
+            differ('nodes', len(re.findall(r'^node \d is pid \d+ at tcp://127\.0\.0\.1:\d+$', err, re.M)), 3)
+        code, out, err = w.run(script, 'no-such-file', env=env)
+        return problems + differ('the exit code without a file', code, 1) + w.left() + \
+            ([] if 'What you have just seen' not in out and "cannot read 'no-such-file'" in err else [out, err])
+
+
 def by_hand():
     """The environment of docs/launch.md without a launcher, in both orders."""
     problems = []
@@ -204,6 +216,7 @@ tap.main([
     ('the_pages_quote_the_examples', pages_quote_the_examples),
     ('the_links_of_the_pages_lead_somewhere', links_of_the_pages),
     ('readme_at_three_distances', readme_at_three_distances),
+    ('the_demo_runs_and_agrees_with_coreutils', demo),
     ('nodes_that_are_started_by_hand', by_hand),
     ('a_wrong_environment_gets_one_line_and_1', bad_environments),
     ('pipeline', pipeline),
