@@ -155,17 +155,17 @@ RUN(an_interrupted_call_does_not_disturb_the_next)
     return LEAT_OK;
 }
 
-static leat_err uses_leat(leat_chan(int) *c)
+static leat_err uses_leat(leat_chan(int64_t) *c)
 {
-    int v;
+    int64_t v;
     return leat_recv(*c, &v);
 }
 
 RUN(what_it_calls_of_leat_obeys_the_tasks_context)
 {
     static const char key;
-    int v;
-    leat_chan(int) c = leat_chan_make(int, 1);
+    int64_t v;
+    leat_chan(int64_t) c = leat_chan_make(int64_t, 1);
     leat_with_deadline(LEAT_MS(2))
         CHECK_EQ(leat_blocking(uses_leat, c), LEAT_DEADLINE);
     leat_with_cancel(ctx) {
