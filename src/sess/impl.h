@@ -55,6 +55,7 @@ struct sess {
     /* writer only */
     struct buf wctl, wdata;
     size_t wdata_at;
+    _Atomic uint64_t rounds;                         /* of writing: grows while the link takes what is written; anybody may look */
     uint64_t sent;                                   /* numbered frames written */
     /* reader only */
     struct inbox in;

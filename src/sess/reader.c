@@ -221,6 +221,20 @@ static void wait_writer(struct sess *s, leat_dur limit)
     shield_end(&sh);
 }
 
+/* What this side had promised to send is sent however long it takes, if only the link takes some of it now and then. */
+static void wait_flushed(struct sess *s)
+{
+    uint64_t was;
+    bool left;
+    do {
+        was = at_load(&s->rounds);
+        wait_writer(s, node_silence(s->node));
+        lock(&s->out_lock);
+        left = s->writer_left;
+        unlock(&s->out_lock);
+    } while (!left && at_load(&s->rounds) != was && at_load_acq(&s->state) < SESS_BROKEN);
+}
+
 /* Closing a socket with bytes unread may destroy what was written last: so the other side goes first, if it does so soon. */
 static void linger(struct sess *s)
 {
@@ -261,7 +275,10 @@ static void finish(struct sess *s)
     sess_writer_wake_locked(s, &wake);
     unlock(&s->out_lock);
     sess_writer_ready(wake);
-    wait_writer(s, broken ? LEAT_MS(LAST_WORD_MS) : node_silence(s->node));
+    if (broken)
+        wait_writer(s, LEAT_MS(LAST_WORD_MS));
+    else
+        wait_flushed(s);
     if (dead_due)
         linger(s);
     link_shutdown(s->link);

@@ -286,6 +286,37 @@ static leat_err cut_short(leat_none *none)
 }
 TEST(node_close_while_traffic_flows_obeys_its_context) { RUN(NULL, cut_short); }
 
+static leat_err node_closer(leat_node **n)
+{
+    leat_node_close(*n);
+    return LEAT_OK;
+}
+static leat_err both_close(leat_none *none)
+{
+    (void)none;
+    leat_err err;
+    leat_node *a = open_named("node a"), *b = open_named("node b");
+    leat_peer *p = NULL;
+    CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
+    CHECK_EQ(leat_node_dial(b, leat_node_url(a), &p), LEAT_OK);
+    round_trip(p, 1);
+    struct bulk k[2] = { { .left = 32 << 20 }, { .left = 32 << 20 } };
+    for (int i = 0; i < 2; i++)
+        k[i].src.ops = &bulk_ops;
+    sess_source_add(a->sessions, &k[0].src, LANE_DATA);
+    sess_source_add(sess_of(p), &k[1].src, LANE_DATA);
+    leat_with_group(g, err) {
+        CHECK_EQ(leat_go(&g, node_closer, a), LEAT_OK);
+        CHECK_EQ(leat_go(&g, node_closer, b), LEAT_OK);
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(at_load(&last_err), LEAT_OK);
+    CHECK_EQ(at_load(&seen.bytes), 64 << 20);
+    return LEAT_OK;
+}
+TEST(node_close_of_both_sides_at_once_loses_nothing) { RUN(NULL, both_close); }
+TEST(node_close_of_both_sides_at_once_loses_nothing_tcp) { url = "tcp://127.0.0.1:0"; RUN(NULL, both_close); }
+
 static leat_err room_filler(leat_peer **arg)
 {
     struct sess *s = sess_of(*arg);

@@ -199,6 +199,7 @@ static leat_err round_write(struct sess *s)
         s->wdata_at += k;
     }
     leat_err e = n ? link_writev(s->link, v, n) : LEAT_OK;
+    at_store(&s->rounds, at_load(&s->rounds) + 1);
     buf_reset(&s->wctl);
     if (s->wdata_at == s->wdata.len) {
         s->wdata_at = 0;
