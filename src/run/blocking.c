@@ -190,7 +190,7 @@ static void *ticker_main(void *arg)
         unlock(&p->lock);
         if (stop)
             return NULL;
-        plat_futex_wait(&p->ticks, ticks, any ? TICK_NS : -1);
+        plat_futex_wait(&p->ticks, ticks, any ? (int64_t)TICK_NS : -1);
     }
 }
 
