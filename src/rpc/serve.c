@@ -223,7 +223,10 @@ static leat_err read_open(struct sess *s, uint64_t id, struct cur *in, struct jo
     struct calls *t = calls_of(s);
     if (in->bad || what > OPEN_TASK || a.len > CALL_NAME || total > LIMIT_ELEM)
         return leat_fail(LEAT_INVAL, "a malformed frame OPEN");
-    if (t->jobs.count >= LIMIT_SESS_OPENS || t->job_bytes + total > LIMIT_SESS_OPEN_BYTES)
+    lock(&t->lock);
+    bool full = t->jobs.count >= LIMIT_SESS_OPENS || t->job_bytes + total > LIMIT_SESS_OPEN_BYTES;
+    unlock(&t->lock);
+    if (full)
         return leat_fail(LEAT_LIMIT, "more calls than were agreed on");
     struct job *j = mem_zalloc(sizeof *j);
     if (!j)
