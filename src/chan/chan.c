@@ -172,6 +172,8 @@ static inline void slot_free(leat_chan_ *c, uint32_t slot, uint32_t n, struct ta
         return;
     }
     at_store(&c->count, n - 1);
+    if (unlikely(c->needy))
+        c->net->ops->room(c);                        /* nobody in sq waited in earnest */
 }
 
 static ALWAYS enum chan_try recv_locked(leat_chan_ *c, void *out, struct task **wake, leat_err *err)

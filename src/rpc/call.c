@@ -151,7 +151,7 @@ static leat_err prepare(struct call *x, const struct what *w, struct buf *v)
 static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
 {
     struct buf head = { .max = 0 };
-    struct value_out o = { .s = x->s };
+    struct value_out o = { .s = x->s, .moves = w->kind == OPEN_TASK };
     leat_err err = v->len || value_has_ends(w->in) == false ? LEAT_OK : pack(&o, w->in, w->arg, v);
     if (err == LEAT_OK)
         err = head_of(&head, w->kind, w->name, v->len, w->in, w->out);

@@ -63,7 +63,7 @@ static void answer_done(const struct job *j)
 static leat_err answer_value(struct job *j)
 {
     struct buf v = { .max = LIMIT_ELEM };
-    struct value_out o = { .s = j->s };
+    struct value_out o = { .s = j->s, .moves = true };
     leat_err err;
     while ((err = value_pack(&o, j->fn->out, j->out, &v)) == LEAT_AGAIN)
         leat_yield();

@@ -199,7 +199,7 @@ static void on_need(struct home *h, struct end *e, struct cur *in)
         return;
     }
     uint64_t coming = e->granted - seen, was = e->granted;
-    e->need = count <= coming ? 0 : (uint32_t)MIN(count - coming, (uint64_t)c->cap);
+    e->need = count <= coming ? 0 : (uint32_t)MIN(count - coming, (uint64_t)UINT32_MAX);
     if (count && seen >= e->grown && e->want < c->cap - 1) {         /* it has run dry: of the want's present size for the first time */
         e->want = e->want ? MIN(e->want * 2, c->cap - 1) : MIN(c->cap - 1, (uint32_t)8);
         e->grown = e->granted + 1;

@@ -48,6 +48,8 @@ leat_err names_node_open(leat_node *n)
 
 static void export_free(struct export *x)
 {
+    if (x->sends)
+        leat_finish_(x->c);                          /* in so many words: whoever finished before must not hide it */
     leat_unref_end_(x->c, end_bit(x->sends));
     mem_free(x);
 }
@@ -148,7 +150,7 @@ static leat_err look_up(struct sess *s, const struct asked *a, struct export *re
     struct export *x = find_locked(e, a->name, a->len);
     if (x) {
         *ret = *x;
-        leat_ref_(ret->c, end_bit(ret->sends));
+        leat_ref_(ret->c, 0);                        /* not an owner of an end: it only keeps the channel */
     }
     unlock(&e->lock);
     ret->next = NULL;
@@ -254,8 +256,7 @@ leat_err names_on_attach(struct sess *s, uint8_t flags, struct cur *in)
         err = x.sends ? give_tx(s, &x, a.id) : give_rx(s, &x, a.id);
     if (err != LEAT_OK)
         refuse(s, a.id, err, x.type);
-    if (x.c)
-        leat_unref_end_(x.c, end_bit(x.sends));
+    leat_unref_(x.c);
     return LEAT_OK;
 }
 

@@ -165,6 +165,8 @@ void value_sent(struct value_out *o)
             site_from_local_locked(m->e, &m->queue, m->queued);
         else if (!m->back)
             home_join_locked(m->e);
+        if (!m->rx && !m->back && o->moves && m->c->senders)
+            m->c->senders--;                         /* the owner that goes may be one of several, of which others have finished */
         buf_free(&m->queue);
     }
     for (uint32_t i = 0; i < o->n; i++)

@@ -17,6 +17,7 @@ struct moving { leat_chan_ *c; struct end *e; struct buf queue; uint32_t queued;
 struct value_out {
     struct sess *s;
     leat_chan_ *held;                                /* a channel whose lock the caller has, or NULL */
+    bool moves;                                      /* the value is given away: its send ends count there from then on, not here */
     uint32_t n;
     struct moving at[VALUE_ENDS];
 };
