@@ -5,20 +5,27 @@
 #include "base/url.h"
 #include "link/kinds.h"
 #include "run/conn.h"
+#include "run/err.h"
 
 struct stream { struct link link; leat_conn *conn; };
 struct stream_listener { struct link_listener l; leat_listener *on; };
 
 static leat_conn *conn_of(struct link *l) { return container_of(l, struct stream, link)->conn; }
 
+/* Who hears of an error here names the peer already, so the detail is not to name it once more. */
+static leat_err plain(leat_err e, const char *doing)
+{
+    return e == LEAT_SYS ? err_sys(leat_err_sys(), "%s", doing) : e;
+}
+
 static leat_err stream_read(struct link *l, void *to, size_t cap, size_t *ret)
 {
-    return leat_read(conn_of(l), to, cap, ret);
+    return plain(leat_read(conn_of(l), to, cap, ret), "reading");
 }
 
 static leat_err stream_writev(struct link *l, struct iovec *v, int n)
 {
-    return conn_writev(conn_of(l), v, n);
+    return plain(conn_writev(conn_of(l), v, n), "writing");
 }
 
 static void stream_shutdown(struct link *l)
