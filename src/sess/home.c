@@ -2,7 +2,7 @@
  *
  * The home decides everything.  Buffered: a slot is promised to a site (chan_reserve_locked) before it may send; the promise is a
  * credit.  A free slot goes to the needy sites in turn (need list).  When nobody is needy, sites that stream are lent more, up to what
- * they used lately (`want`, doubled whenever one runs dry) and at most C - 1 credits in all; they are taken back by RECALL as soon
+ * they used lately (`want`, doubled whenever one runs dry) and at most C - 1 credits in all (C while there is one site); they are taken back by RECALL as soon
  * as a needy site or a sender here finds no slot.
  * Laws (under the channel's lock)
  *  1. sum of out over the ends = c->reserved.
@@ -137,11 +137,20 @@ static void recall_others(struct home *h, const struct end *from)
         }
 }
 
+/* How many credits may be out that nobody waits for: not the last slot, unless there is one site only: then who else wants it is here,
+ * and has it back after one round trip. */
+static uint32_t lend_max(const struct home *h)
+{
+    bool one = h->ends && !h->ends->next;
+    return h->c->cap - (one ? 0 : MIN(h->c->cap, (uint32_t)1));
+}
+
 static void lend(struct home *h)
 {
+    uint32_t most = lend_max(h);
     leat_chan_ *c = h->c;
     for (struct end *e; (e = h->lend.head); ) {
-        uint32_t room = c->cap - 1 - MIN(c->cap - 1, (uint32_t)c->reserved), n = e->want - MIN(e->want, e->out);
+        uint32_t room = most - MIN(most, (uint32_t)c->reserved), n = e->want - MIN(e->want, e->out);
         uint32_t free_ = c->cap - at_load(&c->count) - c->reserved;
         if (n && !e->grant_due && MIN(room, free_) < MAX(e->want / 4, (uint32_t)1))
             return;                                  /* in handfuls, or every receive would be a frame; but with one that is due anyway */
@@ -170,7 +179,7 @@ static void serve(struct home *h)
             grant(e, 1);
             if (--e->need)
                 need_add(h, e);
-            else if (e->want > 1)
+            else if (e->want)
                 lend_add(h, e);
         }
         if (h->need.head)
@@ -200,8 +209,8 @@ static void on_need(struct home *h, struct end *e, struct cur *in)
     }
     uint64_t coming = e->granted - seen, was = e->granted;
     e->need = count <= coming ? 0 : (uint32_t)MIN(count - coming, (uint64_t)UINT32_MAX);
-    if (count && seen >= e->grown && e->want < c->cap - 1) {         /* it has run dry: of the want's present size for the first time */
-        e->want = e->want ? MIN(e->want * 2, c->cap - 1) : MIN(c->cap - 1, (uint32_t)8);
+    if (count && seen >= e->grown && e->want < lend_max(h)) {         /* it has run dry: of the want's present size for the first time */
+        e->want = e->want ? MIN(e->want * 2, lend_max(h)) : MIN(lend_max(h), (uint32_t)8);
         e->grown = e->granted + 1;
     }
     if (e->need)
@@ -507,7 +516,7 @@ static leat_err take_element(struct end *e, void *v, size_t bytes)
         chan_unreserve_locked(c, 1);
     else
         chan_put_reserved_locked(c, v, &wake);
-    if (e->want > 1 && e->out <= e->want / 2 && !h->sealing) {
+    if (e->want && e->out <= e->want / 2 && !h->sealing) {
         lend_add(h, e);
         serve(h);
     }
