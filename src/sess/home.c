@@ -2,8 +2,8 @@
  *
  * The home decides everything.  Buffered: a slot is promised to a site (chan_reserve_locked) before it may send; the promise is a
  * credit.  A free slot goes to the needy sites in turn (need list).  When nobody is needy, sites that stream are lent more, up to what
- * they used lately (`want`, doubled whenever one runs dry) and at most C - 1 credits in all (C while there is one site); they are taken back by RECALL as soon
- * as a needy site or a sender here finds no slot.
+ * they used lately (`want`, doubled whenever one runs dry) and at most C - 1 credits in all (C while there is one site); they are
+ * taken back by RECALL as soon as a needy site or a sender here finds no slot.
  * Laws (under the channel's lock)
  *  1. sum of out over the ends = c->reserved.
  *  2. c->needy is set if and only if the need or the lend list is not empty: then the channel calls `room`.
