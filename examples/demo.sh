@@ -7,6 +7,9 @@ b=${LEAT_BUILD:-build}
 out=$(mktemp -d "${TMPDIR:-/tmp}/leat-demo-XXXXXX") || exit 1
 trap 'rm -rf "$out"' EXIT
 trap 'exit 130' INT
+trap 'exit 129' HUP
+trap 'exit 141' PIPE
+trap 'exit 143' TERM
 
 bold= plain=
 [ -t 1 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" ] && bold=$(printf '\033[1m') && plain=$(printf '\033[0m')

@@ -71,7 +71,7 @@ const char *leat_peer_name(const leat_peer *p);      /* "node 2", or the url it 
  * NULL: what the launcher says (LEAT_NODES and LEAT_RANK, see docs/launch.md); neither: only n itself.  *ret has at least one peer.
  * In a launched program this returns OK on node 0 alone; every other node listens at its address, serves what it has exposed until
  * node 0 ends, and then gets LEAT_CANCELED, with which leat_run ends as LEAT_OK.  So a program needs no `if` for who it is.
- * [blocks] REFUSED, SYS: a node cannot be reached (the detail names it); INVAL: a bad url. */
+ * [blocks] REFUSED, SYS: a node cannot be reached (the detail names it); PEER_LOST: one that was launched has died; INVAL: a bad url. */
 enum { LEAT_PEERS_MAX = 1024 };
 typedef struct leat_peers { leat_peer **at; uint32_t len, rank; } leat_peers;         /* at belongs to the node */
 LEAT_CHECK leat_err leat_node_join(leat_node *n, const char *urls, leat_peers *ret);

@@ -3,6 +3,7 @@
  * Node 0 calls every other node; every other node calls node 0.  The second call carries nothing: its session ends when node 0
  * ends, however it ends, and that is how the others learn of it. */
 #include "cluster/join.h"
+#include <errno.h>                                   /* names of errors */
 #include "base/alloc.h"
 #include "cluster/env.h"
 #include "run/sched.h"
@@ -54,6 +55,21 @@ static leat_err dial(leat_node *n, const char *url, bool patient, leat_peer **re
     }
 }
 
+/* Nobody, or nobody any more, behind an address.  Where a launcher has made the socket, a node was there and has died. */
+static bool is_absent(leat_err err)
+{
+    int sys = leat_err_sys();
+    return err == LEAT_REFUSED || err == LEAT_PEER_LOST ||
+        (err == LEAT_SYS && (sys == ECONNREFUSED || sys == ECONNRESET || sys == EPIPE || sys == ENOENT));
+}
+
+static leat_err node_missing(leat_err err, uint32_t rank, bool patient)
+{
+    if (!patient && is_absent(err))
+        return leat_fail(LEAT_PEER_LOST, "node %u: %s", rank, leat_err_detail());
+    return leat_wrap(err, "node %u", rank);
+}
+
 /* Calls the addresses from `first` on.  Those of a launch, which leaves out node 0, are known by rank, those of a list by address. */
 static leat_err dial_all(leat_node *n, const struct url_list *l, uint32_t first, bool patient, leat_peers *ret)
 {
@@ -66,7 +82,7 @@ static leat_err dial_all(leat_node *n, const struct url_list *l, uint32_t first,
         leat_err err = dial(n, l->at[first + i], patient, &j->at[i]);
         if (err != LEAT_OK) {
             mem_free(j);
-            return ranks ? leat_wrap(err, "node %u", first + i) : err;
+            return ranks ? node_missing(err, first + i, patient) : err;
         }
     }
     joined_keep(n, j, count, ret);
@@ -117,7 +133,7 @@ static leat_err serve(leat_node *n, const struct cluster *c)
 {
     leat_peer *first;
     leat_err err = dial(n, c->nodes.at[0], c->listen_fd < 0, &first);
-    if (c->listen_fd >= 0 && (err == LEAT_REFUSED || err == LEAT_PEER_LOST))
+    if (c->listen_fd >= 0 && is_absent(err))
         return served();                             /* its socket was there before this process: it has died at once */
     if (err != LEAT_OK)
         return leat_wrap(err, "node 0");

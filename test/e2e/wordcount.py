@@ -147,6 +147,17 @@ def killed_worker_at_work():
             ([] if re.search(r'^\[0\] leat: PEER_LOST: .*node 1', r.err, re.M) else [r.err]) + w.left()
 
 
+def worker_that_dies_before_it_serves():
+    problems = []
+    with World() as w:
+        for link in ('unix', 'tcp'):
+            script = '[ $LEAT_RANK = 1 ] && kill -9 $$; exec "$0" "$@"'
+            code, out, err = w.run(LEAT, 'run', '-n', '3', '--link', link, '--', 'sh', '-c', script, *RUN, BOOK)
+            problems += differ('exit code and output', (code, out), (1, '')) + w.left() + \
+                ([] if re.search(r'^\[0\] leat: PEER_LOST: node 1: ', err, re.M) else [err])
+    return problems
+
+
 def killed_running_node():
     with World() as w:
         pipe = Pipe(w)
@@ -331,6 +342,7 @@ tap.main([
     ('a_killed_worker_is_peer_lost_over_unix_sockets', killed_worker()),
     ('a_killed_worker_is_peer_lost_over_tcp', killed_worker('--link', 'tcp')),
     ('a_worker_killed_at_work_is_peer_lost', killed_worker_at_work),
+    ('a_worker_that_dies_before_it_serves_is_peer_lost', worker_that_dies_before_it_serves),
     ('a_killed_running_node_is_peer_lost', killed_running_node),
     ('a_killed_node_0_ends_all', killed_node_0),
     ('interrupt_in_one_process', interrupted(RUN)),
