@@ -90,13 +90,15 @@ void progress_tick(struct progress *p)
         draw(p, "\n");
 }
 
+/* A launcher passes standard error on, later, but not standard output.  So the result erases the line itself, and is one write: what
+ * comes late then stands on a line of its own and is erased by the next. */
 void progress_clear(struct progress *p)
 {
     if (!p->terminal || p->ticks == 0)
         return;
     fputs("\r\033[K", stderr);
-    if (isatty(1) == 1)                              /* a launcher passes this on, but not what goes to standard output: let it be first */
-        leat_ignore(leat_sleep(LEAT_MS(50)));
+    if (isatty(1) == 1)
+        fputs("\r\033[K", stdout);
 }
 
 void progress_end(struct progress *p)

@@ -15,7 +15,7 @@ struct progress {
 
 leat_err progress_init(struct progress *p, const leat_peers *peers);             /* NOMEM */
 void progress_tick(struct progress *p);
-void progress_clear(struct progress *p);             /* the terminal's line is free again */
+void progress_clear(struct progress *p);             /* the terminal's line is free again; before the first byte on stdout */
 void progress_end(struct progress *p);               /* the last line, with the totals */
 void progress_done(struct progress *p);
 #endif

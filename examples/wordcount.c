@@ -14,7 +14,7 @@
 #include "progress.h"
 #include "words.h"
 
-enum { TOP = 20, SHARDS_A_NODE = 4, PIECE_MAX = 256 << 10 };
+enum { TOP = 20, SHARDS_A_NODE = 4, PIECE_MAX = 256 << 10, OUT_BUF = 64 << 10 };
 enum { EXIT_USAGE = 2, EXIT_DEADLINE = 124, EXIT_INTERRUPTED = 130 };
 
 LEAT_STRUCT(word,  (string, text), (uint64, times), (uint32, node));
@@ -303,6 +303,7 @@ static int run_main(char **argv)
 int main(int argc, char **argv)
 {
     int signo = 0;
+    setvbuf(stdout, NULL, _IOFBF, OUT_BUF);           /* see progress_clear */
     if (argc < 2)
         return usage("no command", "");
     if (strcmp(argv[1], "run") == 0)

@@ -85,6 +85,12 @@ def with_nodes_that_run():
         return problems + differ('exit codes of the nodes', (a.end(), b.end()), (0, 130)) + w.left()
 
 
+def child_of(pid):
+    """The one child of a process."""
+    with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
+        return int(f.read())
+
+
 class Pipe:
     """A named pipe as a file to be counted.  It does not end until close()."""
 
@@ -198,17 +204,46 @@ def interrupted(command):
     return test
 
 
+class Fed:
+    """A word count on a terminal that has drawn its progress, and a thread that feeds it, so that the terminal never fills up."""
+
+    def __init__(self, w):
+        self.pipe = Pipe(w)
+        self.terminal = Terminal(launched(3) + [self.pipe.path], w.env)
+
+    def __enter__(self):
+        feeder = threading.Thread(target=self.pipe.feed, daemon=True)
+        feeder.start()
+        self.terminal.until(r'\[0\]\x1b\[0m [\d,]+ lines, [\d,]+ words, [\d,]+ words/s; node 1')
+        feeder.join()
+        return self
+
+    def __exit__(self, *what):
+        self.terminal.__exit__(*what)
+
+    def problems(self):
+        code = self.terminal.end()
+        lines = [line.rstrip() for line in self.terminal.screen() if ' lines, ' in line]
+        return differ('the exit code', code, 0) + differ('progress lines that stay', len(lines), 1) + ([] if re.fullmatch(
+            r'\[0\] 9,286 lines, 99,935 words, [\d,]+ words/s; node 1: .*; node 2: .* words', lines[-1]) else lines)
+
+
 def progress_on_a_terminal():
-    with World() as w:
-        pipe = Pipe(w)
-        with Terminal(launched(3) + [pipe.path], w.env) as t:
-            pipe.feed()
-            t.until(r'\[0\]\x1b\[0m [\d,]+ lines, [\d,]+ words, [\d,]+ words/s; node 1')
-            pipe.close()
-            code = t.end()
-            lines = [line.rstrip() for line in t.screen() if ' lines, ' in line]
-        return differ('the exit code', code, 0) + differ('progress lines that stay', len(lines), 1) + \
-            ([] if re.fullmatch(r'\[0\] 9,286 lines, 99,935 words, [\d,]+ words/s; node 1: .*; node 2: .* words', lines[-1]) else lines)
+    with World() as w, Fed(w) as f:
+        f.pipe.close()
+        return f.problems()
+
+
+def progress_passed_on_late():
+    """The launcher, which passes on the progress and not the result, sleeps until the result is on the terminal."""
+    with World() as w, Fed(w) as f:
+        supervisor = child_of(f.terminal.pid)
+        os.kill(supervisor, signal.SIGSTOP)
+        f.pipe.close()
+        f.terminal.until(r'\d+ the\r\n')
+        os.kill(supervisor, signal.SIGCONT)
+        return f.problems() + ([] if re.search(r'^\d+ the$', '\n'.join(line.strip() for line in f.terminal.screen()), re.M)
+                               else ['the first word shares its line'])
 
 
 def totals_without_a_terminal():
@@ -348,6 +383,7 @@ tap.main([
     ('interrupt_in_one_process', interrupted(RUN)),
     ('interrupt_of_three_processes', interrupted(launched(3))),
     ('progress_on_a_terminal_is_one_redrawn_line', progress_on_a_terminal),
+    ('progress_that_is_passed_on_late_spoils_no_result', progress_passed_on_late),
     ('totals_name_what_each_node_did', totals_without_a_terminal),
     ('files_that_cannot_be_read_get_one_line_and_1', files_that_cannot_be_read),
     ('a_full_disk_is_noticed', full_disk),
