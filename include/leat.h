@@ -75,6 +75,11 @@ void leat_dump(int fd);                              /* [signal] every task: its
  * blocks in it returns LEAT_CANCELED.  Its end waits for the tasks and sets err to the error that came first, the block's (an err
  * it left set cancels the tasks) or a task's.  Leaving early (return, break, goto) cancels, then waits.  No task outlives it. */
 #define leat_with_group(g, err)         LEAT_WITH_GROUP_(g, err)
+/* leat_with_race(g, err) { ... }: a group that the first task to return LEAT_OK wins: the others are cancelled and awaited, and err is
+ * LEAT_OK.  When every task failed, err is the error that came first.  Else as leat_with_group: an err that the block leaves set
+ * cancels the tasks and is the result, unless one has won; leat_go returns LEAT_CANCELED once one has.  No task at all: LEAT_INVAL.
+ * The winner hands its value over by leat_try_send into a channel of capacity 1, whose error it returns: so there is one value. */
+#define leat_with_race(g, err)          LEAT_WITH_RACE_(g, err)
 #define leat_with_pinned                LEAT_WITH_(leat_pin_, leat_pin_begin_(), leat_pin_end_)  /* stay on this thread */
 
 /* == Context.  Every task has one; children inherit it, blocking calls obey it, calls to peers carry it. ================= */
@@ -82,6 +87,10 @@ typedef struct leat_ctx leat_ctx;
 #define leat_with_deadline(d)           LEAT_WITH_(leat_scope_, leat_scope_begin_(d), leat_scope_end_)  /* the nearer one wins */
 #define leat_with_cancel(ctx)           LEAT_WITH_CANCEL_(ctx)  /* declares leat_ctx *ctx for the block; others may cancel it */
 #define leat_with_value(key, p)         LEAT_WITH_(leat_scope_, leat_scope_value_(key, p), leat_scope_end_)
+/* leat_with_shield(limit) { ... }: clean-up after a cancel.  In the block neither a cancel nor a deadline from outside is seen; what
+ * blocks there longer than limit from its beginning returns LEAT_DEADLINE.  A shield inside a shield does not outlast it.  Scopes and
+ * groups inside work as ever; values from outside are seen.  After the block all is as before: a cancel that came is there. */
+#define leat_with_shield(limit)         LEAT_WITH_SHIELD_(limit)
 void *leat_value(const void *key);                   /* of the nearest leat_with_value around this task, else NULL */
 void leat_cancel(leat_ctx *ctx, leat_err cause);     /* what blocks under it returns LEAT_CANCELED, whatever the cause; first one counts */
 LEAT_CHECK leat_err leat_ctx_err(void);              /* OK, CANCELED or DEADLINE: for loops that never block */

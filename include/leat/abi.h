@@ -8,6 +8,7 @@ typedef struct leat_chan_ leat_chan_;
 typedef leat_err leat_fn_(void *arg);
 typedef struct leat_site_ { const char *name, *file; uint32_t line; } leat_site_;          /* where a task was started: static */
 typedef struct leat_scope_ { leat_ctx *saved, *ctx; int64_t until; } leat_scope_;
+typedef struct leat_shield_ { void *opaque_[20]; } leat_shield_;
 typedef struct leat_pin_ { void *saved; } leat_pin_;
 enum { LEAT_SELECT_MAX_ = 16 };
 typedef struct leat_case_ { void *c, *p; size_t *which; int64_t n; int32_t id; uint8_t op, pad_[3]; } leat_case_;
@@ -23,6 +24,7 @@ LEAT_CHECK leat_err leat_run_(uint32_t version, const leat_opts *o, size_t opts_
 LEAT_CHECK leat_err leat_go_(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len);
 LEAT_CHECK leat_err leat_blocking_(leat_fn_ *fn, void *arg);
 leat_group *leat_group_begin_(leat_group *g, leat_err *err);   /* makes g's context the current one */
+leat_group *leat_race_begin_(leat_group *g, leat_err *err);
 leat_err leat_group_join_(leat_group *g, leat_err own);
 void leat_group_end_(leat_group *g);
 leat_pin_ leat_pin_begin_(void);
@@ -31,6 +33,8 @@ leat_scope_ leat_scope_begin_(leat_dur limit);
 leat_scope_ leat_scope_cancel_(void);
 leat_scope_ leat_scope_value_(const void *key, void *p);
 void leat_scope_end_(leat_scope_ *s);
+leat_shield_ *leat_shield_begin_(leat_shield_ *s, leat_dur limit);
+void leat_shield_end_(leat_shield_ *s);
 static inline leat_mutex *leat_lock_begin_(leat_mutex *m, leat_err *e) { *e = leat_lock(m); return *e == LEAT_OK ? m : NULL; }
 static inline void leat_lock_end_(leat_mutex **m) { if (*m) leat_unlock(*m); }
 

@@ -51,13 +51,18 @@
 #define LEAT_WITH_(T, begin, end) LEAT_WITH2_(T, begin, end, __COUNTER__)
 #define LEAT_WITH2_(T, begin, end, n) LEAT_WITH3_(T, begin, end, LEAT_CAT_(leat_w, n), LEAT_CAT_(leat_o, n))
 #define LEAT_WITH3_(T, begin, end, w, once) for (T w LEAT_CLEANUP_(end) = begin, *once = &w; once; once = NULL)
-#define LEAT_WITH_GROUP_(g, err) LEAT_WITH_GROUP2_(g, err, LEAT_CAT_(leat_o, __COUNTER__))
-#define LEAT_WITH_GROUP2_(g, err, once) for (leat_group g LEAT_CLEANUP_(leat_group_end_) = { { NULL } }, \
-    *once = leat_group_begin_(&g, &(err)); once; (err) = leat_group_join_(once, err), once = NULL)
+#define LEAT_WITH_GROUP_(g, err) LEAT_WITH_GROUP2_(g, err, leat_group_begin_, LEAT_CAT_(leat_o, __COUNTER__))
+#define LEAT_WITH_RACE_(g, err) LEAT_WITH_GROUP2_(g, err, leat_race_begin_, LEAT_CAT_(leat_o, __COUNTER__))
+#define LEAT_WITH_GROUP2_(g, err, begin, once) for (leat_group g LEAT_CLEANUP_(leat_group_end_) = { { NULL } }, \
+    *once = begin(&g, &(err)); once; (err) = leat_group_join_(once, err), once = NULL)
 #define LEAT_WITH_CANCEL_(name) LEAT_WITH_CANCEL2_(name, __COUNTER__)
 #define LEAT_WITH_CANCEL2_(name, n) LEAT_WITH_CANCEL3_(name, LEAT_CAT_(leat_w, n), LEAT_CAT_(leat_o, n))
 #define LEAT_WITH_CANCEL3_(name, w, once) LEAT_WITH3_(leat_scope_, leat_scope_cancel_(), leat_scope_end_, w, once) \
     for (leat_ctx *name = w.ctx; once; once = NULL)
+#define LEAT_WITH_SHIELD_(limit) LEAT_WITH_SHIELD2_(limit, __COUNTER__)
+#define LEAT_WITH_SHIELD2_(limit, n) LEAT_WITH_SHIELD3_(limit, LEAT_CAT_(leat_w, n), LEAT_CAT_(leat_o, n))
+#define LEAT_WITH_SHIELD3_(limit, w, once) for (leat_shield_ w LEAT_CLEANUP_(leat_shield_end_), \
+    *once = leat_shield_begin_(&w, limit); once; once = NULL)
 #define LEAT_WITH_LOCK_(m, err) LEAT_WITH_LOCK2_(m, err, __COUNTER__)
 #define LEAT_WITH_LOCK2_(m, err, n) LEAT_WITH_LOCK3_(m, err, LEAT_CAT_(leat_w, n), LEAT_CAT_(leat_o, n))
 #define LEAT_WITH_LOCK3_(m, err, w, once) for (leat_mutex *w LEAT_CLEANUP_(leat_lock_end_) = leat_lock_begin_(m, &(err)), \

@@ -278,7 +278,7 @@ static leat_err stand_in(struct standin *me)
         shield_end(&shield);
     }
     if (x->aborted)
-        err = LEAT_OK;                               /* the caller of leat_go_on has the error */
+        err = (leat_err)TASK_WITHDRAWN;              /* the caller of leat_go_on has the error */
     else
         err = x->lost ? lost(x, me->name) : answer_err(x, me->name);
     call_unref(x);

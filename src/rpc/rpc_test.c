@@ -275,6 +275,33 @@ static leat_err joins(leat_none *none)
 }
 ANYWHERE(a_remote_task_joins_its_group, joins)
 
+static leat_err good(struct num *n) { (void)n; return LEAT_OK; }
+static leat_err races(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    leat_err err;
+    CHECK_EQ(leat_expose(x.a, forever, num), LEAT_OK);
+    CHECK_EQ(leat_expose(x.a, bad, num), LEAT_OK);
+    CHECK_EQ(leat_expose(x.a, good, num), LEAT_OK);
+    leat_with_race(g, err) {
+        leat_with_deadline(LEAT_NS(1))               /* it fails here and is no member: neither its success nor its error counts */
+            CHECK(leat_go_on(&g, x.p, good, num, { 0 }) != LEAT_OK);
+        LEAT_TRY(leat_go_on(&g, x.p, forever, num, { 1 }));
+        LEAT_TRY(leat_go_on(&g, x.p, bad, num, { 5 }));
+        LEAT_TRY(leat_go_on(&g, x.p, good, num, { 6 }));
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(at_load(&canceled), LEAT_CANCELED);
+    leat_with_race(h, err)
+        LEAT_TRY(leat_go_on(&h, x.p, bad, num, { 7 }));
+    CHECK_EQ(err, LEAT_INVAL);
+    CHECK_HAS(leat_err_detail(), "7 is bad");
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_remote_task_wins_a_race, races)
+
 static leat_err killed(leat_none *none)
 {
     (void)none;

@@ -252,15 +252,21 @@ void leat_scope_end_(leat_scope_ *s)
     mem_free(c);
 }
 
-void shield_begin(struct shield *s, leat_dur limit)
+static void shield_open(struct shield *s, int64_t until)
 {
     struct task *t = task_self();
     s->saved = t->ctx;
     s->until = at_load(&t->deadline);
-    ctx_init(&s->ctx, NULL, NEVER);
+    ctx_init(&s->ctx, NULL, until);
+    s->ctx.parent = t->ctx;                          /* for its values; a cancel stops at a shield, which never links itself */
     s->ctx.shield = true;
     ctx_enter(t, &s->ctx);
-    at_store(&t->deadline, leat_time_add((leat_time){ rt_now(t->rt) }, limit).ns);
+    at_store(&t->deadline, until);
+}
+
+void shield_begin(struct shield *s, leat_dur limit)
+{
+    shield_open(s, leat_time_add((leat_time){ rt_now(task_self()->rt) }, limit).ns);
 }
 
 void shield_end(struct shield *s)
@@ -268,6 +274,23 @@ void shield_end(struct shield *s)
     struct task *t = task_self();
     ctx_enter(t, s->saved);
     at_store(&t->deadline, s->until);
+}
+
+/* The program's shields: one inside another does not outlast it, also in the tasks of groups that were opened in it. */
+leat_shield_ *leat_shield_begin_(leat_shield_ *pub, leat_dur limit)
+{
+    struct task *t = task_self();
+    int64_t until = leat_time_add((leat_time){ rt_now(t->rt) }, limit).ns;
+    for (leat_ctx *c = t->ctx; c; c = c->parent)
+        if (c->shield)
+            until = MIN(until, c->deadline);
+    shield_open((struct shield *)(void *)pub, until);
+    return pub;
+}
+
+void leat_shield_end_(leat_shield_ *pub)
+{
+    shield_end((struct shield *)(void *)pub);
 }
 
 void *leat_value(const void *key)

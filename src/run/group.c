@@ -1,5 +1,7 @@
 /* group.c - tasks that end together.
  *
+ * A race is a group that the first success ends: it cancels the others.  Errors are only noted, the first one, for the case that nobody
+ * succeeds.
  * count is 2 for each member and 1 for a waiter.  A finisher takes 2 off: who saw 3 wakes the waiter, who leaves 0 never touches
  * the group again, so it may lie on a stack that goes away.  err, fault and cancel come before the finisher's subtraction. */
 #include <assert.h>
@@ -15,7 +17,8 @@ void group_open_in(struct group *g, struct rt *rt, leat_ctx *parent, int64_t dea
     at_store(&g->err, LEAT_OK);
     at_store(&g->waiter, NULL);
     at_store(&g->fault, NULL);
-    g->entered = false;
+    g->entered = g->race = false;
+    at_store(&g->won, false);
     ctx_init(&g->ctx, parent, deadline);
     g->open = true;
 }
@@ -33,13 +36,21 @@ leat_err group_add(struct group *g, struct rt *rt)
     return LEAT_OK;
 }
 
-void group_fail(struct group *g, struct task *t, leat_err e)
+void group_result(struct group *g, struct task *t, leat_err e)
 {
     uint32_t none = LEAT_OK;
+    if ((int)e == TASK_WITHDRAWN)
+        return;
+    if (e == LEAT_OK) {
+        at_store_rel(&g->won, true);                 /* read when the count says that no member is left */
+        leat_cancel(&g->ctx, LEAT_CANCELED);         /* a second winner finds it done */
+        return;
+    }
     if (!atomic_compare_exchange_strong_explicit(&g->err, &none, (uint32_t)e, ACQ_REL, RLX))
         return;
     at_store_rel(&g->fault, err_take(t, e));
-    leat_cancel(&g->ctx, e);
+    if (!g->race)
+        leat_cancel(&g->ctx, e);
 }
 
 void group_done(struct worker *w, struct group *g)
@@ -60,13 +71,20 @@ static leat_err group_wait(struct group *g)
             task_park_plain(t);
         at_store_rel(&g->count, 0);
     }
-    ctx_done(&g->ctx);
-    lock(&g->ctx.lock);                              /* a canceller may be in it still */
-    unlock(&g->ctx.lock);
+    if (!g->entered) {                               /* else the block goes on in its context */
+        ctx_done(&g->ctx);
+        lock(&g->ctx.lock);                          /* a canceller may be in it still */
+        unlock(&g->ctx.lock);
+        g->open = false;
+    }
     leat_err e = (leat_err)at_load(&g->err);
-    if (e != LEAT_OK)
-        err_give(t, at_load_acq(&g->fault), e);
-    g->open = false;
+    struct fault *f = atomic_exchange_explicit(&g->fault, NULL, ACQ_REL);
+    if (g->race && at_load(&g->won)) {
+        err_free(f);
+        e = LEAT_OK;
+    } else if (e != LEAT_OK) {
+        err_give(t, f, e);
+    }
     return e;
 }
 
@@ -97,6 +115,13 @@ leat_group *leat_group_begin_(leat_group *pub, leat_err *err)
     return pub;
 }
 
+leat_group *leat_race_begin_(leat_group *pub, leat_err *err)
+{
+    leat_group_begin_(pub, err);
+    group_of(pub)->race = true;
+    return pub;
+}
+
 static void group_leave(struct group *g)
 {
     struct task *t = task_self();
@@ -107,12 +132,32 @@ static void group_leave(struct group *g)
     at_store(&t->deadline, g->saved_deadline);
 }
 
+/* A race has been run: its winner counts, whatever the block left in err; then what the block left; then the first error. */
+static leat_err race_join(struct group *g, leat_err own)
+{
+    struct task *t = task_self();
+    struct fault *mine = own != LEAT_OK ? err_take(t, own) : NULL;
+    if (own != LEAT_OK)
+        leat_cancel(&g->ctx, own);
+    leat_err e = group_wait(g);
+    if (at_load(&g->won) || own == LEAT_OK) {
+        err_free(mine);
+        if (!at_load(&g->won) && e == LEAT_OK)
+            return leat_fail(LEAT_INVAL, "leat_with_race: it has no task, so none can win");
+        return e;
+    }
+    err_give(t, mine, own);
+    return own;
+}
+
 /* own: what the block left in err.  CANCELED counts as the block's own only when no task failed first. */
 leat_err leat_group_join_(leat_group *pub, leat_err own)
 {
     struct group *g = group_of(pub);
     struct task *t = task_self();
     group_leave(g);
+    if (g->race)
+        return race_join(g, own);
     if (own == LEAT_OK)
         return group_wait(g);
     uint32_t none = LEAT_OK;
@@ -121,7 +166,7 @@ leat_err leat_group_join_(leat_group *pub, leat_err own)
     if (first)
         leat_cancel(&g->ctx, own);
     leat_err e = group_wait(g);
-    if (first)
+    if (first || (mine && e == own && !t->fault))
         err_give(t, mine, own);                      /* the tasks' later details are of what the cancel made of them */
     else
         err_free(mine);

@@ -27,7 +27,7 @@ leat_ctx *ctx_foreign(void);                         /* what a thread that is no
 static inline struct group *group_of(leat_group *g) { return (struct group *)(void *)g; }
 void group_open(struct group *g, struct worker *w);
 void group_open_in(struct group *g, struct rt *rt, leat_ctx *parent, int64_t deadline);
-void group_fail(struct group *g, struct task *t, leat_err e);    /* the first error counts and cancels the siblings */
+void group_result(struct group *g, struct task *t, leat_err e);  /* of a member that failed, or of any member of a race */
 leat_err group_add(struct group *g, struct rt *rt);  /* one more member; REFUSED when it has ended */
 void group_done(struct worker *w, struct group *g);  /* one member less; w may be NULL */
 

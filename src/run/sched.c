@@ -212,8 +212,8 @@ void task_main(void)
         w = worker_self();
         struct group *g = t->group;
         struct stack *s = t->stack;
-        if (unlikely(e != LEAT_OK))
-            group_fail(g, t, e);
+        if (unlikely(e != LEAT_OK || g->race))
+            group_result(g, t, e);
         if (unlikely(at_load(&t->registered) || at_load(&t->timer.armed) || t->big_arg || t->fault))
             task_settle(w, t);
         task_free(w, t);

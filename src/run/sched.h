@@ -209,6 +209,7 @@ leat_err task_wait_err(struct task *t, uint32_t why);
 
 /* -- for upper floors ------------------------------------------------------------------------------------------------- */
 void task_park_plain(struct task *t);                /* a wait that neither context nor deadline ends (clean-up); park is PARK_WAIT */
+enum { TASK_WITHDRAWN = 255 };                       /* a task returns it whose end is to count neither as success nor as failure */
 void run_served(void);                               /* this program has done its part: cancel all, leat_run returns LEAT_OK */
 struct rt *rt_self(void);                            /* of the calling task; NULL on a foreign thread */
 /* Clean-up that must still block: in between neither cancellation nor an earlier deadline from outside counts, only the limit. */

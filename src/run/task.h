@@ -114,6 +114,8 @@ struct group {                                       /* lies in a leat_group */
     struct task *_Atomic waiter;
     _Atomic uint32_t err;
     bool open, entered;
+    bool race;                                       /* the first success ends it, not the first error */
+    _Atomic bool won;
     struct rt *rt;
     struct fault *_Atomic fault;                     /* of the first error */
     leat_ctx ctx;

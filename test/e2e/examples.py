@@ -10,6 +10,9 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from e2e import BUILD, LEAT, ROOT, World, differ, example, one_line, tap  # noqa: E402
 
+RACE = '''the first answer is 84; 1 gave up and cleaned up
+without the others: REFUSED: replica 0 is down
+'''
 SEL = """deadline: DEADLINE
 cancelled: CANCELED
 after the scopes: OK
@@ -211,6 +214,7 @@ tap.main([
     ('hello', prints('hello', 'sum of squares: 385\n')),
     ('sel', prints('sel', SEL)),
     ('pool', pool),
+    ('race', prints('race', RACE)),
     ('existing', prints('existing', EXISTING)),
     ('the_readme_shows_the_program_that_is_tested', readme_shows_the_program),
     ('the_pages_quote_the_examples', pages_quote_the_examples),

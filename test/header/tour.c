@@ -46,6 +46,9 @@ leat_err scopes(leat_mutex *m, leat_group *g)
             leat_with_cancel(ctx)
                 leat_with_value(&key, g)
                     leat_cancel(ctx, LEAT_INVAL);
+        leat_with_shield(LEAT_S(1))
+            leat_with_race(fastest, err)
+                LEAT_TRY(leat_go(&fastest, work, (struct job){ 1 }));
         leat_with_pinned
             LEAT_TRY(leat_blocking(work, (struct job){ 2 }));
     }
