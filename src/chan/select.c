@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "chan/chan.h"
+#include "plat/poll.h"
 #include "run/err.h"
 #include "run/io.h"
 #include "run/seam.h"
@@ -241,7 +242,7 @@ static bool other_queue_up(struct sel *x, struct op *o, struct waiter *w, leat_e
     if (o->kind == 'x' || !op_alive(o))
         return true;
     if (o->kind == 'f') {
-        leat_err e = io_watch(op_fd(x, o), op_events(x, o), w);
+        leat_err e = w->task->foreign ? io_check(op_fd(x, o), op_events(x, o)) : io_watch(op_fd(x, o), op_events(x, o), w);
         *err = e == LEAT_AGAIN ? LEAT_OK : e;
         return e == LEAT_OK;
     }
@@ -304,11 +305,28 @@ static inline void op_leave(struct sel *x, uint32_t i)
     unlock(&o->c->lock);
 }
 
+_Static_assert((int)LEAT_SELECT_MAX_ < (int)POLL_SOME_MAX, "a descriptor a case, and the bell");
+
+/* A thread that is no task waits for its descriptors itself. */
+static __attribute__((noinline)) leat_err polls_begin(struct sel *x, struct task *t)
+{
+    int e = 0;
+    for (uint32_t i = 0; i < x->n && !e; i++)
+        if (x->ops[i].kind == 'f')
+            e = task_poll_begin(t, op_fd(x, &x->ops[i]), op_events(x, &x->ops[i]));
+    if (!e)
+        return LEAT_OK;
+    task_poll_end(t);
+    return err_sys(e, "leat_on_fd");
+}
+
 /* Blocks until one op is served (its number), or -1: look again, or *err. */
 static int block(struct sel *x, leat_err *err)
 {
     struct task *t = task_self();
     uint32_t i, why = PARK_NONE;
+    if (unlikely(t->foreign) && (*err = polls_begin(x, t)) != LEAT_OK)
+        return -1;
     t->win = NULL;
     at_store(&t->park, PARK_WAIT);
     for (i = 0; i < x->n; i++)
@@ -328,6 +346,8 @@ static int block(struct sel *x, leat_err *err)
     for (uint32_t k = 0; k < i; k++)
         if (&x->waiters[k] != served || x->ops[k].kind == 'f')
             op_leave(x, k);
+    if (unlikely(t->foreign))
+        task_poll_end(t);
     if (why == PARK_CHAN && t->win) {
         struct waiter *w = t->win;
         struct op *o = &x->ops[w->id];

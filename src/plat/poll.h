@@ -65,4 +65,13 @@ int poll_open_epoll(struct poll **ret);
 int poll_open_uring(struct poll **ret);              /* ENOSYS: not in this build or not in this kernel */
 /* One descriptor, by blocking this thread: 0 ready (also for a bad one: the call itself will say so), ETIMEDOUT, EINTR, EBADF. */
 int poll_one(int fd, uint32_t events, int64_t limit_ns);
+/* The same for the first n, at most POLL_SOME_MAX, of which one is ready (or bad: EBADF). */
+enum { POLL_SOME_MAX = 20 };
+struct poll_want { int fd; uint32_t events; };
+int poll_some(const struct poll_want *want, int n, int64_t limit_ns);
+/* A bell can be read from when it has been rung since it was cleared. */
+int poll_bell_open(int *ret);
+void poll_bell_ring(int bell);
+void poll_bell_clear(int bell);
+void poll_bell_close(int bell);
 #endif

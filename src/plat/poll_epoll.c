@@ -134,14 +134,3 @@ int poll_open(const char *kind, struct poll **ret)
         return 0;
     return poll_open_epoll(ret);
 }
-
-int poll_one(int fd, uint32_t events, int64_t limit_ns)
-{
-    struct pollfd f = { fd, (short)((events & POLL_READ ? POLLIN | POLLRDHUP : 0) | (events & POLL_WRITE ? POLLOUT : 0)), 0 };
-    struct timespec ts = { limit_ns / 1000000000, limit_ns % 1000000000 };
-    int saved = errno, k = ppoll(&f, 1, limit_ns < 0 ? NULL : &ts, NULL), e = k < 0 ? errno : 0;
-    errno = saved;
-    if (k == 0)
-        return ETIMEDOUT;
-    return f.revents & POLLNVAL && k > 0 ? EBADF : e;
-}

@@ -1,16 +1,29 @@
 /* foreign.c - threads that are no tasks: each has a stand-in, so that every call works from any thread.
- * A stand-in sleeps on its word `awake`; its context is never cancelled, its deadline is the thread's scopes'. */
+ * A stand-in sleeps on its word `awake`; its context is never cancelled, its deadline is the thread's scopes'.
+ * One that waits for descriptors too sleeps in poll, and its bell wakes it.  Who wakes it rings before it sets `awake`, because
+ * from then on the thread may end and the bell with it. */
 #include <string.h>
 #include "base/alloc.h"
 #include "plat/clock.h"
 #include "plat/futex.h"
+#include "plat/poll.h"
 #include "run/err.h"
 #include "run/idle.h"
+#include "run/io.h"
 #include "run/rt.h"
 #include "run/sched.h"
 
+struct stand_in {
+    struct task task;                                /* first: a stand-in is found by its task */
+    int bell;                                        /* 1 + its descriptor; 0: not made */
+    int polls;                                       /* set before the wait can be ended, cleared after: how many it waits for */
+    struct poll_want want[POLL_SOME_MAX];            /* those, and the bell */
+};
+
 static leat_ctx no_ctx = { .deadline = NEVER };
 static __thread struct task *stand_in;
+
+static struct stand_in *stand_in_of(struct task *t) { return (struct stand_in *)(void *)t; }
 static pthread_key_t at_exit;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -18,6 +31,8 @@ static void stand_in_free(void *p)
 {
     struct task *t = p;
     err_give(t, NULL, LEAT_OK);
+    if (stand_in_of(t)->bell)
+        poll_bell_close(stand_in_of(t)->bell - 1);
     free(t);
     stand_in = NULL;
 }
@@ -29,14 +44,14 @@ static void once_key(void)
 
 __attribute__((noinline)) struct task *task_foreign(void)
 {
-    static struct task emergency = { .foreign = 1, .ctx = &no_ctx, .deadline = NEVER };
+    static struct stand_in emergency = { .task = { .foreign = 1, .ctx = &no_ctx, .deadline = NEVER } };
     if (likely(stand_in != NULL))
         return stand_in;
     pthread_once(&once, once_key);
-    struct task *t = aligned_alloc(64, sizeof *t);
+    struct task *t = aligned_alloc(64, sizeof(struct stand_in));
     if (!t)
-        return &emergency;                           /* errors only: a wait by two such threads would be mixed up */
-    memset(t, 0, sizeof *t);
+        return &emergency.task;                      /* errors only: a wait by two such threads would be mixed up */
+    memset(t, 0, sizeof(struct stand_in));
     t->foreign = 1;
     t->ctx = &no_ctx;
     at_store(&t->deadline, NEVER);
@@ -67,13 +82,53 @@ static void sleep_until(struct task *t, int64_t deadline)
     at_store(&t->awake, 0);
 }
 
+/* Ends by itself when a descriptor may be ready (PARK_NONE) or the deadline has passed; else somebody else has ended it. */
+static void poll_until(struct stand_in *s, int64_t deadline)
+{
+    struct task *t = &s->task;
+    while (at_load_acq(&t->park) == PARK_WAIT) {
+        int64_t limit = deadline == NEVER ? -1 : MAX(deadline - plat_now(), (int64_t)0);
+        int e = limit == 0 ? ETIMEDOUT : poll_some(s->want, s->polls + 1, limit);
+        if (e == ETIMEDOUT && deadline != NEVER && plat_now() >= deadline && task_claim(t, PARK_TIMER))
+            return;
+        if (e != ETIMEDOUT && e != EINTR && task_claim(t, PARK_NONE))
+            return;
+    }
+    sleep_until(t, NEVER);                           /* who has ended it says so in a moment */
+}
+
 void task_wait_foreign(struct task *t)
 {
+    struct stand_in *s = stand_in_of(t);
     if (t->ctx != &no_ctx && !at_load(&t->registered))
         ctx_register(t);
     if (at_load(&t->ctx->done) && task_claim(t, PARK_CANCEL))
         return;
-    sleep_until(t, at_load(&t->deadline));
+    if (s->polls)
+        poll_until(s, at_load(&t->deadline));
+    else
+        sleep_until(t, at_load(&t->deadline));
+}
+
+int task_poll_begin(struct task *t, int fd, int events)
+{
+    struct stand_in *s = stand_in_of(t);
+    int bell, e = s->bell ? 0 : poll_bell_open(&bell);
+    if (e)
+        return e;
+    if (!s->bell)
+        s->bell = bell + 1;
+    s->want[s->polls++] = (struct poll_want){ fd, (uint32_t)events };
+    s->want[s->polls] = (struct poll_want){ s->bell - 1, POLL_READ };
+    return 0;
+}
+
+void task_poll_end(struct task *t)
+{
+    struct stand_in *s = stand_in_of(t);
+    if (s->polls)
+        poll_bell_clear(s->bell - 1);
+    s->polls = 0;
 }
 
 void task_wait_plain_foreign(struct task *t)
@@ -84,6 +139,8 @@ void task_wait_plain_foreign(struct task *t)
 /* Its thread may have gone on, even ended, when the futex call comes: a wake of an address where nobody sleeps does nothing. */
 void task_wake_foreign(struct task *t)
 {
+    if (stand_in_of(t)->polls)
+        poll_bell_ring(stand_in_of(t)->bell - 1);
     at_store_rel(&t->awake, 1);
     plat_futex_wake(&t->awake, 1);
 }

@@ -20,6 +20,12 @@ void io_end(struct rt *rt);                          /* no worker runs any more 
 leat_err io_watch(int fd, int events, struct waiter *x);
 void io_unwatch(int fd, struct waiter *x);           /* x is out of all queues on return */
 bool io_ready(int fd, int events);                   /* now, without waiting; a bad descriptor counts as ready */
+leat_err io_check(int fd, int events);               /* INVAL: no number of a descriptor, or no events */
+
+/* A thread that is no task waits for descriptors besides what it is queued at (foreign.c): its next waits end, with PARK_NONE, also
+ * when one of those it has begun with may be ready.  Begin, for each: before its park is PARK_WAIT; 0 or an errno. */
+int task_poll_begin(struct task *t, int fd, int events);
+void task_poll_end(struct task *t);
 
 /* -- sockets of our own (io_fd.c) --------------------------------------------------------------------------------------- *
  * Watched for good from the first wait on, so that a wait costs no system call.  {.fd = fd} is ready; lies in the record of a stream,

@@ -123,15 +123,19 @@ static leat_err bad_fd(int fd)
     return leat_fail(LEAT_INVAL, "descriptor %d is not open", fd);
 }
 
+leat_err io_check(int fd, int events)
+{
+    if (fd < 0 || !(events & BOTH) || (events & ~BOTH))
+        return leat_fail(LEAT_INVAL, "descriptor %d, events %d: LEAT_READ, LEAT_WRITE or both", fd, events);
+    return LEAT_OK;
+}
+
 leat_err io_watch(int fd, int events, struct waiter *x)
 {
     struct rt *rt = rt_self();
     struct io *io;
     struct io_fd *f;
-    if (!rt)
-        return leat_fail(LEAT_INVAL, "leat_on_fd: this thread is no task: use leat_fd_wait, or start one with leat_run");
-    if (fd < 0 || !(events & BOTH) || (events & ~BOTH))
-        return leat_fail(LEAT_INVAL, "descriptor %d, events %d: LEAT_READ, LEAT_WRITE or both", fd, events);
+    LEAT_TRY(io_check(fd, events));
     LEAT_TRY(io_get(rt, &io));
     LEAT_TRY(io_slot_make(io, fd, &f));
     x->val = (void *)(uintptr_t)events;

@@ -316,6 +316,88 @@ TEST(a_thread_that_is_no_task_waits_too)
     CHECK_EQ(leat_fd_wait(1000, LEAT_READ), LEAT_INVAL);
 }
 
+/* A thread that is no task waits for a descriptor and a channel at once: every byte and every value comes, and once. */
+struct both { int fd; leat_chan(int) c; int n; };
+
+static void *chooses(void *arg)
+{
+    struct both *b = arg;
+    int bytes = 0, sum = 0, v;
+    leat_err err;
+    while (bytes < b->n || sum < b->n) {
+        leat_select(err) {
+            leat_on_recv(b->c, &v) { sum += v; }
+            leat_on_fd(b->fd, LEAT_READ) { take(b->fd); bytes++; }
+        }
+        CHECK_EQ(err, LEAT_OK);
+    }
+    CHECK(bytes == b->n && sum == b->n);
+    return NULL;
+}
+
+static leat_err puts_bytes(struct both *b)
+{
+    for (int i = 0; i < b->n; i++) {
+        LEAT_TRY(leat_fd_wait(b->fd, LEAT_WRITE));
+        put(b->fd);
+        if (i % 3 == 0)
+            leat_yield();
+    }
+    return LEAT_OK;
+}
+
+static leat_err puts_values(struct both *b)
+{
+    for (int i = 0; i < b->n; i++)
+        LEAT_TRY(leat_send(b->c, 1));
+    return LEAT_OK;
+}
+
+static leat_err chosen_by_a_thread(leat_none *a)
+{
+    int fd[2], n = rounds(3000);
+    pthread_t t;
+    leat_err err;
+    (void)a;
+    pair(fd);
+    leat_chan(int) c = leat_chan_make(int, 0);
+    struct both b = { fd[0], c, n };
+    CHECK_EQ(pthread_create(&t, NULL, chooses, &b), 0);
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, puts_values, (struct both){ -1, c, n }));
+        LEAT_TRY(leat_go(&g, puts_bytes, (struct both){ fd[1], c, n }));
+    }
+    pthread_join(t, NULL);
+    leat_unref(c);
+    shut(fd);
+    return err;
+}
+BOTH(a_thread_that_is_no_task_selects_a_descriptor_and_a_channel, chosen_by_a_thread)
+
+TEST(a_select_with_a_descriptor_ends_in_time_and_says_what_is_wrong_on_any_thread)
+{
+    int fd[2], v, got = 0;
+    leat_err err = LEAT_OK;
+    leat_chan(int) c = leat_chan_make(int, 1);
+    pair(fd);
+    leat_with_deadline(LEAT_MS(2))
+        leat_select(err) { leat_on_recv(c, &v) { got = 1; } leat_on_fd(fd[0], LEAT_READ) { got = 2; } }
+    CHECK(err == LEAT_DEADLINE && got == 0);
+    leat_select(err) { leat_on_after(LEAT_MS(2)) { got = 3; } leat_on_fd(fd[0], LEAT_READ) { got = 2; } }
+    CHECK(err == LEAT_OK && got == 3);
+    leat_select(err) { leat_on_fd(fd[0], LEAT_READ) { got = 2; } leat_otherwise { got = 4; } }
+    CHECK(err == LEAT_OK && got == 4);
+    leat_select(err) { leat_on_fd(fd[0], LEAT_READ) { got = 2; } leat_on_fd(fd[0], LEAT_WRITE) { got = 5; } }
+    CHECK(err == LEAT_OK && got == 5);
+    leat_select(err) { leat_on_fd(-1, LEAT_READ) { got = 2; } }
+    CHECK_EQ(err, LEAT_INVAL);
+    put(fd[1]);
+    leat_select(err) { leat_on_recv(c, &v) { got = 1; } leat_on_fd(fd[0], LEAT_READ) { got = 2; } }
+    CHECK(err == LEAT_OK && got == 2);
+    leat_unref(c);
+    shut(fd);
+}
+
 TEST(an_unknown_poll_is_refused_by_name)
 {
     setenv("LEAT_POLL", "kqueue", 1);
