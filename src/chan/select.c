@@ -65,7 +65,6 @@ static void lay_out(struct sel *x)
 {
     const leat_select_ *s = x->s;
     uint32_t n = 0;
-    int64_t now = 0;
     x->otherwise = x->after = -1;
     for (uint32_t i = 0; i < s->n; i++) {
         const leat_case_ *k = &s->on[i];
@@ -78,9 +77,7 @@ static void lay_out(struct sel *x)
             }
             break;
         case 't':
-            if (!now)
-                now = rt_now(rt_self());
-            op_timer(x, i, leat_time_add((leat_time){ now }, (leat_dur){ k->n }).ns);
+            op_timer(x, i, rt_until(rt_self(), (leat_dur){ k->n }));
             break;
         case 'o':
             x->otherwise = (int)i;

@@ -26,7 +26,13 @@ void plat_mem_release(void *p, size_t bytes)
 
 size_t plat_page(void)
 {
-    return (size_t)sysconf(_SC_PAGESIZE);
+    static _Atomic size_t page;
+    size_t p = at_load(&page);
+    if (!p) {
+        p = (size_t)sysconf(_SC_PAGESIZE);
+        at_store(&page, p);
+    }
+    return p;
 }
 
 /* An emulator may accept the advice and do nothing: ask the kernel to write there, once.  By the bare system call: glibc 2.41

@@ -201,7 +201,7 @@ leat_scope_ leat_scope_begin_(leat_dur limit)
 {
     struct task *t = task_self();
     leat_scope_ s = { NULL, NULL, at_load(&t->deadline) };
-    int64_t until = leat_time_add((leat_time){ rt_now(t->rt) }, limit).ns;
+    int64_t until = rt_until(t->rt, limit);
     if (until < s.until)
         at_store(&t->deadline, until);
     return s;
@@ -266,7 +266,7 @@ static void shield_open(struct shield *s, int64_t until)
 
 void shield_begin(struct shield *s, leat_dur limit)
 {
-    shield_open(s, leat_time_add((leat_time){ rt_now(task_self()->rt) }, limit).ns);
+    shield_open(s, rt_until(task_self()->rt, limit));
 }
 
 void shield_end(struct shield *s)

@@ -281,7 +281,7 @@ void leat_pin_end_(leat_pin_ *p)
 leat_err leat_sleep(leat_dur d)
 {
     struct task *t = task_self();
-    int64_t old = at_load(&t->deadline), until = leat_time_add((leat_time){ rt_now(t->rt) }, d).ns;
+    int64_t old = at_load(&t->deadline), until = rt_until(t->rt, d);
     if (until < old)
         at_store(&t->deadline, until);
     for (;;) {

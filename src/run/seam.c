@@ -15,6 +15,14 @@ int64_t rt_now(struct rt *rt)
     return plat_now();
 }
 
+int64_t rt_until(struct rt *rt, leat_dur d)
+{
+    enum { FAR_NS = 1000000 };
+    struct worker *w = worker_self();
+    bool cheap = d.ns >= FAR_NS && likely(w != NULL) && likely(w->rt->seam == NULL);
+    return leat_time_add((leat_time){ cheap ? plat_now_soon(&w->clock) : rt_now(rt) }, d).ns;
+}
+
 uint64_t rt_random(struct rt *rt)
 {
     static _Atomic uint64_t state;

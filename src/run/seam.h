@@ -33,5 +33,7 @@ struct rt_main {                                     /* what leat_run is asked f
 leat_err rt_run(const struct rt_main *m);            /* rt.c: makes a runtime, runs fn as its first task, ends the runtime */
 
 int64_t rt_now(struct rt *rt);                       /* the clock of this runtime's world; rt NULL: the real one */
+/* The instant this far from now.  Never earlier; up to PLAT_CLOCK_AHEAD_NS later, where it is more than a millisecond away. */
+int64_t rt_until(struct rt *rt, leat_dur d);
 uint64_t rt_random(struct rt *rt);                   /* not for secrets */
 #endif
