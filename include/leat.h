@@ -144,7 +144,7 @@ leat_err leat_ctx_cause(void);                       /* why it was cancelled: le
 leat_rx(leat_time) leat_ticker(leat_dur every);      /* [owned: leat_unref] capacity 1, late ticks are dropped; NULL: no memory */
 
 /* == Sharing memory, when a channel is the wrong tool.  {0} is ready. ===================================================== */
-/* The memory of a mutex may be reused when no call on it is under way: the unlock of another task may still be in its last step. */
+/* An unlock touches the mutex for the last time when it frees it: whoever locks it next and knows to be the last may free its memory. */
 typedef struct leat_mutex { void *opaque_[2]; } leat_mutex;
 typedef struct leat_once  { void *opaque_[4]; } leat_once;
 LEAT_CHECK leat_err leat_lock(leat_mutex *m);        /* [blocks] nobody is overtaken more than 4 times; not recursive */

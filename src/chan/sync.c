@@ -3,8 +3,9 @@
  * Mutex: a word (bit 0 held, bit 1 somebody waits), a hint on which worker the holder is, and a queue under a spinlock.  A newcomer
  * may overtake (barging), because handing over at every unlock makes a convoy: 720 ns an operation on two workers against 6.  A
  * waiter that has lost four times gets the mutex handed over, so nobody is overtaken for ever.  Spinning only helps while the
- * holder runs on another worker.  Unlocking is a look and an add, which cost less than a compare-and-swap that waits for the look;
- * if a waiter came in between, the unlocker takes the mutex again to pass it on, or leaves that to a newcomer who was faster. */
+ * holder runs on another worker.
+ * The step that frees a mutex is the last one in which its unlock touches it: whoever takes it next may free its memory.  So a waiter is
+ * woken by its task, not by the mutex, and an unlock that frees without waking somebody does so only if nobody waits. */
 #include <assert.h>
 #include <string.h>
 #include "chan/chan.h"
@@ -136,51 +137,53 @@ leat_err leat_lock(leat_mutex *pub)
     return likely(take(m, &o, HELD)) ? LEAT_OK : lock_contended(m);
 }
 
-/* There are waiters: the first one whose wait is not over is woken; after four losses it gets the mutex itself. */
-static __attribute__((noinline)) void pass_on(struct mutex *m)
+/* Takes the first waiter whose wait is not over off the queue; null: there is none.  Says in the word whether others wait. */
+static struct waiter *first_waiter(struct mutex *m)
 {
     struct waiter *x = NULL, *last;
-    lock(&m->lock);
-    while ((last = at_load(&m->head))) {
+    while (!x && (last = at_load(&m->head))) {
         x = last->next;
         queue_del(m, x);
-        if (task_claim(x->task, PARK_CHAN))
-            break;
-        x = NULL;
+        if (!task_claim(x->task, PARK_CHAN))
+            x = NULL;
     }
-    uint16_t rest = at_load(&m->head) ? WAITERS : 0;
-    struct task *t = x ? x->task : NULL;
-    bool over = x && x->id >= LOSSES_MAX;
-    if (x)
-        x->ok = over;
-    if (over)
-        at_store(&m->owner, HANDED_OVER);
-    at_store_rel(&m->word, over ? HELD | rest : rest);
-    unlock(&m->lock);
-    if (t)
-        task_ready(worker_self(), t);
+    if (!at_load(&m->head))
+        at_store(&m->word, HELD);                    /* it is held, so only who has the lock changes it */
+    return x;
 }
 
-/* A waiter came between the look and the add: the mutex is free, and nobody has been told. */
-static __attribute__((noinline)) void retake(struct mutex *m)
+/* There were waiters: the first one is woken to try again, or after four losses gets the mutex itself. */
+static __attribute__((noinline)) void pass_on(struct mutex *m)
 {
-    uint16_t o = at_load(&m->word);
-    while (!(o & HELD) && (o & WAITERS))
-        if (take(m, &o, o | HELD)) {
-            pass_on(m);
+    for (;;) {
+        uint16_t held = HELD;
+        assert(at_load(&m->word) & HELD);
+        lock(&m->lock);
+        struct waiter *x = first_waiter(m);
+        struct task *t = x ? x->task : NULL;
+        bool over = x && x->id >= LOSSES_MAX;
+        if (x)
+            x->ok = over;
+        if (over)
+            at_store(&m->owner, HANDED_OVER);
+        unlock(&m->lock);
+        if (t && !over)
+            atomic_fetch_and_explicit(&m->word, (uint16_t)~HELD, REL);
+        if (t) {
+            task_ready(worker_self(), t);
             return;
         }
+        if (atomic_compare_exchange_strong_explicit(&m->word, &held, 0, REL, RLX))
+            return;                                  /* else one has come since: it is for us to wake it */
+    }
 }
 
 void leat_unlock(leat_mutex *pub)
 {
     struct mutex *m = mutex_of(pub);
-    uint16_t o = at_load(&m->word);
-    assert(o & HELD);
-    if (unlikely(o != HELD))
+    uint16_t held = HELD;
+    if (unlikely(!atomic_compare_exchange_strong_explicit(&m->word, &held, 0, REL, RLX)))
         pass_on(m);
-    else if (unlikely(atomic_fetch_sub_explicit(&m->word, HELD, REL) != HELD))
-        retake(m);
 }
 
 /* -- once ------------------------------------------------------------------------------------------------------------------ */
