@@ -4,6 +4,10 @@
  * (100 to 200 us) and the sleeper looks for work itself, so nobody pays for waking it.  When all sleep, a nap has no limit but the
  * next timer.  One sleeper at a time waits in the poll for descriptors, the others on their futex.
  *
+ * Spin.  Before the last one awake falls asleep it looks for a while, if that has paid lately (spin.h): a sleep that is still awake, by
+ * all that is said below of sleepers, but waking it is a store.  At most one spins, and it holds the poll; to `others_asleep` it
+ * sleeps, so the others stay deep asleep meanwhile.
+ *
  * No work is stranded.  A deep sleeper sets its bit in idle_mask (locked), then looks again at the others' sleeping words and at all
  * queues.  A worker that wakes clears its own word (locked) before it runs anything, and reads idle_mask after each push.  So
  * either the sleeper sees it awake and naps briefly, or it sees the sleeper's bit.  Threads from outside push under a lock
@@ -21,6 +25,7 @@
 #include "run/rt.h"
 #include "run/sched.h"
 #include "run/seam.h"
+#include "run/spin.h"
 #include "run/stack.h"
 #include "run/timer.h"
 
@@ -30,12 +35,12 @@ enum {
     STEAL_MAX = 64,
     RETREAT_AT = 16,
     IDLE_SPINS = 40, IDLE_SPINS_MIN = 4,
-    SPIN_NS = 60000,                                 /* a timer due this soon is waited for awake */
+    AWAKE_NS = 60000,                                /* a timer due this soon is waited for awake */
     NAP_NS = 100000, NAP_MAX_NS = 200000,
     BACKOFF_NS = 2000000, BACKOFF_MAX_NS = 64000000,
     LATE_NS = 200000,                                /* another worker's timers are run for it when this late */
 };
-enum { AWAKE, ON_FUTEX, IN_POLL };
+enum { AWAKE, ON_FUTEX, IN_POLL, SPINNING };
 
 void idle_wake(struct worker *w)
 {
@@ -50,7 +55,8 @@ void idle_wake_one(struct rt *rt)
 {
     uint64_t mask = atomic_load_explicit(&rt->idle_mask, SEQ);
     while (mask) {
-        uint64_t bit = mask & -mask;
+        uint32_t spinner = at_load(&rt->spinning);   /* 1 + its number */
+        uint64_t cheap = spinner ? mask & UINT64_C(1) << (spinner - 1) : 0, bit = cheap ? cheap : mask & -mask;
         if (atomic_fetch_and_explicit(&rt->idle_mask, ~bit, SEQ) & bit) {
             idle_wake(rt->workers[__builtin_ctzll(bit)]);
             return;
@@ -168,24 +174,84 @@ static bool work_anywhere(struct rt *rt)
     return false;
 }
 
+static void pause_a_bit(void)
+{
+    for (int i = 0; i < 8; i++)
+        cpu_pause();
+}
+
+/* The word is SPINNING.  true: nothing has come; the word is `then`, sleep now. */
+static bool spin(struct worker *w, bool poll, int64_t limit, uint32_t then)
+{
+    struct rt *rt = w->rt;
+    enum spin_end how = SPIN_VAIN;
+    int64_t now = rt_now(rt), last, end = now + MIN(limit, (int64_t)SPIN_NS);
+    uint32_t word = SPINNING;
+    at_store(&rt->spin.begun, at_load(&rt->spin.begun) + 1);
+    do {
+        last = now;
+        if (poll)
+            io_sleep(w, 0);
+        else
+            pause_a_bit();
+        at_store(&rt->spin.looks, at_load(&rt->spin.looks) + 1);
+        now = rt_now(rt);
+        if (now - last > SPIN_GAP_NS)
+            how = SPIN_CROWDED;
+        else if (w->next || at_load(&w->sleeping) != SPINNING || work_anywhere(rt))
+            how = SPIN_PAID;
+    } while (how == SPIN_VAIN && now < end);
+    spin_ended(&rt->spin, how);
+    at_store_rel(&rt->spinning, 0);
+    return !w->next && !work_anywhere(rt) && atomic_compare_exchange_strong_explicit(&w->sleeping, &word, then, SEQ, SEQ);
+}
+
+/* Whether w spins now: deep, last and with the poll, if there is one. */
+static bool spin_begin(struct worker *w, bool deep, bool poll)
+{
+    struct rt *rt = w->rt;
+    uint32_t free_ = 0;
+    return deep && spin_worth(&rt->spin) && (poll || !at_load(&rt->io)) &&
+        atomic_compare_exchange_strong_explicit(&rt->spinning, &free_, w->id + 1, ACQ_REL, RLX);
+}
+
+/* Until woken, or for limit ns (NEVER: no limit).  The word says how; spins: SPINNING now, `how` later. */
+static void sleep_now(struct worker *w, int64_t limit, uint32_t how, bool spins, bool counts)
+{
+    int64_t from = rt_now(w->rt);
+    if (spins) {
+        if (!spin(w, how == IN_POLL, limit, how))
+            return;
+        limit = limit == NEVER ? NEVER : MAX(limit - (rt_now(w->rt) - from), (int64_t)0);
+    }
+    if (how == IN_POLL)
+        io_sleep(w, limit);
+    else
+        plat_futex_wait(&w->sleeping, ON_FUTEX, limit == NEVER ? -1 : limit);
+    if (counts && !spins)
+        spin_slept(&w->rt->spin, rt_now(w->rt) - from);
+}
+
 /* limit: ns or NEVER */
 static void nap(struct worker *w, int64_t limit, bool deep)
 {
     struct rt *rt = w->rt;
     uint32_t free_ = 0;
     bool poll = atomic_load_explicit(&rt->io, ACQ) && atomic_compare_exchange_strong_explicit(&rt->polling, &free_, 1, ACQ_REL, RLX);
-    atomic_exchange_explicit(&w->sleeping, poll ? IN_POLL : ON_FUTEX, SEQ);
+    bool spins = spin_begin(w, deep, poll), last = deep;
+    uint32_t how = poll ? IN_POLL : ON_FUTEX;
+    atomic_exchange_explicit(&w->sleeping, spins ? (uint32_t)SPINNING : how, SEQ);
     if (deep)
         atomic_fetch_or_explicit(&rt->idle_mask, UINT64_C(1) << w->id, SEQ);
     full_fence();
-    if (deep && !others_asleep(w))
+    if (deep && !others_asleep(w)) {
         limit = MIN(limit, (int64_t)NAP_NS);
-    if (!at_load(&w->pinned_count) && !(deep && work_anywhere(rt)) && !at_load(&rt->stop)) {
-        if (poll)
-            io_sleep(w, limit);
-        else
-            plat_futex_wait(&w->sleeping, ON_FUTEX, limit == NEVER ? -1 : limit);
+        last = false;
     }
+    if (!at_load(&w->pinned_count) && !(deep && work_anywhere(rt)) && !at_load(&rt->stop))
+        sleep_now(w, limit, how, spins, last && (poll || !at_load(&rt->io)));
+    else if (spins)
+        at_store_rel(&rt->spinning, 0);
     atomic_exchange_explicit(&w->sleeping, AWAKE, SEQ);
     if (deep)
         atomic_fetch_and_explicit(&rt->idle_mask, ~(UINT64_C(1) << w->id), SEQ);
@@ -239,12 +305,6 @@ static void run_late_timers(struct worker *w)
     }
 }
 
-static void pause_a_bit(void)
-{
-    for (int i = 0; i < 8; i++)
-        cpu_pause();
-}
-
 /* Nothing is ready here: looks elsewhere and sleeps.  NULL: the runtime stops or this worker retreats. */
 static struct task *idle(struct worker *w)
 {
@@ -269,18 +329,18 @@ static struct task *idle(struct worker *w)
                     w->patience = IDLE_SPINS;
                 return t;
             }
-            if (w->saw || spins++ < w->patience) {
+            if (w->saw || (spins++ < w->patience && !spin_worth(&rt->spin))) {
                 pause_a_bit();
                 continue;
             }
         } else if (at_load(&rt->global_count) && (t = global_pop(w, 64))) {
             return t;
-        } else if (spins++ < IDLE_SPINS / 8) {
+        } else if (spins++ < IDLE_SPINS / 8 && !spin_worth(&rt->spin)) {
             pause_a_bit();
             continue;
         }
         int64_t limit = next == NEVER ? NEVER : next - w->now;
-        if (limit < SPIN_NS) {
+        if (limit < AWAKE_NS) {
             io_poll(w);
             pause_a_bit();
             continue;

@@ -23,6 +23,7 @@
 #include "plat/clock.h"
 #include "plat/san.h"
 #include "plat/self.h"
+#include "run/spin.h"
 
 enum { PARK_NONE, PARK_WAIT, PARK_CHAN, PARK_CANCEL, PARK_TIMER };
 #define NEVER INT64_MAX                              /* a deadline that never passes */
@@ -180,7 +181,7 @@ struct worker {
     _Atomic uint32_t pinned_count;
     struct task *pinned_head, *pinned_tail;          /* fresh_lock: ready tasks that must run here */
     _Alignas(64) struct task *_Atomic ring[RING];
-    _Alignas(64) _Atomic uint32_t sleeping;          /* futex word: 0 awake, 1 asleep on the futex, 2 asleep in the poll */
+    _Alignas(64) _Atomic uint32_t sleeping;          /* futex word: 0 awake, 1 asleep on the futex, 2 in the poll, 3 it spins */
     struct wheel wheel;
 };
 
@@ -210,6 +211,8 @@ struct rt {
     struct worker **workers;
     _Atomic uint64_t idle_mask;                      /* workers in deep sleep */
     _Atomic uint32_t polling;                        /* 1: a worker sleeps in the poll */
+    _Atomic uint32_t spinning;                       /* 1 + the worker that spins before it sleeps */
+    struct spin spin;                                /* whether that pays */
     _Atomic uint32_t stop;                           /* workers leave */
     _Atomic uint32_t visitors;                       /* threads of others that are waking somebody here: the end waits for them */
     _Atomic uint32_t global_lock, global_count;
