@@ -20,7 +20,7 @@ FILE_LINES, FUNCTION_LINES, LINE_CHARS = 1000, 70, 140
 CODE = ('.c', '.h', '.cpp')
 TEXT = CODE + ('.py', '.sh', '.md', '.ini', '.map', '.in', '.txt', '.go', '.yml')
 NAMED_TEXT = ('Makefile', 'LAYERS', 'LICENSE', 'meson.build', 'meson_options.txt', 'run')
-DATA = 'examples/data/'
+DATA = ('examples/data/', 'test/gob/vectors/')
 MACHINE = re.compile(r'\b(__linux__|__linux|__gnu_linux__|__unix__|__APPLE__|_WIN32|__(Free|Net|Open)BSD__|__x86_64__|__i386__|'
                      r'__amd64__|__aarch64__|__arm__|__ARM_\w+|__riscv\w*|__powerpc\w*|__s390x?__|__(SSE|AVX)\w*__)\b')
 LATER = re.compile(r'\b(' + 'TO' + r'DO|FIX' + r'ME|XX' + r'X)\b')

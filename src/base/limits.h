@@ -34,6 +34,12 @@ enum {
     LIMIT_DECODE_FREE = 4096,
     LIMIT_DECODE_BLOCK = 16,             /* what a block of memory is taken to cost beyond its bytes */
 
+    /* streams of others (gob): the reader refuses the message */
+    LIMIT_GOB_MESSAGE = 1 << 30,         /* bytes of one message; Go's own reader takes as many on a machine of 32 bits */
+    LIMIT_GOB_DEPTH = 10000,             /* values inside each other, as many as Go's own reader skips */
+    LIMIT_GOB_TYPES = 1 << 20,           /* types in one stream */
+    LIMIT_JSON_BIG = 4096,               /* bytes of an integer that is written in decimal digits; a longer one is base 64 */
+
     /* sessions.  What is larger is cut into frames of LIMIT_FRAME_CUT, so that nothing waits long behind it. */
     LIMIT_FRAME_CUT = 16 << 10,          /* bytes of one element, argument or result in one frame */
     LIMIT_FRAME = 64 << 10,              /* bytes after a frame's header: a longer one that arrives breaks the session */

@@ -10,6 +10,7 @@
 static const struct command { const char *name; int (*fn)(int argc, char **argv); const char *help; } commands[] = {
     { "run", run_cmd, "start a program on several nodes of this host" },
     { "sim", sim_cmd, "run a program in a simulated world, once for each seed" },
+    { "decode", decode_cmd, "show what is in a stream of Go's encoding/gob, as JSON" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

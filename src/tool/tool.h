@@ -4,6 +4,7 @@
 #define TOOL_TOOL_H
 int run_cmd(int argc, char **argv);
 int sim_cmd(int argc, char **argv);
+int decode_cmd(int argc, char **argv);
 
 /* Prints one line, "leat: what is wrong: why; what to do", and returns 2. */
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

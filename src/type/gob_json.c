@@ -1,0 +1,434 @@
+/* gob_json.c - values of a gob stream: checked, and written as JSON.
+ *
+ * One walk does both: without a sink it only checks.  It is recursive, and LIMIT_GOB_DEPTH deep at most. */
+#include <stdlib.h>
+#include "base/limits.h"
+#include "type/gob.h"
+
+static void put(const struct json_sink *s, const char *text)
+{
+    if (s)
+        json_put(s, text);
+}
+
+static leat_err done(const struct gob *g) { return g->no_memory ? LEAT_NOMEM : g->why ? LEAT_INVAL : LEAT_OK; }
+
+/* Bytes after their count, where they lie. */
+static const uint8_t *take(struct gob *g, size_t *n)
+{
+    uint64_t len = gob_uint(g);
+    *n = 0;
+    if (len > cur_left(&g->c))
+        gob_bad(g, "a length that is over the bytes that are left");
+    if (g->why)
+        return (const uint8_t *)"";
+    *n = (size_t)len;
+    return cur_take(&g->c, *n);
+}
+
+/* == Values without parts ================================================================================================ */
+
+static double float_of(uint64_t bits)                /* the bytes of a float are sent in turned order, so that 17.0 is short */
+{
+    double v;
+    bits = __builtin_bswap64(bits);
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* Whether it was a float32: see gob.h */
+static bool was_float32(double v)
+{
+    float f = (float)v;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    uint32_t exponent = bits >> 23 & 0xFF, mantissa = (bits & 0x7FFFFF) | (exponent ? 1u << 23 : 0);
+    if ((double)f != v || exponent == 0xFF || !mantissa || 32 - __builtin_clz(mantissa) - __builtin_ctz(mantissa) <= 8)
+        return false;
+    return json_float_digits(v) >= 16;
+}
+
+static void put_complex(const struct json_sink *s, double re, double im)
+{
+    char text[2 * JSON_FLOAT_TEXT + 4], part[JSON_FLOAT_TEXT];
+    size_t n = 0;
+    text[n++] = '(';
+    n += json_float_text(text + n, re);
+    size_t len = json_float_text(part, im);
+    if (*part != '-' && *part != '+')                /* the sign of the imaginary part is always there */
+        text[n++] = '+';
+    memcpy(text + n, part, len);
+    n += len;
+    memcpy(text + n, "i)", 2);
+    json_string(s, text, n + 2);
+}
+
+static void put_number(const struct json_sink *s, enum gob_kind kind, uint64_t u)
+{
+    double v = float_of(u);
+    if (kind == GOB_INT)
+        json_int(s, (int64_t)(u & 1 ? ~(u >> 1) : u >> 1));
+    else if (kind == GOB_UINT)
+        json_uint(s, u);
+    else if (was_float32(v))
+        json_float32(s, (float)v);
+    else
+        json_float(s, v);
+}
+
+static leat_err basic(struct gob *g, enum gob_kind kind, const struct json_sink *s)
+{
+    size_t n;
+    if (kind == GOB_BYTES || kind == GOB_STRING) {
+        const uint8_t *p = take(g, &n);
+        if (s && kind == GOB_STRING)
+            json_string(s, p, n);
+        else if (s)
+            json_base64(s, p, n);
+        return done(g);
+    }
+    uint64_t u = gob_uint(g);
+    if (kind == GOB_COMPLEX) {
+        uint64_t im = gob_uint(g);
+        if (s)
+            put_complex(s, float_of(u), float_of(im));
+    } else if (kind == GOB_BOOL) {
+        put(s, u ? "true" : "false");
+    } else if (s) {
+        put_number(s, kind, u);
+    }
+    return done(g);
+}
+
+/* == Values that a Go type encoded by its own method ===================================================================== */
+
+static bool named(const struct gob_type *t, const char *name)
+{
+    return t->name.n == strlen(name) && memcmp(t->name.p, name, t->name.n) == 0;
+}
+
+bool gob_is_time(const struct gob_type *t) { return t->kind == GOB_OPAQUE && named(t, "Time"); }
+
+/* time.Time: a version, seconds since year 1, nanoseconds, minutes east of UTC or -1 for UTC itself; version 2 has seconds too. */
+static bool put_time(const struct json_sink *s, const uint8_t *p, size_t n)
+{
+    const int64_t year_1970 = 62135596800;           /* seconds from the start of year 1 */
+    if (!(n == 15 && p[0] == 1) && !(n == 16 && p[0] == 2))
+        return false;
+    uint64_t sec = 0;
+    for (size_t i = 1; i <= 8; i++)
+        sec = sec << 8 | p[i];
+    uint32_t ns = (uint32_t)p[9] << 24 | (uint32_t)p[10] << 16 | (uint32_t)p[11] << 8 | p[12];
+    int32_t minutes = (int16_t)(p[13] << 8 | p[14]), offset = minutes == -1 ? 0 : minutes * 60;
+    int64_t since;
+    if (ns > 999999999 || __builtin_sub_overflow((int64_t)sec, year_1970, &since))
+        return false;
+    if (n == 16)
+        offset += (int8_t)p[15];
+    json_time(s, since, ns, offset);
+    return true;
+}
+
+/* big.Int: twice the version, 1, and whether it is negative; then its bytes, the highest first and not 0 */
+static bool put_big(const struct json_sink *s, const struct gob_type *t, const uint8_t *p, size_t n)
+{
+    if ((t->name.n && !named(t, "Int")) || n == 0 || p[0] >> 1 != 1 || (n > 1 && p[1] == 0))
+        return false;
+    json_big(s, p[0] & 1, p + 1, n - 1);
+    return true;
+}
+
+static leat_err opaque(struct gob *g, const struct gob_type *t, const struct json_sink *s)
+{
+    enum { TEXT_MARSHALER = 6 };
+    size_t n;
+    const uint8_t *p = take(g, &n);
+    if (!s || g->why)
+        return done(g);
+    if (t->len == TEXT_MARSHALER)
+        json_string(s, p, n);
+    else if (!(gob_is_time(t) && put_time(s, p, n)) && !put_big(s, t, p, n))
+        json_base64(s, p, n);
+    return LEAT_OK;
+}
+
+/* == Values with parts =================================================================================================== */
+
+/* What stands for a value that was left out.  Go leaves out a struct, an array, a slice or a map only where there is none. */
+static void put_zero(const struct gob *g, int64_t type, const struct json_sink *s)
+{
+    const struct gob_type *t = gob_type_of(g, type);
+    if (type == GOB_BOOL)
+        put(s, "false");
+    else if (type == GOB_INT || type == GOB_UINT || type == GOB_FLOAT)
+        put(s, "0");
+    else if (type == GOB_COMPLEX)
+        put(s, "\"(0+0i)\"");
+    else if (type == GOB_STRING)
+        put(s, "\"\"");
+    else
+        put(s, t && gob_is_time(t) ? "\"0001-01-01T00:00:00Z\"" : "null");
+}
+
+static void put_member(const struct gob *g, const struct gob_type *t, size_t i, const struct json_sink *s, bool zero)
+{
+    if (!s)
+        return;
+    json_put(s, i ? "," : "{");
+    json_string(s, t->fields[i].name.p, t->fields[i].name.n);
+    json_put(s, ":");
+    if (zero)
+        put_zero(g, t->fields[i].type, s);
+}
+
+static leat_err structure(struct gob *g, const struct gob_type *t, const struct json_sink *s)
+{
+    size_t i = 0;                                    /* the field that comes next */
+    for (;;) {
+        uint64_t delta = gob_uint(g);
+        if (delta > t->nfields - i)
+            gob_bad(g, "field number out of bounds");
+        if (g->why)
+            return done(g);
+        size_t to = delta ? i + (size_t)delta - 1 : t->nfields;
+        for (; s && i < to; i++)
+            put_member(g, t, i, s, true);
+        if (!delta)
+            break;
+        put_member(g, t, to, s, false);
+        int64_t type = t->fields[to].type;
+        LEAT_TRY(gob_value(g, type, s));
+        i = to + 1;
+    }
+    if (s)
+        json_put(s, t->nfields ? "}" : "{}");
+    return LEAT_OK;
+}
+
+/* Whether values of this type may go on in the next message.  Every value takes a byte, so then a count is believed until the bytes end. */
+static bool crosses(int64_t type) { return type >= GOB_INTERFACE; }
+
+static leat_err row(struct gob *g, const struct gob_type *t, const struct json_sink *s)
+{
+    uint64_t n = gob_uint(g);
+    int64_t elem = t->elem;
+    if (t->kind == GOB_ARRAY && n != t->len)
+        gob_bad(g, "an array of another length than its type");
+    if (!crosses(elem) && n > cur_left(&g->c))       /* one takes at least a byte */
+        gob_bad(g, "a count that is over the bytes that are left");
+    put(s, "[");
+    for (uint64_t i = 0; i < n && !g->why; i++) {
+        put(s, i ? "," : "");
+        LEAT_TRY(gob_value(g, elem, s));
+    }
+    put(s, "]");
+    return done(g);
+}
+
+/* == Maps: sorted by the text of the key, as Go's encoding/json prints them; of two equal keys the later one counts ====== */
+
+struct entry { size_t from, len; const uint8_t *value; };    /* where the key's text is in the buffer; where the value is on the wire */
+struct entries { struct entry *of; struct buf keys; };
+
+static int by_key(const void *a, const void *b, void *self)
+{
+    const struct entry *x = a, *y = b;
+    const struct buf *keys = self;
+    size_t n = x->len < y->len ? x->len : y->len;
+    int c = n ? memcmp(keys->p + x->from, keys->p + y->from, n) : 0;
+    return c ? c : x->len != y->len ? (x->len < y->len ? -1 : 1) : x->value < y->value ? -1 : 1;
+}
+
+/* The text of a key: of a string its bytes, of anything else its JSON without quotes */
+static leat_err read_key(struct gob *g, int64_t type, struct buf *keys, struct entry *e)
+{
+    struct json_sink to = json_to_buf(keys);
+    e->from = keys->len;
+    if (type == GOB_STRING) {
+        size_t n;
+        const uint8_t *p = take(g, &n);
+        buf_put(keys, p, n);
+    } else {
+        leat_err err = gob_value(g, type, &to);
+        if (err != LEAT_OK)
+            return err;
+        if (keys->len - e->from >= 2 && keys->p[e->from] == '"') {
+            e->from++;
+            buf_undo(keys, keys->len - 1);
+        }
+    }
+    e->len = keys->len - e->from;
+    return buf_err(keys);
+}
+
+static leat_err put_entries(struct gob *g, const struct gob_type *t, struct entries *in, size_t n, const struct json_sink *s)
+{
+    int64_t elem = t->elem;
+    bool any = false;
+    qsort_r(in->of, n, sizeof *in->of, by_key, &in->keys);
+    for (size_t i = 0; i < n; i++) {
+        const struct entry *e = &in->of[i], *next = e + 1;
+        if (i + 1 < n && next->len == e->len && (!e->len || memcmp(in->keys.p + e->from, in->keys.p + next->from, e->len) == 0))
+            continue;
+        json_put(s, any ? "," : "");
+        any = true;
+        json_string(s, e->len ? in->keys.p + e->from : (const uint8_t *)"", e->len);
+        json_put(s, ":");
+        g->c.p = e->value;
+        LEAT_TRY(gob_value(g, elem, s));
+    }
+    return LEAT_OK;
+}
+
+static leat_err show_map(struct gob *g, const struct gob_type *t, size_t n, const struct json_sink *s)
+{
+    struct entries in = { .of = mem_alloc((n + 1) * sizeof *in.of) };
+    int64_t key = t->key, elem = t->elem;
+    leat_err e = in.of ? LEAT_OK : LEAT_NOMEM;
+    for (size_t i = 0; i < n && e == LEAT_OK; i++) {
+        e = read_key(g, key, &in.keys, &in.of[i]);
+        in.of[i].value = g->c.p;
+        if (e == LEAT_OK)
+            e = gob_value(g, elem, NULL);            /* past it */
+    }
+    const uint8_t *end = g->c.p;
+    json_put(s, "{");
+    if (e == LEAT_OK)
+        e = put_entries(g, t, &in, n, s);
+    json_put(s, "}");
+    g->c.p = end;
+    mem_free(in.of);
+    buf_free(&in.keys);
+    return e;
+}
+
+static leat_err map(struct gob *g, const struct gob_type *t, const struct json_sink *s)
+{
+    uint64_t n = gob_uint(g);
+    int64_t key = t->key, elem = t->elem;
+    if (!crosses(key) && !crosses(elem) && n > cur_left(&g->c) / 2)
+        gob_bad(g, "a count that is over the bytes that are left");
+    if (g->why || s)
+        return g->why ? done(g) : show_map(g, t, (size_t)n, s);
+    for (uint64_t i = 0; i < n; i++) {
+        LEAT_TRY(gob_value(g, key, NULL));
+        LEAT_TRY(gob_value(g, elem, NULL));
+    }
+    return done(g);
+}
+
+/* == Interfaces and all ================================================================================================== */
+
+/* The id of the type of what follows.  Definitions of types not sent before come first, each followed by the length of what comes
+ * behind it, whether that is inside this message or the next one.  To write a value is to read it a second time: then they are known. */
+static int64_t type_sequence(struct gob *g, bool again)
+{
+    for (;;) {
+        int64_t id = gob_int(g);
+        if (g->why || id >= 0)
+            return id;
+        if (id == INT64_MIN)
+            return gob_bad(g, "no id of a type"), 0;
+        if ((again ? gob_skip_definition(g) : gob_define(g, -id)) != LEAT_OK)
+            return 0;
+        if (!cur_left(&g->c) && !(g->more && g->more(g)))
+            return gob_bad(g, "the stream ends inside a value"), 0;
+        gob_uint(g);                                 /* the length */
+    }
+}
+
+static leat_err interface(struct gob *g, const struct json_sink *s)
+{
+    size_t n;
+    take(g, &n);                                     /* the name its type was registered under */
+    if (n == 0) {
+        put(s, "null");
+        return done(g);
+    }
+    int64_t type = type_sequence(g, g->again);
+    uint64_t len = gob_uint(g);
+    if (!g->why && len > cur_left(&g->c))
+        gob_bad(g, "a length that is over the bytes that are left");
+    if (g->why)
+        return done(g);
+    size_t end = (size_t)(g->c.p - g->start) + (size_t)len;
+    bool is_struct = gob_type_of(g, type) && gob_type_of(g, type)->kind == GOB_STRUCT;
+    if (!is_struct && gob_uint(g) != 0)
+        gob_bad(g, "corrupted data: non-zero delta for singleton");
+    LEAT_TRY(gob_value(g, type, s));
+    return (size_t)(g->c.p - g->start) == end ? done(g) : gob_bad(g, "a value of another length than it says");
+}
+
+leat_err gob_value(struct gob *g, int64_t type, const struct json_sink *s)
+{
+    if (g->why)
+        return done(g);
+    if (type >= GOB_BOOL && type <= GOB_COMPLEX)
+        return basic(g, (enum gob_kind)type, s);
+    const struct gob_type *t = gob_type_of(g, type);
+    if (!t && type != GOB_INTERFACE)
+        return gob_bad(g, "unknown type id or corrupted data");
+    if (g->depth >= LIMIT_GOB_DEPTH)
+        return gob_bad(g, "values inside each other over 10000 deep");
+    g->depth++;
+    leat_err e = !t                     ? interface(g, s)
+               : t->kind == GOB_STRUCT  ? structure(g, t, s)
+               : t->kind == GOB_MAP     ? map(g, t, s)
+               : t->kind == GOB_OPAQUE  ? opaque(g, t, s)
+                                        : row(g, t, s);
+    g->depth--;
+    return e;
+}
+
+/* == Messages ============================================================================================================ */
+
+static leat_err singleton(struct gob *g, const struct json_sink *s)
+{
+    const struct gob_type *t = gob_type_of(g, g->type);
+    if (!t && !(g->type >= GOB_BOOL && g->type <= GOB_INTERFACE))
+        return gob_bad(g, "unknown type id or corrupted data");
+    if (!(t && t->kind == GOB_STRUCT) && gob_uint(g) != 0)
+        gob_bad(g, "corrupted data: non-zero delta for singleton");
+    return gob_value(g, g->type, s);
+}
+
+leat_err gob_message(struct gob *g, const uint8_t *msg, size_t n, uint64_t offset)
+{
+    g->c = cur_of(msg, n);
+    g->start = msg;
+    g->offset = offset;
+    g->value = NULL;
+    g->depth = 0;
+    g->again = false;
+    if (n == 0)
+        return gob_bad(g, "an empty message");
+    int64_t id = gob_int(g);
+    if (!g->why && id < 0) {
+        if (id == INT64_MIN)
+            return gob_bad(g, "no id of a type");
+        LEAT_TRY(gob_define(g, -id));
+    } else {
+        g->type = id;
+        g->value = g->c.p;
+        LEAT_TRY(singleton(g, NULL));
+    }
+    if (!cur_done(&g->c))
+        return gob_bad(g, "extra data in a message");
+    return LEAT_OK;
+}
+
+void gob_extend(struct gob *g, const uint8_t *msg, size_t n)
+{
+    g->c.p = msg + (g->c.p - g->start);
+    g->c.end = msg + n;
+    g->value = g->value ? msg + (g->value - g->start) : NULL;
+    g->start = msg;
+}
+
+leat_err gob_json(struct gob *g, const struct json_sink *s)
+{
+    g->c.p = g->value;
+    g->depth = 0;
+    g->again = true;
+    return singleton(g, s);
+}

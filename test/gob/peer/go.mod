@@ -1,0 +1,3 @@
+module leat/test/gob
+
+go 1.19

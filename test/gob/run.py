@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""run.py - `leat decode` against streams of Go's encoding/gob: those of vectors/, cut and changed ones, and, where Go is installed,
+random ones that Go writes and reads beside it (peer/)."""
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+import tap                                                      # noqa: E402
+
+LEAT = os.path.join(os.environ.get('LEAT_BUILD', os.path.join(os.path.dirname(os.path.dirname(HERE)), 'build')), 'leat')
+
+# What a reader that does not know the types prints in place of what encoding/json prints for the value that was sent
+OTHERWISE = {
+    'complex': ['"(1.5-2i)"'],                                  # encoding/json has none
+    'float_nan': ['"NaN"'],
+    'float_specials': ['0', '-0', '"+Inf"', '"-Inf"', '5e-324', '1.7976931348623157e+308'],
+    'netip_text': ['"AAAAAAAAAAAAAP//wAACAQ=="'],               # sent as bytes
+    'struct_embedded': ['{"Point":{"X":1,"Y":2},"Z":3}'],       # sent as a field
+    # refused only by a reader that wants another type
+    'bad_struct_for_int': ['{"X":22,"Y":33}'],
+    'bad_uint_negative': ['-1'],
+    'bad_empty': [],                                            # no bytes are no values
+}
+
+
+def decode(*args, data=None):
+    got = subprocess.run([LEAT, 'decode', *args], input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    return got.returncode, got.stdout.decode('utf-8'), got.stderr.decode('utf-8')
+
+
+def vectors():
+    for path in sorted(glob.glob(os.path.join(HERE, 'vectors', '*.txt'))):
+        with open(path, encoding='utf-8', errors='replace') as f:
+            text = f.read()
+        yield os.path.basename(path)[:-4], text, path[:-4] + '.gob'
+
+
+def read(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
+def test_vectors():
+    count = 0
+    for name, text, path in vectors():
+        count += 1
+        want = OTHERWISE.get(name, re.findall(r'^sent\[\d+\]\.json: (.*)$', text, re.M))
+        bad = 'expect: reject' in text and name not in OTHERWISE
+        code, out, err = decode(path)
+        if out != ''.join(line + '\n' for line in want):
+            yield '%s: prints %r, not %r' % (name, out, want)
+        if code != bad or bool(err) != bad:
+            yield '%s: exit code %d, %r' % (name, code, err)
+        if bad and not re.fullmatch(r'leat: decode: \S+: byte \d+: .*\n', err):
+            yield '%s: the error has no place: %r' % (name, err)
+    if count < 50:
+        yield 'only %d vectors' % count
+
+
+def test_cut():
+    """Cut anywhere, a stream prints the values before the cut and says so; cut between two messages it ends well."""
+    for name in ('mixed_stream', 'iface_struct', 'rpc_call_add'):
+        whole = read(os.path.join(HERE, 'vectors', name + '.gob'))
+        all_lines = decode('-', data=whole)[1]
+        for n in range(len(whole)):
+            code, out, err = decode('-', data=whole[:n])
+            if not all_lines.startswith(out) or out == all_lines:
+                yield '%s cut after %d: prints %r' % (name, n, out)
+            if code == 1 and err != 'leat: decode: standard input: byte %d: cut short: the stream ends inside a message\n' % n:
+                yield '%s cut after %d: %r' % (name, n, err)
+            if code not in (0, 1) or (code == 0) != (err == ''):
+                yield '%s cut after %d: exit code %d' % (name, n, code)
+
+
+def test_types():
+    for name, want in {
+        'tree_recursive': 'type Tree struct {\n\tKids []Tree\n}\n',
+        'time_zone_struct': 'type When struct {\n\tT time.Time\n\tD int\n}\n',
+        'array_zero_in_struct': 'type Arr struct {\n\tA [4]int\n\tB [2][2]uint\n}\n',
+        'map_of_self': 'type Self struct {\n\tM map[string]Self\n}\n',
+        'iface_registered_name': 'type Any struct {\n\tV interface{}\n}\ntype Nested struct {\n\tName string\n\tP Point\n\tQ Point\n}\n'
+                                 'type Point struct {\n\tX int\n\tY int\n}\n',
+        'bigint': '', 'int_0': '',
+    }.items():
+        code, out, err = decode('--types', '--from', 'gob', os.path.join(HERE, 'vectors', name + '.gob'))
+        if (code, out, err) != (0, want, ''):
+            yield '%s: %d %r %r' % (name, code, out, err)
+
+
+def test_hostile():
+    """Claims that the bytes do not keep, and types that are circles: one error, at once."""
+    def message(*parts):
+        body = b''.join(parts)
+        return (bytes([len(body)]) if len(body) < 128 else b'\xfe' + len(body).to_bytes(2, 'big')) + body
+    circle = message(b'\x7f\x01\x01\x02\xff\x80\x00\x01\xff\x80\x01\x02\x00\x00')        # type 64 is [1]type 64
+    for name, data, word in [
+        ('length', b'\xf8' + b'\xff' * 8, 'more than 1 GiB'),
+        ('claimed', b'\xfc\x20\x00\x00\x00\x04', 'cut short'),
+        ('count', b'\x0b\x7f\x02\x01\x02\xff\x80\x00\x01\x04\x00\x00' + message(b'\xff\x80\x00\xf8' + b'\x7f' * 8), 'count'),
+        ('http', b'GET / HTTP/1.1\r\n\r\n', 'byte'),
+        ('circle', circle + message(b'\xff\x80\x00' + b'\x01' * 30000), '10000 deep'),
+        ('twice', circle + circle, 'second definition'),
+        ('id', message(b'\xf8' + b'\xff' * 8), 'no id'),
+        ('empty', b'\x00', 'empty message'),
+    ]:
+        code, out, err = decode('-', data=data)
+        if code != 1 or out or word not in err or err.count('\n') != 1:
+            yield '%s: %d %r %r' % (name, code, out[:100], err)
+    user = message(b'\xff\x81\x03\x01\x01\x01S\x01\xff\x82\x00\x01\x01\x01\x01F\x01\xff\x80\x00\x00\x00')      # type S struct { F type 64 }
+    code, out, err = decode('--types', '-', data=circle + user)
+    if code or 'deep' not in out and 'not defined' not in out:
+        yield 'types of a circle: %d %r %r' % (code, out[:100], err)
+
+
+def test_arguments():
+    for args, word in [(['--from', 'xml'], "--from 'xml'"), (['--from'], 'needs a value'), (['--what'], "'--what'"), (['a', 'b'], "'b'")]:
+        code, out, err = decode(*args)
+        if code != 2 or out or word not in err or err.count('\n') != 1:
+            yield '%s: %d %r' % (args, code, err)
+    code, out, err = decode('/nowhere/file')
+    if (code, out, err) != (1, '', 'leat: decode: /nowhere/file: cannot open: No such file or directory\n'):
+        yield 'a missing file: %d %r %r' % (code, out, err)
+    with open('/dev/full', 'w') as full:
+        got = subprocess.run([LEAT, 'decode', os.path.join(HERE, 'vectors', 'int_0.gob')], stdout=full, stderr=subprocess.PIPE)
+    if got.returncode != 1 or b'disk full' not in got.stderr:
+        yield 'a full disk: %d %r' % (got.returncode, got.stderr)
+
+
+# What Go lets pass in a damaged message and this reader does not
+STRICTER = re.compile(r'extra data|the message ends inside|another length than it says|two kinds|a count that is over|cut short|'
+                      r'field number out of bounds|a length that is over|definition')
+
+
+def compare(folder, k):
+    base = os.path.join(folder, str(k))
+    want, end = read(base + '.json').decode('utf-8').splitlines(), read(base + '.end').decode('utf-8', 'replace')
+    code, out, err = decode(base + '.gob')
+    got = out.splitlines()
+    if k % 4 == 0 and (code != 0 or got != want or end != 'clean'):
+        return '%d: %d %r; Go: %s' % (k, code, err, end)
+    for mine, gos in zip(got, want):
+        if mine != gos:
+            at = next(i for i in range(len(mine) + 1) if mine[i:i + 1] != gos[i:i + 1])
+            return '%d: prints ...%s, Go ...%s' % (k, mine[max(0, at - 40):at + 40], gos[max(0, at - 40):at + 40])
+    if len(got) < len(want) and not STRICTER.search(err):
+        return '%d: %d values, Go has %d: %s' % (k, len(got), len(want), err)
+    if code not in (0, 1):
+        return '%d: exit code %d: %s' % (k, code, err[-2000:])
+    return None
+
+
+def test_beside_go():
+    tap.need('go')
+    count, seed = int(os.environ.get('GOB_COUNT', '400')), os.environ.get('GOB_SEED', '1')
+    with tempfile.TemporaryDirectory() as folder:
+        peer = os.path.join(folder, 'peer')
+        subprocess.run(['go', 'build', '-o', peer, '.'], cwd=os.path.join(HERE, 'peer'), check=True, timeout=300,
+                       env=dict(os.environ, GOFLAGS='-mod=mod', GO111MODULE='on', GOTOOLCHAIN='local',
+                                GOCACHE=os.environ.get('GOCACHE', os.path.join(folder, 'cache'))))
+        subprocess.run([peer, seed, str(count), folder], check=True, timeout=300)
+        for k in range(count):
+            problem = compare(folder, k)
+            if problem:
+                yield problem
+
+
+if __name__ == '__main__':
+    tap.main([(name[5:], function) for name, function in sorted(globals().items()) if name.startswith('test_')])
