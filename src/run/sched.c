@@ -145,6 +145,20 @@ void ready_far(struct task *t)
     atomic_fetch_sub_explicit(&rt->visitors, 1, REL);
 }
 
+/* To the old end of the fresh list, which the owner takes last and thieves take first.  A tick takes from that end, too. */
+void ready_behind_fresh(struct worker *w, struct task *t)
+{
+    lock(&w->fresh_lock);
+    struct task *oldest = w->fresh.prev;
+    t->prev = oldest;
+    t->next = &w->fresh;
+    oldest->next = t;
+    w->fresh.prev = t;
+    at_store(&w->fresh_count, at_load(&w->fresh_count) + 1);
+    unlock(&w->fresh_lock);
+    w->behind = true;
+}
+
 /* -- the tick: what is done every 64 picks ----------------------------------------------------------------------------- */
 static void tick_wake_others(struct worker *w)
 {
@@ -178,8 +192,10 @@ struct task *sched_tick(struct worker *w)
     struct task *t = sched_pinned(w);
     if (!t && at_load(&rt->global_count) && !(w->tick & 255))
         t = global_pop(w, 64);
-    if (!t && !(w->tick & 8191))
+    if (!t && (w->behind || !(w->tick & 8191))) {
+        w->behind = false;
         t = fresh_pop(w, true);
+    }
     if (t && t->fresh && !stack_ready(w)) {
         fresh_push(w, t);
         t = NULL;

@@ -220,12 +220,16 @@ void rt_at_end_add(struct rt *rt, struct rt_at_end *x);
 void rt_at_end_run(struct rt *rt, struct host *host);                /* [blocks] ends all that were added on host */
 bool rt_at_end_remove(struct rt *rt, struct rt_at_end *x);           /* false: its end has been called, or will be now */
 
-/* Makes a claimed task run after those that are ready now: what serves many of them then serves them all at once. */
+/* Makes a claimed task run after those that are ready now, also after the fresh ones: what serves many of them then serves them all
+ * at once.  It waits for at most a tick, so that tasks which start others without end do not keep it waiting. */
+void ready_behind_fresh(struct worker *w, struct task *t);
 static inline void task_ready_last(struct worker *w, struct task *t)
 {
-    if (likely(w != NULL && t->rt == w->rt && !t->pinned))
-        ring_push(w, t);
-    else
+    if (unlikely(w == NULL || t->rt != w->rt || t->pinned))
         task_ready(w, t);
+    else if (at_load(&w->fresh_count))
+        ready_behind_fresh(w, t);
+    else
+        ring_push(w, t);
 }
 #endif

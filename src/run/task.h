@@ -165,7 +165,7 @@ struct worker {
     struct task *pend;                               /* to be resumed by the scheduler's context, once its sp is there */
     void *_Atomic dead_sp;                           /* where a switch away from an ended task leaves what nobody reads */
     uint64_t contended, contended_seen;
-    bool retreat, saw;
+    bool retreat, saw, behind;                       /* behind: the oldest in fresh may be one that waits for the fresh ones */
     int64_t backoff, stint, polled_at;
     struct task sched;                               /* the worker's own context */
     struct stack own;                                /* and its stack */
@@ -177,7 +177,7 @@ struct worker {
     _Atomic uint32_t head;
     _Alignas(64) _Atomic uint32_t fresh_lock;
     _Atomic uint32_t fresh_count;
-    struct task fresh;                               /* list head: next is the newest, prev the oldest */
+    struct task fresh;                               /* list head: next is the newest, prev the oldest, or one that waits for them all */
     _Atomic uint32_t pinned_count;
     struct task *pinned_head, *pinned_tail;          /* fresh_lock: ready tasks that must run here */
     _Alignas(64) struct task *_Atomic ring[RING];
