@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "chan/edges.h"
 #include "run/err.h"
 
 enum { ELEM_MAX = 1 << 30 };
@@ -14,10 +15,14 @@ enum { ELEM_MAX = 1 << 30 };
 
 static inline void copy(const leat_chan_ *c, void *to, const void *from)
 {
+#if SAN_EDGES
+    edge_copy(to, from, c->size);                    /* its owner says that it reads or writes the variable */
+#else
     if (likely(c->size == 8))                        /* a constant size is a move */
         memcpy(to, from, 8);
     else
         memcpy(to, from, c->size);
+#endif
 }
 
 leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity)
@@ -39,6 +44,11 @@ leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity)
     c->cap = (uint32_t)capacity;
     c->size = (uint32_t)elem_size;
     c->buf = (char *)c + sizeof *c;
+    if (!edges_open(c)) {
+        free(c);
+        leat_ignore(err_of(LEAT_NOMEM));
+        return NULL;
+    }
     c->senders = c->txs = c->rxs = 1;
     at_store(&c->refs, 1);
     at_store(&c->holds, 1);
@@ -50,6 +60,7 @@ static void hold_drop(leat_chan_ *c)
     if (atomic_fetch_sub_explicit(&c->holds, 1, ACQ_REL) != 1)
         return;
     lock(&c->lock);                                  /* whoever unlocked it last may still be in that store */
+    edges_close(c);
     free(c);
 }
 
@@ -75,6 +86,7 @@ void leat_unref_end_(leat_chan_ *c, int ends)
     bool finished = false, deaf = false;
     lock(&c->lock);
     if ((ends & LEAT_TX_END_) && c->txs) {
+        edge_closes(c);
         finished = --c->txs < c->senders;
         c->senders = MIN(c->senders, c->txs);
         finished = finished && c->senders == 0;
@@ -117,12 +129,15 @@ static leat_err shut_err(const leat_chan_ *c)
     return c->err ? (leat_err)c->err : LEAT_CLOSED;
 }
 
-static inline void buffer_put(leat_chan_ *c, const void *v, uint32_t n)
+static inline uint32_t slot_of(const leat_chan_ *c, uint32_t n)
 {
     uint32_t i = c->read + n;
-    if (i >= c->cap)
-        i -= c->cap;
-    copy(c, c->buf + (size_t)i * c->size, v);
+    return i >= c->cap ? i - c->cap : i;
+}
+
+static inline void buffer_put(leat_chan_ *c, const void *v, uint32_t n)
+{
+    copy(c, c->buf + (size_t)slot_of(c, n) * c->size, v);
     at_store(&c->count, n + 1);
 }
 
@@ -136,6 +151,7 @@ static ALWAYS enum chan_try send_locked(leat_chan_ *c, const void *v, struct tas
     }
     if (at_load(&c->rq.head) && (r = waiter_claim(&c->rq))) {
         copy(c, r->val, v);
+        edge_hand(c, r);
         waiter_win(r, true);
         *wake = r->task;
         return CHAN_DONE;
@@ -149,6 +165,7 @@ static ALWAYS enum chan_try send_locked(leat_chan_ *c, const void *v, struct tas
         at_store(&c->count, n + 1);
         return CHAN_LEFT;
     }
+    edge_fill(c, slot_of(c, n));
     buffer_put(c, v, n);
     return CHAN_DONE;
 }
@@ -163,6 +180,7 @@ static inline void slot_free(leat_chan_ *c, uint32_t slot, uint32_t n, struct ta
         return;
     }
     if (at_load(&c->sq.head) && (s = waiter_claim(&c->sq))) {
+        edge_refill(c, likely(n == c->cap) ? slot : slot_of(c, n - 1), slot, s);
         if (likely(n == c->cap))
             copy(c, c->buf + (size_t)slot * c->size, s->val);
         else
@@ -189,18 +207,22 @@ static ALWAYS enum chan_try recv_locked(leat_chan_ *c, void *out, struct task **
         uint32_t slot = c->read;
         copy(c, out, c->buf + (size_t)slot * c->size);
         c->read = slot + 1 == c->cap ? 0 : slot + 1;
+        void *sent = edge_empty(c, slot);
         slot_free(c, slot, n, wake);
+        edge_emptied(sent);
         if (unlikely(c->ended) && n == 1)
             chan_drained_locked(c);
         return CHAN_DONE;
     }
     if (at_load(&c->sq.head) && (s = waiter_claim(&c->sq))) {
         copy(c, out, s->val);
+        edge_meet(s);
         waiter_win(s, true);
         *wake = s->task;
         return CHAN_DONE;
     }
     if (unlikely(c->ended)) {
+        edge_sees_close(c);
         *err = shut_err(c);
         return CHAN_FAILED;
     }
@@ -233,6 +255,8 @@ static __attribute__((noinline)) leat_err served_slow(leat_chan_ *c, const struc
         return LEAT_OK;
     }
     leat_err e = me->err ? (leat_err)me->err : LEAT_CLOSED;
+    if (!me->plain)
+        edge_sees_close(c);
     if (e == LEAT_UNKNOWN)
         chan_moved(c, me->val);
     return e == LEAT_AGAIN ? e : chan_explain(c, e);
@@ -302,17 +326,21 @@ __attribute__((noinline)) void chan_wait_net(leat_chan_ *c, struct waiters *q)
 static __attribute__((noinline)) leat_err wait_in(leat_chan_ *c, struct waiters *q, void *val)
 {
     struct waiter me = { .task = task_self(), .val = val, .plain = q == &c->sq };
+    edge_waits(&me);
     at_store(&me.task->park, PARK_WAIT);
     chan_wait_locked(c, q, &me);
     unlock_fence(&c->lock);
     uint32_t why = task_wait(me.task);
-    return likely(why == PARK_CHAN) ? served(c, &me) : undo(c, q, &me, why);
+    leat_err e = likely(why == PARK_CHAN) ? served(c, &me) : undo(c, q, &me, why);
+    edge_waited(&me);
+    return e;
 }
 
 leat_err leat_send_(leat_chan_ *c, const void *v)
 {
     if (unlikely(c == NULL))
         return no_channel("leat_send");
+    edge_reads(v, c->size);
     for (;;) {
         struct task *wake;
         leat_err e;
@@ -349,6 +377,7 @@ leat_err leat_recv_(leat_chan_ *c, void *out)
             unlock(&c->lock);
             if (wake)
                 task_ready(worker_self(), wake);
+            edge_writes(out, c->size);
             return LEAT_OK;
         }
         if (unlikely(r == CHAN_FAILED)) {
@@ -356,6 +385,8 @@ leat_err leat_recv_(leat_chan_ *c, void *out)
             return chan_explain(c, e);
         }
         e = wait_in(c, &c->rq, out);
+        if (e == LEAT_OK)
+            edge_writes(out, c->size);
         if (e != LEAT_AGAIN)
             return e;
     }
@@ -365,6 +396,7 @@ leat_err leat_try_send_(leat_chan_ *c, const void *v)
 {
     if (!c)
         return no_channel("leat_try_send");
+    edge_reads(v, c->size);
     for (bool asked = false;; ) {
         struct task *wake = NULL;
         leat_err e = LEAT_OK;
@@ -407,6 +439,8 @@ leat_err leat_try_recv_(leat_chan_ *c, void *out)
     unlock(&c->lock);
     if (wake)
         task_ready(worker_self(), wake);
+    if (r == CHAN_DONE)
+        edge_writes(out, c->size);
     return r == CHAN_DONE ? LEAT_OK : r == CHAN_WAIT ? err_of(LEAT_AGAIN) : chan_explain(c, e);
 }
 
@@ -484,6 +518,7 @@ void leat_close_(leat_chan_ *c)
     lock(&c->lock);
     struct chan_net *net = c->net;
     bool first = !c->closed;
+    edge_closes(c);
     if (first && !at_load(&c->site))
         wake = chan_shut_locked(c, LEAT_CLOSED, NULL);
     unlock(&c->lock);
@@ -499,6 +534,7 @@ void leat_finish_(leat_chan_ *c)
     if (!c)
         return;
     lock(&c->lock);
+    edge_closes(c);
     bool last = c->senders && --c->senders == 0;
     struct chan_net *net = c->net;
     unlock(&c->lock);

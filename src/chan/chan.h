@@ -68,6 +68,9 @@ struct leat_chan_ {
     const struct leat_type *type;                    /* once another process knows it; else null */
     char *buf;
     struct waiters cq;                               /* selects that wait for the end (leat_on_closed) */
+#if SAN_EDGES
+    struct chan_edges *edges;                        /* one a slot: edges.h */
+#endif
 } __attribute__((aligned(64)));
 
 /* -- one attempt, under the lock (chan.c); select uses them too ------------------------------------------------------------ */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
-#include "chan/chan.h"
+#include "chan/edges.h"
 #include "plat/poll.h"
 #include "run/err.h"
 #include "run/io.h"
@@ -143,17 +143,38 @@ static bool op_alive(const struct op *o)
     }
 }
 
+/* For edges.h: before an op is tried or queued, and when it has fired. */
+static inline void op_reads(const struct op *o)
+{
+    if (SAN_EDGES && o->kind == 's' && o->c)
+        edge_reads(o->val, o->c->size);
+}
+static void op_seen(const struct op *o)
+{
+    if (SAN_EDGES && o->kind == 'r')
+        edge_writes(o->val, o->c->size);
+    else if (SAN_EDGES && o->kind == 'c')
+        edge_sees_close(o->c);
+    else if (SAN_EDGES && o->kind == 'd')
+        ctx_seen(o->val);
+}
+
 /* Tries an op that looked ready.  true: it has fired, or failed (*err). */
 static bool op_try(const struct op *o, leat_err *err)
 {
     leat_chan_ *c = o->c;
     struct task *wake = NULL;
-    if (o->kind == 'd' || o->kind == 'f')
+    if (o->kind == 'd' || o->kind == 'f') {
+        op_seen(o);
         return true;
+    }
+    op_reads(o);
     lock(&c->lock);
     if (o->kind == 'c') {
         bool is = c->ended && !at_load(&c->count);
         unlock(&c->lock);
+        if (is)
+            op_seen(o);
         return is;
     }
     enum chan_try r = o->kind == 'r' ? chan_recv_locked(c, o->val, &wake, err) : chan_send_locked(c, o->val, &wake, err);
@@ -163,6 +184,8 @@ static bool op_try(const struct op *o, leat_err *err)
         task_ready(worker_self(), wake);
     if (r == CHAN_LEFT)
         chan_moved(c, o->val);
+    if (r == CHAN_DONE)
+        op_seen(o);
     if (r == CHAN_FAILED && ((shut && *err == LEAT_CLOSED) || *err == LEAT_AGAIN)) {
         *err = LEAT_OK;
         return false;                                /* closed: never ready; AGAIN: the next look finds it so again */
@@ -266,6 +289,8 @@ static inline bool op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_e
     struct op *o = &x->ops[i];
     struct waiter *w = &x->waiters[i];
     *w = (struct waiter){ .task = t, .val = o->val, .id = i };
+    op_reads(o);
+    edge_waits(w);
     return likely(o->kind == 'r') ? recv_queue_up(o->c, w) : other_queue_up(x, o, w, err);
 }
 
@@ -345,11 +370,15 @@ static int block(struct sel *x, leat_err *err)
             op_leave(x, k);
     if (unlikely(t->foreign))
         task_poll_end(t);
+    for (uint32_t k = 0; SAN_EDGES && k <= i && k < x->n; k++)
+        edge_waited(&x->waiters[k]);
     if (why == PARK_CHAN && t->win) {
         struct waiter *w = t->win;
         struct op *o = &x->ops[w->id];
         if (w->ok && w->left)
             chan_moved(o->c, o->val);
+        if (w->ok)
+            op_seen(o);
         if (w->ok)
             return (int)w->id;
         if (w->err && w->err != LEAT_CLOSED && w->err != LEAT_AGAIN)
@@ -369,6 +398,9 @@ static bool any_alive(const struct sel *x)
     for (uint32_t i = 0; i < x->n; i++)
         if (op_alive(&x->ops[i]))
             return true;
+    for (uint32_t i = 0; SAN_EDGES && i < x->n; i++)
+        if (x->ops[i].kind == 'r' || x->ops[i].kind == 'c')
+            edge_sees_close(x->ops[i].c);
     return x->after >= 0;
 }
 

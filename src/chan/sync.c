@@ -134,7 +134,11 @@ leat_err leat_lock(leat_mutex *pub)
 {
     struct mutex *m = mutex_of(pub);
     uint16_t o = 0;
-    return likely(take(m, &o, HELD)) ? LEAT_OK : lock_contended(m);
+    edge_reads(m, sizeof m->word);                   /* so that one who writes over it is found out */
+    leat_err e = likely(take(m, &o, HELD)) ? LEAT_OK : lock_contended(m);
+    if (likely(e == LEAT_OK))
+        edge_acquire(m);
+    return e;
 }
 
 /* Takes the first waiter whose wait is not over off the queue; null: there is none.  Says in the word whether others wait. */
@@ -182,6 +186,7 @@ void leat_unlock(leat_mutex *pub)
 {
     struct mutex *m = mutex_of(pub);
     uint16_t held = HELD;
+    edge_release(m);
     if (unlikely(!atomic_compare_exchange_strong_explicit(&m->word, &held, 0, REL, RLX)))
         pass_on(m);
 }
@@ -197,14 +202,17 @@ leat_err leat_do_once(leat_once *pub, leat_err (*fn)(void))
 {
     struct once *o = (struct once *)(void *)pub;
     uint32_t done = at_load_acq(&o->done);
-    if (likely(done))
+    if (likely(done)) {
+        edge_acquire(&o->done);
         return (leat_err)(done - 1);
+    }
     leat_err e = leat_lock(&o->mutex);
     if (e != LEAT_OK)
         return e;
     done = at_load(&o->done);
     if (!done) {
         done = (uint32_t)fn() + 1;
+        edge_release(&o->done);
         at_store_rel(&o->done, done);
     }
     leat_unlock(&o->mutex);

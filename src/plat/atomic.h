@@ -18,7 +18,7 @@
 /* ThreadSanitizer knows no fences, only operations on words. */
 static inline void full_fence(void)
 {
-#if SAN_THREAD
+#if SAN_THREAD && !SAN_EDGES
     extern _Atomic int full_fence_word;
     atomic_fetch_add_explicit(&full_fence_word, 1, memory_order_seq_cst);
 #else

@@ -15,7 +15,7 @@ void san_stack_open(struct san *s, void *base, size_t size)
     s->valgrind = VALGRIND_STACK_REGISTER(base, (char *)base + size);
 #endif
 #if SAN_THREAD
-    s->fiber = __tsan_create_fiber(0);
+    s->fiber = SAN_EDGES ? NULL : __tsan_create_fiber(0);
 #endif
 }
 
@@ -25,7 +25,8 @@ void san_stack_close(struct san *s)
     VALGRIND_STACK_DEREGISTER(s->valgrind);
 #endif
 #if SAN_THREAD
-    __tsan_destroy_fiber(s->fiber);
+    if (s->fiber)
+        __tsan_destroy_fiber(s->fiber);
 #endif
 #if SAN_ADDRESS
     __asan_unpoison_memory_region(s->base, s->size);             /* frames that were never left; the address may serve again */

@@ -6,6 +6,7 @@
 #define PLAT_SAN_H
 #include <stdbool.h>
 #include <stddef.h>
+#include "plat/edges.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SAN_ADDRESS 1
@@ -14,7 +15,7 @@
 #define SAN_ADDRESS 1
 #endif
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__) || SAN_EDGES
 #define SAN_THREAD 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -33,7 +34,7 @@ struct san {
     size_t size;
     void *fake;                                      /* AddressSanitizer's side stack, while away */
     void *fiber;                                     /* ThreadSanitizer's thread of execution: one a stack, so tasks that follow
-                                                      * each other on it count as ordered */
+                                                      * each other on it count as ordered; with edges.h one a task */
     unsigned valgrind;                               /* its number of the stack */
 };
 
@@ -70,7 +71,7 @@ static inline void san_leave(struct san *from, struct san *to, bool dying)
 #endif
 #if SAN_THREAD
     san_signals();
-    __tsan_switch_to_fiber(to->fiber, 0);
+    __tsan_switch_to_fiber(to->fiber, SAN_EDGES);      /* 1: a switch orders nothing */
 #endif
     (void)from; (void)to; (void)dying;
 }

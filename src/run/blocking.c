@@ -78,7 +78,9 @@ static leat_err job_call(struct job *j, struct fault **fault)
         at_store(&me->deadline, at_load(&t->deadline));
     }
     err_give(me, NULL, LEAT_OK);
+    edge_acquire(&j->arg);
     leat_err e = j->fn(j->arg);
+    edge_release(&j->err);
     *fault = err_take(me, e);
     ctx_enter(me, ctx_foreign());
     at_store(&me->deadline, NEVER);
@@ -270,6 +272,9 @@ static void job_remove(struct pool *p, struct job *j)
 /* The job is queued and the task's park is PARK_WAIT.  Finds it a thread.  Else, when no thread can be had, it is out of the queue. */
 static leat_err job_submit(struct pool *p, struct job *j)
 {
+    edge_forget(&j->arg);
+    edge_forget(&j->err);
+    edge_release(&j->arg);
     lock(&p->lock);
     struct hand *h = p->idle;
     bool more = !h && p->hands < LIMIT_POOL_THREADS;
@@ -368,6 +373,7 @@ leat_err leat_blocking_(leat_fn_ *fn, void *arg)
     leat_err e = job_wait(p, &j, &back);
     if (back)
         return e;
+    edge_acquire(&j.err);
     if (e != LEAT_OK && j.err != LEAT_OK) {
         err_free(j.fault);
         return err_of(e);

@@ -15,6 +15,7 @@
 void ctx_init(leat_ctx *c, leat_ctx *parent, int64_t deadline)
 {
     memset(c, 0, sizeof *c);
+    edge_forget(&c->done);
     c->parent = parent;
     c->deadline = deadline;
     if (parent && at_load_acq(&parent->done)) {      /* if it comes later, linking will see it */
@@ -126,6 +127,7 @@ static bool ctx_mark(leat_ctx *c, leat_err cause, struct worker *w)
     if (at_load(&c->done))
         return false;
     at_store(&c->cause, (uint32_t)cause);
+    edge_release(&c->done);
     atomic_exchange_explicit(&c->done, LEAT_CANCELED, SEQ);
     struct task *keep = NULL, *next;
     for (struct task *t = c->tasks; t; t = next) {
@@ -184,8 +186,10 @@ void leat_cancel(leat_ctx *ctx, leat_err cause)
 leat_err leat_ctx_err(void)
 {
     struct task *t = task_self();
-    if (unlikely(at_load_acq(&t->ctx->done)))
+    if (unlikely(at_load_acq(&t->ctx->done))) {
+        ctx_seen(t->ctx);
         return err_of(LEAT_CANCELED);
+    }
     int64_t deadline = at_load(&t->deadline);
     return deadline != NEVER && rt_now(t->rt) >= deadline ? err_of(LEAT_DEADLINE) : LEAT_OK;
 }
@@ -193,7 +197,10 @@ leat_err leat_ctx_err(void)
 leat_err leat_ctx_cause(void)
 {
     leat_ctx *c = task_self()->ctx;
-    return at_load_acq(&c->done) ? (leat_err)at_load(&c->cause) : LEAT_OK;
+    if (!at_load_acq(&c->done))
+        return LEAT_OK;
+    ctx_seen(c);
+    return (leat_err)at_load(&c->cause);
 }
 
 /* -- scopes ------------------------------------------------------------------------------------------------------------ */

@@ -17,6 +17,7 @@ void group_open_in(struct group *g, struct rt *rt, leat_ctx *parent, int64_t dea
     at_store(&g->err, LEAT_OK);
     at_store(&g->waiter, NULL);
     at_store(&g->fault, NULL);
+    edge_forget(&g->count);
     g->entered = g->race = false;
     at_store(&g->won, false);
     ctx_init(&g->ctx, parent, deadline);
@@ -55,6 +56,7 @@ void group_result(struct group *g, struct task *t, leat_err e)
 
 void group_done(struct worker *w, struct group *g)
 {
+    edge_release(&g->count);
     if (atomic_fetch_sub_explicit(&g->count, 2, ACQ_REL) != 3)
         return;
     struct task *t = at_load_acq(&g->waiter);        /* it cannot go away: it waits for us */
@@ -71,6 +73,7 @@ static leat_err group_wait(struct group *g)
             task_park_plain(t);
         at_store_rel(&g->count, 0);
     }
+    edge_acquire(&g->count);
     if (!g->entered) {                               /* else the block goes on in its context */
         ctx_done(&g->ctx);
         lock(&g->ctx.lock);                          /* a canceller may be in it still */

@@ -206,6 +206,7 @@ static leat_err first_task(void *arg)
     leat_ignore(leat_group_wait(&rt->detached));
     rt_at_end_run(rt, NULL);
     at_store_rel(&rt->stop, 1);
+    edge_release(f);
     idle_wake_all(rt);
     return LEAT_OK;
 }
@@ -227,6 +228,7 @@ leat_err rt_run(const struct rt_main *m)
     }
     if (e == LEAT_OK) {
         worker_run(rt->workers[0]);
+        edge_acquire(&f);
         if (at_load(&rt->served)) {
             err_free(f.fault);
             f.err = LEAT_OK;

@@ -235,7 +235,10 @@ void task_main(void)
         task_free(w, t);
         group_done(w, g);
         struct task *n = sched_pick(w);
-        if (n && n->fresh) {                         /* it starts on this very stack: no switch */
+        if (SAN_EDGES && n && n->fresh) {            /* a stack of its own */
+            fresh_push(w, n);
+            n = NULL;
+        } else if (n && n->fresh) {                  /* it starts on this very stack: no switch */
             n->fresh = 0;
             n->stack = s;
             s->task = n;
@@ -257,17 +260,28 @@ void task_main(void)
     }
 }
 
+/* With edges.h an argument has memory of its own, which nobody has touched before. */
+static void task_arg_copy(void *to, const void *arg, size_t len)
+{
+#if SAN_EDGES
+    edge_reads(arg, len);
+    edge_copy(to, arg, len);
+#else
+    memcpy(to, arg, len);
+#endif
+}
+
 leat_err task_arg(struct task *t, const void *arg, size_t len)
 {
     t->big_arg = NULL;
-    if (likely(len <= sizeof t->arg)) {
+    if (likely(len <= sizeof t->arg) && !SAN_EDGES) {
         memcpy(t->arg, arg, len);
         return LEAT_OK;
     }
     t->big_arg = mem_alloc(len);
     if (!t->big_arg)
         return err_of(LEAT_NOMEM);
-    memcpy(t->big_arg, arg, len);
+    task_arg_copy(t->big_arg, arg, len);
     return LEAT_OK;
 }
 
@@ -284,6 +298,9 @@ void task_fill(struct task *t, struct task *parent, struct group *g)
     t->host = parent->host;
     at_store(&t->park, PARK_NONE);
     at_store(&t->deadline, MIN(at_load(&parent->deadline), g->ctx.deadline));
+#if SAN_EDGES
+    t->fiber = edge_task(t->site ? t->site->name : "task");
+#endif
 }
 
 leat_err go_no_record(struct rt *rt, const leat_site_ *site)
@@ -303,8 +320,10 @@ leat_err leat_go_(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const v
         group_open(g, w);
     if (unlikely(g->rt != w->rt))
         return go_foreign(pub, fn, site, arg, len);
-    if (unlikely(at_load(&g->ctx.done)))
+    if (unlikely(at_load(&g->ctx.done))) {
+        ctx_seen(&g->ctx);
         return err_of(LEAT_CANCELED);
+    }
     struct task *t = task_alloc(w);
     if (unlikely(t == NULL))
         return go_no_record(w->rt, site);
@@ -354,8 +373,10 @@ void task_park_plain(struct task *t)
 
 leat_err task_wait_err(struct task *t, uint32_t why)
 {
-    if (why == PARK_CANCEL || at_load_acq(&t->ctx->done))
+    if (why == PARK_CANCEL || at_load_acq(&t->ctx->done)) {
+        ctx_seen(t->ctx);
         return err_of(LEAT_CANCELED);
+    }
     int64_t deadline = at_load(&t->deadline);
     if (deadline != NEVER && rt_now(t->rt) >= deadline)
         return err_of(LEAT_DEADLINE);

@@ -29,6 +29,12 @@ void stack_bind(struct worker *w, struct task *t);
 bool stack_more(struct worker *w);
 void ctx_register(struct task *t);
 void timer_arm(struct worker *w, struct task *t, int64_t when);
+/* What a canceller did happens before what one does who sees the cancel (edges.h). */
+static inline void ctx_seen(const leat_ctx *c)
+{
+    for (; SAN_EDGES && c; c = c->parent)
+        edge_acquire(&c->done);
+}
 
 static inline struct worker *worker_self(void) { return plat_self(); }
 

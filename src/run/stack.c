@@ -172,7 +172,15 @@ void stack_bind(struct worker *w, struct task *t)
     t->stack = s;
     s->task = t;
     t->fresh = 0;
+#if SAN_EDGES
+    char *top = (char *)((uintptr_t)s & ~(uintptr_t)(plat_page() - 1));        /* s is not on the pages that are mapped anew */
+    edge_task_end(s->san.fiber);
+    s->san.fiber = t->fiber;
+    edge_fresh(s->san.base, (size_t)(top - (char *)s->san.base));
+    at_store(&t->sp, plat_switch_init(top, task_main));
+#else
     at_store(&t->sp, plat_switch_init(s, task_main));
+#endif
 }
 
 bool stack_more(struct worker *w)

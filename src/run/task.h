@@ -41,6 +41,9 @@ struct waiter {
     bool left, plain;                                /* left: the value passed to another process; plain: a send, not a select */
     uint8_t err;                                     /* a leat_err, when !ok and not closed */
     void *owner;                                     /* what it waits on, for dumps */
+#if SAN_EDGES
+    struct edge_clock *clock, *back;                 /* of its task; of what its task is ordered after when it was served */
+#endif
 };
 struct waiters {
     struct waiter *_Atomic head;                     /* select looks at it without the lock */
@@ -93,6 +96,9 @@ struct task {
     struct fault *fault;
     uint8_t last_err;                                /* what the last failing call returned: see err.c */
     void *big_arg;                                   /* the argument when it does not fit below */
+#if SAN_EDGES
+    void *fiber;
+#endif
     _Alignas(16) char arg[64];
 } __attribute__((aligned(64)));
 
