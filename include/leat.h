@@ -169,6 +169,7 @@ void leat_listener_close(leat_listener *l);
 leat_rx(int) leat_signals(const int *signo, size_t n);          /* [owned: leat_unref] signals as values; NULL: no memory */
 #include "leat/abi.h"                                /* the functions the macros end in: the binary interface */
 LEAT_END_
+#include "leat/guest.h"                             /* a runtime within the loop of another library */
 #ifndef LEAT_LOCAL_ONLY
 #include "leat/node.h"                               /* types on the wire, nodes, calls, remote tasks */
 #endif

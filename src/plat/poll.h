@@ -62,6 +62,10 @@ static inline int poll_wait(struct poll *p, int64_t limit_ns, struct poll_event 
 static inline void poll_wake(struct poll *p) { p->ops->wake(p); }
 
 int poll_open_epoll(struct poll **ret);
+/* By epoll, for a loop of somebody else: poll_outer_fd is readable when poll_wait would find something: an event, a wake, the alarm. */
+int poll_open_guest(struct poll **ret);
+int poll_outer_fd(const struct poll *p);             /* of a poll made by poll_open_guest, as is the next */
+void poll_alarm(struct poll *p, int64_t in_ns);      /* one wake in so many ns instead of the one set before; < 0: none */
 int poll_open_uring(struct poll **ret);              /* ENOSYS: not in this build or not in this kernel */
 /* One descriptor, by blocking this thread: 0 ready (also for a bad one: the call itself will say so), ETIMEDOUT, EINTR, EBADF. */
 int poll_one(int fd, uint32_t events, int64_t limit_ns);

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 #include "plat/san.h"
@@ -19,7 +20,7 @@ static const uint64_t WAKE = UINT64_MAX;
 
 struct poll_epoll {
     struct poll poll;
-    int fd, wake_fd;
+    int fd, wake_fd, timer_fd;                       /* timer_fd: of a guest, else -1; as wake_fd an edge that is never read */
     bool no_pwait2;                                  /* the thread in wait: this kernel counts in milliseconds */
 };
 
@@ -101,6 +102,8 @@ static void epoll_wake(struct poll *p)
 static void epoll_close(struct poll *p)
 {
     close(self_of(p)->wake_fd);
+    if (self_of(p)->timer_fd >= 0)
+        close(self_of(p)->timer_fd);
     close(self_of(p)->fd);
     free(p);
 }
@@ -112,7 +115,7 @@ int poll_open_epoll(struct poll **ret)
     struct poll_epoll *p = malloc(sizeof *p);
     if (!p)
         return ENOMEM;
-    *p = (struct poll_epoll){ { &ops }, epoll_create1(EPOLL_CLOEXEC), eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+    *p = (struct poll_epoll){ { &ops }, epoll_create1(EPOLL_CLOEXEC), eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), -1,
         san_on_valgrind() };                         /* which does not know it, and says so each time */
     struct epoll_event ev = { .events = (uint32_t)EPOLLIN | (uint32_t)EPOLLET, .data.u64 = WAKE };
     if (p->fd >= 0 && p->wake_fd >= 0 && epoll_ctl(p->fd, EPOLL_CTL_ADD, p->wake_fd, &ev) == 0) {
@@ -126,6 +129,38 @@ int poll_open_epoll(struct poll **ret)
         close(p->wake_fd);
     free(p);
     return e;
+}
+
+int poll_open_guest(struct poll **ret)
+{
+    int e = poll_open_epoll(ret);
+    if (e)
+        return e;
+    struct poll_epoll *p = self_of(*ret);
+    struct epoll_event ev = { .events = (uint32_t)EPOLLIN | (uint32_t)EPOLLET, .data.u64 = WAKE };
+    p->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (p->timer_fd >= 0 && epoll_ctl(p->fd, EPOLL_CTL_ADD, p->timer_fd, &ev) == 0)
+        return 0;
+    e = errno;
+    epoll_close(*ret);
+    return e;
+}
+
+int poll_outer_fd(const struct poll *p)
+{
+    return ((const struct poll_epoll *)(const void *)p)->fd;
+}
+
+void poll_alarm(struct poll *p, int64_t in_ns)
+{
+    struct itimerspec t = { { 0, 0 }, { 0, 0 } };
+    if (in_ns >= 0) {
+        in_ns += in_ns == 0;                         /* 0 would be no alarm */
+        t.it_value = (struct timespec){ in_ns / 1000000000, in_ns % 1000000000 };
+    }
+    int saved = errno;
+    timerfd_settime(self_of(p)->timer_fd, 0, &t, NULL);
+    errno = saved;
 }
 
 int poll_open(const char *kind, struct poll **ret)

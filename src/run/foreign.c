@@ -1,4 +1,5 @@
 /* foreign.c - threads that are no tasks: each has a stand-in, so that every call works from any thread.
+ * The thread that drives a guest (guest.c) must not sleep: the task it would wait for runs only when it drives; so it gets an error.
  * A stand-in sleeps on its word `awake`; its context is never cancelled, its deadline is the thread's scopes'.
  * One that waits for descriptors too sleeps in poll, and its bell wakes it.  Who wakes it rings before it sets `awake`, because
  * from then on the thread may end and the bell with it. */
@@ -60,6 +61,21 @@ __attribute__((noinline)) struct task *task_foreign(void)
     return t;
 }
 
+bool foreign_guests(int more)
+{
+    struct task *t = task_foreign();
+    if (t != stand_in || (more > 0 && t->foreign == UINT8_MAX))
+        return false;
+    t->foreign = (uint8_t)(t->foreign + more);
+    return true;
+}
+
+leat_err foreign_would_block(void)
+{
+    return leat_fail(LEAT_INVAL, "this would wait, and this thread drives a guest, which stands still meanwhile: "
+        "call it in a task, or use leat_try_send and leat_try_recv");
+}
+
 leat_ctx *ctx_foreign(void)
 {
     return &no_ctx;
@@ -102,7 +118,7 @@ void task_wait_foreign(struct task *t)
     struct stand_in *s = stand_in_of(t);
     if (t->ctx != &no_ctx && !at_load(&t->registered))
         ctx_register(t);
-    if (at_load(&t->ctx->done) && task_claim(t, PARK_CANCEL))
+    if ((at_load(&t->ctx->done) || t->foreign > 1) && task_claim(t, PARK_CANCEL))
         return;
     if (s->polls)
         poll_until(s, at_load(&t->deadline));

@@ -94,6 +94,8 @@ static leat_err group_wait(struct group *g)
 leat_err leat_group_wait(leat_group *pub)
 {
     struct group *g = group_of(pub);
+    if (task_self()->foreign > 1 && g->open && at_load_acq(&g->count))
+        return foreign_would_block();
     return g->open ? group_wait(g) : LEAT_OK;
 }
 

@@ -259,6 +259,24 @@ static void nap(struct worker *w, int64_t limit, bool deep)
         at_store_rel(&rt->polling, 0);
 }
 
+bool idle_leave(struct worker *w)
+{
+    struct rt *rt = w->rt;
+    atomic_exchange_explicit(&w->sleeping, IN_POLL, SEQ);
+    atomic_fetch_or_explicit(&rt->idle_mask, UINT64_C(1) << w->id, SEQ);
+    full_fence();
+    if (!at_load(&w->pinned_count) && !work_anywhere(rt))
+        return true;
+    idle_return(w);
+    return false;
+}
+
+void idle_return(struct worker *w)
+{
+    atomic_exchange_explicit(&w->sleeping, AWAKE, SEQ);
+    atomic_fetch_and_explicit(&w->rt->idle_mask, ~(UINT64_C(1) << w->id), SEQ);
+}
+
 static void give_all(struct worker *w)
 {
     struct task *t, *first = NULL, *last = NULL;
@@ -346,6 +364,8 @@ static struct task *idle(struct worker *w)
             continue;
         }
         bool deep = others_asleep(w);
+        if (deep && next != NEVER)
+            limit = timers_next(w) - w->now;
         if (deep)
             w->patience = MAX(w->patience / 2, (uint32_t)IDLE_SPINS_MIN);
         if (!deep) {

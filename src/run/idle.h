@@ -7,5 +7,8 @@ void idle_wake_one(struct rt *rt);                   /* a worker in deep sleep, 
 void idle_wake(struct worker *w);                    /* this one, if it sleeps */
 void idle_wake_all(struct rt *rt);
 bool idle_should_retreat(struct worker *w);
+/* A guest's worker (guest.c) between two steps: asleep in a poll that its host looks at.  false: there is work, so it is not asleep. */
+bool idle_leave(struct worker *w);
+void idle_return(struct worker *w);
 void worker_loop(struct worker *w);                  /* until the runtime stops */
 #endif

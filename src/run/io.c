@@ -65,13 +65,13 @@ void io_wake(struct rt *rt)
 }
 
 /* -- its life ---------------------------------------------------------------------------------------------------------- */
-static leat_err io_new(struct io **ret)
+static leat_err io_new(struct io **ret, bool guest)
 {
     struct io *io = mem_zalloc(sizeof *io);
     if (!io)
         return err_of(LEAT_NOMEM);
-    const char *kind = getenv("LEAT_POLL");
-    int e = poll_open(kind && *kind ? kind : NULL, &io->poll);
+    const char *kind = guest ? NULL : getenv("LEAT_POLL");
+    int e = guest ? poll_open_guest(&io->poll) : poll_open(kind && *kind ? kind : NULL, &io->poll);
     if (e) {
         mem_free(io);
         return kind ? err_sys(e, "waiting for descriptors by %s (LEAT_POLL; there are epoll and io_uring)", kind)
@@ -89,7 +89,7 @@ leat_err io_get(struct rt *rt, struct io **ret)
         *ret = io;
         return LEAT_OK;
     }
-    leat_err e = io_new(&io);
+    leat_err e = io_new(&io, false);
     if (e != LEAT_OK)
         return e;
     if (!atomic_compare_exchange_strong_explicit(&rt->io, &none, io, ACQ_REL, ACQ)) {
@@ -99,6 +99,20 @@ leat_err io_get(struct rt *rt, struct io **ret)
     }
     *ret = io;
     return LEAT_OK;
+}
+
+leat_err io_open_guest(struct rt *rt, int *fd)
+{
+    struct io *io;
+    LEAT_TRY(io_new(&io, true));
+    *fd = poll_outer_fd(io->poll);
+    at_store_rel(&rt->io, io);
+    return LEAT_OK;
+}
+
+void io_alarm(struct rt *rt, int64_t in_ns)
+{
+    poll_alarm(at_load_acq(&rt->io)->poll, in_ns);
 }
 
 void io_unref(struct io *io)

@@ -12,6 +12,8 @@ void io_tick(struct worker *w);                      /* every 64 picks of a busy
 void io_poll(struct worker *w);                      /* an idle worker: looks without waiting */
 void io_sleep(struct worker *w, int64_t limit);      /* [polling held] up to limit ns (NEVER: for ever) for descriptors or io_wake */
 void io_wake(struct rt *rt);                         /* ends io_sleep; from any thread */
+leat_err io_open_guest(struct rt *rt, int *fd);      /* before anything waits: a poll that a host looks at; fd is what it looks at */
+void io_alarm(struct rt *rt, int64_t in_ns);         /* of a guest: fd is readable then; < 0: by other causes only */
 void io_end(struct rt *rt);                          /* no worker runs any more */
 
 /* -- the program's descriptors, for select (io_fd.c) ------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "run/io_fd.h"
 #include "run/err.h"
 #include "run/io.h"
+#include "run/rt.h"
 #include "run/sched.h"
 #include "run/seam.h"
 #include "run/waiter.h"
@@ -173,6 +174,8 @@ void io_unwatch(int fd, struct waiter *x)
 static leat_err block(int fd, int events, struct task *t, _Atomic uint32_t *closed)
 {
     enum { SLICE_NS = 20000000 };
+    if (t->foreign > 1)
+        return look_at(fd, events) == NOT_YET ? foreign_would_block() : LEAT_OK;
     for (;;) {
         int64_t deadline = at_load(&t->deadline), limit = SLICE_NS;
         if (deadline != NEVER)

@@ -76,7 +76,8 @@ static struct rt *rt_new(const struct rt_main *m)
         rt->opts = *m->opts;
     rt->seam = m->seam;
     rt->seam_self = m->seam_self;
-    rt->nworkers = m->seam ? 1 : (uint32_t)bounded(rt->opts.workers, plat_cpus(), 1, WORKERS_MAX);
+    rt->guest = m->guest;
+    rt->nworkers = m->seam || m->guest ? 1 : (uint32_t)bounded(rt->opts.workers, plat_cpus(), 1, WORKERS_MAX);
     rt->opts.max_tasks = (uint32_t)bounded(rt->opts.max_tasks, TASKS_DEFAULT, 1, UINT32_MAX);
     rt->stack_bytes = align_up((size_t)bounded(rt->opts.stack_bytes, STACK_DEFAULT, STACK_MIN, STACK_MAX), 4096);
     ctx_init(&rt->root, NULL, NEVER);
@@ -186,20 +187,13 @@ void rt_at_end_run(struct rt *rt, struct host *host)
     }
 }
 
-struct first {                                       /* what the first task is to do; lies in rt_run's frame */
-    const struct rt_main *m;
-    struct rt *rt;
-    leat_err err;
-    struct fault *fault;
-};
-
 /* The first task: the program, then the end of what it left to run, then the end of the runtime. */
 static leat_err first_task(void *arg)
 {
-    struct first *f = *(struct first **)arg;
+    struct rt_top *f = *(struct rt_top **)arg;
     struct rt *rt = f->rt;
     struct task *t = task_self();
-    f->err = f->m->fn((void *)(uintptr_t)f->m->arg);
+    f->err = f->m.fn((void *)(uintptr_t)f->m.arg);
     t = task_self();
     f->fault = err_take(t, f->err);
     leat_cancel(&group_of(&rt->detached)->ctx, f->err);
@@ -211,34 +205,36 @@ static leat_err first_task(void *arg)
     return LEAT_OK;
 }
 
-leat_err rt_run(const struct rt_main *m)
+leat_err rt_open(struct rt_top *x, const struct rt_main *m)
 {
-    if (worker_self())
-        return leat_fail(LEAT_INVAL, "leat_run: this is a task already: call it from main or from another thread");
     struct rt *rt = rt_new(m);
     if (!rt)
         return leat_fail(LEAT_NOMEM, "leat_run: no memory for the runtime");
-    struct first f = { m, rt, LEAT_OK, NULL }, *pf = &f;
-    leat_group top = { { NULL } };
+    *x = (struct rt_top){ .m = *m, .rt = rt };
     all_add(rt);
     leat_err e = threads_start(rt);
     if (e == LEAT_OK) {
-        group_open_in(group_of(&top), rt, &rt->root, NEVER);
-        e = go_foreign(&top, first_task, m->site, &pf, sizeof pf);
+        group_open_in(group_of(&x->group), rt, &rt->root, NEVER);
+        e = go_foreign(&x->group, first_task, m->site, &x, sizeof x);
     }
-    if (e == LEAT_OK) {
-        worker_run(rt->workers[0]);
-        edge_acquire(&f);
-        if (at_load(&rt->served)) {
-            err_free(f.fault);
-            f.err = LEAT_OK;
-            f.fault = NULL;
-        }
-        err_give(task_self(), f.fault, f.err);
-        e = f.err;
-    } else {
+    return e == LEAT_OK ? e : rt_close(x, e);
+}
+
+leat_err rt_close(struct rt_top *x, leat_err e)
+{
+    struct rt *rt = x->rt;
+    if (e != LEAT_OK) {
         at_store_rel(&rt->stop, 1);
         idle_wake_all(rt);
+    } else {
+        edge_acquire(x);
+        if (at_load(&rt->served)) {
+            err_free(x->fault);
+            x->err = LEAT_OK;
+            x->fault = NULL;
+        }
+        err_give(task_self(), x->fault, x->err);
+        e = x->err;
     }
     threads_join(rt);
     while (at_load_acq(&rt->visitors))
@@ -247,7 +243,18 @@ leat_err rt_run(const struct rt_main *m)
     io_end(rt);
     all_remove(rt);
     rt_free(rt);
+    x->rt = NULL;
     return e;
+}
+
+leat_err rt_run(const struct rt_main *m)
+{
+    struct rt_top x;
+    if (worker_self())
+        return leat_fail(LEAT_INVAL, "leat_run: this is a task already: call it from main or from another thread");
+    LEAT_TRY(rt_open(&x, m));
+    worker_run(x.rt->workers[0]);
+    return rt_close(&x, LEAT_OK);
 }
 
 void run_served(void)

@@ -1,6 +1,7 @@
 /* rt.h - what the files of run/ tell each other, and sim/, which opens groups for its machines. */
 #ifndef RUN_RT_H
 #define RUN_RT_H
+#include "run/seam.h"
 #include "run/task.h"
 
 /* queues (sched.c) */
@@ -31,7 +32,20 @@ void group_result(struct group *g, struct task *t, leat_err e);  /* of a member 
 leat_err group_add(struct group *g, struct rt *rt);  /* one more member; REFUSED when it has ended */
 void group_done(struct worker *w, struct group *g);  /* one member less; w may be NULL */
 
+/* the life of a runtime (rt.c), for the thread that drives it */
+struct rt_top {                                      /* what the first task is to do, and what came of it */
+    struct rt_main m;
+    struct rt *rt;
+    leat_group group;
+    leat_err err;
+    struct fault *fault;
+};
+leat_err rt_open(struct rt_top *x, const struct rt_main *m);         /* makes it; its first task is ready.  x stays where it is. */
+leat_err rt_close(struct rt_top *x, leat_err e);     /* stopped, or e: it never ran.  Frees it.  The error of the first task, or e. */
+
 /* threads that are no tasks (foreign.c) */
+bool foreign_guests(int more);                       /* this thread is the host of one guest more (1) or less (-1); false: no memory */
+leat_err foreign_would_block(void);
 leat_err go_foreign(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len);
 void task_wake_foreign(struct task *t);
 void task_wait_plain_foreign(struct task *t);

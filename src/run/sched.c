@@ -178,7 +178,7 @@ struct task *sched_tick(struct worker *w)
     struct rt *rt = w->rt;
     if (unlikely(rt->seam != NULL))
         return seam_pick(w);
-    if (at_load(&rt->stop))
+    if (at_load(&rt->stop) || (unlikely(rt->guest) && rt_now(rt) >= rt->slice_end))
         return &w->sched;
     if (w->id && idle_should_retreat(w))
         return &w->sched;
@@ -373,6 +373,8 @@ void task_park_plain(struct task *t)
 
 leat_err task_wait_err(struct task *t, uint32_t why)
 {
+    if (unlikely(t->foreign > 1) && why == PARK_CANCEL && !at_load_acq(&t->ctx->done))
+        return foreign_would_block();
     if (why == PARK_CANCEL || at_load_acq(&t->ctx->done)) {
         ctx_seen(t->ctx);
         return err_of(LEAT_CANCELED);

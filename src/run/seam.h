@@ -29,6 +29,7 @@ struct rt_main {                                     /* what leat_run is asked f
     size_t len;
     const struct seam *seam;                         /* NULL: the real world */
     void *seam_self;
+    bool guest;                                      /* one worker, which the caller drives in steps: guest.c */
 };
 leat_err rt_run(const struct rt_main *m);            /* rt.c: makes a runtime, runs fn as its first task, ends the runtime */
 

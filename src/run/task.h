@@ -10,7 +10,7 @@
  *  A wake whose reason is not PARK_CHAN is a hint: the woken task looks at its context and the clock, and waits again otherwise.
  *  deadline  of the task itself and of waits in it; children copy it.  Written by the task, read by the timer handler.
  *  fresh   spawned and never run: it has no stack yet.
- * A task that is a foreign thread's stand-in (foreign = 1) sleeps by futex on `awake`, which is set when it is made ready: not on
+ * A task that is a foreign thread's stand-in (foreign > 0) sleeps by futex on `awake`, which is set when it is made ready: not on
  * park, which changes before the waker has written what it brings. */
 #ifndef RUN_TASK_H
 #define RUN_TASK_H
@@ -73,7 +73,7 @@ struct task {
     _Atomic uint32_t park;
     uint8_t fresh;
     _Atomic uint8_t registered;                      /* in the list of ctx; a canceller clears it under the lock of that */
-    uint8_t foreign, pinned;      /* pinned: 1 + the worker it stays on */
+    uint8_t foreign, pinned;      /* foreign: 1 + how many guests its thread is the host of; pinned: 1 + the worker it stays on */
     struct waiter *win;                              /* of a wait ended by PARK_CHAN: the waiter that was served */
     leat_ctx *ctx;
     _Atomic int64_t deadline;
@@ -232,6 +232,8 @@ struct rt {
     char *foreign_slab, *foreign_slab_end;           /* foreign_lock: records for tasks that other threads start */
     leat_opts opts;
     size_t stack_bytes;
+    bool guest;                                      /* its one worker runs in steps, within another's loop (guest.c) */
+    int64_t slice_end;                               /* of a guest's step */
     leat_ctx root;
     leat_group detached;                             /* owns the tasks started with group NULL */
     _Atomic uint32_t served;                         /* the program has done its part: leat_run returns LEAT_OK */

@@ -197,6 +197,15 @@ static int64_t wheel_next(struct wheel *h, bool exact)
     return next << TIMER_SHIFT;
 }
 
+int64_t timers_next(struct worker *w)
+{
+    struct wheel *h = &w->wheel;
+    lock(&h->lock);
+    int64_t next = wheel_next(h, true);
+    unlock(&h->lock);
+    return next;
+}
+
 int64_t timers_run(struct worker *w, struct worker *into, int64_t now)
 {
     struct wheel *h = &w->wheel;
