@@ -7,7 +7,8 @@ enum { BUF_FIRST = 64 };
 
 void buf_free(struct buf *b)
 {
-    mem_free(b->p);
+    if (!b->lent)
+        mem_free(b->p);
     *b = (struct buf){ .max = b->max };
 }
 
@@ -35,11 +36,14 @@ bool buf_more_(struct buf *b, size_t n)
     while (cap < want)
         cap = cap > max / 2 ? max : cap * 2;         /* want <= max, so this ends */
     cap = MAX(MIN(cap, max), (size_t)1);             /* realloc of 0 bytes may give NULL */
-    uint8_t *p = mem_realloc(b->p, cap);
+    uint8_t *p = mem_realloc(b->lent ? NULL : b->p, cap);
     if (!p) {
         b->err = LEAT_NOMEM;
         return false;
     }
+    if (b->lent && b->len)
+        memcpy(p, b->p, b->len);
+    b->lent = false;
     b->p = p;
     b->cap = cap;
     return true;

@@ -19,7 +19,11 @@ struct buf {
     size_t len, cap;
     size_t max;                                      /* the largest len; 0: LIMIT_BUF; set before the first put, then by buf_limit */
     leat_err err;                                    /* LEAT_OK, or why it failed: LEAT_NOMEM, LEAT_LIMIT */
+    bool lent;                                       /* p is not its own: see buf_on */
 };
+
+/* A buffer that begins in cap bytes of the caller's, and asks for memory only when it grows beyond them.  buf_free as always. */
+static inline struct buf buf_on(void *p, size_t cap, size_t max) { return (struct buf){ .p = p, .cap = cap, .max = max, .lent = true }; }
 
 void buf_free(struct buf *b);                        /* gives the memory back; then it is as {0}, but keeps max */
 bool buf_more_(struct buf *b, size_t n);

@@ -131,6 +131,31 @@ TEST(a_buffer_without_memory_says_nomem_and_keeps_what_it_had)
     buf_free(&b);
 }
 
+TEST(a_buffer_on_the_callers_bytes_moves_when_it_outgrows_them)
+{
+    uint8_t room[8];
+    struct buf b = buf_on(room, sizeof room, 100);
+    buf_u64(&b, 0x0102030405060708);
+    CHECK(b.p == room);
+    mem_hook = &no_memory;
+    buf_u8(&b, 9);
+    mem_hook = NULL;
+    CHECK_EQ(buf_err(&b), LEAT_NOMEM);
+    CHECK_EQ(b.len, 8);
+    buf_undo(&b, b.len);
+    for (int i = 0; i < 92; i++)
+        buf_u8(&b, 9);
+    CHECK_EQ(buf_err(&b), LEAT_OK);
+    CHECK(b.p != room);
+    CHECK_MEM(b.p, room, sizeof room);
+    buf_u8(&b, 9);
+    CHECK_EQ(buf_err(&b), LEAT_LIMIT);
+    buf_free(&b);
+    b = buf_on(room, sizeof room, 0);
+    buf_free(&b);                                    /* what was lent is not given back */
+    CHECK(b.p == NULL && b.cap == 0);
+}
+
 TEST(bytes_can_be_filled_in_later)
 {
     struct buf b = { 0 };

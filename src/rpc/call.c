@@ -12,12 +12,14 @@ static void call_unref(struct call *x)
 {
     if (atomic_fetch_sub_explicit(&x->refs, 1, ACQ_REL) != 1)
         return;
+    struct sess *s = x->s;
     if (x->value)
         leat_drop_(x->out, x->value);
-    mem_free(x->value);
+    if (x->value != x->room)
+        mem_free(x->value);
     buf_free(&x->partial);
-    sess_unref(x->s);
-    mem_free(x);
+    spare_put(calls_of(s), &calls_of(s)->spare_calls, &x->slot);
+    sess_unref(s);
 }
 
 /* Waits in q under t->lock, which is held and held again.  AGAIN: woken; else the context's error. */
@@ -112,11 +114,13 @@ static leat_err call_new(const struct what *w, struct call **ret)
 {
     if (!w->p)
         return leat_fail(LEAT_INVAL, "%s: the peer is NULL", w->name);
-    struct call *x = mem_zalloc(sizeof *x);
+    struct sess *s = sess_of(w->p);
+    struct call *x = spare_get(calls_of(s), &calls_of(s)->spare_calls, sizeof *x, offsetof(struct call, room));
     if (!x)
         return leat_fail(LEAT_NOMEM, "%s: no memory for a call", w->name);
     at_store(&x->refs, 1);
-    x->s = sess_of(w->p);
+    x->s = s;
+    x->text[0] = 0;
     x->out = w->out;
     x->in = w->in;
     sess_ref(x->s);
@@ -128,7 +132,6 @@ static leat_err call_new(const struct what *w, struct call **ret)
 static leat_err pack(struct value_out *o, const leat_type *t, const void *v, struct buf *ret)
 {
     leat_err err;
-    ret->max = LIMIT_ELEM;
     while ((err = value_pack(o, t, v, ret)) == LEAT_AGAIN)
         leat_yield();
     return err;
@@ -150,7 +153,8 @@ static leat_err prepare(struct call *x, const struct what *w, struct buf *v)
 
 static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
 {
-    struct buf head = { .max = 0 };
+    uint8_t room[CALL_HEAD];
+    struct buf head = buf_on(room, sizeof room, 0);
     struct value_out o = { .s = x->s, .moves = w->kind == OPEN_TASK };
     leat_err err = v->len || value_has_ends(w->in) == false ? LEAT_OK : pack(&o, w->in, w->arg, v);
     if (err == LEAT_OK)
@@ -172,6 +176,8 @@ static leat_err send_open(struct call *x, const struct what *w, struct buf *v)
     leat_err err = commit_open(x, w, v);
     if (err != LEAT_OK && take(x->s, x->slot.id))
         settle(x);
+    if (!x->sending)
+        return err;
     lock(&t->lock);
     x->sending = false;
     x->aborted = err != LEAT_OK;
@@ -187,7 +193,7 @@ static leat_err open_call(const struct what *w, struct call *x, struct buf *v)
         return sess_lost(x->s);
     LEAT_TRY(prepare(x, w, v));
     LEAT_TRY(sess_wait_room(x->s));
-    x->sending = true;
+    x->sending = w->kind == OPEN_TASK;               /* a stand-in waits for it */
     return window(x);
 }
 
@@ -228,20 +234,31 @@ static leat_err wait_answer(struct call *x)
     while (!(x->done && !x->sending) && err == LEAT_AGAIN)
         err = wait_in(t, &x->waiters);
     bool done = x->done && !x->sending;
-    x->left = !done;
     unlock(&t->lock);
     return done ? LEAT_OK : err;
+}
+
+static bool join_name(char *to, const char *svc, const char *method)
+{
+    size_t n = strlen(svc), k = strlen(method);
+    if (n + 1 + k > CALL_NAME)
+        return false;
+    memcpy(to, svc, n);
+    to[n] = '.';
+    memcpy(to + n + 1, method, k + 1);
+    return true;
 }
 
 leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const void *in, void *out)
 {
     char name[CALL_NAME + 1];
+    uint8_t room[CALL_HEAD];
     struct what w = { p, name, OPEN_CALL, m->in, m->out, in };
+    struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
     struct call *x;
-    if ((size_t)snprintf(name, sizeof name, "%s.%s", svc, m->name) >= sizeof name)
+    if (!join_name(name, svc, m->name))
         return leat_fail(LEAT_LIMIT, "leat_call: a name has at most %d bytes", CALL_NAME);
     LEAT_TRY(call_new(&w, &x));
-    struct buf v = { .max = 0 };
     leat_err err = open_call(&w, x, &v);
     if (err == LEAT_OK)
         err = send_open(x, &w, &v);
@@ -255,7 +272,8 @@ leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const v
         err = err_unknown(x->err, "%s: %s: %s: %s", leat_err_name(x->err), sess_text(x->s), name, x->text);   /* it did run */
     } else if (err == LEAT_OK && (err = answer_err(x, name)) == LEAT_OK) {
         memcpy(out, x->value, m->out->size);
-        mem_free(x->value);
+        if (x->value != x->room)
+            mem_free(x->value);
         x->value = NULL;
     }
     call_unref(x);
@@ -303,7 +321,8 @@ static leat_err start_stand_in(leat_group *g, struct call *x, const char *name)
 leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_type *t, const void *arg)
 {
     struct what w = { p, name, OPEN_TASK, t, NULL, arg };
-    struct buf v = { .max = 0 };
+    uint8_t room[CALL_HEAD];
+    struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
     struct call *x;
     LEAT_TRY(call_new(&w, &x));
     leat_err err = open_call(&w, x, &v);
@@ -339,7 +358,9 @@ static leat_err read_head(struct call *x, struct cur *in)
     const char *text = cur_text(in, &len), *form = cur_text(in, &form_len);
     if (in->bad || (x->err != LEAT_OK && cur_left(in)))
         return leat_fail(LEAT_INVAL, "a malformed frame RESULT");
-    snprintf(x->text, sizeof x->text, "%.*s", (int)MIN(len, sizeof x->text - 1), text);
+    len = MIN(len, sizeof x->text - 1);
+    memcpy(x->text, text, len);
+    x->text[len] = 0;
     if (x->err == LEAT_TYPE && !x->own && form_len)
         explain_type(x, cur_of(form, form_len));
     x->begun = true;
@@ -350,7 +371,7 @@ static leat_err read_value(struct call *x, struct cur in)
 {
     if (x->err != LEAT_OK || !x->out)
         return LEAT_OK;
-    void *v = mem_zalloc(x->out->size);
+    void *v = room_for(x->out->size, x->room);
     if (!v)
         return leat_fail(LEAT_NOMEM, "no memory for a result");
     leat_err err = value_unpack(x->s, x->out, &in, v);

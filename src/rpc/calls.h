@@ -9,12 +9,14 @@
  *  At most `opens` of the peer's hello are under way from here, and open_bytes of their arguments; over it an open waits. */
 #ifndef RPC_CALLS_H
 #define RPC_CALLS_H
+#include <string.h>
+#include "base/alloc.h"
 #include "run/sched.h"
 #include "run/waiter.h"
 #include "sess/sess.h"
 #include "type/desc.h"
 
-enum { OPEN_CALL = 0, OPEN_TASK = 1, CALL_TEXT = 400, CALL_NAME = 255 };
+enum { OPEN_CALL = 0, OPEN_TASK = 1, CALL_TEXT = 400, CALL_NAME = 255, CALL_ROOM = 64, CALL_HEAD = 512 };
 
 struct slot { uint64_t id; struct slot *next; };
 struct slots { struct slot **bucket; uint32_t mask, count; };
@@ -24,21 +26,25 @@ struct slot *slots_take(struct slots *t, uint64_t id);               /* NULL: no
 struct slot *slots_any(const struct slots *t);
 void slots_free(struct slots *t);
 
+/* Records that wait to be used again; calls->lock. */
+struct spares { struct slot *first; uint32_t n; };
+
 struct call {
     struct slot slot;
     _Atomic uint32_t refs;
     struct sess *s;
     const leat_type *in, *out;                       /* out NULL: a task */
     size_t bytes;                                    /* of its argument, while it counts */
-    bool done, left, lost;                           /* left: nobody waits any more */
+    bool done, lost;
     bool sending, aborted;                           /* leat_go_on is at it; it was never sent */
     leat_err err;
     bool own;                                        /* err is the handler's, not of leat itself */
-    char text[CALL_TEXT];
-    void *value;                                     /* the result, decoded */
+    void *value;                                     /* the result, decoded; in room, if it fits */
     struct buf partial;                              /* reader only */
     bool begun;
     struct waiters waiters;
+    _Alignas(16) char room[CALL_ROOM];               /* from here on not cleared when the record is used again */
+    char text[CALL_TEXT];
 };
 
 struct job {                                         /* what this side runs for the peer */
@@ -49,17 +55,19 @@ struct job {                                         /* what this side runs for 
     int64_t deadline;                                /* of this host's clock; NEVER */
     size_t total;
     struct buf partial;                              /* reader only, until it is whole */
-    leat_err early;                                  /* refused before it could start */
-    char text[CALL_TEXT];
-    void *arg, *out;
+    leat_err early;                                  /* refused before it could start: text says why */
+    void *arg, *out;                                 /* in the rooms, if they fit */
     leat_ctx *ctx;                                   /* while it runs */
     bool started, canceled, over;                    /* over: the session has ended */
     leat_err cause;
+    _Alignas(16) char arg_room[CALL_ROOM], out_room[CALL_ROOM];      /* from here on not cleared when the record is used again */
+    char text[CALL_TEXT];
 };
 
 struct calls {                                       /* sess_slots(s)->calls */
     _Atomic uint32_t lock;
     struct slots calls, jobs;                        /* lock */
+    struct spares spare_calls, spare_jobs;
     uint64_t made;
     uint32_t opens;                                  /* under way from here */
     size_t open_bytes, job_bytes;                    /* job_bytes: reader only */
@@ -76,6 +84,7 @@ struct exposed {                                     /* a function or method tha
     void *self;
     const leat_type *in, *out;
     struct type_print in_print, out_print;
+    size_t len;                                      /* of the name */
     char name[CALL_NAME + 1];
 };
 struct exposed *exposed_find(leat_node *n, const char *name, size_t len);
@@ -88,6 +97,11 @@ leat_err call_on_result(struct sess *s, uint8_t flags, struct cur *in);
 leat_err call_on_done(struct sess *s, uint8_t flags, struct cur *in);
 void call_lost(struct sess *s);
 void calls_wake(struct waiters *q);                  /* calls->lock is held */
+/* A record whose first `cleared` of size bytes are zero.  NULL: no memory. */
+void *spare_get(struct calls *t, struct spares *s, size_t size, size_t cleared);
+void spare_put(struct calls *t, struct spares *s, struct slot *x);
+/* Room for a value of this size, in the record or beside it; mem_free it if it is not `room`.  NULL: no memory. */
+static inline void *room_for(size_t size, char *room) { return size <= CALL_ROOM ? memset(room, 0, CALL_ROOM) : mem_zalloc(size); }
 /* Sends what begins with `head` and goes on with v, cut; the frames go out one after another.  LEAT_PEER_LOST: nothing was. */
 leat_err calls_send(struct sess *s, uint8_t kind, uint64_t id, const struct buf *head, const struct buf *v);
 #endif

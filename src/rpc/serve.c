@@ -18,11 +18,14 @@ static void job_free(struct job *j)
         leat_drop_(j->fn->in, j->arg);
     if (j->out)
         leat_drop_(j->fn->out, j->out);
-    mem_free(j->arg);
-    mem_free(j->out);
+    if (j->arg != j->arg_room)
+        mem_free(j->arg);
+    if (j->out != j->out_room)
+        mem_free(j->out);
     buf_free(&j->partial);
-    sess_unref(j->s);
-    mem_free(j);
+    struct sess *s = j->s;
+    spare_put(calls_of(s), &calls_of(s)->spare_jobs, &j->slot);
+    sess_unref(s);
 }
 
 /* -- answers -------------------------------------------------------------------------------------------------------------------- */
@@ -30,7 +33,8 @@ struct answer { leat_err err; bool own; const char *text; struct cur form; };
 
 static leat_err send_answer(const struct job *j, const struct answer *a, const struct buf *v)
 {
-    struct buf head = { .max = 0 };
+    uint8_t room[CALL_HEAD];
+    struct buf head = buf_on(room, sizeof room, 0);
     buf_u8(&head, (uint8_t)a->err);
     buf_u8(&head, a->own);
     buf_text(&head, a->text, a->err == LEAT_OK ? 0 : strlen(a->text));
@@ -62,7 +66,8 @@ static void answer_done(const struct job *j)
 /* The result of a method that has succeeded.  On failure the value is still the job's. */
 static leat_err answer_value(struct job *j)
 {
-    struct buf v = { .max = LIMIT_ELEM };
+    uint8_t room[CALL_HEAD];
+    struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
     struct value_out o = { .s = j->s, .moves = true };
     leat_err err;
     while ((err = value_pack(&o, j->fn->out, j->out, &v)) == LEAT_AGAIN)
@@ -77,7 +82,8 @@ static leat_err answer_value(struct job *j)
     buf_free(&v);
     if (err == LEAT_OK) {
         type_moved(j->fn->out, j->out);
-        mem_free(j->out);
+        if (j->out != j->out_room)
+            mem_free(j->out);
         j->out = NULL;
     }
     return err;
@@ -96,21 +102,22 @@ static leat_err run_job(struct job *j, char *text, size_t cap)
 {
     struct calls *t = calls_of(j->s);
     leat_err err = LEAT_OK;
+    at_store(&task_self()->deadline, j->deadline);   /* nothing else is this task's to obey */
     leat_with_cancel(ctx) {
-        int64_t left = j->deadline == NEVER ? NEVER : j->deadline - rt_now(task_self()->rt);
         lock(&t->lock);
         j->ctx = ctx;
         if (j->canceled)
             leat_cancel(ctx, j->cause);
         unlock(&t->lock);
-        leat_with_deadline((leat_dur){ left }) {
-            err = run_fn(j);
-            snprintf(text, cap, "%s", err == LEAT_OK ? "" : leat_err_detail());
-        }
+        err = run_fn(j);
+        text[0] = 0;
+        if (err != LEAT_OK)
+            snprintf(text, cap, "%s", leat_err_detail());
         lock(&t->lock);
         j->ctx = NULL;
         unlock(&t->lock);
     }
+    at_store(&task_self()->deadline, NEVER);
     return err;
 }
 
@@ -172,8 +179,8 @@ static leat_err start(struct job *j, struct cur *bytes)
         return j->early == LEAT_TYPE ? refuse_form(j, j->text, j->text[0] == 'r' ? j->fn->out : j->fn->in)
                                      : refuse(j, &(struct answer){ .err = j->early, .text = j->text });
     const struct exposed *f = j->fn;
-    j->arg = mem_zalloc(f->in->size);
-    j->out = f->out ? mem_zalloc(f->out->size) : NULL;
+    j->arg = room_for(f->in->size, j->arg_room);
+    j->out = f->out ? room_for(f->out->size, j->out_room) : NULL;
     if (!j->arg || (f->out && !j->out))
         return refuse(j, &(struct answer){ .err = LEAT_NOMEM, .text = "no memory for the argument" });
     leat_err err = value_unpack(j->s, f->in, bytes, j->arg);
@@ -228,12 +235,15 @@ static leat_err read_open(struct sess *s, uint64_t id, struct cur *in, struct jo
     unlock(&t->lock);
     if (full)
         return leat_fail(LEAT_LIMIT, "more calls than were agreed on");
-    struct job *j = mem_zalloc(sizeof *j);
+    struct job *j = spare_get(t, &t->spare_jobs, sizeof *j, offsetof(struct job, arg_room));
     if (!j)
         return leat_fail(LEAT_NOMEM, "no memory for a call");
-    int64_t now = rt_now(task_self()->rt);
-    *j = (struct job){ .slot.id = id, .s = s, .what = what, .total = (size_t)total, .partial.max = (size_t)total,
-        .deadline = left >= (uint64_t)(NEVER - now) ? NEVER : now + (int64_t)left };
+    int64_t now = left >= (uint64_t)NEVER ? 0 : rt_now(task_self()->rt);
+    j->slot.id = id;
+    j->s = s;
+    j->what = what;
+    j->total = j->partial.max = (size_t)total;
+    j->deadline = left >= (uint64_t)(NEVER - now) ? NEVER : now + (int64_t)left;
     sess_ref(s);
     match(j, &a);
     lock(&t->lock);

@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "rpc/calls.h"
 
-enum { BUCKETS_FIRST = 16 };
+enum { BUCKETS_FIRST = 16, SPARES_MAX = 512 };
 
 /* -- a table by id ------------------------------------------------------------------------------------------------------------ */
 static struct slot **place(const struct slots *t, uint64_t id)
@@ -66,6 +66,41 @@ struct slot *slots_any(const struct slots *t)
 
 void slots_free(struct slots *t) { mem_free(t->bucket); }
 
+void *spare_get(struct calls *t, struct spares *s, size_t size, size_t cleared)
+{
+    lock(&t->lock);
+    struct slot *x = s->first;
+    if (x) {
+        s->first = x->next;
+        s->n--;
+    }
+    unlock(&t->lock);
+    void *p = x ? x : mem_alloc(size);
+    return p ? memset(p, 0, cleared) : NULL;
+}
+
+void spare_put(struct calls *t, struct spares *s, struct slot *x)
+{
+    lock(&t->lock);
+    bool keep = s->n < SPARES_MAX;
+    if (keep) {
+        x->next = s->first;
+        s->first = x;
+        s->n++;
+    }
+    unlock(&t->lock);
+    if (!keep)
+        mem_free(x);
+}
+
+static void spares_free(struct spares *s)
+{
+    for (struct slot *next, *x = s->first; x; x = next) {
+        next = x->next;
+        mem_free(x);
+    }
+}
+
 void calls_wake(struct waiters *q)
 {
     for (struct waiter *w; (w = waiter_claim(q)); ) {
@@ -99,24 +134,15 @@ leat_err calls_send(struct sess *s, uint8_t kind, uint64_t id, const struct buf 
 /* -- what is exposed ---------------------------------------------------------------------------------------------------------- */
 struct exposures {
     _Atomic uint32_t lock;
-    struct exposed *first;                           /* lock; never taken away */
+    struct exposed *_Atomic first;                   /* lock to add; none is taken away, so anybody may look */
 };
 static struct exposures *exposures_of(leat_node *n) { return node_slots(n)->exposed; }
 
-static struct exposed *find_locked(const struct exposures *t, const char *name, size_t len)
-{
-    struct exposed *x = t->first;
-    while (x && !(strlen(x->name) == len && memcmp(x->name, name, len) == 0))
-        x = x->next;
-    return x;
-}
-
 struct exposed *exposed_find(leat_node *n, const char *name, size_t len)
 {
-    struct exposures *t = exposures_of(n);
-    lock(&t->lock);
-    struct exposed *x = find_locked(t, name, len);
-    unlock(&t->lock);
+    struct exposed *x = at_load_acq(&exposures_of(n)->first);
+    while (x && !(x->len == len && memcmp(x->name, name, len) == 0))
+        x = x->next;
     return x;
 }
 
@@ -131,11 +157,12 @@ static leat_err expose(leat_node *n, struct exposed *x, const char *what)
         mem_free(x);
         return err;
     }
+    x->len = strlen(x->name);
     lock(&t->lock);
-    bool taken = find_locked(t, x->name, strlen(x->name)) != NULL;
+    bool taken = exposed_find(n, x->name, x->len) != NULL;
     if (!taken) {
-        x->next = t->first;
-        t->first = x;
+        x->next = at_load(&t->first);
+        at_store_rel(&t->first, x);
     }
     unlock(&t->lock);
     if (!taken)
@@ -188,7 +215,7 @@ static leat_err node_opens(leat_node *n)
 static void node_closes(leat_node *n)
 {
     struct exposures *t = exposures_of(n);
-    for (struct exposed *next, *x = t ? t->first : NULL; x; x = next) {
+    for (struct exposed *next, *x = t ? at_load(&t->first) : NULL; x; x = next) {
         next = x->next;
         mem_free(x);
     }
@@ -221,6 +248,8 @@ static void sess_frees(struct sess *s)
         return;
     slots_free(&t->calls);
     slots_free(&t->jobs);
+    spares_free(&t->spare_calls);
+    spares_free(&t->spare_jobs);
     mem_free(t);
 }
 
