@@ -49,7 +49,7 @@ bool buf_more_(struct buf *b, size_t n)
     return true;
 }
 
-void buf_varint(struct buf *b, uint64_t v)
+void buf_varint_(struct buf *b, uint64_t v)
 {
     uint8_t bytes[BUF_VARINT_MAX];
     size_t n = 0;
@@ -72,7 +72,7 @@ void buf_set_u32(struct buf *b, size_t at, uint32_t v)
         memcpy(b->p + at, &v, sizeof v);
 }
 
-uint64_t cur_varint(struct cur *c)
+uint64_t cur_varint_(struct cur *c)
 {
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {

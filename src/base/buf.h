@@ -89,7 +89,14 @@ static inline void buf_u8(struct buf *b, uint8_t v) { buf_put(b, &v, 1); }
 static inline void buf_u16(struct buf *b, uint16_t v) { v = le16(v); buf_put(b, &v, 2); }
 static inline void buf_u32(struct buf *b, uint32_t v) { v = le32(v); buf_put(b, &v, 4); }
 static inline void buf_u64(struct buf *b, uint64_t v) { v = le64(v); buf_put(b, &v, 8); }
-void buf_varint(struct buf *b, uint64_t v);
+void buf_varint_(struct buf *b, uint64_t v);
+static inline void buf_varint(struct buf *b, uint64_t v)
+{
+    if (v < 0x80)
+        buf_u8(b, (uint8_t)v);
+    else
+        buf_varint_(b, v);
+}
 void buf_text(struct buf *b, const char *s, size_t n);                            /* varint n, then the bytes */
 void buf_set_u32(struct buf *b, size_t at, uint32_t v);                           /* into bytes put before; nothing when failed */
 
@@ -129,7 +136,8 @@ static inline uint8_t cur_u8(struct cur *c) { uint8_t v = 0; cur_get(c, &v, 1); 
 static inline uint16_t cur_u16(struct cur *c) { uint16_t v = 0; cur_get(c, &v, 2); return le16(v); }
 static inline uint32_t cur_u32(struct cur *c) { uint32_t v = 0; cur_get(c, &v, 4); return le32(v); }
 static inline uint64_t cur_u64(struct cur *c) { uint64_t v = 0; cur_get(c, &v, 8); return le64(v); }
-uint64_t cur_varint(struct cur *c);
+uint64_t cur_varint_(struct cur *c);
+static inline uint64_t cur_varint(struct cur *c) { return likely(c->p < c->end && *c->p < 0x80) ? *c->p++ : cur_varint_(c); }
 const char *cur_text(struct cur *c, size_t *n);      /* what buf_text wrote: not NUL-terminated; NULL and *n = 0: bad */
 struct cur cur_part(struct cur *c, size_t n);        /* the next n bytes as a cursor of their own; bad if there are not so many */
 #endif

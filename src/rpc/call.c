@@ -141,7 +141,8 @@ static leat_err pack(struct value_out *o, const leat_type *t, const void *v, str
  * encoded only to be counted, as the ends may not stay locked while the window is closed. */
 static leat_err prepare(struct call *x, const struct what *w, struct buf *v)
 {
-    struct value_out o = { .s = x->s };
+    struct value_out o;
+    value_out_init(&o, x->s, NULL, false);
     LEAT_TRY(pack(&o, w->in, w->arg, v));
     x->bytes = v->len;
     if (o.n == 0)
@@ -155,7 +156,8 @@ static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
 {
     uint8_t room[CALL_HEAD];
     struct buf head = buf_on(room, sizeof room, 0);
-    struct value_out o = { .s = x->s, .moves = w->kind == OPEN_TASK };
+    struct value_out o;
+    value_out_init(&o, x->s, NULL, w->kind == OPEN_TASK);
     leat_err err = v->len || value_has_ends(w->in) == false ? LEAT_OK : pack(&o, w->in, w->arg, v);
     if (err == LEAT_OK)
         err = head_of(&head, w->kind, w->name, v->len, w->in, w->out);

@@ -68,8 +68,9 @@ static leat_err answer_value(struct job *j)
 {
     uint8_t room[CALL_HEAD];
     struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
-    struct value_out o = { .s = j->s, .moves = true };
+    struct value_out o;
     leat_err err;
+    value_out_init(&o, j->s, NULL, true);
     while ((err = value_pack(&o, j->fn->out, j->out, &v)) == LEAT_AGAIN)
         leat_yield();
     if (err == LEAT_OK) {

@@ -16,13 +16,14 @@ static bool is_control(uint8_t kind)
 
 void frame_put_header(struct buf *b, uint8_t kind, uint8_t flags)
 {
-    static const uint8_t unnumbered[FRAME_NUMBERED - FRAME_HEADER];
-    buf_u32(b, 0);
-    buf_u8(b, kind);
-    buf_u8(b, flags);
-    buf_u16(b, 0);
+    uint8_t *p = buf_add(b, kind >= FRAME_FIRST_NUMBERED ? FRAME_NUMBERED : FRAME_HEADER);
+    if (!p)
+        return;
+    memset(p, 0, FRAME_HEADER);
+    p[4] = kind;
+    p[5] = flags;
     if (kind >= FRAME_FIRST_NUMBERED)
-        buf_put(b, unnumbered, sizeof unnumbered);
+        memset(p + FRAME_HEADER, 0, FRAME_NUMBERED - FRAME_HEADER);
 }
 
 /* While the session closes, only what the writer itself asks for is still sent. */

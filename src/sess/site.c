@@ -190,7 +190,8 @@ static leat_err emit_whole(struct end *e, const void *v, bool *large)
 static leat_err emit_pieces(struct end *e, uint8_t what, const void *v)
 {
     struct buf b = { .max = LIMIT_ELEM };
-    struct value_out o = { .s = e->s, .held = e->c, .moves = true };
+    struct value_out o;
+    value_out_init(&o, e->s, e->c, true);
     leat_err err = e->ends_inside ? value_pack(&o, e->type, v, &b) : type_encode(e->type, v, &b, NULL);
     bool now = o.n > 0 || what != ELEM_PIECE;
     if (err == LEAT_OK)

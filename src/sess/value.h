@@ -21,6 +21,14 @@ struct value_out {
     uint32_t n;
     struct moving at[VALUE_ENDS];
 };
+/* Only what counts is set: there may be many of these in a second. */
+static inline void value_out_init(struct value_out *o, struct sess *s, leat_chan_ *held, bool moves)
+{
+    o->s = s;
+    o->held = held;
+    o->moves = moves;
+    o->n = 0;
+}
 bool value_has_ends(const leat_type *t);
 LEAT_CHECK leat_err value_pack(struct value_out *o, const leat_type *t, const void *v, struct buf *out);
 void value_sent(struct value_out *o);

@@ -18,11 +18,6 @@ struct decoder {
 
 static leat_err bad(struct decoder *k, const char *what) { return frames_fail(&k->s, LEAT_TYPE, "%s", what); }
 
-static inline uint64_t get_varint(struct cur *in)
-{
-    return likely(in->p < in->end && *in->p < 0x80) ? *in->p++ : cur_varint(in);
-}
-
 /* memory that the budget pays for; NULL: *e says why not */
 static inline void *get_memory(struct decoder *k, uint64_t n, bool zeroed, leat_err *e)
 {
@@ -59,7 +54,7 @@ static leat_err get_bool(struct decoder *k, char *at)
 /* a length of which as many bytes are there; the largest fits 32 bits */
 static inline leat_err get_length(struct decoder *k, uint64_t *ret)
 {
-    *ret = get_varint(k->in);
+    *ret = cur_varint(k->in);
     if (unlikely(k->in->bad))
         return bad(k, "cut short, or a malformed length");
     if (unlikely(*ret > cur_left(k->in) || *ret > LIMIT_LIST))
@@ -85,7 +80,7 @@ static leat_err get_text(struct decoder *k, char *at)
 
 static leat_err get_cstr(struct decoder *k, char *at)
 {
-    uint64_t n = get_varint(k->in);
+    uint64_t n = cur_varint(k->in);
     leat_err e = LEAT_OK;
     if (k->in->bad || (n > 0 && n - 1 > cur_left(k->in)))
         return bad(k, "cut short, or a malformed length");
@@ -137,7 +132,7 @@ static leat_err get_optional(struct decoder *k, char *at, const struct type_plan
 
 static leat_err get_list(struct decoder *k, char *at, const struct type_plan *sub)
 {
-    uint64_t n = get_varint(k->in);
+    uint64_t n = cur_varint(k->in);
     size_t left = cur_left(k->in);
     leat_err e = LEAT_OK;
     if (k->in->bad)
@@ -160,7 +155,7 @@ static leat_err get_list(struct decoder *k, char *at, const struct type_plan *su
 
 static leat_err get_oneof(struct decoder *k, char *at, const struct type_op *op)
 {
-    uint64_t n = get_varint(k->in);
+    uint64_t n = cur_varint(k->in);
     if (k->in->bad || n > op->n)
         return bad(k, k->in->bad ? "cut short" : "no such case");
     uint32_t which = (uint32_t)n;
