@@ -170,11 +170,17 @@ static ALWAYS enum chan_try send_locked(leat_chan_ *c, const void *v, struct tas
     return CHAN_DONE;
 }
 
+/* Whether sites are to be told, when n elements are left. */
+static inline bool sites_wait(const leat_chan_ *c, uint32_t n)
+{
+    return unlikely(c->needy) && c->cap - n - c->reserved >= c->needy_at;
+}
+
 /* A slot of the buffer has become free (count does not say so yet): the next waiting sender's value takes it, or a site. */
 static inline void slot_free(leat_chan_ *c, uint32_t slot, uint32_t n, struct task **wake)
 {
     struct waiter *s;
-    if (unlikely(c->needy) && ((c->turn ^= 1) || !at_load(&c->sq.head))) {
+    if (sites_wait(c, n - 1) && ((c->turn ^= 1) || !at_load(&c->sq.head))) {
         at_store(&c->count, n - 1);
         c->net->ops->room(c);
         return;
@@ -190,7 +196,7 @@ static inline void slot_free(leat_chan_ *c, uint32_t slot, uint32_t n, struct ta
         return;
     }
     at_store(&c->count, n - 1);
-    if (unlikely(c->needy))
+    if (sites_wait(c, n - 1))
         c->net->ops->room(c);                        /* nobody in sq waited in earnest */
 }
 

@@ -34,7 +34,7 @@ struct chan_net_ops {
      * received after all; why: certainly not; LEAT_UNKNOWN.  May block for a bounded time.  me is out of sq on return, and has moved
      * where it had to. */
     leat_err (*withdraw)(leat_chan_ *c, struct waiter *me, leat_err why);
-    /* home [locked]: a slot has become free, or a receiver has begun to wait, and `needy` is set. */
+    /* home [locked]: needy_at slots are free, or a receiver has begun to wait, and `needy` is set. */
     void (*room)(leat_chan_ *c);
     /* leat_close here.  Home: local senders are refused already; the op calls chan_end when the sites are done.  Site: tells the home. */
     void (*close)(leat_chan_ *c);
@@ -62,6 +62,7 @@ struct leat_chan_ {
     uint32_t senders, txs, rxs;                      /* owners of a send end that have not finished; of a send end; of a receive end.
                                                       * senders <= txs.  The last one of the first closes, of the third says GONE */
     uint8_t err;                                     /* instead of LEAT_CLOSED: PEER_LOST, GONE, ... */
+    uint32_t needy_at;                               /* so many free slots are worth a call of `room` */
     uint8_t turn;                                    /* who gets the next free slot: a waiting sender here or a site */
     _Atomic uint32_t refs;                           /* the program's */
     _Atomic uint32_t holds;                          /* 1 for all of refs, more for net: who takes the last one off frees */
@@ -113,6 +114,9 @@ uint32_t chan_reserve_locked(leat_chan_ *c, uint32_t want);         /* home: slo
 void chan_unreserve_locked(leat_chan_ *c, uint32_t n);              /* home: they come back; waiting senders use them */
 /* home: an element that used a reserved slot: goes to a waiting receiver (*wake: to be made ready after unlocking) or the buffer */
 void chan_put_reserved_locked(leat_chan_ *c, const void *v, struct task **wake);
+/* The same in two steps, for an element that is made in its place, while nobody waits to receive: where it goes, and that it is there. */
+void *chan_slot_locked(leat_chan_ *c);
+void chan_filled_locked(leat_chan_ *c);
 /* site: n more credits, each completes a waiting sender or stays idle.  Returns tasks to wake with chan_wake, unlocked */
 struct waiter *chan_credit_locked(leat_chan_ *c, uint32_t n);
 uint32_t chan_idle_credits_locked(leat_chan_ *c);    /* site: credits nobody uses */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/base.h"
 #include "chan/chan.h"
+#include "chan/edges.h"
 #include "run/err.h"
 
 leat_chan_ *chan_make_site(size_t size, uint32_t cap)
@@ -114,6 +115,21 @@ void chan_put_reserved_locked(leat_chan_ *c, const void *v, struct task **wake)
     (void)r;
     if (*wake && c->needy)
         c->net->ops->room(c);                        /* it went past the buffer: its slot is free again */
+}
+
+void *chan_slot_locked(leat_chan_ *c)
+{
+    uint32_t i = c->read + at_load(&c->count);
+    assert(c->reserved && !at_load(&c->rq.head));
+    i = i >= c->cap ? i - c->cap : i;
+    edge_fill(c, i);
+    return c->buf + (size_t)i * c->size;
+}
+
+void chan_filled_locked(leat_chan_ *c)
+{
+    c->reserved--;
+    at_store(&c->count, at_load(&c->count) + 1);
 }
 
 struct waiter *chan_credit_locked(leat_chan_ *c, uint32_t n)

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "sess/names.h"
 #include "sess/value.h"
+#include "type/codec.h"
 
 enum { BUCKETS_FIRST = 64 };
 
@@ -119,6 +120,7 @@ leat_err end_new(struct sess *s, uint64_t id, leat_chan_ *c, const leat_type *t,
     e->type = t;
     e->site = site;
     e->ends_inside = value_has_ends(t);
+    e->raw = (uint32_t)type_raw_bytes(t);
     chan_hold(c);
     sess_ref(s);
     leat_err r = insert(ends_of(s), e);

@@ -35,13 +35,15 @@ struct end {
     struct end *hash_next;                           /* the table's lock */
     const leat_type *type;
     bool site, ends_inside;                          /* ends_inside: values of the type may hold ends of channels */
+    uint32_t raw;                                    /* bytes of a value, if they are its memory; else 0.  Never changes */
     bool in_table;                                   /* the table's lock */
     _Atomic bool known;                              /* the peer has shown that it knows this end: control frames may overtake */
     bool dead, sealed, finished;
     uint64_t granted, accepted, bytes, returned;     /* totals, as in the frames; bytes: of the elements accepted */
     union {
         struct {                                     /* site */
-            uint64_t sent, sent_bytes, need_told, number;
+            uint64_t sent, sent_bytes, need_told, number, flood_sent, flood_bytes;   /* flood_: sent and sent_bytes when it was set */
+            _Atomic bool flood;                      /* much was put: the sender lets the writer run.  No lock */
             bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, unanswered, holding, midway;
             leat_err why;                            /* of the offer that is being withdrawn */
             struct waiter *offered;                  /* whose value the home has; unanswered and null: its sender gave up */

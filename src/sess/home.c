@@ -6,7 +6,8 @@
  * taken back by RECALL as soon as a needy site or a sender here finds no slot.
  * Laws (under the channel's lock)
  *  1. sum of out over the ends = c->reserved.
- *  2. c->needy is set if and only if the need or the lend list is not empty: then the channel calls `room`.
+ *  2. c->needy is set if and only if the need or the lend list is not empty: then the channel calls `room`, for those who need at every
+ *     free slot, for those to whom is lent only for a handful.
  *  3. An end is in the list of its home until it is dropped, lost or (after the channel has ended) sealed and gone.
  *  4. Each end is an owner of a send end: it counts in the channel's txs, and in senders until it has finished.
  *  5. After the close began (sealing), the channel ends when the last of the ends is sealed, finished, dropped or lost (unsealed = 0).
@@ -20,7 +21,7 @@
 #include "sess/value.h"
 #include "type/codec.h"
 
-enum { TELL_BYTES = 1 << 18, TEXT_MAX = 200 };
+enum { TELL_BYTES = 1 << 18, TEXT_MAX = 200, RUN = 8, RUN_RAW = 64 };   /* RUN: elements decoded under one lock */
 
 struct end_list { struct end *head, *tail; };
 struct home {
@@ -145,6 +146,9 @@ static uint32_t lend_max(const struct home *h)
     return h->c->cap - (one ? 0 : MIN(h->c->cap, (uint32_t)1));
 }
 
+/* What is worth a GRANT of its own to e, or every receive would be a frame. */
+static uint32_t handful(const struct end *e) { return MAX(e->want / 4, (uint32_t)1); }
+
 static void lend(struct home *h)
 {
     uint32_t most = lend_max(h);
@@ -152,8 +156,8 @@ static void lend(struct home *h)
     for (struct end *e; (e = h->lend.head); ) {
         uint32_t room = most - MIN(most, (uint32_t)c->reserved), n = e->want - MIN(e->want, e->out);
         uint32_t free_ = c->cap - at_load(&c->count) - c->reserved;
-        if (n && !e->grant_due && MIN(room, free_) < MAX(e->want / 4, (uint32_t)1))
-            return;                                  /* in handfuls, or every receive would be a frame; but with one that is due anyway */
+        if (n && !e->grant_due && MIN(room, free_) < handful(e))
+            return;                                  /* but with one that is due anyway */
         if (n && !MIN(room, free_))
             return;
         h->lend.head = e->lend_next;
@@ -188,6 +192,7 @@ static void serve(struct home *h)
             lend(h);
     }
     c->needy = !h->sealing && (h->need.head || h->lend.head);
+    c->needy_at = h->need.head || !h->lend.head ? 1 : handful(h->lend.head);
 }
 
 static void home_room(leat_chan_ *c) { serve(home_of(c)); }
@@ -496,6 +501,19 @@ static const struct chan_net_ops home_ops = {
 };
 
 /* -- elements ----------------------------------------------------------------------------------------------------------------- */
+/* [locked] After elements of e have been taken. */
+static void taken_locked(struct home *h, struct end *e)
+{
+    if (e->want && e->out <= e->want / 2 && !h->sealing) {
+        lend_add(h, e);
+        serve(h);
+    }
+    if (e->bytes - e->bytes_told >= TELL_BYTES) {
+        e->grant_due = true;
+        end_due(e);
+    }
+}
+
 /* v is decoded, and owned; bytes it had. */
 static leat_err take_element(struct end *e, void *v, size_t bytes)
 {
@@ -516,14 +534,7 @@ static leat_err take_element(struct end *e, void *v, size_t bytes)
         chan_unreserve_locked(c, 1);
     else
         chan_put_reserved_locked(c, v, &wake);
-    if (e->want && e->out <= e->want / 2 && !h->sealing) {
-        lend_add(h, e);
-        serve(h);
-    }
-    if (e->bytes - e->bytes_told >= TELL_BYTES) {
-        e->grant_due = true;
-        end_due(e);
-    }
+    taken_locked(h, e);
     unlock(&c->lock);
     if (wake)
         task_ready(worker_self(), wake);
@@ -544,6 +555,49 @@ static leat_err element(struct end *e, struct cur *bytes)
         return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));
     }
     return take_element(e, v, n);
+}
+
+/* Decodes into the channel's buffer. */
+static leat_err element_in_place(struct end *e, struct cur *bytes)
+{
+    void *v = chan_slot_locked(e->c);
+    size_t n = cur_left(bytes);
+    if (n == e->raw && n) {
+        copy_short(v, cur_take(bytes, n), n);
+    } else {
+        LEAT_TRY(type_decode(e->type, bytes, v, NULL, NULL));
+        if (!cur_done(bytes)) {
+            leat_drop_(e->type, v);
+            return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));
+        }
+    }
+    chan_filled_locked(e->c);
+    e->out--;
+    e->accepted++;
+    e->bytes += n;
+    return LEAT_OK;
+}
+
+/* As many elements as go into the buffer under one lock, perhaps none: when a receiver waits, or it is not as usual. */
+static leat_err run_in_place(struct end *e, struct cur *in)
+{
+    leat_chan_ *c = e->c;
+    leat_err err = LEAT_OK;
+    lock(&c->lock);
+    struct home *h = e->home;
+    if (h && !e->sealed && !h->deaf) {
+        uint64_t was = e->accepted;
+        for (int n = e->raw ? RUN_RAW : RUN; n && e->out && cur_left(in) && !at_load(&c->rq.head) && err == LEAT_OK; n--) {
+            struct cur bytes = cur_part(in, (size_t)cur_varint(in));
+            if (in->bad)
+                break;
+            err = element_in_place(e, &bytes);
+        }
+        if (e->accepted != was)
+            taken_locked(h, e);
+    }
+    unlock(&c->lock);
+    return err;
 }
 
 /* -- unbuffered: offers ------------------------------------------------------------------------------------------------------- */
@@ -654,6 +708,10 @@ static void on_withdraw(struct end *e, struct cur *in)
 static leat_err on_whole(struct end *e, struct cur *in)
 {
     while (cur_left(in) && !in->bad) {
+        if (!e->ends_inside)
+            LEAT_TRY(run_in_place(e, in));
+        if (!cur_left(in) || in->bad)
+            break;
         struct cur bytes = cur_part(in, (size_t)cur_varint(in));
         if (!in->bad)
             LEAT_TRY(element(e, &bytes));

@@ -10,7 +10,7 @@
 #include "run/err.h"
 #include "sess/impl.h"
 
-enum { INBOX_MIN = 4 << 10, INBOX_MAX = 128 << 10, ACK_EVERY = 1024, LINGER_MS = 500, LAST_WORD_MS = 1000 };
+enum { INBOX_MIN = 4 << 10, INBOX_MAX = 128 << 10, TURN = 16 << 10, ACK_EVERY = 1024, LINGER_MS = 500, LAST_WORD_MS = 1000 };
 _Static_assert(INBOX_MAX >= LIMIT_FRAME + FRAME_HEADER, "a frame must fit");
 
 /* Grows only when it is full of what has arrived. */
@@ -158,10 +158,12 @@ static leat_err frame_in(struct sess *s, uint8_t kind, uint8_t flags, struct cur
     return e;
 }
 
-/* All whole frames in the inbox.  OK: the rest is the beginning of one. */
+/* All whole frames in the inbox.  OK: the rest is the beginning of one.  After some bytes those get a turn for whom they were, and the
+ * writer with what they have to say to it (credits): else the other side would stand still until all is done. */
 static leat_err frames_in(struct sess *s)
 {
     struct inbox *in = &s->in;
+    uint32_t turn = in->at;
     while (in->len - in->at >= FRAME_HEADER) {
         const uint8_t *p = in->p + in->at;
         struct cur c = cur_of(p, in->len - in->at);
@@ -179,6 +181,10 @@ static leat_err frames_in(struct sess *s)
             return LEAT_OK;
         in->at += FRAME_HEADER + len;
         LEAT_TRY(frame_in(s, kind, flags, cur_of(p + FRAME_HEADER, len)));
+        if (in->at - turn >= TURN) {
+            turn = in->at;
+            leat_yield();
+        }
         if (unlikely(at_load(&s->state) >= SESS_BROKEN))
             return LEAT_PEER_LOST;
     }

@@ -15,7 +15,7 @@
 #include "sess/value.h"
 #include "type/codec.h"
 
-enum { WINDOW = 1 << 20, PIECE_HEAD = 5 };
+enum { WINDOW = 1 << 20, PIECE_HEAD = 5, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10 };
 #define SETTLE LEAT_S(1)                             /* how long a sender that gives up waits to learn what became of its value */
 
 static const struct chan_net_ops site_ops;
@@ -147,41 +147,64 @@ bool site_bulk(struct end *e, struct sess *s)
     return more && window_open(e);
 }
 
+/* Whether the sender is to let the writer run: it has put a quarter of what the channel holds, unless that is very little, or much. */
+static void flood(struct end *e, size_t n)
+{
+    e->sent_bytes += n;
+    uint64_t elems = e->sent + 1 - e->flood_sent, bytes = e->sent_bytes - e->flood_bytes;
+    if (likely(bytes < FLOOD_MIN || (bytes < FLOOD_MAX && elems < e->c->cap / 4)))
+        return;
+    e->flood_sent = e->sent + 1;
+    e->flood_bytes = e->sent_bytes;
+    at_store(&e->flood, true);
+}
+
+static void put_raw(struct buf *b, const void *v, size_t n)
+{
+    buf_varint(b, n);
+    uint8_t *to = buf_add(b, n);
+    if (to)
+        copy_short(to, v, n);
+}
+
+static leat_err put_encoded(struct end *e, struct buf *b, const void *v, size_t *ret)
+{
+    size_t at = b->len;
+    buf_u8(b, 0);                                    /* the length: one byte, until it shows that it takes more */
+    LEAT_TRY(type_encode(e->type, v, b, NULL));
+    size_t n = *ret = b->len - at - 1, more = n < 1 << 7 ? 0 : n < 1 << 14 ? 1 : 2;
+    if (more && buf_add(b, more))
+        memmove(b->p + at + 1 + more, b->p + at + 1, n);
+    for (size_t i = 0; i <= more && buf_err(b) == LEAT_OK; i++)
+        b->p[at + i] = (uint8_t)((n >> 7 * i & 127) | (i < more ? 128 : 0));
+    return LEAT_OK;
+}
+
 /* The common case: straight into the session's buffer, behind the last element if that has not left yet. */
 static leat_err emit_whole(struct end *e, const void *v, bool *large)
 {
     bool fresh;
+    if ((*large = e->raw > LIMIT_FRAME_CUT))
+        return LEAT_OK;
     struct buf *b = sess_begin_more(e->s, FRAME_ELEM, e->id, &fresh);
     if (!b)
         return LEAT_PEER_LOST;
     if (fresh)
         piece_head(b, e, ELEM_WHOLE, 0);
-    size_t at = b->len;
-    buf_u8(b, 0);                                    /* the length: one byte, until it shows that it takes more */
-    leat_err err = type_encode(e->type, v, b, NULL);
-    if (err != LEAT_OK) {
+    size_t n = e->raw;
+    leat_err err = LEAT_OK;
+    if (n)
+        put_raw(b, v, n);
+    else
+        err = put_encoded(e, b, v, &n);
+    *large = n > LIMIT_FRAME_CUT;
+    if (err != LEAT_OK || *large) {
         sess_abort(e->s);
         return err;
     }
-    size_t n = b->len - at - 1;
-    if (n > LIMIT_FRAME_CUT) {
-        sess_abort(e->s);
-        *large = true;
-        return LEAT_OK;
-    }
-    if (n < 128) {
-        b->p[at] = (uint8_t)n;
-    } else {
-        size_t more = n < 1 << 14 ? 1 : 2;
-        if (buf_add(b, more)) {
-            memmove(b->p + at + 1 + more, b->p + at + 1, n);
-            for (size_t i = 0; i <= more; i++)
-                b->p[at + i] = (uint8_t)((n >> 7 * i & 127) | (i < more ? 128 : 0));
-        }
-    }
     err = sess_commit(e->s);
     if (err == LEAT_OK)
-        e->sent_bytes += n;
+        flood(e, n);
     return err;
 }
 
@@ -220,9 +243,16 @@ static leat_err site_put(leat_chan_ *c, const void *v)
     return err;
 }
 
+/* A sender that goes on and on lets the writer run now and then, so that both sides are at work. */
 static void site_moved(leat_chan_ *c, const void *v)
 {
-    type_moved(c->type, v);
+    struct end *e = site_of(c);
+    if (!e->raw)
+        type_moved(c->type, v);
+    if (unlikely(at_load(&e->flood))) {
+        at_store(&e->flood, false);
+        leat_yield();
+    }
 }
 
 /* -- unbuffered: offers ------------------------------------------------------------------------------------------------------ */

@@ -29,6 +29,9 @@ LEAT_CHECK leat_err type_encode(const leat_type *t, const void *v, struct buf *o
  * included; NULL: what limits.h allows for the bytes at hand.  A flat type allocates nothing. */
 LEAT_CHECK leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_ends *ends, size_t *budget);
 
+/* The bytes of every value of t, if they are its memory as it lies; else 0. */
+size_t type_raw_bytes(const leat_type *t);
+
 /* Frees what *v owns without writing to *v: the value has moved, and the caller's variable is dead. */
 void type_moved(const leat_type *t, const void *v);
 #endif

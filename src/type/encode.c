@@ -193,6 +193,12 @@ static leat_err encode_undo(const leat_type *t, struct buf *out, size_t before)
     return e;
 }
 
+size_t type_raw_bytes(const leat_type *t)
+{
+    const struct type_info *info;
+    return type_info_get(t, &info) == LEAT_OK && info->plan->raw ? info->plan->size : 0;
+}
+
 leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct type_ends *ends)
 {
     const struct type_info *info;
