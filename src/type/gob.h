@@ -44,7 +44,7 @@ struct gob {                                         /* {0} is an empty stream *
     const uint8_t *start, *value;                    /* of that message; of the value in it after its type's id, or NULL: none */
     int64_t type;                                    /* of the value */
     uint64_t offset;                                 /* of the message in its stream */
-    uint32_t depth;
+    struct buf places;                               /* of gob_skip */
     bool no_memory, again;                           /* again: a value is read a second time, to be written */
     const char *why;                                 /* why it was refused, or NULL */
     uint64_t at;                                     /* where in the stream */
@@ -79,6 +79,12 @@ uint64_t gob_uint(struct gob *g);                    /* 0 when it is bad: g->why
 int64_t gob_int(struct gob *g);
 leat_err gob_define(struct gob *g, int64_t id);      /* reads a definition; one of an id that has one is refused */
 leat_err gob_skip_definition(struct gob *g);         /* reads it for nothing */
-leat_err gob_value(struct gob *g, int64_t type, const struct json_sink *s);   /* s NULL: only checks */
+int64_t gob_type_sequence(struct gob *g);            /* the id of the type of what follows */
+leat_err gob_head(struct gob *g, int64_t type);
+int64_t gob_interface(struct gob *g, size_t *end);
+int64_t gob_next_field(struct gob *g, size_t n, size_t *next);
+leat_err gob_enter(struct gob *g, int64_t type);
+leat_err gob_skip(struct gob *g, int64_t type);      /* over a value that is next, checking it; INVAL, NOMEM */
+leat_err gob_value(struct gob *g, int64_t type, const struct json_sink *s);   /* of a message that was checked */
 bool gob_is_time(const struct gob_type *t);
 #endif

@@ -1,15 +1,9 @@
-/* gob_json.c - values of a gob stream: checked, and written as JSON.
+/* gob_json.c - values of a gob stream, written as JSON.
  *
- * One walk does both: without a sink it only checks.  It is recursive, and LIMIT_GOB_DEPTH deep at most. */
+ * The value was checked by gob_message.  Recursive, LIMIT_GOB_DEPTH deep at most: for a thread with a stack of 64 MiB. */
 #include <stdlib.h>
 #include "base/limits.h"
 #include "type/gob.h"
-
-static void put(const struct json_sink *s, const char *text)
-{
-    if (s)
-        json_put(s, text);
-}
 
 static leat_err done(const struct gob *g) { return g->no_memory ? LEAT_NOMEM : g->why ? LEAT_INVAL : LEAT_OK; }
 
@@ -81,20 +75,19 @@ static leat_err basic(struct gob *g, enum gob_kind kind, const struct json_sink 
     size_t n;
     if (kind == GOB_BYTES || kind == GOB_STRING) {
         const uint8_t *p = take(g, &n);
-        if (s && kind == GOB_STRING)
+        if (kind == GOB_STRING)
             json_string(s, p, n);
-        else if (s)
+        else
             json_base64(s, p, n);
         return done(g);
     }
     uint64_t u = gob_uint(g);
     if (kind == GOB_COMPLEX) {
         uint64_t im = gob_uint(g);
-        if (s)
-            put_complex(s, float_of(u), float_of(im));
+        put_complex(s, float_of(u), float_of(im));
     } else if (kind == GOB_BOOL) {
-        put(s, u ? "true" : "false");
-    } else if (s) {
+        json_put(s, u ? "true" : "false");
+    } else {
         put_number(s, kind, u);
     }
     return done(g);
@@ -143,8 +136,6 @@ static leat_err opaque(struct gob *g, const struct gob_type *t, const struct jso
     enum { TEXT_MARSHALER = 6 };
     size_t n;
     const uint8_t *p = take(g, &n);
-    if (!s || g->why)
-        return done(g);
     if (t->len == TEXT_MARSHALER)
         json_string(s, p, n);
     else if (!(gob_is_time(t) && put_time(s, p, n)) && !put_big(s, t, p, n))
@@ -159,21 +150,19 @@ static void put_zero(const struct gob *g, int64_t type, const struct json_sink *
 {
     const struct gob_type *t = gob_type_of(g, type);
     if (type == GOB_BOOL)
-        put(s, "false");
+        json_put(s, "false");
     else if (type == GOB_INT || type == GOB_UINT || type == GOB_FLOAT)
-        put(s, "0");
+        json_put(s, "0");
     else if (type == GOB_COMPLEX)
-        put(s, "\"(0+0i)\"");
+        json_put(s, "\"(0+0i)\"");
     else if (type == GOB_STRING)
-        put(s, "\"\"");
+        json_put(s, "\"\"");
     else
-        put(s, t && gob_is_time(t) ? "\"0001-01-01T00:00:00Z\"" : "null");
+        json_put(s, t && gob_is_time(t) ? "\"0001-01-01T00:00:00Z\"" : "null");
 }
 
 static void put_member(const struct gob *g, const struct gob_type *t, size_t i, const struct json_sink *s, bool zero)
 {
-    if (!s)
-        return;
     json_put(s, i ? "," : "{");
     json_string(s, t->fields[i].name.p, t->fields[i].name.n);
     json_put(s, ":");
@@ -183,45 +172,28 @@ static void put_member(const struct gob *g, const struct gob_type *t, size_t i, 
 
 static leat_err structure(struct gob *g, const struct gob_type *t, const struct json_sink *s)
 {
-    size_t i = 0;                                    /* the field that comes next */
-    for (;;) {
-        uint64_t delta = gob_uint(g);
-        if (delta > t->nfields - i)
-            gob_bad(g, "field number out of bounds");
-        if (g->why)
-            return done(g);
-        size_t to = delta ? i + (size_t)delta - 1 : t->nfields;
-        for (; s && i < to; i++)
+    size_t i = 0, next = 0;                          /* the field that is printed next; that is read next */
+    for (int64_t f; (f = gob_next_field(g, t->nfields, &next)) >= 0;) {
+        for (; i < (size_t)f; i++)
             put_member(g, t, i, s, true);
-        if (!delta)
-            break;
-        put_member(g, t, to, s, false);
-        int64_t type = t->fields[to].type;
-        LEAT_TRY(gob_value(g, type, s));
-        i = to + 1;
+        put_member(g, t, i++, s, false);
+        LEAT_TRY(gob_value(g, t->fields[f].type, s));
     }
-    if (s)
-        json_put(s, t->nfields ? "}" : "{}");
-    return LEAT_OK;
+    for (; i < t->nfields; i++)
+        put_member(g, t, i, s, true);
+    json_put(s, t->nfields ? "}" : "{}");
+    return done(g);
 }
-
-/* Whether values of this type may go on in the next message.  Every value takes a byte, so then a count is believed until the bytes end. */
-static bool crosses(int64_t type) { return type >= GOB_INTERFACE; }
 
 static leat_err row(struct gob *g, const struct gob_type *t, const struct json_sink *s)
 {
     uint64_t n = gob_uint(g);
-    int64_t elem = t->elem;
-    if (t->kind == GOB_ARRAY && n != t->len)
-        gob_bad(g, "an array of another length than its type");
-    if (!crosses(elem) && n > cur_left(&g->c))       /* one takes at least a byte */
-        gob_bad(g, "a count that is over the bytes that are left");
-    put(s, "[");
-    for (uint64_t i = 0; i < n && !g->why; i++) {
-        put(s, i ? "," : "");
-        LEAT_TRY(gob_value(g, elem, s));
+    json_put(s, "[");
+    for (uint64_t i = 0; i < n; i++) {
+        json_put(s, i ? "," : "");
+        LEAT_TRY(gob_value(g, t->elem, s));
     }
-    put(s, "]");
+    json_put(s, "]");
     return done(g);
 }
 
@@ -280,8 +252,9 @@ static leat_err put_entries(struct gob *g, const struct gob_type *t, struct entr
     return LEAT_OK;
 }
 
-static leat_err show_map(struct gob *g, const struct gob_type *t, size_t n, const struct json_sink *s)
+static leat_err map(struct gob *g, const struct gob_type *t, const struct json_sink *s)
 {
+    size_t n = (size_t)gob_uint(g);                  /* checked: so many there are */
     struct entries in = { .of = mem_alloc((n + 1) * sizeof *in.of) };
     int64_t key = t->key, elem = t->elem;
     leat_err e = in.of ? LEAT_OK : LEAT_NOMEM;
@@ -289,7 +262,7 @@ static leat_err show_map(struct gob *g, const struct gob_type *t, size_t n, cons
         e = read_key(g, key, &in.keys, &in.of[i]);
         in.of[i].value = g->c.p;
         if (e == LEAT_OK)
-            e = gob_value(g, elem, NULL);            /* past it */
+            e = gob_skip(g, elem);
     }
     const uint8_t *end = g->c.p;
     json_put(s, "{");
@@ -302,133 +275,34 @@ static leat_err show_map(struct gob *g, const struct gob_type *t, size_t n, cons
     return e;
 }
 
-static leat_err map(struct gob *g, const struct gob_type *t, const struct json_sink *s)
-{
-    uint64_t n = gob_uint(g);
-    int64_t key = t->key, elem = t->elem;
-    if (!crosses(key) && !crosses(elem) && n > cur_left(&g->c) / 2)
-        gob_bad(g, "a count that is over the bytes that are left");
-    if (g->why || s)
-        return g->why ? done(g) : show_map(g, t, (size_t)n, s);
-    for (uint64_t i = 0; i < n; i++) {
-        LEAT_TRY(gob_value(g, key, NULL));
-        LEAT_TRY(gob_value(g, elem, NULL));
-    }
-    return done(g);
-}
-
 /* == Interfaces and all ================================================================================================== */
-
-/* The id of the type of what follows.  Definitions of types not sent before come first, each followed by the length of what comes
- * behind it, whether that is inside this message or the next one.  To write a value is to read it a second time: then they are known. */
-static int64_t type_sequence(struct gob *g, bool again)
-{
-    for (;;) {
-        int64_t id = gob_int(g);
-        if (g->why || id >= 0)
-            return id;
-        if (id == INT64_MIN)
-            return gob_bad(g, "no id of a type"), 0;
-        if ((again ? gob_skip_definition(g) : gob_define(g, -id)) != LEAT_OK)
-            return 0;
-        if (!cur_left(&g->c) && !(g->more && g->more(g)))
-            return gob_bad(g, "the stream ends inside a value"), 0;
-        gob_uint(g);                                 /* the length */
-    }
-}
 
 static leat_err interface(struct gob *g, const struct json_sink *s)
 {
-    size_t n;
-    take(g, &n);                                     /* the name its type was registered under */
-    if (n == 0) {
-        put(s, "null");
-        return done(g);
-    }
-    int64_t type = type_sequence(g, g->again);
-    uint64_t len = gob_uint(g);
-    if (!g->why && len > cur_left(&g->c))
-        gob_bad(g, "a length that is over the bytes that are left");
-    if (g->why)
-        return done(g);
-    size_t end = (size_t)(g->c.p - g->start) + (size_t)len;
-    bool is_struct = gob_type_of(g, type) && gob_type_of(g, type)->kind == GOB_STRUCT;
-    if (!is_struct && gob_uint(g) != 0)
-        gob_bad(g, "corrupted data: non-zero delta for singleton");
-    LEAT_TRY(gob_value(g, type, s));
-    return (size_t)(g->c.p - g->start) == end ? done(g) : gob_bad(g, "a value of another length than it says");
+    size_t end;
+    int64_t type = gob_interface(g, &end);
+    if (type)
+        return gob_value(g, type, s);
+    json_put(s, "null");
+    return done(g);
 }
 
 leat_err gob_value(struct gob *g, int64_t type, const struct json_sink *s)
 {
-    if (g->why)
-        return done(g);
     if (type >= GOB_BOOL && type <= GOB_COMPLEX)
         return basic(g, (enum gob_kind)type, s);
     const struct gob_type *t = gob_type_of(g, type);
-    if (!t && type != GOB_INTERFACE)
-        return gob_bad(g, "unknown type id or corrupted data");
-    if (g->depth >= LIMIT_GOB_DEPTH)
-        return gob_bad(g, "values inside each other over 10000 deep");
-    g->depth++;
-    leat_err e = !t                     ? interface(g, s)
-               : t->kind == GOB_STRUCT  ? structure(g, t, s)
-               : t->kind == GOB_MAP     ? map(g, t, s)
-               : t->kind == GOB_OPAQUE  ? opaque(g, t, s)
-                                        : row(g, t, s);
-    g->depth--;
-    return e;
-}
-
-/* == Messages ============================================================================================================ */
-
-static leat_err singleton(struct gob *g, const struct json_sink *s)
-{
-    const struct gob_type *t = gob_type_of(g, g->type);
-    if (!t && !(g->type >= GOB_BOOL && g->type <= GOB_INTERFACE))
-        return gob_bad(g, "unknown type id or corrupted data");
-    if (!(t && t->kind == GOB_STRUCT) && gob_uint(g) != 0)
-        gob_bad(g, "corrupted data: non-zero delta for singleton");
-    return gob_value(g, g->type, s);
-}
-
-leat_err gob_message(struct gob *g, const uint8_t *msg, size_t n, uint64_t offset)
-{
-    g->c = cur_of(msg, n);
-    g->start = msg;
-    g->offset = offset;
-    g->value = NULL;
-    g->depth = 0;
-    g->again = false;
-    if (n == 0)
-        return gob_bad(g, "an empty message");
-    int64_t id = gob_int(g);
-    if (!g->why && id < 0) {
-        if (id == INT64_MIN)
-            return gob_bad(g, "no id of a type");
-        LEAT_TRY(gob_define(g, -id));
-    } else {
-        g->type = id;
-        g->value = g->c.p;
-        LEAT_TRY(singleton(g, NULL));
-    }
-    if (!cur_done(&g->c))
-        return gob_bad(g, "extra data in a message");
-    return LEAT_OK;
-}
-
-void gob_extend(struct gob *g, const uint8_t *msg, size_t n)
-{
-    g->c.p = msg + (g->c.p - g->start);
-    g->c.end = msg + n;
-    g->value = g->value ? msg + (g->value - g->start) : NULL;
-    g->start = msg;
+    if (!t)
+        return interface(g, s);
+    return t->kind == GOB_STRUCT ? structure(g, t, s)
+         : t->kind == GOB_MAP    ? map(g, t, s)
+         : t->kind == GOB_OPAQUE ? opaque(g, t, s)
+                                 : row(g, t, s);
 }
 
 leat_err gob_json(struct gob *g, const struct json_sink *s)
 {
     g->c.p = g->value;
-    g->depth = 0;
-    g->again = true;
-    return singleton(g, s);
+    LEAT_TRY(gob_head(g, g->type));
+    return gob_value(g, g->type, s);
 }

@@ -115,6 +115,7 @@ void gob_free(struct gob *g)
             mem_free(g->table[i]);
         }
     mem_free((void *)g->table);
+    buf_free(&g->places);
     *g = (struct gob){ 0 };
 }
 
@@ -283,4 +284,58 @@ leat_err gob_skip_definition(struct gob *g)
     leat_err e = read_checked(g, &t);
     mem_free(t.fields);
     return e;
+}
+
+/* Definitions of types not sent before come first, each followed by the length of what comes behind it, whether that is inside this
+ * message or the next one.  A value that was checked is read a second time: then they are known. */
+int64_t gob_type_sequence(struct gob *g)
+{
+    for (;;) {
+        int64_t id = gob_int(g);
+        if (g->why || id >= 0)
+            return id;
+        if (id == INT64_MIN)
+            return gob_bad(g, "no id of a type"), 0;
+        if ((g->again ? gob_skip_definition(g) : gob_define(g, -id)) != LEAT_OK)
+            return 0;
+        if (!cur_left(&g->c) && !(g->more && g->more(g)))
+            return gob_bad(g, "the stream ends inside a value"), 0;
+        gob_uint(g);                                 /* the length */
+    }
+}
+
+/* == Messages ============================================================================================================ */
+
+leat_err gob_message(struct gob *g, const uint8_t *msg, size_t n, uint64_t offset)
+{
+    g->c = cur_of(msg, n);
+    g->start = msg;
+    g->offset = offset;
+    g->value = NULL;
+    g->again = false;
+    if (n == 0)
+        return gob_bad(g, "an empty message");
+    int64_t id = gob_int(g);
+    if (!g->why && id < 0) {
+        if (id == INT64_MIN)
+            return gob_bad(g, "no id of a type");
+        LEAT_TRY(gob_define(g, -id));
+    } else {
+        g->type = id;
+        g->value = g->c.p;
+        LEAT_TRY(gob_head(g, id));
+        LEAT_TRY(gob_skip(g, id));
+    }
+    if (!cur_done(&g->c))
+        return gob_bad(g, "extra data in a message");
+    g->again = true;
+    return LEAT_OK;
+}
+
+void gob_extend(struct gob *g, const uint8_t *msg, size_t n)
+{
+    g->c.p = msg + (g->c.p - g->start);
+    g->c.end = msg + n;
+    g->value = g->value ? msg + (g->value - g->start) : NULL;
+    g->start = msg;
 }

@@ -1,0 +1,52 @@
+/* gob_codec.h - values of described types to gob and back: what Go's encoding/gob does for Go's types.
+ *
+ * A gob stream is about names: a C member `service_method` is Go's field ServiceMethod (words joined, each with a capital).  Kinds:
+ *   bool; int8 to int64, enum, duration: int; uint8 to uint64: uint; float32, float64: float; string, cstr, chars: string; bytes: []byte;
+ *   date: time.Time; array: [n]; list: a slice; map: map[string]; a list of structs with two members and LEAT_PAIRS: map[first]second;
+ *   struct, optional: a struct (optional: a pointer to one); error: struct { Code int; Text string };
+ *   oneof: struct { Which uint; one field per case }, of which the one that Which names (1: the first) is sent.
+ *   A struct whose first member has LEAT_BARE is, in gob, that member alone.  Channel ends do not travel in gob: LEAT_INVAL.
+ * Reading follows Go's rules: fields that are not there stay zero, fields that are not wanted are skipped, a number must fit.
+ * Neither side is recursive.  A reader or writer is one direction of one stream; it is not for two threads at once. */
+#ifndef TYPE_GOB_CODEC_H
+#define TYPE_GOB_CODEC_H
+#include "type/desc.h"
+#include "type/gob.h"
+
+struct gob_sent { const leat_type *type; int64_t id, elem; uint64_t len; uint32_t key; };
+struct gob_writer {                                  /* {0} is a new stream */
+    struct buf sent;                                 /* of struct gob_sent: types that the other side knows */
+    size_t sure;                                     /* bytes of it that are, once the last message has gone out */
+    struct buf body, frames;
+};
+void gob_writer_free(struct gob_writer *w);
+
+/* Appends the messages that carry *v: definitions not sent before, then the value.  On failure out is as before.  INVAL: no value of its type,
+ * or one that does not travel in gob; LIMIT: over out->max; NOMEM.  They must be sent, or the writer is of no use any more. */
+LEAT_CHECK leat_err gob_write(struct gob_writer *w, const leat_type *t, const void *v, struct buf *out);
+
+struct gob_reader {                                  /* {0} is a new stream */
+    struct gob gob;
+    struct buf plans;                                /* of struct gob_plan * */
+    struct buf frames;
+};
+void gob_reader_free(struct gob_reader *r);
+
+/* The value of the message that gob_message has just given to r->gob, as a t, to *v, which is not read.  It owns all it has.
+ * TYPE: the stream's type does not fit t (the detail names the field), or a number does not; NOMEM, LIMIT.  Then *v is zero.
+ * A value of a bad stream was refused by gob_message.  Memory is bounded by the bytes read times the largest element in t. */
+LEAT_CHECK leat_err gob_read(struct gob_reader *r, const leat_type *t, void *v);
+
+/* The Go name of a C member, to room; how long it is. */
+size_t gob_name(char room[256], const char *name);
+
+/* A field as gob sees it: a struct with LEAT_BARE is its first member. */
+struct gob_view { unsigned kind, flags; uint32_t size; const leat_type *inner; };
+struct gob_view gob_view_of(const leat_type *t);
+struct gob_view gob_view_field(const leat_field *f);
+struct gob_view gob_view_bare(struct gob_view v, uint32_t *offset);      /* looks through LEAT_BARE; *offset grows by where it lies */
+static inline struct gob_view gob_view_elem(const leat_type *array)      /* of an array: its numbers */
+{
+    return gob_view_of(array);
+}
+#endif

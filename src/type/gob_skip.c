@@ -1,0 +1,167 @@
+/* gob_skip.c - goes over a value of a gob stream and checks it to its last byte, for nothing.
+ *
+ * Not recursive: where it is in the value lies in a buffer of its own, so a value LIMIT_GOB_DEPTH deep needs no deep stack. */
+#include "base/limits.h"
+#include "type/gob.h"
+
+enum what { STRUCT, ROW, MAP, INTERFACE };
+
+struct place {
+    enum what what;
+    const struct gob_type *type;                     /* STRUCT: where `n` is the field that comes next */
+    int64_t elem, key;                               /* ROW, MAP: `n` values are left, of a map keys and elements */
+    uint64_t n;                                      /* INTERFACE: where the value must end, from the start of the message */
+};
+
+static leat_err push(struct gob *g, struct place p)
+{
+    if (g->places.len >= LIMIT_GOB_DEPTH * sizeof p)
+        return gob_bad(g, "values inside each other over 10000 deep");
+    buf_put(&g->places, &p, sizeof p);
+    if (buf_err(&g->places) == LEAT_OK)
+        return LEAT_OK;
+    g->no_memory = true;
+    return gob_bad(g, "no memory"), LEAT_NOMEM;
+}
+
+/* Values of this type may go on in the next message.  Every value takes a byte, so then a count is believed until the bytes end. */
+static bool crosses(int64_t type) { return type >= GOB_INTERFACE; }
+
+static void skip_bytes(struct gob *g)
+{
+    uint64_t n = gob_uint(g);
+    if (n > cur_left(&g->c))
+        gob_bad(g, "a length that is over the bytes that are left");
+    else
+        cur_take(&g->c, (size_t)n);
+}
+
+static leat_err enter_row(struct gob *g, const struct gob_type *t)
+{
+    uint64_t n = gob_uint(g);
+    if (t->kind == GOB_ARRAY && n != t->len)
+        gob_bad(g, "an array of another length than its type");
+    else if (!crosses(t->elem) && n > cur_left(&g->c))           /* one takes at least a byte */
+        gob_bad(g, "a count that is over the bytes that are left");
+    return push(g, (struct place){ .what = ROW, .elem = t->elem, .n = n });
+}
+
+static leat_err enter_map(struct gob *g, const struct gob_type *t)
+{
+    uint64_t n = gob_uint(g);
+    if (n > UINT64_MAX / 2 || (!crosses(t->key) && !crosses(t->elem) && n > cur_left(&g->c) / 2))
+        gob_bad(g, "a count that is over the bytes that are left");
+    return push(g, (struct place){ .what = MAP, .key = t->key, .elem = t->elem, .n = n * 2 });
+}
+
+/* The head of an interface's value: the type of what is in it and where that ends; 0: it is nil, or bad. */
+int64_t gob_interface(struct gob *g, size_t *end)
+{
+    uint64_t n = gob_uint(g);                        /* bytes of the name its type was registered under */
+    if (n > cur_left(&g->c))
+        gob_bad(g, "a length that is over the bytes that are left");
+    if (g->why || n == 0)
+        return 0;
+    cur_take(&g->c, (size_t)n);
+    int64_t type = gob_type_sequence(g);
+    uint64_t len = gob_uint(g);
+    if (!g->why && len > cur_left(&g->c))
+        gob_bad(g, "a length that is over the bytes that are left");
+    if (g->why)
+        return 0;
+    *end = (size_t)(g->c.p - g->start) + (size_t)len;
+    return gob_head(g, type) == LEAT_OK ? type : 0;
+}
+
+/* What comes before a value that is no field: a 0 for all but structs. */
+leat_err gob_head(struct gob *g, int64_t type)
+{
+    const struct gob_type *t = gob_type_of(g, type);
+    if (!t && !(type >= GOB_BOOL && type <= GOB_INTERFACE))
+        return gob_bad(g, "unknown type id or corrupted data");
+    if (!(t && t->kind == GOB_STRUCT) && gob_uint(g) != 0)
+        gob_bad(g, "corrupted data: non-zero delta for singleton");
+    return g->why ? LEAT_INVAL : LEAT_OK;
+}
+
+static leat_err enter_interface(struct gob *g)
+{
+    size_t end;
+    int64_t type = gob_interface(g, &end);
+    if (g->why || !type)
+        return g->no_memory ? LEAT_NOMEM : g->why ? LEAT_INVAL : LEAT_OK;
+    LEAT_TRY(push(g, (struct place){ .what = INTERFACE, .n = end }));
+    return gob_enter(g, type);
+}
+
+/* A value of this type is next: goes over it, or pushes what is inside it. */
+leat_err gob_enter(struct gob *g, int64_t type)
+{
+    const struct gob_type *t = gob_type_of(g, type);
+    if (type == GOB_BYTES || type == GOB_STRING || (t && t->kind == GOB_OPAQUE)) {
+        skip_bytes(g);
+    } else if (type >= GOB_BOOL && type <= GOB_COMPLEX) {
+        gob_uint(g);
+        if (type == GOB_COMPLEX)
+            gob_uint(g);
+    } else if (type == GOB_INTERFACE) {
+        return enter_interface(g);
+    } else if (!t) {
+        return gob_bad(g, "unknown type id or corrupted data");
+    } else {
+        return t->kind == GOB_STRUCT ? push(g, (struct place){ .what = STRUCT, .type = t })
+             : t->kind == GOB_MAP    ? enter_map(g, t)
+                                     : enter_row(g, t);
+    }
+    return g->why ? LEAT_INVAL : LEAT_OK;
+}
+
+/* The next field of a struct of n, counted from *next, which moves past it; -1 at its end, or when it is bad. */
+int64_t gob_next_field(struct gob *g, size_t n, size_t *next)
+{
+    uint64_t delta = gob_uint(g);
+    if (delta > n - *next)
+        gob_bad(g, "field number out of bounds");
+    if (g->why || delta == 0)
+        return -1;
+    *next += (size_t)delta;
+    return (int64_t)*next - 1;
+}
+
+static leat_err step(struct gob *g)
+{
+    struct place *p = (struct place *)(void *)(g->places.p + g->places.len) - 1;
+    int64_t type = 0;
+    if (p->what == STRUCT) {
+        size_t next = (size_t)p->n;
+        int64_t f = gob_next_field(g, p->type->nfields, &next);
+        p->n = next;
+        type = f < 0 ? 0 : p->type->fields[f].type;
+        if (f >= 0 && type == 0)
+            return gob_bad(g, "unknown type id or corrupted data");
+    } else if (p->what == INTERFACE) {
+        if ((uint64_t)(g->c.p - g->start) != p->n)
+            gob_bad(g, "a value of another length than it says");
+    } else if (p->n) {
+        type = p->what == MAP && p->n % 2 == 0 ? p->key : p->elem;
+        p->n--;
+        if (type == 0)
+            return gob_bad(g, "unknown type id or corrupted data");
+    }
+    if (g->why)
+        return LEAT_INVAL;
+    if (type)
+        return gob_enter(g, type);
+    g->places.len -= sizeof *p;
+    return LEAT_OK;
+}
+
+leat_err gob_skip(struct gob *g, int64_t type)
+{
+    size_t floor = g->places.len;
+    leat_err e = gob_enter(g, type);
+    while (e == LEAT_OK && g->places.len > floor)
+        e = step(g);
+    g->places.len = floor;
+    return g->no_memory ? LEAT_NOMEM : e;
+}
