@@ -4,6 +4,8 @@
  *   bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64      string bytes date duration error
  *   strings int64s float64s: lists of those   struct(S) enum(E) oneof(O) optional(S): a pointer or NULL   list(S) map(S): by string
  *   array(C type, n): fixed, numbers only   tx(S) rx(S): channel ends of struct S
+ * Also .flags, for what is not leat (gob, net/rpc): LEAT_BARE on the first field: there, the struct is that field alone; LEAT_PAIRS on a
+ * list(S) of structs of two fields: there, a map from the first to the second.
  * and for structs that exist already: cstr (char *), chars(n) (char [n], ends at NUL), local (stays here, is not sent). */
 #ifndef LEAT_H
 #include "../leat.h"                               /* read alone, it still works */
@@ -28,6 +30,7 @@ typedef struct leat_int64s { int64_t *at; uint32_t len, cap; } leat_int64s;
 typedef struct leat_float64s { double *at; uint32_t len, cap; } leat_float64s;
 typedef struct leat_date   { int64_t s; uint32_t ns; int32_t offset_s; } leat_date;   /* since 1970, UTC; offset for people */
 typedef struct leat_error  { leat_err code; leat_string text; } leat_error;
+enum { LEAT_BARE = 1, LEAT_PAIRS = 2 };
 #define LEAT_STRING(lit) LEAT_VALUE_(leat_string, "" lit, sizeof(lit) - 1, 0) /* only a literal compiles; borrows */
 leat_string leat_string_of(const char *s);           /* borrows s; NULL is empty; of 4 GiB or more only the first 4 GiB - 1 */
 leat_string leat_string_view(const char *p, uint32_t len);                    /* borrows p[0] to p[len - 1] */

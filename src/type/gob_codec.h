@@ -21,14 +21,15 @@ struct gob_writer {                                  /* {0} is a new stream */
 };
 void gob_writer_free(struct gob_writer *w);
 
-/* Appends the messages that carry *v: definitions not sent before, then the value.  On failure out is as before.  INVAL: no value of its type,
- * or one that does not travel in gob; LIMIT: over out->max; NOMEM.  They must be sent, or the writer is of no use any more. */
+/* Appends the messages that carry *v: definitions not sent before, then the value.  On failure out is as before.  INVAL: no value of
+ * its type, or one that does not travel in gob; LIMIT: over out->max; NOMEM.  They must be sent, or the writer is of no use any more. */
 LEAT_CHECK leat_err gob_write(struct gob_writer *w, const leat_type *t, const void *v, struct buf *out);
 
 struct gob_reader {                                  /* {0} is a new stream */
     struct gob gob;
     struct buf plans;                                /* of struct gob_plan * */
     struct buf frames;
+    const leat_type *type;                           /* that is read, for messages */
 };
 void gob_reader_free(struct gob_reader *r);
 
@@ -45,8 +46,5 @@ struct gob_view { unsigned kind, flags; uint32_t size; const leat_type *inner; }
 struct gob_view gob_view_of(const leat_type *t);
 struct gob_view gob_view_field(const leat_field *f);
 struct gob_view gob_view_bare(struct gob_view v, uint32_t *offset);      /* looks through LEAT_BARE; *offset grows by where it lies */
-static inline struct gob_view gob_view_elem(const leat_type *array)      /* of an array: its numbers */
-{
-    return gob_view_of(array);
-}
+const leat_type *gob_pairs(struct gob_view v);       /* the entries of a list with LEAT_PAIRS that is a map in gob; else NULL */
 #endif

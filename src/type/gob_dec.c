@@ -1,0 +1,409 @@
+/* gob_dec.c - values of a gob stream as described types.
+ *
+ * A struct of the stream and a struct of the program are matched field by field once (struct gob_plan).  A value is read by steps whose
+ * places lie in r->frames.  Lists grow as their elements come, so a count that the bytes do not keep costs nothing. */
+#include <math.h>
+#include <stdio.h>
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "type/gob_codec.h"
+#include "type/plan.h"
+
+struct gob_plan {                                    /* how a struct of the stream becomes one of the program */
+    const struct gob_type *wire;
+    const leat_type *type;
+    unsigned kind;                                   /* STRUCT, ONEOF, ERROR: what `type` is */
+    int32_t field[];                                 /* of each field of wire: the program's, or -1 */
+};
+
+enum { WHICH = INT32_MAX };                          /* the first field of a oneof */
+enum what { FIELDS, LIST, MAP, PAIRS, VALUES };
+
+struct place {
+    enum what what;
+    const struct gob_plan *plan;                     /* FIELDS */
+    char *at;                                        /* the struct; the list or map; the first value */
+    struct gob_view v;                               /* of each value of a row */
+    const leat_type *pair;
+    int64_t elem, key;                               /* types in the stream */
+    uint64_t left;
+    size_t next;                                     /* FIELDS */
+    uint32_t cap, stride, value_off;
+};
+
+/* == Errors ============================================================================================================== */
+
+static const char *wire_kind(const struct gob_reader *r, int64_t id)
+{
+    static const char *const basic[] = { "?", "bool", "int", "uint", "float", "[]byte", "string", "complex", "interface" };
+    static const char *const made[] = { "array", "slice", "struct", "map", "opaque value" };
+    const struct gob_type *t = gob_type_of(&r->gob, id);
+    if (t)
+        return gob_is_time(t) ? "time.Time" : made[t->kind - GOB_ARRAY];
+    return id >= GOB_BOOL && id <= GOB_INTERFACE ? basic[id] : "?";
+}
+
+static const char *own_kind(struct gob_view v)
+{
+    static const char *const names[] = { [LEAT_K_BOOL_] = "bool", [LEAT_K_INT_] = "int", [LEAT_K_UINT_] = "uint", [LEAT_K_FLOAT_] = "float",
+        [LEAT_K_STRING_] = "string", [LEAT_K_BYTES_] = "bytes", [LEAT_K_DATE_] = "date", [LEAT_K_DURATION_] = "duration",
+        [LEAT_K_ERROR_] = "error", [LEAT_K_STRUCT_] = "struct", [LEAT_K_ENUM_] = "enum", [LEAT_K_ONEOF_] = "oneof",
+        [LEAT_K_OPTIONAL_] = "optional", [LEAT_K_LIST_] = "list", [LEAT_K_ARRAY_] = "array", [LEAT_K_TX_] = "channel end",
+        [LEAT_K_RX_] = "channel end", [LEAT_K_MAP_] = "map", [LEAT_K_CSTR_] = "string", [LEAT_K_CHARS_] = "string" };
+    return v.kind < sizeof names / sizeof *names && names[v.kind] ? names[v.kind] : "?";
+}
+
+/* The path of the value that is read, from what lies in r->frames; then why */
+static leat_err refuse(struct gob_reader *r, leat_err e, const char *why, const char *more)
+{
+    char path[200];
+    size_t n = 0;
+    const struct place *p = (const struct place *)(const void *)r->frames.p;
+    path[0] = 0;
+    for (size_t i = 0; i < r->frames.len / sizeof *p && n < sizeof path - 1; i++)
+        if (p[i].what == FIELDS && p[i].next > 0 && p[i].next <= p[i].plan->wire->nfields) {
+            const struct gob_text *name = &p[i].plan->wire->fields[p[i].next - 1].name;
+            int put = snprintf(path + n, sizeof path - n, "%s%.*s", n ? "." : "", (int)MIN(name->n, (size_t)100), name->p);
+            n += put > 0 ? (size_t)put : 0;
+        }
+    return leat_fail(e, "%s%s%s%s%s", r->type->name, n ? "." : "", n ? path : "", why, more);
+}
+
+static leat_err unfit(struct gob_reader *r, int64_t wire, struct gob_view v)
+{
+    char why[120];
+    snprintf(why, sizeof why, ": the stream has a gob %s, here it is a %s", wire_kind(r, wire), own_kind(v));
+    return refuse(r, LEAT_TYPE, why, "");
+}
+
+static leat_err no_memory(struct gob_reader *r) { return refuse(r, LEAT_NOMEM, ": no memory", ""); }
+
+static leat_err push(struct gob_reader *r, const struct place *p)
+{
+    if (r->frames.len >= LIMIT_GOB_DEPTH * sizeof *p)
+        return refuse(r, LEAT_LIMIT, ": values inside each other over 10000 deep", "");
+    buf_put(&r->frames, p, sizeof *p);
+    return buf_err(&r->frames) == LEAT_OK ? LEAT_OK : no_memory(r);
+}
+
+/* == Plans =============================================================================================================== */
+
+static bool same(const struct gob_text *t, const char *name, size_t n) { return t->n == n && memcmp(t->p, name, n) == 0; }
+
+static int32_t field_named(const leat_type *t, unsigned kind, const struct gob_text *name)
+{
+    char room[256];
+    if (kind == LEAT_K_ERROR_)
+        return same(name, "Code", 4) ? 0 : same(name, "Text", 4) ? 1 : -1;
+    if (kind == LEAT_K_ONEOF_ && same(name, "Which", 5))
+        return WHICH;
+    for (uint32_t i = 0; i < t->count; i++)
+        if (type_field(t, i)->kind != LEAT_K_LOCAL_ && same(name, room, gob_name(room, type_field(t, i)->name)))
+            return (int32_t)i;
+    return -1;
+}
+
+static leat_err plan_of(struct gob_reader *r, const struct gob_type *wire, const leat_type *t, unsigned kind, const struct gob_plan **ret)
+{
+    struct gob_plan **all = (struct gob_plan **)(void *)r->plans.p;
+    for (size_t i = 0; i < r->plans.len / sizeof *all; i++)
+        if (all[i]->wire == wire && all[i]->type == t && all[i]->kind == kind) {
+            *ret = all[i];
+            return LEAT_OK;
+        }
+    struct gob_plan *p = mem_alloc(sizeof *p + wire->nfields * sizeof *p->field);
+    bool any = false;
+    if (!p)
+        return no_memory(r);
+    *p = (struct gob_plan){ wire, t, kind };
+    for (size_t i = 0; i < wire->nfields; i++) {
+        p->field[i] = field_named(t, kind, &wire->fields[i].name);
+        any |= p->field[i] >= 0;
+    }
+    buf_put(&r->plans, &p, sizeof p);
+    if (buf_err(&r->plans) != LEAT_OK) {
+        mem_free(p);
+        return no_memory(r);
+    }
+    if (!any && wire->nfields > 0 && (kind == LEAT_K_ERROR_ || t->count > 0))
+        return refuse(r, LEAT_TYPE, ": none of its fields is in the stream's struct", "");
+    *ret = p;
+    return LEAT_OK;
+}
+
+/* == Leaves ============================================================================================================== */
+
+static leat_err store_int(struct gob_reader *r, struct gob_view v, char *at)
+{
+    int64_t x = gob_int(&r->gob);
+    int64_t top = v.size == 8 ? INT64_MAX : (INT64_C(1) << (v.size * 8 - 1)) - 1;
+    if (x > top || x < -top - 1)
+        return refuse(r, LEAT_TYPE, ": a number that is out of range", "");
+    memcpy(at, &x, v.size);                          /* little-endian: see plan.c */
+    return LEAT_OK;
+}
+
+static leat_err store_uint(struct gob_reader *r, struct gob_view v, char *at)
+{
+    uint64_t x = gob_uint(&r->gob);
+    if (v.size < 8 && x >> v.size * 8)
+        return refuse(r, LEAT_TYPE, ": a number that is out of range", "");
+    memcpy(at, &x, v.size);
+    return LEAT_OK;
+}
+
+static leat_err store_float(struct gob_reader *r, struct gob_view v, char *at)
+{
+    uint64_t bits = __builtin_bswap64(gob_uint(&r->gob));
+    double d;
+    memcpy(&d, &bits, sizeof d);
+    float f = (float)d;
+    if (v.size == 4 && isinf(f) && !isinf(d))
+        return refuse(r, LEAT_TYPE, ": a number that is out of range", "");
+    memcpy(at, v.size == 4 ? (const void *)&f : (const void *)&d, v.size);
+    return LEAT_OK;
+}
+
+static leat_err store_text(struct gob_reader *r, struct gob_view v, char *at)
+{
+    size_t n = (size_t)gob_uint(&r->gob);
+    const char *p = (const char *)cur_take(&r->gob.c, n);
+    char *copy = NULL;
+    if (v.kind == LEAT_K_CHARS_ || v.kind == LEAT_K_CSTR_) {
+        if (n && memchr(p, 0, n))
+            return refuse(r, LEAT_TYPE, ": a NUL inside text that ends at one", "");
+        if (v.kind == LEAT_K_CHARS_ && n >= v.size)
+            return refuse(r, LEAT_TYPE, ": a text that is too long for it", "");
+    } else if (n > LIMIT_LIST) {
+        return refuse(r, LEAT_LIMIT, ": text of 4 GiB or more", "");
+    }
+    if (v.kind == LEAT_K_CHARS_) {
+        memcpy(at, p, n);
+        at[n] = 0;
+        return LEAT_OK;
+    }
+    if ((n || v.kind == LEAT_K_CSTR_) && !(copy = mem_alloc(n + 1)))
+        return no_memory(r);
+    if (copy) {
+        memcpy(copy, p, n);
+        copy[n] = 0;
+    }
+    leat_string s = { copy, (uint32_t)n, copy != NULL };
+    memcpy(at, v.kind == LEAT_K_CSTR_ ? (const void *)&copy : (const void *)&s, v.size);
+    return LEAT_OK;
+}
+
+static leat_err store_date(struct gob_reader *r, char *at)
+{
+    size_t n = (size_t)gob_uint(&r->gob);
+    const uint8_t *p = cur_take(&r->gob.c, n);
+    leat_date d = { 0 };
+    if (!(n == 15 && p[0] == 1) && !(n == 16 && p[0] == 2))
+        return refuse(r, LEAT_TYPE, ": a time of a version that is not known", "");
+    uint64_t sec = 0;
+    for (int i = 1; i <= 8; i++)
+        sec = sec << 8 | p[i];
+    d.s = (int64_t)(sec - 62135596800u);
+    d.ns = (uint32_t)p[9] << 24 | (uint32_t)p[10] << 16 | (uint32_t)p[11] << 8 | p[12];
+    int16_t minutes = (int16_t)(p[13] << 8 | p[14]);
+    d.offset_s = minutes == -1 ? 0 : minutes * 60 + (n == 16 ? (int8_t)p[15] : 0);
+    if (d.ns > 999999999)
+        return refuse(r, LEAT_TYPE, ": a time of over a second of nanoseconds", "");
+    memcpy(at, &d, sizeof d);
+    return LEAT_OK;
+}
+
+/* == Values with parts =================================================================================================== */
+
+static leat_err enter_fields(struct gob_reader *r, const struct gob_type *wire, struct gob_view v, char *at)
+{
+    const struct gob_plan *plan = NULL;
+    if (v.kind == LEAT_K_OPTIONAL_) {
+        char *made = mem_zalloc(v.inner->size);
+        if (!made)
+            return no_memory(r);
+        memcpy(at, &made, sizeof made);
+        at = made;
+    }
+    unsigned kind = v.kind == LEAT_K_OPTIONAL_ ? LEAT_K_STRUCT_ : v.kind;
+    LEAT_TRY(plan_of(r, wire, kind == LEAT_K_ERROR_ ? NULL : v.inner, kind, &plan));
+    return push(r, &(struct place){ .what = FIELDS, .plan = plan, .at = at });
+}
+
+static leat_err enter_row(struct gob_reader *r, const struct gob_type *wire, struct gob_view v, char *at)
+{
+    const leat_type *pair = gob_pairs(v);
+    struct place p = { .what = pair ? PAIRS : v.kind == LEAT_K_MAP_ ? MAP : LIST, .at = at, .v = gob_view_of(v.inner), .pair = pair,
+        .elem = wire->elem, .key = wire->key, .left = gob_uint(&r->gob), .stride = v.inner->size };
+    if (v.kind == LEAT_K_MAP_)
+        type_plan_layout(v.inner, &p.value_off, &p.stride);
+    if (v.kind == LEAT_K_MAP_ && wire->key != GOB_STRING)
+        return refuse(r, LEAT_TYPE, ": a map whose keys are no strings", "");
+    return push(r, &p);
+}
+
+static leat_err enter_array(struct gob_reader *r, const struct gob_type *wire, struct gob_view v, char *at)
+{
+    uint64_t n = gob_uint(&r->gob);
+    if (n != v.size / v.inner->size)
+        return refuse(r, LEAT_TYPE, ": an array of another length", "");
+    struct place p = { .what = VALUES, .at = at, .v = gob_view_of(v.inner), .elem = wire->elem, .left = n, .stride = v.inner->size };
+    return push(r, &p);
+}
+
+static bool fits(const struct gob_reader *r, int64_t wire, const struct gob_type *t, struct gob_view v)
+{
+    switch (v.kind) {
+    case LEAT_K_BOOL_: return wire == GOB_BOOL;
+    case LEAT_K_INT_: case LEAT_K_ENUM_: case LEAT_K_DURATION_: return wire == GOB_INT;
+    case LEAT_K_UINT_: return wire == GOB_UINT;
+    case LEAT_K_FLOAT_: return wire == GOB_FLOAT;
+    case LEAT_K_STRING_: case LEAT_K_CSTR_: case LEAT_K_CHARS_: return wire == GOB_STRING;
+    case LEAT_K_BYTES_: return wire == GOB_BYTES;
+    case LEAT_K_DATE_: return t && gob_is_time(t);
+    case LEAT_K_STRUCT_: case LEAT_K_OPTIONAL_: case LEAT_K_ONEOF_: case LEAT_K_ERROR_: return t && t->kind == GOB_STRUCT;
+    case LEAT_K_LIST_: return t && t->kind == (gob_pairs(v) ? GOB_MAP : GOB_SLICE);
+    case LEAT_K_MAP_: return t && t->kind == GOB_MAP;
+    case LEAT_K_ARRAY_: return t && t->kind == GOB_ARRAY;
+    default: (void)r; return false;
+    }
+}
+
+/* The value that is next, of this type of the stream, to *at, which is zero; or a place for its parts */
+static leat_err enter(struct gob_reader *r, int64_t wire, struct gob_view v, char *at)
+{
+    uint32_t offset = 0;
+    const struct gob_type *t = gob_type_of(&r->gob, wire);
+    v = gob_view_bare(v, &offset);
+    at += offset;
+    if (!fits(r, wire, t, v))
+        return unfit(r, wire, v);
+    switch (v.kind) {
+    case LEAT_K_BOOL_: *at = gob_uint(&r->gob) != 0; return LEAT_OK;
+    case LEAT_K_INT_: case LEAT_K_ENUM_: case LEAT_K_DURATION_: return store_int(r, v, at);
+    case LEAT_K_UINT_: return store_uint(r, v, at);
+    case LEAT_K_FLOAT_: return store_float(r, v, at);
+    case LEAT_K_DATE_: return store_date(r, at);
+    case LEAT_K_STRUCT_: case LEAT_K_OPTIONAL_: case LEAT_K_ONEOF_: case LEAT_K_ERROR_: return enter_fields(r, t, v, at);
+    case LEAT_K_LIST_: case LEAT_K_MAP_: return enter_row(r, t, v, at);
+    case LEAT_K_ARRAY_: return enter_array(r, t, v, at);
+    default: return store_text(r, v, at);
+    }
+}
+
+/* One more value at the end of a list, zeroed; NULL: no memory or over LIMIT_LIST */
+static char *one_more(struct place *p)
+{
+    leat_strings l;
+    memcpy(&l, p->at, sizeof l);
+    if (l.len == p->cap) {
+        uint64_t cap = p->cap ? (uint64_t)p->cap * 2 : MIN(p->left + 1, (uint64_t)8);
+        void *made = cap > LIMIT_LIST ? NULL : mem_realloc(l.at, (size_t)cap * p->stride);
+        if (!made)
+            return NULL;
+        l.at = made;
+        l.cap = p->cap = (uint32_t)cap;
+    }
+    char *at = (char *)l.at + (size_t)l.len++ * p->stride;
+    memset(at, 0, p->stride);
+    memcpy(p->at, &l, sizeof l);
+    return at;
+}
+
+static leat_err next_of_row(struct gob_reader *r, struct place *p)
+{
+    if (!p->left--) {
+        r->frames.len -= sizeof *p;
+        return LEAT_OK;
+    }
+    char *at = p->at;
+    if (p->what == VALUES)
+        p->at += p->stride;
+    else if (!(at = one_more(p)))
+        return no_memory(r);
+    const struct place row = *p;                     /* the places move as they grow */
+    const struct gob_view text = { .kind = LEAT_K_STRING_, .size = sizeof(leat_string) };
+    if (row.what == MAP) {
+        LEAT_TRY(store_text(r, text, at));
+        return enter(r, row.elem, row.v, at + row.value_off);
+    }
+    if (row.what != PAIRS)
+        return enter(r, row.elem, row.v, at);
+    const leat_field *key = type_field(row.pair, 0), *value = type_field(row.pair, 1);
+    struct place later = { .what = VALUES, .at = at + value->offset, .v = gob_view_field(value), .elem = row.elem, .left = 1 };
+    LEAT_TRY(push(r, &later));
+    return enter(r, row.key, gob_view_field(key), at + key->offset);
+}
+
+static leat_err error_field(struct gob_reader *r, int32_t f, int64_t wire, char *at)
+{
+    const struct gob_view code = { .kind = LEAT_K_INT_, .size = sizeof(leat_err) };
+    const struct gob_view text = { .kind = LEAT_K_STRING_, .size = sizeof(leat_string) };
+    return f == 0 ? enter(r, wire, code, at + offsetof(leat_error, code)) : enter(r, wire, text, at + offsetof(leat_error, text));
+}
+
+/* A case of a oneof: the one before it, if the stream has two, is given back. */
+static leat_err oneof_field(struct gob_reader *r, const leat_type *t, int32_t f, int64_t wire, char *at)
+{
+    uint32_t which = (uint32_t)f + 1;
+    if (f == WHICH) {
+        uint64_t n = wire == GOB_UINT ? gob_uint(&r->gob) : UINT64_MAX;
+        if (n > t->count)
+            return refuse(r, LEAT_TYPE, ": no such case", "");
+        which = (uint32_t)n;
+        memcpy(at, &which, sizeof which);
+        return LEAT_OK;
+    }
+    leat_drop_(t, at);
+    memcpy(at, &which, sizeof which);
+    return enter(r, wire, gob_view_field(type_field(t, (uint32_t)f)), at + type_field(t, (uint32_t)f)->offset);
+}
+
+static leat_err next_field(struct gob_reader *r, struct place *p)
+{
+    int64_t i = gob_next_field(&r->gob, p->plan->wire->nfields, &p->next);
+    if (i < 0) {
+        r->frames.len -= sizeof *p;
+        return LEAT_OK;
+    }
+    int64_t wire = p->plan->wire->fields[i].type;
+    const leat_type *t = p->plan->type;
+    int32_t f = p->plan->field[i];
+    if (f < 0)
+        return gob_skip(&r->gob, wire);
+    if (p->plan->kind == LEAT_K_ERROR_)
+        return error_field(r, f, wire, p->at);
+    if (p->plan->kind == LEAT_K_ONEOF_)
+        return oneof_field(r, t, f, wire, p->at);
+    return enter(r, wire, gob_view_field(type_field(t, (uint32_t)f)), p->at + type_field(t, (uint32_t)f)->offset);
+}
+
+leat_err gob_read(struct gob_reader *r, const leat_type *t, void *v)
+{
+    memset(v, 0, t->size);
+    buf_reset(&r->frames);
+    r->type = t;
+    r->gob.c.p = r->gob.value;
+    leat_err e = gob_head(&r->gob, r->gob.type);
+    if (e == LEAT_OK)
+        e = enter(r, r->gob.type, gob_view_of(t), v);
+    while (e == LEAT_OK && r->frames.len) {
+        struct place *p = (struct place *)(void *)(r->frames.p + r->frames.len) - 1;
+        e = p->what == FIELDS ? next_field(r, p) : next_of_row(r, p);
+    }
+    if (e == LEAT_INVAL || (e == LEAT_OK && r->gob.why))           /* cannot be: the message was checked */
+        e = leat_fail(LEAT_TYPE, "%s: %s", t->name, r->gob.why ? r->gob.why : "a bad stream");
+    if (e != LEAT_OK)
+        leat_drop_(t, v);
+    return e;
+}
+
+void gob_reader_free(struct gob_reader *r)
+{
+    struct gob_plan **all = (struct gob_plan **)(void *)r->plans.p;
+    for (size_t i = 0; i < r->plans.len / sizeof *all; i++)
+        mem_free(all[i]);
+    buf_free(&r->plans);
+    buf_free(&r->frames);
+    gob_free(&r->gob);
+}
