@@ -80,18 +80,15 @@ static int resolve_failed(int code, const char **why)
         *why = "the name could not be resolved: no name server answered";
         return EAGAIN;
     default:
-        *why = "there is no host of this name";
+        *why = code == EAI_SERVICE ? "there is no service of this name" : "there is no host of this name";
         return ENOENT;
     }
 }
 
-int sock_resolve(const char *host, uint16_t port, struct sock_addr *ret, int *n, const char **why)
+int sock_resolve(const char *host, const char *service, struct sock_addr *ret, int *n, const char **why)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
-    char text[8];
-    int k = 0, code;
-    snprintf(text, sizeof text, "%u", port);
-    code = getaddrinfo(host, text, &hints, &list);
+    int k = 0, code = getaddrinfo(host, service, &hints, &list);
     if (code)
         return resolve_failed(code, why);
     for (struct addrinfo *a = list; a && k < SOCK_ADDRS_MAX; a = a->ai_next) {
@@ -113,7 +110,7 @@ static void ip_text(const void *ip, int family, uint16_t port, char *text)
     snprintf(text, SOCK_TEXT_MAX, family == AF_INET6 ? "tcp://[%s]:%u" : "tcp://%s:%u", host, ntohs(port));
 }
 
-static void name_text(const struct sock_addr *a, char *text)
+void sock_addr_text(const struct sock_addr *a, char text[SOCK_TEXT_MAX])
 {
     struct sockaddr_un u = { 0 };
     struct sockaddr_in in;
@@ -153,7 +150,7 @@ void sock_name(int fd, bool peer, char text[SOCK_TEXT_MAX])
     struct sock_addr a = { .len = sizeof a.at };
     text[0] = 0;
     if ((peer ? getpeername : getsockname)(fd, (struct sockaddr *)&a.at, &a.len) == 0)
-        name_text(&a, text);
+        sock_addr_text(&a, text);
 }
 
 /* -- sockets --------------------------------------------------------------------------------------------------------------- */
@@ -247,6 +244,13 @@ int sock_adopt(int fd, bool *listens)
     return 0;
 }
 
+bool sock_is(int fd)
+{
+    int type;
+    socklen_t n = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0;
+}
+
 void sock_close(int fd)
 {
     close(fd);
@@ -259,6 +263,20 @@ int sock_recv(int fd, void *buf, size_t cap, size_t *ret)
         ssize_t n = recv(fd, buf, cap, MSG_DONTWAIT);
         if (n >= 0) {
             *ret = (size_t)n;
+            return 0;
+        }
+        if (errno != EINTR)
+            return errno;
+    }
+}
+
+int sock_recvv(int fd, const struct iovec *iov, int n, size_t *ret)
+{
+    struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n };
+    for (;;) {
+        ssize_t k = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (k >= 0) {
+            *ret = (size_t)k;
             return 0;
         }
         if (errno != EINTR)

@@ -28,7 +28,7 @@ int sock_addr_ip(const char *text, uint16_t port, struct sock_addr *ret);       
 int sock_addr_any(bool v6, uint16_t port, struct sock_addr *ret);    /* every address of this host */
 /* The addresses of a name, at most SOCK_ADDRS_MAX, in the order to try them.  *why, static, says more about a failure.
  * [blocks the thread] */
-int sock_resolve(const char *host, uint16_t port, struct sock_addr *ret, int *n, const char **why);
+int sock_resolve(const char *host, const char *service, struct sock_addr *ret, int *n, const char **why);
 
 int sock_listen(const struct sock_addr *a, int *ret);
 /* A socket file that nobody listens on is replaced; EADDRINUSE: somebody does; EEXIST: the file there is no socket. */
@@ -39,11 +39,14 @@ int sock_accept(int fd, int *ret);                   /* EAGAIN: nobody there */
 int sock_connect(const struct sock_addr *a, int *ret);
 int sock_connected(int fd);                          /* EINPROGRESS: not yet */
 int sock_adopt(int fd, bool *listens);               /* EINVAL: not a stream socket; ENOTCONN */
+bool sock_is(int fd);                                /* a socket of any kind */
 void sock_close(int fd);
 
 int sock_recv(int fd, void *buf, size_t cap, size_t *ret);           /* *ret = 0: the end.  EAGAIN */
+int sock_recvv(int fd, const struct iovec *iov, int n, size_t *ret);
 int sock_send(int fd, const struct iovec *iov, int n, size_t *ret);  /* EAGAIN */
 int sock_shutdown(int fd, bool read_too);
+void sock_addr_text(const struct sock_addr *a, char text[SOCK_TEXT_MAX]);    /* as a URL: tcp://127.0.0.1:80 */
 void sock_name(int fd, bool peer, char text[SOCK_TEXT_MAX]);         /* as a URL: tcp://127.0.0.1:80, unix:/path */
 int sock_cred(int fd, int64_t *pid, int64_t *uid, int64_t *gid);
 #endif

@@ -390,9 +390,11 @@ leat_err blocking_leave(leat_fn_ *fn, void *arg, void (*drop)(void *arg), bool *
     struct pool *p = NULL;
     bool back = false;
     *left = false;
-    if (!rt || rt->seam)
+    if (rt && rt->seam)
         return fn(arg);
     LEAT_TRY(leat_ctx_err());
+    if (!rt)
+        return blocking_alone(fn, arg, drop, left);
     LEAT_TRY(pool_get(rt, &p));
     struct job *j = mem_zalloc(sizeof *j);
     if (!j)

@@ -11,4 +11,6 @@ void blocking_end(struct rt *rt);                    /* joins its threads; no ca
  * Then *left is true, and drop(arg) is called when fn has returned, perhaps after the runtime's end.  fn runs without the
  * task's context and must not use it. */
 LEAT_CHECK leat_err blocking_leave(leat_fn_ *fn, void *arg, void (*drop)(void *arg), bool *left);
+/* The same from a thread that is no task: on this thread when nothing could end the wait, else on one more (alone.c). */
+LEAT_CHECK leat_err blocking_alone(leat_fn_ *fn, void *arg, void (*drop)(void *arg), bool *left);
 #endif

@@ -7,6 +7,7 @@ struct leat_conn {
     struct io_sock sock;
     _Atomic uint32_t refs;
     bool dry;                                        /* the reader's: the last read emptied it, see io_sock_mark */
+    bool device;                                     /* no socket but a pipe or a device (plat/stream_fd.h) */
     uint32_t reads, writes;                          /* the reader's, the writer's: calls since the last one that waited */
     char peer[];
 };
