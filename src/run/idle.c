@@ -8,13 +8,18 @@
  * all that is said below of sleepers, but waking it is a store.  At most one spins, and it holds the poll; to `others_asleep` it
  * sleeps, so the others stay deep asleep meanwhile.
  *
+ * Nobody naps while work waits behind a task that computes.  When all fall asleep, each looks once more after QUIET_NS; only then it
+ * sleeps for good and says so in rt->unwatched.  A worker that is awake and makes a task ready takes that word down and wakes one
+ * sleeper (7 us, once in QUIET_NS at most), which naps and looks from then on.
+ *
  * No work is stranded.  A deep sleeper sets its bit in idle_mask (locked), then looks again at the others' sleeping words and at all
  * queues.  A worker that wakes clears its own word (locked) before it runs anything, and reads idle_mask after each push.  So
  * either the sleeper sees it awake and naps briefly, or it sees the sleeper's bit.  Threads from outside push under a lock
  * (a full barrier) and read idle_mask after it.
  *
  * Stealing: look twice, 20 us apart.  Half of a ring that turns over slowly or is long, half of the fresh list (oldest first) if
- * its oldest is still the same.  Short queues that turn over quickly are worth less than the cache lines they drag over.
+ * its oldest is still the same, the run-next task if it is still the same and the worker has begun no turn.  Short queues that turn
+ * over quickly are worth less than the cache lines they drag over.
  * Retreat: a worker other than 0 that met 16 contended locks in 64 picks hands its tasks back and sleeps 2 ms, doubling to 64 ms
  * while the next trial fails too: tasks that share one channel run best on one worker. */
 #include "run/idle.h"
@@ -32,12 +37,13 @@
 enum {
     SAMPLE_NS = 20000,                               /* between the two looks of a thief */
     TRIAL = 16,                                      /* a backlog this long is stolen on trial even if it turns over quickly */
-    STEAL_MAX = 64,
+    LOOT_MAX = RING / 2, STEAL_MAX = 64,             /* of which so many fresh ones */
     RETREAT_AT = 16,
     IDLE_SPINS = 40, IDLE_SPINS_MIN = 4,
     AWAKE_NS = 60000,                                /* a timer due this soon is waited for awake */
     NAP_NS = 100000, NAP_MAX_NS = 200000,
     BACKOFF_NS = 2000000, BACKOFF_MAX_NS = 64000000,
+    QUIET_NS = 4000000,
     LATE_NS = 200000,                                /* another worker's timers are run for it when this late */
 };
 enum { AWAKE, ON_FUTEX, IN_POLL, SPINNING };
@@ -65,6 +71,12 @@ void idle_wake_one(struct rt *rt)
     }
 }
 
+void idle_watch(struct rt *rt)
+{
+    if (atomic_exchange_explicit(&rt->unwatched, 0, SEQ))
+        idle_wake_one(rt);
+}
+
 void idle_wake_all(struct rt *rt)
 {
     for (uint32_t i = 0; i < rt->nworkers; i++)
@@ -81,61 +93,65 @@ bool idle_should_retreat(struct worker *w)
 }
 
 /* -- stealing ---------------------------------------------------------------------------------------------------------- */
-static struct task *steal_ring(struct worker *w, struct worker *v, uint32_t head, uint32_t n)
+/* What is taken from v: half of its ring, half of its fresh tasks, or the one in its run-next slot. */
+struct loot { uint32_t n; bool from_fresh; struct task *b[LOOT_MAX]; };
+
+static void take_ring(struct worker *v, struct loot *l)
 {
-    struct task *b[RING / 2];
-    n -= n / 2;
-    n = MIN(n, (uint32_t)RING / 2);
-    for (uint32_t i = 0; i < n; i++)
-        b[i] = at_load(&v->ring[(head + i) % RING]);
-    if (!atomic_compare_exchange_strong_explicit(&v->head, &head, head + n, ACQ_REL, RLX))
-        return NULL;
-    for (uint32_t i = 1; i < n; i++)
-        ring_push(w, b[i]);
-    return b[0];
+    uint32_t n = at_load_acq(&v->tail) - at_load(&v->head);
+    n = MIN(n - n / 2, (uint32_t)RING / 2);
+    while (l->n < n)
+        l->b[l->n++] = ring_take(v);
 }
 
-static struct task *steal_fresh(struct worker *w, struct worker *v)
+static void take_fresh(struct worker *v, struct loot *l)
 {
-    struct task *b[STEAL_MAX];
-    uint32_t k = 0;
-    lock(&v->fresh_lock);
-    uint32_t f = at_load(&v->fresh_count);
-    f -= f / 2;
-    f = MIN(f, (uint32_t)STEAL_MAX);
-    for (struct task *t; k < f && (t = v->fresh.prev) != &v->fresh; b[k++] = t) {
-        t->next->prev = t->prev;
-        t->prev->next = t->next;
+    uint32_t n = at_load(&v->fresh_count);
+    n = MIN(n - n / 2, (uint32_t)STEAL_MAX);
+    l->from_fresh = true;
+    while (l->n < n)
+        l->b[l->n++] = fresh_take(v, true);
+}
+
+static struct task *take(struct worker *w, struct worker *v, bool ring, bool fresh, const struct task *next)
+{
+    struct loot l;
+    l.n = 0;
+    l.from_fresh = false;
+    if (!thief_begin(v))
+        return NULL;
+    if (ring)
+        take_ring(v, &l);
+    if (!l.n && next && at_load(&v->next) == next) {
+        l.b[l.n++] = at_load(&v->next);
+        at_store(&v->next, NULL);
     }
-    at_store(&v->fresh_count, at_load(&v->fresh_count) - k);
-    unlock(&v->fresh_lock);
-    for (uint32_t i = k; i-- > 1; )
-        fresh_push(w, b[i]);
-    return k ? b[0] : NULL;
+    if (!l.n && fresh)
+        take_fresh(v, &l);
+    thief_end(v);
+    for (uint32_t i = 1; i < l.n; i++)
+        if (l.from_fresh)
+            fresh_push(w, l.b[l.n - i]);             /* so that the oldest comes first here */
+        else
+            ring_push(w, l.b[i]);                    /* there may be fresh ones among them, from the global list */
+    return l.n ? l.b[0] : NULL;
 }
 
 static struct task *steal(struct worker *w, struct worker *v)
 {
-    struct sighting *s = &w->seen[v->id];
+    struct sighting *s = &w->seen[v->id], old = *s;
     uint32_t head = at_load_acq(&v->head), n = at_load_acq(&v->tail) - head, f = at_load(&v->fresh_count);
+    struct task *next = at_load(&v->next);
     int64_t since = w->now - s->at;
     if (n > RING || since < SAMPLE_NS)
         return NULL;
-    uint32_t old_head = s->head, old_seq = s->seq, seq = 0;
-    if (f) {
-        lock(&v->fresh_lock);
-        seq = v->fresh.prev == &v->fresh ? 0 : v->fresh.prev->seq + 1;
-        unlock(&v->fresh_lock);
-    }
-    *s = (struct sighting){ w->now, head, seq };
-    w->saw = !w->saw && (n || f);                    /* work seen, not old enough: look again soon instead of napping, once */
+    *s = (struct sighting){ w->now, head, at_load(&v->oldest), at_load(&v->left), next };
+    w->saw = !w->saw && (n || f || next);            /* work seen, not old enough: look again soon instead of napping, once */
     if (since >= 10000000)
         return NULL;
-    struct task *t = NULL;
-    if (n && ((uint64_t)(head - old_head) * SAMPLE_NS <= (uint64_t)n * (uint64_t)since || n >= TRIAL))
-        t = steal_ring(w, v, head, n);
-    if (!t && f && seq && seq == old_seq)
-        t = steal_fresh(w, v);
+    bool ring = n && ((uint64_t)(head - old.head) * SAMPLE_NS <= (uint64_t)n * (uint64_t)since || n >= TRIAL);
+    bool fresh = f && s->seq == old.seq, stuck = next && next == old.next && s->left == old.left;
+    struct task *t = ring || fresh || stuck ? take(w, v, ring, fresh, stuck ? next : NULL) : NULL;
     if (t)
         w->saw = false;
     return t;
@@ -231,10 +247,12 @@ static void sleep_now(struct worker *w, int64_t limit, uint32_t how, bool spins,
     if (counts && !spins)
         spin_slept(&w->rt->spin, rt_now(w->rt) - from);
 }
+enum nap { SHORT, DEEP, FOR_GOOD };
 
 /* limit: ns or NEVER */
-static void nap(struct worker *w, int64_t limit, bool deep)
+static void nap(struct worker *w, int64_t limit, enum nap kind)
 {
+    bool deep = kind != SHORT;
     struct rt *rt = w->rt;
     uint32_t free_ = 0;
     bool poll = atomic_load_explicit(&rt->io, ACQ) && atomic_compare_exchange_strong_explicit(&rt->polling, &free_, 1, ACQ_REL, RLX);
@@ -243,6 +261,8 @@ static void nap(struct worker *w, int64_t limit, bool deep)
     atomic_exchange_explicit(&w->sleeping, spins ? (uint32_t)SPINNING : how, SEQ);
     if (deep)
         atomic_fetch_or_explicit(&rt->idle_mask, UINT64_C(1) << w->id, SEQ);
+    if (kind == FOR_GOOD)
+        at_store(&rt->unwatched, 1);
     full_fence();
     if (deep && !others_asleep(w)) {
         limit = MIN(limit, (int64_t)NAP_NS);
@@ -282,9 +302,7 @@ static void give_all(struct worker *w)
     struct task *t, *first = NULL, *last = NULL;
     uint32_t n = 0;
     for (;;) {
-        t = w->next;
-        w->next = NULL;
-        if (!t && !(t = ring_pop(w)) && !(t = fresh_pop(w, true)))
+        if (!(t = next_pop(w)) && !(t = ring_pop(w)) && !(t = fresh_pop(w, true)))
             break;
         t->next = NULL;
         if (last)
@@ -310,7 +328,7 @@ static void retreat(struct worker *w)
     if (next != NEVER)
         limit = MIN(limit, next - w->now);
     if (limit > 0)
-        nap(w, limit, false);
+        nap(w, limit, SHORT);
     w->now = w->stint = rt_now(w->rt);
 }
 
@@ -328,6 +346,7 @@ static struct task *idle(struct worker *w)
 {
     struct rt *rt = w->rt;
     int64_t watch = NAP_NS;
+    bool quiet = false;                              /* all have slept for QUIET_NS */
     for (unsigned spins = rt->nworkers == 1; !at_load(&rt->stop); ) {     /* alone: its sleep is the look at descriptors */
         struct task *t;
         w->now = rt_now(rt);
@@ -335,9 +354,9 @@ static struct task *idle(struct worker *w)
         if (spins % 8 == 0)
             io_poll(w);
         if ((t = sched_pinned(w)) || (t = sched_pick(w))) {
-            if (t != &w->sched)
-                return t;
-            return NULL;
+            if (unlikely(at_load(&rt->unwatched)) && work_anywhere(rt))
+                idle_watch(rt);
+            return t != &w->sched ? t : NULL;
         }
         if (rt->nworkers > 1) {
             run_late_timers(w);
@@ -366,13 +385,15 @@ static struct task *idle(struct worker *w)
         bool deep = others_asleep(w);
         if (deep && next != NEVER)
             limit = timers_next(w) - w->now;
-        if (deep)
+        if (deep) {
             w->patience = MAX(w->patience / 2, (uint32_t)IDLE_SPINS_MIN);
-        if (!deep) {
+            limit = quiet || rt->nworkers == 1 ? limit : MIN(limit, (int64_t)QUIET_NS);
+        } else {
             limit = MIN(limit, watch);
             watch = MIN(2 * watch, (int64_t)NAP_MAX_NS);
         }
-        nap(w, limit, deep);
+        nap(w, limit, !deep ? SHORT : quiet ? FOR_GOOD : DEEP);
+        quiet = deep;
         spins = deep ? 1 : w->patience - 2;           /* 1: the sleep has just looked at descriptors */
     }
     return NULL;
@@ -404,7 +425,7 @@ void worker_loop(struct worker *w)
             retreat(w);
         struct task *t = sched_pick(w);
         if (w->rt->seam)
-            t = t == &w->sched ? seam_idle(w) : t;
+            t = !t || t == &w->sched ? seam_idle(w) : t;
         else if (t == &w->sched)
             continue;
         else if (!t)
@@ -413,7 +434,7 @@ void worker_loop(struct worker *w)
             continue;
         if (t->fresh && !stack_ready(w)) {           /* no memory for a stack: others must end first */
             fresh_push(w, t);
-            nap(w, NAP_NS, false);
+            nap(w, NAP_NS, SHORT);
             continue;
         }
         sched_switch(w, &w->sched, t);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/alloc.h"
+#include "plat/barrier.h"
 #include "plat/clock.h"
 #include "plat/thread.h"
 #include "run/blocking.h"
@@ -30,10 +31,12 @@ static struct worker *worker_new(struct rt *rt, uint32_t id)
     memset(w, 0, sizeof *w);
     w->rt = rt;
     w->id = id;
-    w->tick_mask = rt->seam ? 0 : TICK_MASK;
+    at_store(&w->left, 1);
+    w->stride = w->seq = 1;
+    at_store(&w->guard, rt->nworkers == 1 || plat_barrier_ready() ? 0 : GUARD_FENCE);
     w->rng = rt_random(rt) | 1;
     w->fresh.next = w->fresh.prev = &w->fresh;
-    w->now = rt_now(rt);
+    w->now = w->looked_at = w->ticked.at = w->global_taken.at = w->oldest_taken.at = rt_now(rt);
     wheel_init(&w->wheel, w->now);
     w->sched.rt = rt;
     w->sched.ctx = &rt->root;

@@ -42,59 +42,28 @@ void global_push(struct rt *rt, struct task *first, struct task *last, uint32_t 
     unlock(&rt->global_lock);
 }
 
-/* One to run now; up to max - 1 more go to the ring. */
+/* One to run now; up to max - 1 more go to the front of the ring, for they have waited longer than what is in it. */
 struct task *global_pop(struct worker *w, uint32_t max)
 {
+    enum { MOST = 64 };
     struct rt *rt = w->rt;
+    struct task *b[MOST];
+    uint32_t n = 0;
     lock(&rt->global_lock);
-    struct task *t = rt->global_head;
-    if (t) {
-        uint32_t k = 1;
+    for (struct task *t; n < MIN(max, (uint32_t)MOST) && (t = rt->global_head); b[n++] = t)
         rt->global_head = t->next;
-        while (rt->global_head && k < max) {
-            struct task *x = rt->global_head;
-            uint32_t tail = at_load(&w->tail);
-            if (tail - at_load_acq(&w->head) >= RING)
-                break;
-            rt->global_head = x->next;
-            at_store(&w->ring[tail % RING], x);
-            at_store_rel(&w->tail, tail + 1);
-            k++;
-        }
-        if (!rt->global_head)
-            rt->global_tail = NULL;
-        atomic_fetch_sub_explicit(&rt->global_count, k, RLX);
-    }
+    if (!rt->global_head)
+        rt->global_tail = NULL;
+    atomic_fetch_sub_explicit(&rt->global_count, n, RLX);
     unlock(&rt->global_lock);
-    return t;
-}
-
-/* The ring is full: half of it and t go to the global list. */
-void ring_overflow(struct worker *w, struct task *t)
-{
-    for (;;) {
-        struct task *b[RING / 2];
-        uint32_t head = at_load_acq(&w->head), tail = at_load(&w->tail);
-        if (tail - head < RING) {                    /* a thief has made room */
-            at_store(&w->ring[tail % RING], t);
-            at_store_rel(&w->tail, tail + 1);
-            return;
-        }
-        for (uint32_t i = 0; i < RING / 2; i++)
-            b[i] = at_load(&w->ring[(head + i) % RING]);
-        if (!atomic_compare_exchange_strong_explicit(&w->head, &head, head + RING / 2, ACQ_REL, RLX))
-            continue;
-        for (uint32_t i = 0; i + 1 < RING / 2; i++)
-            b[i]->next = b[i + 1];
-        b[RING / 2 - 1]->next = t;
-        global_push(w->rt, b[0], t, RING / 2 + 1);
-        return;
-    }
+    if (n > 1)
+        ring_push_front(w, b + 1, n - 1);
+    return n ? b[0] : NULL;
 }
 
 static struct task *pinned_pop(struct worker *w)
 {
-    lock(&w->fresh_lock);
+    lock(&w->pinned_lock);
     struct task *t = w->pinned_head;
     if (t) {
         w->pinned_head = t->next;
@@ -102,7 +71,7 @@ static struct task *pinned_pop(struct worker *w)
             w->pinned_tail = NULL;
         at_store(&w->pinned_count, at_load(&w->pinned_count) - 1);
     }
-    unlock(&w->fresh_lock);
+    unlock(&w->pinned_lock);
     return t;
 }
 
@@ -115,14 +84,14 @@ void ready_pinned(struct task *t)
 {
     struct worker *o = t->rt->workers[t->pinned - 1];
     t->next = NULL;
-    lock(&o->fresh_lock);
+    lock(&o->pinned_lock);
     if (o->pinned_tail)
         o->pinned_tail->next = t;
     else
         o->pinned_head = t;
     o->pinned_tail = t;
     at_store(&o->pinned_count, at_load(&o->pinned_count) + 1);
-    unlock_fence(&o->fresh_lock);
+    unlock_fence(&o->pinned_lock);
     if (o != worker_self())
         idle_wake(o);
 }
@@ -148,18 +117,21 @@ void ready_far(struct task *t)
 /* To the old end of the fresh list, which the owner takes last and thieves take first.  A tick takes from that end, too. */
 void ready_behind_fresh(struct worker *w, struct task *t)
 {
-    lock(&w->fresh_lock);
+    own_begin(w);
     struct task *oldest = w->fresh.prev;
+    t->seq = w->seq++;
     t->prev = oldest;
     t->next = &w->fresh;
     oldest->next = t;
     w->fresh.prev = t;
+    at_store(&w->oldest, t->seq);
     at_store(&w->fresh_count, at_load(&w->fresh_count) + 1);
-    unlock(&w->fresh_lock);
+    own_end(w);
     w->behind = true;
+    w->behind_since = w->turns;
 }
 
-/* -- the tick: what is done every 64 picks ----------------------------------------------------------------------------- */
+/* -- the look and the tick ---------------------------------------------------------------------------------------------- */
 static void tick_wake_others(struct worker *w)
 {
     enum { BACKLOG_TICKS = 16 };
@@ -173,11 +145,18 @@ static void tick_wake_others(struct worker *w)
     }
 }
 
-struct task *sched_tick(struct worker *w)
+/* So many turns or so much time has passed since the last time; then it begins anew. */
+static bool due(struct worker *w, struct since *s, uint32_t turns, int64_t ns)
+{
+    if (w->turns - s->turns < turns && w->looked_at - s->at < ns)
+        return false;
+    *s = (struct since){ w->looked_at, w->turns };
+    return true;
+}
+
+static struct task *tick(struct worker *w)
 {
     struct rt *rt = w->rt;
-    if (unlikely(rt->seam != NULL))
-        return seam_pick(w);
     if (at_load(&rt->stop) || (unlikely(rt->guest) && rt_now(rt) >= rt->slice_end))
         return &w->sched;
     if (w->id && idle_should_retreat(w))
@@ -190,9 +169,11 @@ struct task *sched_tick(struct worker *w)
     io_tick(w);
     tick_wake_others(w);
     struct task *t = sched_pinned(w);
-    if (!t && at_load(&rt->global_count) && !(w->tick & 255))
-        t = global_pop(w, 64);
-    if (!t && (w->behind || !(w->tick & 8191))) {
+    uint32_t since = w->turns - w->global_taken.turns;
+    if (!t && at_load(&rt->global_count) && due(w, &w->global_taken, GLOBAL_TURNS, GLOBAL_NS))
+        t = global_pop(w, since / GLOBAL_SHARE + 1);
+    bool patient = w->behind && w->turns - w->behind_since < 3 * LOOK_TURNS;          /* there were 2 * LOOK_TURNS turns at the least */
+    if (!t && at_load(&w->fresh_count) && !patient && (due(w, &w->oldest_taken, 8192, FRESH_NS) || w->behind)) {
         w->behind = false;
         t = fresh_pop(w, true);
     }
@@ -201,6 +182,24 @@ struct task *sched_tick(struct worker *w)
         t = NULL;
     }
     return t;
+}
+
+/* After `stride` turns: how long have they taken, and when is the next look?  It may be a task's turn at once (sched_pick). */
+struct task *sched_look(struct worker *w)
+{
+    struct rt *rt = w->rt;
+    at_store(&w->left, 1);
+    if (unlikely(rt->seam != NULL) && rt->seam->choose)
+        return seam_pick(w);
+    int64_t now = likely(!rt->seam) ? plat_now_soon(&w->clock) : rt_now(rt), took = now - w->looked_at;
+    w->looked_at = now;
+    w->turns += w->stride;
+    if (likely(took <= LOOK_NS))
+        w->stride = MIN(2 * w->stride, (uint32_t)LOOK_TURNS);
+    else
+        w->stride = (uint32_t)MAX((int64_t)w->stride * LOOK_NS / took, INT64_C(1));
+    at_store(&w->left, w->stride);
+    return due(w, &w->ticked, 2 * LOOK_TURNS, LOOK_NS) ? tick(w) : NULL;
 }
 
 /* -- the life of a task ------------------------------------------------------------------------------------------------ */
@@ -340,8 +339,12 @@ leat_err leat_go_(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const v
     task_fill(t, w->cur, g);
     t->seq = w->seq++;
     fresh_push(w, t);
-    if (unlikely(at_load(&w->rt->idle_mask) != 0) && at_load(&w->fresh_count) >= 2)
-        idle_wake_one(w->rt);
+    if (unlikely(at_load(&w->rt->idle_mask) != 0)) {
+        if (at_load(&w->fresh_count) >= 2)
+            idle_wake_one(w->rt);
+        else if (at_load(&w->rt->unwatched))
+            idle_watch(w->rt);
+    }
     return LEAT_OK;
 }
 

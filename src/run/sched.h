@@ -4,27 +4,33 @@
  * task_wait().  It looks at the context's done word after that barrier, and a canceller sets done (full barrier) before it looks
  * at park words: one of them sees the other (Dekker).  Likewise deadline and timer.
  *
- * Fairness, in words.  A worker runs its run-next task at most RUN_NEXT_BOUND times in a row, then one from the ring.  Every 64
- * picks it looks at timers, pinned tasks, descriptors and contention; every 256 picks the global list gets a batch; every 8192
- * picks the oldest fresh task gets a turn.  Tasks that were started come before fresh ones, and fresh ones run newest first, so
- * that a tree of tasks runs depth first and needs few stacks.
+ * Fairness, in words, with the bounds of this file and of sched.c.  A turn is a task's stretch from one wait to the next.
+ *  - The run-next task goes first, RUN_NEXT_BOUND times in a row at most, then one from the ring.
+ *  - At least every LOOK_TURNS turns the worker looks at the clock.  Where LOOK_TURNS turns take more than LOOK_NS it looks more often,
+ *    down to after each turn; so from then on LOOK_NS and a turn pass at the most between two looks.
+ *  - Every 2 * LOOK_TURNS turns or every LOOK_NS: timers, pinned tasks, descriptors, contention.
+ *  - Every GLOBAL_TURNS turns or every GLOBAL_NS the oldest of the global list have the next turns, as many as make one in four.
+ *  - Every 8192 turns or every FRESH_NS the oldest fresh task gets a turn.
+ *  - Tasks that were started come before fresh ones, and fresh ones run newest first: a tree of tasks runs depth first on few stacks.
+ *  - Whatever is ready on a worker that computes can be stolen from it, the run-next task too (idle.c).
  *
  * Rejected.  A stack at spawn and FIFO of fresh tasks: 4x slower and 200x the memory on a tree.  A thief that takes at once:
  * 6x slower on shared channels.  A fence on every push: 17 ns; the idle protocol needs none (idle.c). */
 #ifndef RUN_SCHED_H
 #define RUN_SCHED_H
 #include "plat/switch.h"
-#include "run/task.h"
+#include "run/queue.h"
 
-enum { RUN_NEXT_BOUND = 32, TICK_MASK = 63 };
+enum { RUN_NEXT_BOUND = 32, LOOK_TURNS = 32, LOOK_NS = 100000, FRESH_NS = 10000000 };
+enum { GLOBAL_TURNS = 256, GLOBAL_NS = 1000000, GLOBAL_SHARE = 4 };
 
 struct task *task_foreign(void);                     /* the calling thread's stand-in */
 void lock_slow(_Atomic uint32_t *l);
-void ring_overflow(struct worker *w, struct task *t);
-struct task *sched_tick(struct worker *w);
+struct task *sched_look(struct worker *w);
 void ready_far(struct task *t);
 void ready_pinned(struct task *t);
 void task_wait_foreign(struct task *t);
+void idle_watch(struct rt *rt);
 void stack_bind(struct worker *w, struct task *t);
 bool stack_more(struct worker *w);
 void ctx_register(struct task *t);
@@ -59,17 +65,6 @@ static inline bool task_claim(struct task *t, uint32_t why)
     return atomic_compare_exchange_strong_explicit(&t->park, &e, why, ACQ_REL, RLX);
 }
 
-static inline void ring_push(struct worker *w, struct task *t)
-{
-    uint32_t tail = at_load(&w->tail);
-    if (likely(tail - at_load_acq(&w->head) < RING)) {
-        at_store(&w->ring[tail % RING], t);
-        at_store_rel(&w->tail, tail + 1);
-    } else {
-        ring_overflow(w, t);
-    }
-}
-
 /* Makes sure that the next stack_bind finds a stack.  false: no memory. */
 static inline bool stack_ready(struct worker *w) { return likely(w->free_stacks != NULL) || stack_more(w); }
 
@@ -88,76 +83,46 @@ static inline void task_ready(struct worker *w, struct task *t)
         ready_far(t);
     } else if (unlikely(t->pinned)) {
         ready_pinned(t);
-    } else if (!w->next) {
-        w->next = t;
-        prefetch_stack(t);
     } else {
-        ring_push(w, t);                             /* at the tail: it does not push out the one that came first */
+        own_begin(w);
+        bool first = !at_load(&w->next);
+        if (first)
+            at_store(&w->next, t);
+        own_end(w);
+        if (first)
+            prefetch_stack(t);
+        else
+            ring_push(w, t);                         /* at the tail: it does not push out the one that came first */
+        if (unlikely(at_load(&w->rt->unwatched)))
+            idle_watch(w->rt);
     }
-}
-
-static inline struct task *ring_pop(struct worker *w)
-{
-    uint32_t head = at_load_acq(&w->head);
-    while (head != at_load(&w->tail)) {
-        struct task *t = at_load(&w->ring[head % RING]);
-        __builtin_prefetch(at_load(&w->ring[(head + 2) % RING]));
-        if (atomic_compare_exchange_weak_explicit(&w->head, &head, head + 1, ACQ_REL, ACQ))
-            return t;
-    }
-    return NULL;
-}
-
-static inline void fresh_push(struct worker *w, struct task *t)
-{
-    lock(&w->fresh_lock);
-    struct task *f = w->fresh.next;
-    t->next = f;
-    t->prev = &w->fresh;
-    f->prev = t;
-    w->fresh.next = t;
-    at_store(&w->fresh_count, at_load(&w->fresh_count) + 1);
-    unlock(&w->fresh_lock);
-}
-
-static inline struct task *fresh_pop(struct worker *w, bool oldest)
-{
-    if (!at_load(&w->fresh_count))
-        return NULL;
-    lock(&w->fresh_lock);
-    struct task *t = oldest ? w->fresh.prev : w->fresh.next;
-    if (t == &w->fresh) {
-        t = NULL;
-    } else {
-        t->next->prev = t->prev;
-        t->prev->next = t->next;
-        at_store(&w->fresh_count, at_load(&w->fresh_count) - 1);
-    }
-    unlock(&w->fresh_lock);
-    return t;
 }
 
 /* The task to run next, &w->sched when the worker has other things to do, or NULL: nothing is ready here. */
 static inline struct task *sched_pick(struct worker *w)
 {
     struct task *t;
-    if (unlikely(!(++w->tick & w->tick_mask)) && (t = sched_tick(w)))
+    uint32_t left = at_load(&w->left) - 1;
+    at_store(&w->left, left);
+    if (unlikely(left == 0) && (t = sched_look(w)))
         return t;
-    t = w->next;
-    if (t && likely(w->streak < RUN_NEXT_BOUND)) {
+    own_begin(w);
+    t = at_load(&w->next);
+    if (likely(t != NULL) && likely(w->streak < RUN_NEXT_BOUND)) {
         w->streak++;
-        w->next = NULL;
-        return t;
+        at_store(&w->next, NULL);
+    } else {
+        struct task *r = ring_take(w);
+        w->streak = 0;
+        if (r)
+            t = r;
+        else if (t)
+            at_store(&w->next, NULL);
+        else
+            t = fresh_take(w, false);
     }
-    w->streak = 0;
-    struct task *r = ring_pop(w);
-    if (r)
-        return r;
-    if (t) {
-        w->next = NULL;
-        return t;
-    }
-    return fresh_pop(w, false);
+    own_end(w);
+    return t;
 }
 
 /* From cur to n (NULL: to the worker's own context).  Returns when cur is resumed, perhaps by another worker. */

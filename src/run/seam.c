@@ -82,10 +82,8 @@ static void gather(struct worker *w)
 {
     struct rt *rt = w->rt;
     struct task *t;
-    if (w->next) {
-        gather_one(rt, w->next);
-        w->next = NULL;
-    }
+    if ((t = next_pop(w)))
+        gather_one(rt, t);
     while ((t = ring_pop(w)) || (t = fresh_pop(w, true)) || (t = sched_pinned(w)))
         gather_one(rt, t);
     while (at_load(&rt->global_count) && (t = global_pop(w, 1)))
@@ -121,8 +119,10 @@ struct task *seam_idle(struct worker *w)
         return NULL;
     w->now = rt_now(rt);
     int64_t next = timers_run(w, w, w->now);
-    struct task *t = seam_pick(w);                   /* a timer may have woken one */
-    if (t != &w->sched)
+    struct task *t = rt->seam->choose ? seam_pick(w) : sched_pick(w);                /* a timer may have woken one */
+    if (!t && !(t = sched_pinned(w)) && at_load(&rt->global_count))
+        t = global_pop(w, 64);
+    if (t && t != &w->sched)
         return t;
     if (!rt->seam->idle(rt->seam_self, next))
         at_store_rel(&rt->stop, 1);

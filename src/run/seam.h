@@ -13,7 +13,8 @@ struct rt;
 struct seam {
     int64_t (*now)(void *self);                                      /* ns; monotonic */
     uint64_t (*random)(void *self);
-    /* which of n ready tasks runs next (an index), or n: none of them may (their machines are dead) */
+    /* which of n ready tasks runs next (an index), or n: none of them may (their machines are dead).  NULL: the real scheduler decides,
+     * and the world is only its clock */
     uint32_t (*choose)(void *self, struct task **ready, uint32_t n);
     /* nothing is ready; the next timer is due at `next` (NEVER: there is none).  Moves the clock.  false: all sleep for ever. */
     bool (*idle)(void *self, int64_t next);

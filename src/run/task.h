@@ -150,14 +150,17 @@ struct wheel {                                       /* timers of one worker; lo
 struct sighting {                                    /* what a thief saw of a victim, and when */
     int64_t at;
     uint32_t head;
-    uint32_t seq;
+    uint32_t seq, left;
+    const void *next;
 };
 
 struct worker {
     /* owner only */
     struct task *cur;                                /* the task that runs, or &sched */
-    struct task *next;                               /* run-next slot */
-    uint32_t streak, tick, tick_mask, backlog, id;
+    struct task *_Atomic next;                       /* run-next slot */
+    _Atomic uint32_t busy, guard;                    /* queue.h: the owner is in a section; GUARD_ bits */
+    _Atomic uint32_t left;                           /* turns to the next look at the clock */
+    uint32_t streak, stride, backlog, id;            /* stride: turns from one look to the next */
     uint32_t patience;                               /* how long it looks around before it sleeps: less, the less it finds (idle.c) */
     uint64_t rng;
     uint32_t seq;
@@ -172,7 +175,10 @@ struct worker {
     void *_Atomic dead_sp;                           /* where a switch away from an ended task leaves what nobody reads */
     uint64_t contended, contended_seen;
     bool retreat, saw, behind;                       /* behind: the oldest in fresh may be one that waits for the fresh ones */
-    int64_t backoff, stint, polled_at;
+    int64_t backoff, stint;
+    int64_t looked_at;                               /* at the clock */
+    uint32_t turns, behind_since;                    /* turns at the last look */
+    struct since { int64_t at; uint32_t turns; } ticked, global_taken, oldest_taken;
     struct task sched;                               /* the worker's own context */
     struct stack own;                                /* and its stack */
     pthread_t thread;
@@ -181,11 +187,11 @@ struct worker {
     /* shared with thieves */
     _Alignas(64) _Atomic uint32_t tail;
     _Atomic uint32_t head;
-    _Alignas(64) _Atomic uint32_t fresh_lock;
-    _Atomic uint32_t fresh_count;
+    _Alignas(64) _Atomic uint32_t fresh_count, oldest;
     struct task fresh;                               /* list head: next is the newest, prev the oldest, or one that waits for them all */
-    _Atomic uint32_t pinned_count;
-    struct task *pinned_head, *pinned_tail;          /* fresh_lock: ready tasks that must run here */
+    _Alignas(64) _Atomic uint32_t thief_lock, fences;                /* fences: the owner has seen GUARD_FENCE */
+    _Atomic uint32_t pinned_lock, pinned_count;
+    struct task *pinned_head, *pinned_tail;          /* pinned_lock: ready tasks that must run here */
     _Alignas(64) struct task *_Atomic ring[RING];
     _Alignas(64) _Atomic uint32_t sleeping;          /* futex word: 0 awake, 1 asleep on the futex, 2 in the poll, 3 it spins */
     struct wheel wheel;
@@ -216,6 +222,7 @@ struct rt {
     uint32_t nworkers;
     struct worker **workers;
     _Atomic uint64_t idle_mask;                      /* workers in deep sleep */
+    _Atomic uint32_t unwatched;                      /* 1: all but who is awake sleep for good (idle.c) */
     _Atomic uint32_t polling;                        /* 1: a worker sleeps in the poll */
     _Atomic uint32_t spinning;                       /* 1 + the worker that spins before it sleeps */
     struct spin spin;                                /* whether that pays */
