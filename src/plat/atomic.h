@@ -2,6 +2,7 @@
 #ifndef PLAT_ATOMIC_H
 #define PLAT_ATOMIC_H
 #include <stdatomic.h>
+#include <stdint.h>
 #include "plat/san.h"
 
 #define RLX memory_order_relaxed
@@ -23,6 +24,18 @@ static inline void full_fence(void)
     atomic_fetch_add_explicit(&full_fence_word, 1, memory_order_seq_cst);
 #else
     atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
+/* *p = v, and a full fence.  On x86-64 that is one operation; elsewhere the store of an exchange, whatever its order, may come after
+ * loads that follow it. */
+static inline void store_fence(_Atomic uint32_t *p, uint32_t v)
+{
+#if defined(__x86_64__) || SAN_THREAD
+    atomic_exchange_explicit(p, v, SEQ);
+#else
+    at_store_rel(p, v);
+    full_fence();
 #endif
 }
 

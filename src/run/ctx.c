@@ -128,7 +128,7 @@ static bool ctx_mark(leat_ctx *c, leat_err cause, struct worker *w)
         return false;
     at_store(&c->cause, (uint32_t)cause);
     edge_release(&c->done);
-    atomic_exchange_explicit(&c->done, LEAT_CANCELED, SEQ);
+    store_fence(&c->done, LEAT_CANCELED);
     struct task *keep = NULL, *next;
     for (struct task *t = c->tasks; t; t = next) {
         next = t->ctx_next;

@@ -272,7 +272,7 @@ static void nap(struct worker *w, int64_t limit, enum nap kind)
         sleep_now(w, limit, how, spins, last && (poll || !at_load(&rt->io)));
     else if (spins)
         at_store_rel(&rt->spinning, 0);
-    atomic_exchange_explicit(&w->sleeping, AWAKE, SEQ);
+    store_fence(&w->sleeping, AWAKE);
     if (deep)
         atomic_fetch_and_explicit(&rt->idle_mask, ~(UINT64_C(1) << w->id), SEQ);
     if (poll)

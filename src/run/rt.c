@@ -297,7 +297,7 @@ leat_err leat_sleep(leat_dur d)
     if (until < old)
         at_store(&t->deadline, until);
     for (;;) {
-        atomic_exchange_explicit(&t->park, PARK_WAIT, SEQ);
+        store_fence(&t->park, PARK_WAIT);
         uint32_t why = task_wait(t);
         leat_err e = task_wait_err(t, why);
         if (e == LEAT_AGAIN)

@@ -56,7 +56,7 @@ static inline void lock(_Atomic uint32_t *l)
         lock_slow(l);
 }
 static inline void unlock(_Atomic uint32_t *l) { at_store_rel(l, 0); }
-static inline void unlock_fence(_Atomic uint32_t *l) { atomic_exchange_explicit(l, 0, SEQ); }
+static inline void unlock_fence(_Atomic uint32_t *l) { store_fence(l, 0); }
 
 /* Ends t's wait for this reason.  true: it was this call that did; the caller then makes t ready. */
 static inline bool task_claim(struct task *t, uint32_t why)

@@ -1,0 +1,605 @@
+"""models.py - the protocols of the runtime that hold without a lock, small enough to be tried in every way.
+
+Each model is a function of a set of switches, which break it: MODELS names them, and with each the explorer must find a failure, or
+the model would prove nothing.  A comment names the functions that a thread stands for; what they do under a lock is shortened to what
+the others see of it.  LONG: they run unbroken when MODELS_LONG is set.
+"""
+from weak import add, cas, fail, fence, load, lock, na_read, na_write, program, rmw, sleep, store, swap, unlock, until, wake
+
+NONE, WAIT, CHAN, CANCEL = 0, 1, 2, 3
+
+
+def park(broken):
+    """One wait, and three that would end it: exactly one does, and what it brings is there when the task runs again."""
+    def claim(why):
+        if 'a claim is a look and a store' in broken:
+            seen = yield load('park', 'acq')
+            if seen == WAIT:
+                yield store('park', why, 'rel')
+            return seen == WAIT
+        return (yield cas('park', WAIT, why)) == WAIT
+
+    def waiter():                                    # wait_in, undo
+        yield lock('lock')
+        if (yield na_read('buffer')):
+            yield unlock('lock')
+            return
+        yield na_write('queued', 1)
+        if 'it waits after it can be found' not in broken:
+            yield store('park', WAIT)
+        yield unlock('lock')
+        if 'it waits after it can be found' in broken:
+            yield store('park', WAIT)
+        yield until('ready', lambda n: n > 0)
+        if (yield load('park')) == CHAN:
+            if (yield na_read('value')) != 42:
+                yield fail('served without the value')
+            return
+        yield lock('lock')
+        if (yield na_read('queued')):
+            yield na_write('queued', 0)
+        yield unlock('lock')
+
+    def sender():                                    # send_locked, waiter_claim
+        yield lock('lock')
+        if not (yield na_read('queued')):
+            yield na_write('buffer', 42)
+            yield unlock('lock')
+            return
+        yield na_write('queued', 0)
+        mine = yield from claim(CHAN)
+        if mine and 'ready before the value' in broken:
+            yield add('ready', 1)
+        if mine:
+            yield na_write('value', 42)
+        yield unlock('lock')
+        if mine and 'ready before the value' not in broken:
+            yield add('ready', 1)
+
+    def canceller():                                 # ctx_mark
+        if (yield from claim(CANCEL)):
+            yield add('ready', 1)
+
+    def timer():                                     # wheel_fire
+        if (yield from claim(CANCEL)):
+            yield add('ready', 1)
+
+    return program(waiter, sender, canceller, timer, init=dict(park=NONE, lock=0, queued=0, buffer=0, value=0, ready=0),
+                   end=lambda v: 'made ready %d times' % v['ready'] if v['ready'] > 1 else None)
+
+
+def cancel_while_registered(broken):
+    """A task waits again in a context that knows it: the canceller sees it wait, or it sees the cancel."""
+    def waiter():                                    # wait_in, task_wait
+        yield store('park', WAIT)
+        if 'the unlock is an exchange and no fence' in broken:
+            yield swap('lock', 0, 'sc')
+        elif 'no fence between waiting and looking' in broken:
+            yield unlock('lock')
+        else:
+            yield unlock('lock')
+            yield fence()
+        if 'it does not look for the cancel' not in broken:
+            if (yield load('done')) and (yield cas('park', WAIT, CANCEL)) == WAIT:
+                return
+        yield until('ready', lambda n: n > 0)
+
+    def canceller():                                 # ctx_mark
+        if 'it looks at who waits first' in broken:
+            mine = (yield cas('park', WAIT, CANCEL)) == WAIT
+            yield store('done', 1, 'rel')
+        else:
+            yield store('done', 1, 'rel')
+            if 'no fence between the mark and the look' not in broken:
+                yield fence()
+            mine = (yield cas('park', WAIT, CANCEL)) == WAIT
+        if mine:
+            yield add('ready', 1)
+
+    return program(waiter, canceller, init=dict(park=NONE, lock=1, done=0, ready=0))
+
+
+def cancel_at_the_first_wait(broken):
+    """A task registers with its context at its first wait there, while that is cancelled."""
+    def waiter():                                    # task_wait, ctx_register
+        yield store('park', WAIT)
+        yield lock('lock')
+        yield na_write('list', 1)
+        yield unlock('lock')
+        yield fence()
+        if 'it does not look for the cancel' not in broken:
+            if (yield load('done')) and (yield cas('park', WAIT, CANCEL)) == WAIT:
+                return
+        yield until('ready', lambda n: n > 0)
+
+    def canceller():                                 # cancel
+        yield lock('lock')
+        known = yield na_read('list')
+        if 'it reads the list before it marks, and without the lock' in broken:
+            yield unlock('lock')
+        yield store('done', 1, 'rel')
+        yield fence()
+        mine = known and (yield cas('park', WAIT, CANCEL)) == WAIT
+        if 'it reads the list before it marks, and without the lock' not in broken:
+            yield unlock('lock')
+        if mine:
+            yield add('ready', 1)
+
+    return program(waiter, canceller, init=dict(park=NONE, lock=0, list=0, done=0, ready=0))
+
+
+def timer_that_stays_armed(broken):
+    """A wait with a later deadline leaves an armed timer alone, while that timer fires and finds no deadline."""
+    def waiter():                                    # leat_sleep, task_wait
+        yield store('deadline', 5)
+        yield store('park', WAIT)
+        if 'no fence between deadline and timer' not in broken:
+            yield fence()
+        if not (yield load('armed')):                # timer_arm: it will fire
+            yield lock('wheel')
+            yield store('armed', 1)
+            yield unlock('wheel')
+            return
+        yield until('ready', lambda n: n > 0)
+
+    def handler():                                   # wheel_fire
+        yield lock('wheel')
+        if 'it reads the deadline first' in broken:
+            deadline = yield load('deadline')
+            yield store('armed', 0)
+        else:
+            yield store('armed', 0)
+            if 'no fence between timer and deadline' not in broken:
+                yield fence()
+            deadline = yield load('deadline')
+        yield unlock('wheel')
+        if deadline:                                 # put back, and fires in its time
+            yield add('ready', 1)
+
+    return program(waiter, handler, init=dict(park=NONE, deadline=0, armed=1, wheel=0, ready=0))
+
+
+def ring(broken):
+    """A run queue of two places: its owner pushes and pops, two thieves take.  Each task runs once, after it was written."""
+    size = 2
+
+    def runs(task):
+        yield na_write('task%d' % task, 'ran')
+        yield add('ran%d' % task, 1, '')
+
+    def owner():                                     # ring_push, ring_pop
+        tail = 0
+        for task in (1, 2, 3):
+            yield na_write('task%d' % task, 'made')
+            if task == 3:
+                head = yield load('head', 'acq')
+                while head != tail:
+                    t = yield load('slot%d' % (head % size))
+                    seen = yield cas('head', head, head + 1)
+                    if seen == head:
+                        yield from runs(t)
+                        break
+                    head = seen
+            head = yield load('head', 'acq')
+            if tail - head >= size:
+                yield from runs(task)
+                continue
+            yield store('slot%d' % (tail % size), task)
+            tail += 1
+            yield store('tail', tail, '' if 'the tail does not release' in broken else 'rel')
+
+    def steals():                                    # steal, steal_ring
+        head = yield load('head', 'acq')
+        n = (yield load('tail', 'acq')) - head
+        if n <= 0 or n > size:
+            return
+        n -= n // 2
+        b = []
+        if 'it takes before it reads' not in broken:
+            for i in range(n):
+                b.append((yield load('slot%d' % ((head + i) % size))))
+        if 'it takes by a store' in broken:
+            yield store('head', head + n, 'rel')
+        elif (yield cas('head', head, head + n)) != head:
+            return
+        if 'it takes before it reads' in broken:
+            for i in range(n):
+                b.append((yield load('slot%d' % ((head + i) % size))))
+        for t in b:
+            yield from runs(t)
+
+    def thief():
+        yield from steals()
+
+    def other_thief():
+        yield from steals()
+
+    def drain(v):
+        left = [v['slot%d' % (i % size)] for i in range(v['head'], v['tail'])]
+        bad = [t for t in (1, 2, 3) if v['ran%d' % t] + left.count(t) != 1]
+        return 'task %d ran %d times and is queued %d times' % (bad[0], v['ran%d' % bad[0]], left.count(bad[0])) if bad else None
+
+    return program(owner, thief, other_thief, end=drain, init=dict(
+        head=0, tail=0, slot0=0, slot1=0, task1='', task2='', task3='', ran1=0, ran2=0, ran3=0))
+
+
+ON_FUTEX, SPINNING = 1, 3
+
+
+def push_from_outside(broken):
+    """All workers sleep, and a thread that is none of them brings a task."""
+    def worker():                                    # nap, find
+        for _ in range(2):
+            yield swap('sleeping', ON_FUTEX, 'sc')
+            busy = 0
+            if 'it looks before it is known to sleep' in broken:
+                busy = yield load('count')
+            yield rmw('mask', lambda m: m | 1, 'sc')
+            if 'no fence between its bit and the look' not in broken:
+                yield fence()
+            if not broken & {'it looks before it is known to sleep', 'it does not look again'}:
+                busy = yield load('count')
+            if not busy:
+                yield sleep('sleeping', ON_FUTEX)
+            yield store('sleeping', 0, 'rel')
+            yield fence()
+            yield rmw('mask', lambda m: m & ~1, 'sc')
+            if (yield load('count')):
+                return
+        yield until('count', lambda n: n > 0)
+
+    def stranger():                                  # global_push, idle_wake_one, idle_wake
+        if 'it looks for sleepers first' in broken:
+            mask = yield load('mask', 'sc')
+        yield add('count', 1, 'sc')
+        if 'it looks for sleepers first' not in broken:
+            mask = yield load('mask', 'sc')
+        if mask and (yield rmw('mask', lambda m: m & ~1, 'sc')) & 1:
+            if (yield swap('sleeping', 0, 'sc')) == ON_FUTEX:
+                yield wake('sleeping')
+
+    return program(worker, stranger, init=dict(sleeping=0, mask=0, count=0))
+
+
+def push_by_one_who_wakes(broken):
+    """A worker ends a short nap, gets two tasks and runs one that never yields, while another falls deep asleep."""
+    def sleeper():                                   # nap
+        yield swap('sleeping', ON_FUTEX, 'sc')
+        yield rmw('mask', lambda m: m | 1, 'sc')
+        yield fence()
+        if 'it does not ask whether others are awake' not in broken:
+            if not (yield load('other', 'sc')):
+                return                               # a short nap: it looks for work again
+        if (yield load('tasks')):
+            return
+        yield sleep('sleeping', ON_FUTEX)
+
+    def runner():                                    # nap, leat_go_, idle_wake_one
+        if 'it runs before it says that it is awake' not in broken:
+            yield swap('other', 0, 'sc')
+            if 'its word is an exchange and no fence' not in broken:
+                yield fence()
+        yield lock('lock')
+        yield store('tasks', 2)
+        yield unlock('lock')
+        if (yield load('mask')) and (yield rmw('mask', lambda m: m & ~1, 'sc')) & 1:
+            if (yield swap('sleeping', 0, 'sc')) == ON_FUTEX:
+                yield wake('sleeping')
+        if 'it runs before it says that it is awake' in broken:
+            yield swap('other', 0, 'sc')
+
+    return program(sleeper, runner, init=dict(sleeping=0, other=ON_FUTEX, mask=0, tasks=0, lock=0))
+
+
+def spin_before_sleep(broken):
+    """A worker looks around for a while, then sleeps: a task that comes at that moment wakes it."""
+    def worker():                                    # nap, spin, sleep_now
+        yield swap('sleeping', SPINNING, 'sc')
+        yield rmw('mask', lambda m: m | 1, 'sc')
+        yield fence()
+        if (yield load('count')):
+            return
+        if (yield load('sleeping')) != SPINNING:     # one turn of the loop
+            return
+        if 'it sleeps whatever its word says' in broken:
+            yield store('sleeping', ON_FUTEX)
+        elif (yield cas('sleeping', SPINNING, ON_FUTEX, 'sc')) != SPINNING:
+            return
+        yield sleep('sleeping', ON_FUTEX)
+
+    def stranger():
+        yield add('count', 1, 'sc')
+        if (yield load('mask', 'sc')) and (yield rmw('mask', lambda m: m & ~1, 'sc')) & 1:
+            how = yield swap('sleeping', 0, 'sc')
+            if how == ON_FUTEX and 'it wakes nobody' not in broken:
+                yield wake('sleeping')
+
+    return program(worker, stranger, init=dict(sleeping=0, mask=0, count=0))
+
+
+def pinned_task(broken):
+    """A task that must run on one worker is made ready elsewhere while that worker falls asleep."""
+    def worker():                                    # nap
+        yield swap('sleeping', ON_FUTEX, 'sc')
+        yield fence()
+        if 'it does not look again' not in broken and (yield load('pinned')):
+            return
+        yield sleep('sleeping', ON_FUTEX)
+
+    def other():                                     # ready_pinned, idle_wake
+        if 'it wakes before it queues' in broken and (yield swap('sleeping', 0, 'sc')) == ON_FUTEX:
+            yield wake('sleeping')
+        yield lock('lock')
+        yield store('pinned', 1)
+        yield unlock('lock')
+        yield fence()
+        if 'it wakes before it queues' not in broken and (yield swap('sleeping', 0, 'sc')) == ON_FUTEX:
+            yield wake('sleeping')
+
+    return program(worker, other, init=dict(sleeping=0, pinned=0, lock=0))
+
+
+def group(broken):
+    """Two members of a group end, and one waits for both and then frees the group."""
+    mo = 'acq' if 'a member leaves without releasing' in broken else 'ar'
+
+    def ends(me):                                    # group_done
+        yield na_write('result%d' % me, 1)
+        yield na_write('group%d' % me, 'used')       # the group's memory, as this member sees it
+        was = yield add('count', -2, mo)
+        if 'it looks at the count again' in broken:
+            yield na_write('group%d' % me, 'used')
+            was = (yield load('count', 'acq')) + 2
+        if was != 3:
+            return
+        yield na_write('group%d' % me, 'used')
+        if not (yield load('waiter', 'acq')):
+            yield fail('nobody to wake')
+        yield add('ready', 1)
+
+    def member():
+        yield from ends(1)
+
+    def other_member():
+        yield from ends(2)
+
+    def waiter():                                    # group_wait
+        if (yield load('count', 'acq')):
+            if 'it says that it waits first' not in broken:
+                yield store('waiter', 1)
+            was = yield rmw('count', lambda c: c | 1)
+            if 'it says that it waits first' in broken:
+                yield store('waiter', 1)
+            if was >> 1:
+                yield until('ready', lambda n: n > 0)
+        for me in (1, 2):
+            if (yield na_read('result%d' % me)) != 1:
+                yield fail('a member has not ended')
+            yield na_write('group%d' % me, 'free')
+
+    return program(member, other_member, waiter, init=dict(
+        count=4, waiter=0, ready=0, result1=0, result2=0, group1='', group2=''))
+
+
+HELD, WAITERS, LOSSES_MAX = 1, 2, 1
+
+
+def mutex(broken, again=False):
+    """Three tasks lock and unlock: one at a time, none forgotten, and the last may free the mutex."""
+    lockers = 3
+
+    def wait(me, lost, woken):                       # lock_wait
+        yield lock('lock')
+        word = yield load('word')
+        while True:
+            if not word & HELD:
+                queue = yield na_read('queue')
+                to = HELD | (WAITERS if queue and 'who takes it forgets who waits' not in broken else 0)
+                seen = yield cas('word', word, to, 'acq')
+                if seen == word:
+                    yield unlock('lock')
+                    return 'taken'
+            elif word & WAITERS:
+                break
+            else:
+                seen = yield cas('word', word, word | WAITERS, 'acq')
+                if seen == word:
+                    break
+            word = seen
+        queue = yield na_read('queue')
+        yield na_write('queue', ((me, lost),) + queue if lost else queue + ((me, lost),))
+        yield unlock('lock')
+        yield until('ready%d' % me, lambda n: n > woken)
+        return (yield na_read('over%d' % me))
+
+    def takes(me, woken):                            # leat_lock, lock_contended
+        if (yield cas('word', 0, HELD, 'acq')) == 0:
+            return woken
+        lost = 0
+        while True:
+            how = yield from wait(me, lost, woken)
+            woken += how != 'taken'
+            if how:
+                return woken
+            word = yield load('word')
+            if not word & HELD and (yield cas('word', word, word | HELD, 'acq')) == word:
+                return woken
+            lost += 1
+
+    def passes_on(me):                               # pass_on
+        while True:
+            yield lock('lock')
+            queue = yield na_read('queue')
+            first, rest = (queue[0], queue[1:]) if queue else (None, ())
+            yield na_write('queue', rest)
+            if not rest:
+                yield store('word', HELD)
+            over = first and first[1] >= LOSSES_MAX
+            if first:
+                yield na_write('over%d' % first[0], over)
+            yield na_write('mutex%d' % me, 'used')
+            yield unlock('lock')
+            if first and not over:
+                yield rmw('word', lambda w: w & ~HELD, 'rel')
+            if first:
+                yield add('ready%d' % first[0], 1)
+                return
+            if (yield cas('word', HELD, 0, 'rel')) == HELD:
+                return
+
+    def uses(me, woken=0):
+        woken = yield from takes(me, woken)
+        n = yield na_read('sum')
+        yield na_write('sum', n + 1)
+        yield na_write('mutex%d' % me, 'used')
+        if 'an unlock forgets who waits' in broken:
+            yield store('word', 0, 'rel')
+        elif (yield cas('word', HELD, 0, '' if 'an unlock does not release' in broken else 'rel')) != HELD:
+            yield from passes_on(me)
+        if 'it touches the mutex after it is free' in broken:
+            yield na_write('mutex%d' % me, 'used')
+        if n + 1 == lockers + again:
+            for other in range(lockers):
+                yield na_write('mutex%d' % other, 'free')
+        return woken
+
+    def one():
+        woken = yield from uses(0)
+        if again:
+            yield from uses(0, woken)
+
+    def two():
+        yield from uses(1)
+
+    def three():
+        yield from uses(2)
+
+    init = dict(word=0, lock=0, queue=(), sum=0)
+    for i in range(lockers):
+        init.update({'ready%d' % i: 0, 'over%d' % i: False, 'mutex%d' % i: ''})
+    return program(one, two, three, init=init)
+
+
+def mutex_taken_again(broken):
+    """The same, and one of them locks twice."""
+    return mutex(broken, True)
+
+
+def stand_in(broken):
+    """A thread that is no task sleeps on its word, which is set after all that the wake brings."""
+    def thread():                                    # sleep_until
+        for _ in range(2):
+            if 'it looks at the park word' in broken and (yield load('park', 'acq')) != WAIT:
+                break
+            if (yield load('awake', 'acq')):
+                break
+            yield sleep('awake', 0)
+        else:
+            yield until('awake', lambda a: a == 1)
+        if (yield na_read('value')) != 42:
+            yield fail('woken without the value')
+
+    def waker():                                     # send_locked, task_wake_foreign
+        yield cas('park', WAIT, CHAN)
+        yield na_write('value', 42)
+        if 'it wakes and then says so' in broken:
+            yield wake('awake')
+            yield store('awake', 1, 'rel')
+        else:
+            yield store('awake', 1, '' if 'its word does not release' in broken else 'rel')
+            yield wake('awake')
+
+    return program(thread, waker, init=dict(park=WAIT, awake=0, value=0))
+
+
+def leaving_a_stack(broken):
+    """A task can be found before its thread has left its stack: nobody else steps on that before."""
+    def leaves():                                    # sched_switch, plat_switch
+        yield store('park', WAIT, 'rel')
+        if 'it says so before it has left' in broken:
+            yield store('sp', 1, 'rel')
+        yield na_write('stack', 'registers')
+        if 'it says so before it has left' not in broken:
+            yield store('sp', 1, '' if 'the stack pointer does not release' in broken else 'rel')
+
+    def resumes():                                   # sched_switch, wait_for_pend
+        yield until('park', lambda p: p == WAIT)
+        yield cas('park', WAIT, CHAN)
+        if 'it does not wait for the stack pointer' in broken:
+            yield load('sp', 'acq')
+        else:
+            yield until('sp', lambda p: p != 0)
+        yield store('sp', 0)
+        if (yield na_read('stack')) != 'registers':
+            yield fail('resumed without its registers')
+        yield na_write('stack', 'another frame')
+
+    return program(leaves, resumes, init=dict(park=NONE, sp=0, stack=''))
+
+
+def end_of_a_runtime(broken):
+    """A thread from outside brings the last task, and the runtime ends as soon as that has run."""
+    def stranger():                                  # go_foreign, ready_far
+        if 'it does not say that it visits' not in broken:
+            yield add('visitors', 1, '')
+        yield store('task', 1, 'rel')
+        yield na_write('runtime', 'looked for sleepers')
+        if 'it does not say that it visits' not in broken:
+            yield add('visitors', -1, '' if 'it leaves without releasing' in broken else 'rel')
+
+    def ends():                                      # rt_run
+        yield until('task', lambda t: t == 1)
+        yield until('visitors', lambda n: n == 0)
+        yield na_write('runtime', 'free')
+
+    return program(stranger, ends, init=dict(visitors=0, task=0, runtime=''))
+
+
+def signal_receiver(broken):
+    """A handler of signals writes to a pipe while its receiver is taken away."""
+    mo = '' if 'relaxed' in broken else 'sc'
+
+    def handler():                                   # on_signal
+        if 'it does not say that it is inside' not in broken:
+            yield add('inside', 1, mo)
+        if (yield load('mask', mo)):
+            yield na_write('pipe', 'byte')
+        if 'it does not say that it is inside' not in broken:
+            yield add('inside', -1, 'rel' if mo == '' else mo)
+
+    def closes():                                    # signals_close
+        if 'it waits before it hides the receiver' in broken:
+            yield until('inside', lambda n: n == 0)
+        yield swap('mask', 0, mo)
+        if 'it waits before it hides the receiver' not in broken:
+            yield until('inside', lambda n: n == 0)
+        yield na_write('pipe', 'closed')
+
+    return program(handler, closes, init=dict(inside=0, mask=1, pipe=''))
+
+
+MODELS = [
+    (park, ['a claim is a look and a store', 'it waits after it can be found', 'ready before the value']),
+    (cancel_while_registered, ['the unlock is an exchange and no fence', 'no fence between waiting and looking',
+                               'no fence between the mark and the look', 'it looks at who waits first',
+                               'it does not look for the cancel']),
+    (cancel_at_the_first_wait, ['it does not look for the cancel', 'it reads the list before it marks, and without the lock']),
+    (timer_that_stays_armed, ['no fence between deadline and timer', 'no fence between timer and deadline',
+                              'it reads the deadline first']),
+    (ring, ['the tail does not release', 'it takes by a store', 'it takes before it reads']),
+    (push_from_outside, ['it looks before it is known to sleep', 'no fence between its bit and the look', 'it does not look again',
+                         'it looks for sleepers first']),
+    (push_by_one_who_wakes, ['its word is an exchange and no fence', 'it does not ask whether others are awake',
+                             'it runs before it says that it is awake']),
+    (spin_before_sleep, ['it sleeps whatever its word says', 'it wakes nobody']),
+    (pinned_task, ['it does not look again', 'it wakes before it queues']),
+    (group, ['a member leaves without releasing', 'it looks at the count again', 'it says that it waits first']),
+    (mutex, ['an unlock forgets who waits', 'an unlock does not release', 'it touches the mutex after it is free']),
+    (mutex_taken_again, ['who takes it forgets who waits']),
+    (stand_in, ['it looks at the park word', 'it wakes and then says so', 'its word does not release']),
+    (leaving_a_stack, ['it says so before it has left', 'the stack pointer does not release',
+                       'it does not wait for the stack pointer']),
+    (end_of_a_runtime, ['it does not say that it visits', 'it leaves without releasing']),
+    (signal_receiver, ['relaxed', 'it does not say that it is inside', 'it waits before it hides the receiver']),
+]
+LONG = {mutex_taken_again}
