@@ -733,4 +733,57 @@ static leat_err closed_before_leaving(leat_none *none)
 }
 ANYWHERE(who_closes_and_leaves_is_not_lost, closed_before_leaving)
 
+
+enum { CLOSES_BEFORE = 1, FINISHES = 2, UNREFS = 4 };
+static int how;
+
+/* The sender's side says that it has said all, before the receive end has left it or after, and goes at once. */
+static leat_err says_all_and_leaves(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    leat_chan(struct num) c = leat_chan_make(struct num, 4);
+    leat_rx(struct num) in = NULL;
+    struct num v;
+    for (uint64_t i = 0; i < 4; i++)
+        CHECK_EQ(leat_send(c, { .n = i }), LEAT_OK);
+    CHECK_EQ(leat_export(x.a, "nums", leat_rx_of(c), num), LEAT_OK);
+    for (int after = 0; after < 2; after++) {
+        if (after)
+            CHECK_EQ(leat_import(x.p, "nums", &in, num, 0), LEAT_OK);
+        if (after != !(how & CLOSES_BEFORE))
+            continue;
+        if (how & UNREFS) {
+            leat_tx(struct num) out = leat_ref(leat_tx_of(c));
+            leat_unexport(x.a, "nums");
+            leat_unref(c);
+            leat_unref(out);
+        } else if (how & FINISHES) {
+            leat_finish(c);
+        } else {
+            leat_close(c);
+        }
+    }
+    leat_node_close(x.a);
+    for (uint64_t i = 0; i < 4; i++) {
+        CHECK_EQ(leat_recv(in, &v), LEAT_OK);
+        CHECK_EQ(v.n, i);
+    }
+    CHECK_EQ(leat_recv(in, &v), LEAT_CLOSED);
+    leat_unref(in);
+    leat_unref(c);
+    leat_node_close(x.b);
+    return LEAT_OK;
+}
+static leat_err closes_before(leat_none *n) { how = CLOSES_BEFORE; return says_all_and_leaves(n); }
+static leat_err closes_after(leat_none *n) { how = 0; return says_all_and_leaves(n); }
+static leat_err finishes_before(leat_none *n) { how = CLOSES_BEFORE | FINISHES; return says_all_and_leaves(n); }
+static leat_err finishes_after(leat_none *n) { how = FINISHES; return says_all_and_leaves(n); }
+static leat_err unrefs_after(leat_none *n) { how = UNREFS; return says_all_and_leaves(n); }
+ANYWHERE(who_closes_before_its_receive_end_moves_and_leaves_is_not_lost, closes_before)
+ANYWHERE(who_closes_after_its_receive_end_moved_and_leaves_is_not_lost, closes_after)
+ANYWHERE(who_finishes_before_its_receive_end_moves_and_leaves_is_not_lost, finishes_before)
+ANYWHERE(who_finishes_after_its_receive_end_moved_and_leaves_is_not_lost, finishes_after)
+ANYWHERE(who_drops_its_send_end_and_leaves_is_not_lost, unrefs_after)
+
 T_MAIN()

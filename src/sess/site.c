@@ -700,12 +700,9 @@ void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
     while (send_piece(e))
         ;
     at_store(&c->count, queued);
-    if (c->closed) {
-        e->close_due = true;
-        site_tail(e);
-    }
-    if (c->senders == 0)
-        finish_locked(e);
+    e->close_due = c->closed;
+    if (c->closed || c->senders == 0)
+        finish_locked(e);                            /* who has closed has said its last: see site_close */
     if (c->cap == 0 && at_load(&c->sq.head))
         offer_next(e);
 }
