@@ -26,7 +26,7 @@ typedef enum leat_err {                              /* the numbers travel betwe
     LEAT_AGAIN = 4,          /* a leat_try_ call would have to wait */
     LEAT_NOMEM = 5, LEAT_INVAL = 6, LEAT_LIMIT = 7,  /* no memory; a wrong argument; a limit of leat_opts or of a peer */
     LEAT_TYPE = 8,           /* the two sides describe a type differently: the detail names the field */
-    LEAT_REFUSED = 9,        /* the other side, or its policy, said no */
+    LEAT_REFUSED = 9,        /* the other side, or its policy, said no; or nobody is there */
     LEAT_PEER_LOST = 10,     /* the session has ended: after all that had arrived was received */
     LEAT_GONE = 11,          /* every receive end is gone: nobody will ever receive this */
     LEAT_UNKNOWN = 12,       /* perhaps received: nobody can tell.  Any other error of a send means: certainly not, the value is yours */
@@ -159,7 +159,7 @@ typedef struct leat_conn leat_conn;                  /* bytes both ways; one rea
 LEAT_CHECK leat_err leat_fd_wait(int fd, int events);                             /* [blocks] the descriptor stays yours */
 LEAT_CHECK leat_err leat_listen(const char *url, leat_listener **ret);            /* tcp: unix:; [owned: leat_listener_close] */
 LEAT_CHECK leat_err leat_accept(leat_listener *l, leat_conn **ret);               /* [blocks] [owned: leat_conn_close] */
-LEAT_CHECK leat_err leat_dial(const char *url, leat_conn **ret);                  /* [blocks] [owned: leat_conn_close] */
+LEAT_CHECK leat_err leat_dial(const char *url, leat_conn **ret);  /* [blocks] [owned: leat_conn_close] REFUSED: nobody listens there; SYS */
 LEAT_CHECK leat_err leat_read(leat_conn *c, void *buf, size_t cap, size_t *ret);  /* [blocks] at least 1 byte; CLOSED at the end */
 LEAT_CHECK leat_err leat_write(leat_conn *c, const void *buf, size_t len);        /* [blocks] all of it, or an error */
 int  leat_conn_fd(const leat_conn *c);               /* borrowed, for getsockopt and the like */

@@ -64,7 +64,8 @@ LEAT_CHECK static inline leat_err leat_node_open(const leat_node_opts *o, leat_n
 LEAT_CHECK leat_err leat_node_listen(leat_node *n, const char *url);  /* inproc: shm: unix: tcp: tls:; REFUSED, SYS; then returns */
 const char *leat_node_url(leat_node *n);             /* where it listens in fact (port 0); until close; NULL: nowhere */
 LEAT_CHECK leat_err leat_node_wait(leat_node *n);    /* [blocks] until the node is closed (OK) or the context ends */
-LEAT_CHECK leat_err leat_node_dial(leat_node *n, const char *url, leat_peer **ret);   /* [blocks] REFUSED, TYPE, SYS; n owns it */
+LEAT_CHECK leat_err leat_node_dial(leat_node *n, const char *url, leat_peer **ret);   /* [blocks] n owns *ret.  REFUSED: nobody
+                            listens there, or who does said no; PEER_LOST; SYS */
 void leat_node_close(leat_node *n);                  /* [blocks] until peers have what was sent, or the context ends */
 void leat_peer_close(leat_peer *p);                  /* [blocks] the same for one that was dialed; then p is no more */
 LEAT_CHECK leat_err leat_peer_wait(leat_peer *p);    /* [blocks] until the session ends: OK (closed by a side) or PEER_LOST */

@@ -60,7 +60,7 @@ static bool is_absent(leat_err err)
 {
     int sys = leat_err_sys();
     return err == LEAT_REFUSED || err == LEAT_PEER_LOST ||
-        (err == LEAT_SYS && (sys == ECONNREFUSED || sys == ECONNRESET || sys == EPIPE || sys == ENOENT));
+        (err == LEAT_SYS && (sys == ECONNRESET || sys == EPIPE));
 }
 
 static leat_err node_missing(leat_err err, uint32_t rank, bool patient)

@@ -293,8 +293,8 @@ static leat_err bad_addresses(leat_none *none)
     CHECK_HAS(leat_err_detail(), "somebody listens there already");
     snprintf(was, sizeof was, "%s", link_listener_url(l));
     link_listener_close(l);
-    dial_fails(was, LEAT_SYS, "nobody listens there");
-    dial_fails("unix:/tmp/leat-nobody-is-here", LEAT_SYS, "no such socket file");
+    dial_fails(was, LEAT_REFUSED, "nobody listens there");
+    dial_fails("unix:/tmp/leat-nobody-is-here", LEAT_REFUSED, "no such socket file");
     dial_fails("tcp://name.invalid:1", LEAT_SYS, "leat_dial tcp://name.invalid:1: ");
     dial_fails("tcp://127.0.0.1", LEAT_INVAL, "it has no port");
     dial_fails("tcp://", LEAT_INVAL, "address is tcp://HOST:PORT");

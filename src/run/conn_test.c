@@ -481,14 +481,14 @@ static leat_err errors(leat_none *a)
     CHECK(strncmp(url, "tcp://127.0.0.1:", 16) == 0 && strcmp(url + 16, "0") != 0);
     listen_fails(url, LEAT_SYS, EADDRINUSE, "somebody listens there already");
     leat_listener_close(l);
-    dial_fails(url, LEAT_SYS, ECONNREFUSED, "nobody listens there");
-    dial_fails("unix:/tmp/leat-is-not-here", LEAT_SYS, ENOENT, "no such socket file");
-    dial_fails("unix:@leat-is-not-here", LEAT_SYS, ECONNREFUSED, "nobody listens there");
+    dial_fails(url, LEAT_REFUSED, 0, "nobody listens there");
+    dial_fails("unix:/tmp/leat-is-not-here", LEAT_REFUSED, 0, "no such socket file");
+    dial_fails("unix:@leat-is-not-here", LEAT_REFUSED, 0, "nobody listens there");
     dial_fails("tcp://name.invalid:1", LEAT_SYS, 0, "name");
     dial_fails("tcp://127.0.0.1", LEAT_INVAL, 0, "no port");
     dial_fails("http://127.0.0.1:1", LEAT_INVAL, 0, "no streams of kind http");
     dial_fails("tcp://*:1", LEAT_INVAL, 0, "name a host");
-    dial_fails("tcp://[127.0.0.1]:1", LEAT_SYS, ECONNREFUSED, "nobody");
+    dial_fails("tcp://[127.0.0.1]:1", LEAT_REFUSED, 0, "nobody");
     dial_fails("tcp://[x]:1", LEAT_INVAL, 0, "brackets");
     listen_fails("unix:/tmp/leat-no-such-directory/x", LEAT_SYS, ENOENT, "no such directory");
     listen_fails("tcp://192.0.2.1:0", LEAT_SYS, EADDRNOTAVAIL, "no such address");
