@@ -4,7 +4,7 @@ Each model is a function of a set of switches, which break it: MODELS names them
 the model would prove nothing.  A comment names the functions that a thread stands for; what they do under a lock is shortened to what
 the others see of it.  LONG: they run unbroken when MODELS_LONG is set.
 """
-from weak import add, cas, fail, fence, load, lock, na_read, na_write, program, rmw, sleep, store, swap, unlock, until, wake
+from weak import add, barrier, cas, fail, fence, load, lock, na_read, na_write, program, rmw, sleep, store, swap, unlock, until, wake
 
 NONE, WAIT, CHAN, CANCEL = 0, 1, 2, 3
 
@@ -159,68 +159,141 @@ def timer_that_stays_armed(broken):
     return program(waiter, handler, init=dict(park=NONE, deadline=0, armed=1, wheel=0, ready=0))
 
 
+THIEF, FENCE = 1, 2
+
+
+def own_section(broken, inside):
+    """The owner's side of the lopsided lock."""
+    yield store('busy', 1)                           # own_begin
+    if (yield load('guard', 'acq')):
+        while True:                                  # own_wait
+            if 'the slow way has no fence' not in broken:
+                yield fence()
+            guard = yield load('guard', 'acq')
+            if not guard & THIEF:
+                if guard & FENCE:
+                    yield store('fences', 1, 'rel')
+                break
+            yield store('busy', 0, 'rel')
+            yield until('guard', lambda g: not g & THIEF)
+            yield store('busy', 1)
+    yield from inside()
+    yield store('busy', 0, '' if 'a section does not release' in broken else 'rel')
+
+
+def thief_section(broken, inside, kernel=True):
+    """A thief's side; it gives up when it has been patient."""
+    if 'it looks whether the owner is busy first' in broken and (yield load('busy', 'acq')):
+        return
+    if (yield swap('thief_lock', 1, 'acq')):
+        return
+    yield rmw('guard', lambda g: g | THIEF, 'sc')
+    seen = True
+    if (yield load('fences', 'acq')):
+        yield fence()
+    elif kernel:
+        if 'no barrier' not in broken:
+            yield barrier()
+    else:
+        seen = False
+        yield rmw('guard', lambda g: g | FENCE, 'sc')
+    if 'it does not wait for the owner' in broken and 'it does not ask for fences' not in broken:
+        seen = seen and 'at once'
+    if seen and (seen == 'at once' or 'it looks whether the owner is busy first' in broken or not (yield load('busy', 'acq'))):
+        yield from inside()
+    yield rmw('guard', lambda g: g & ~THIEF, 'rel')
+    yield unlock('thief_lock')
+
+
+LOPSIDED = dict(busy=0, guard=0, fences=0, thief_lock=0)
+
+
+def lopsided_lock(broken):
+    """A worker is in its queues again and again, by plain stores; two thieves come, and the kernel has the barrier."""
+    def touches():
+        yield na_write('queues', 'changed')
+
+    def owner():                                     # own_begin, own_wait, own_end
+        yield from own_section(broken, touches)
+        yield from own_section(broken, touches)
+
+    def thief():                                     # thief_begin, thief_end
+        yield from thief_section(broken, touches)
+
+    def other_thief():
+        yield from thief_section(broken, touches)
+
+    return program(owner, thief, other_thief, init=dict(LOPSIDED, queues=''), barriers=True)
+
+
+def lopsided_lock_without_barrier(broken):
+    """The same where the kernel has none: the first thief asks for fences and goes, a later one comes in."""
+    def touches():
+        yield na_write('queues', 'changed')
+
+    def owner():                                     # own_begin, own_wait, own_end
+        yield from own_section(broken, touches)
+        yield from own_section(broken, touches)
+
+    def thief():                                     # thief_begin, thief_end
+        yield from thief_section(broken, touches, False)
+        yield from thief_section(broken, touches, 'it trusts that the owner fences' in broken)
+
+    if 'it trusts that the owner fences' in broken:
+        broken = broken | {'no barrier'}
+    return program(owner, thief, init=dict(LOPSIDED, queues=''))
+
+
 def ring(broken):
-    """A run queue of two places: its owner pushes and pops, two thieves take.  Each task runs once, after it was written."""
+    """A run queue of two places: its owner pushes without a section and takes in one, a thief takes under its guard.  Each task runs
+    once, after it was written."""
     size = 2
 
     def runs(task):
+        if not task:
+            yield fail('took a task that is not there')
         yield na_write('task%d' % task, 'ran')
         yield add('ran%d' % task, 1, '')
 
+    def take(got):                                   # ring_take
+        def inside():
+            head = yield load('head')
+            if head != (yield load('tail', 'acq')):
+                got.append((yield load('slot%d' % (head % size))))
+                yield store('head', head + 1, '' if 'the head does not release' in broken else 'rel')
+        return inside
+
     def owner():                                     # ring_push, ring_pop
-        tail = 0
         for task in (1, 2, 3):
             yield na_write('task%d' % task, 'made')
+            got = []
             if task == 3:
-                head = yield load('head', 'acq')
-                while head != tail:
-                    t = yield load('slot%d' % (head % size))
-                    seen = yield cas('head', head, head + 1)
-                    if seen == head:
-                        yield from runs(t)
-                        break
-                    head = seen
-            head = yield load('head', 'acq')
-            if tail - head >= size:
-                yield from runs(task)
-                continue
-            yield store('slot%d' % (tail % size), task)
-            tail += 1
-            yield store('tail', tail, '' if 'the tail does not release' in broken else 'rel')
+                yield from own_section(broken, take(got))
+            tail = yield load('tail')
+            if tail - (yield load('head', 'acq')) < size:
+                yield store('slot%d' % (tail % size), task)
+                yield store('tail', tail + 1, '' if 'the tail does not release' in broken else 'rel')
+            else:
+                got.append(task)
+            for t in got:
+                yield from runs(t)
 
-    def steals():                                    # steal, steal_ring
-        head = yield load('head', 'acq')
-        n = (yield load('tail', 'acq')) - head
-        if n <= 0 or n > size:
-            return
-        n -= n // 2
-        b = []
-        if 'it takes before it reads' not in broken:
-            for i in range(n):
-                b.append((yield load('slot%d' % ((head + i) % size))))
-        if 'it takes by a store' in broken:
-            yield store('head', head + n, 'rel')
-        elif (yield cas('head', head, head + n)) != head:
-            return
-        if 'it takes before it reads' in broken:
-            for i in range(n):
-                b.append((yield load('slot%d' % ((head + i) % size))))
-        for t in b:
+    def thief():                                     # take, take_ring
+        got = []
+        if 'it takes without a guard' in broken:
+            yield from take(got)()
+        else:
+            yield from thief_section(broken, take(got))
+        for t in got:
             yield from runs(t)
-
-    def thief():
-        yield from steals()
-
-    def other_thief():
-        yield from steals()
 
     def drain(v):
         left = [v['slot%d' % (i % size)] for i in range(v['head'], v['tail'])]
         bad = [t for t in (1, 2, 3) if v['ran%d' % t] + left.count(t) != 1]
         return 'task %d ran %d times and is queued %d times' % (bad[0], v['ran%d' % bad[0]], left.count(bad[0])) if bad else None
 
-    return program(owner, thief, other_thief, end=drain, init=dict(
-        head=0, tail=0, slot0=0, slot1=0, task1='', task2='', task3='', ran1=0, ran2=0, ran3=0))
+    return program(owner, thief, end=drain, barriers=True, init=dict(
+        LOPSIDED, head=0, tail=0, slot0=0, slot1=0, task1='', task2='', task3='', ran1=0, ran2=0, ran3=0))
 
 
 ON_FUTEX, SPINNING = 1, 3
@@ -262,10 +335,11 @@ def push_from_outside(broken):
 
 
 def push_by_one_who_wakes(broken):
-    """A worker ends a short nap, gets two tasks and runs one that never yields, while another falls deep asleep."""
+    """A worker ends a short nap and makes a task ready behind one that never yields, while another falls asleep for good."""
     def sleeper():                                   # nap
         yield swap('sleeping', ON_FUTEX, 'sc')
         yield rmw('mask', lambda m: m | 1, 'sc')
+        yield store('unwatched', 1)
         yield fence()
         if 'it does not ask whether others are awake' not in broken:
             if not (yield load('other', 'sc')):
@@ -274,21 +348,19 @@ def push_by_one_who_wakes(broken):
             return
         yield sleep('sleeping', ON_FUTEX)
 
-    def runner():                                    # nap, leat_go_, idle_wake_one
+    def runner():                                    # nap, task_ready, idle_watch, idle_wake_one
         if 'it runs before it says that it is awake' not in broken:
             yield swap('other', 0, 'sc')
             if 'its word is an exchange and no fence' not in broken:
                 yield fence()
-        yield lock('lock')
-        yield store('tasks', 2)
-        yield unlock('lock')
-        if (yield load('mask')) and (yield rmw('mask', lambda m: m & ~1, 'sc')) & 1:
-            if (yield swap('sleeping', 0, 'sc')) == ON_FUTEX:
+        yield store('tasks', 1, 'rel')
+        if (yield load('unwatched')) and (yield swap('unwatched', 0, 'sc')):
+            if (yield rmw('mask', lambda m: m & ~1, 'sc')) & 1 and (yield swap('sleeping', 0, 'sc')) == ON_FUTEX:
                 yield wake('sleeping')
         if 'it runs before it says that it is awake' in broken:
             yield swap('other', 0, 'sc')
 
-    return program(sleeper, runner, init=dict(sleeping=0, other=ON_FUTEX, mask=0, tasks=0, lock=0))
+    return program(sleeper, runner, init=dict(sleeping=0, other=ON_FUTEX, mask=0, unwatched=0, tasks=0))
 
 
 def spin_before_sleep(broken):
@@ -586,7 +658,9 @@ MODELS = [
     (cancel_at_the_first_wait, ['it does not look for the cancel', 'it reads the list before it marks, and without the lock']),
     (timer_that_stays_armed, ['no fence between deadline and timer', 'no fence between timer and deadline',
                               'it reads the deadline first']),
-    (ring, ['the tail does not release', 'it takes by a store', 'it takes before it reads']),
+    (lopsided_lock, ['no barrier', 'a section does not release', 'it looks whether the owner is busy first']),
+    (lopsided_lock_without_barrier, ['it trusts that the owner fences', 'the slow way has no fence']),
+    (ring, ['the tail does not release', 'it takes without a guard', 'no barrier']),
     (push_from_outside, ['it looks before it is known to sleep', 'no fence between its bit and the look', 'it does not look again',
                          'it looks for sleepers first']),
     (push_by_one_who_wakes, ['its word is an exchange and no fence', 'it does not ask whether others are awake',

@@ -17,12 +17,12 @@ The programs must end; a wait in a loop is one operation that is not possible ye
 """
 import collections
 
-Program = collections.namedtuple('Program', 'threads init end stuck')
+Program = collections.namedtuple('Program', 'threads init end stuck barriers')
 
 
-def program(*threads, init=None, end=None, stuck=()):
-    """end(values) says what is wrong when all have ended, or None; stuck: threads that may wait for ever."""
-    return Program(threads, init or {}, end or (lambda values: None), frozenset(stuck))
+def program(*threads, init=None, end=None, stuck=(), barriers=False):
+    """end(values) says what is wrong when all have ended, or None; stuck: threads that may wait for ever; barriers: some do `barrier`."""
+    return Program(threads, init or {}, end or (lambda values: None), frozenset(stuck), barriers)
 
 
 # -- the operations; mo is '', 'acq', 'rel', 'ar' or 'sc'
@@ -33,6 +33,7 @@ def swap(at, value, mo='ar'): return ('rmw', at, lambda old: value, mo)
 def add(at, n, mo='ar'): return ('rmw', at, lambda old: old + n, mo)
 def cas(at, expected, value, mo='ar'): return ('rmw', at, lambda old: value if old == expected else None, mo)
 def fence(): return ('fence',)
+def barrier(): return ('barrier',)                               # the kernel makes every thread pass a fence (membarrier)
 def na_read(at): return ('na', at, None)
 def na_write(at, value): return ('na', at, value)
 def lock(at): return ('until', at, lambda v: v == 0, lambda v: 1)
@@ -124,8 +125,8 @@ class Explorer:
             if op[0] == 'asleep':
                 continue
             steps = list(self.step(state, who, op))
-            if steps and op[0] == 'na':
-                return steps                         # nobody else's: its place among the others does not matter
+            if steps and op[0] == 'na' and not self.program.barriers:
+                return steps                         # its place among what others do does not matter, but for a barrier
             possible = possible or bool(steps)
             out += steps
         if ended:
@@ -217,6 +218,13 @@ class Explorer:
         threads, memory, sc = state
         view = join(join(threads[who][1], threads[who][2]), sc)
         yield self.after(state, who, 'fence', None, view, rel=view, sc=join(sc, view))
+
+    def do_barrier(self, state, who):
+        threads, memory, sc = state
+        for t in threads:
+            sc = join(sc, join(t[1], t[2]))
+        fenced = tuple((t[0], join(t[1], sc), t[2], join(t[1], sc), t[4]) for t in threads)
+        yield self.after((fenced, memory, sc), who, 'every thread passes a fence', None, sc, rel=sc)
 
     def do_na(self, state, who, name, value):
         threads, memory, sc = state
