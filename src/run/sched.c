@@ -114,6 +114,38 @@ void ready_far(struct task *t)
     atomic_fetch_sub_explicit(&rt->visitors, 1, REL);
 }
 
+leat_err ready_elsewhere(struct worker *w, struct task *t)
+{
+    if (w == NULL || t->rt != w->rt)
+        ready_far(t);
+    else
+        ready_pinned(t);
+    return LEAT_OK;
+}
+
+leat_err ready_overflow(struct worker *w, struct task *t)
+{
+    ring_push(w, t);
+    return ready_unwatched(w);
+}
+
+leat_err ready_guarded(struct worker *w, struct task *t)
+{
+    own_wait(w);
+    bool first = !at_load(&w->next);
+    if (first)
+        at_store(&w->next, t);
+    own_end(w);
+    return first ? ready_unwatched(w) : ready_overflow(w, t);
+}
+
+leat_err ready_unwatched(struct worker *w)
+{
+    if (at_load(&w->rt->unwatched))
+        idle_watch(w->rt);
+    return LEAT_OK;
+}
+
 /* To the old end of the fresh list, which the owner takes last and thieves take first.  A tick takes from that end, too. */
 void ready_behind_fresh(struct worker *w, struct task *t)
 {

@@ -76,27 +76,39 @@ static inline void prefetch_stack(struct task *t)
     __builtin_prefetch(s + 128);
 }
 
+/* The ways of task_ready that are rare: each is called last, so that who is in a hurry saves no register for it.  All return LEAT_OK. */
+leat_err ready_elsewhere(struct worker *w, struct task *t);          /* w is not t's worker, or t is pinned */
+leat_err ready_guarded(struct worker *w, struct task *t);            /* a thief is here; w is busy */
+leat_err ready_overflow(struct worker *w, struct task *t);           /* the ring is full */
+leat_err ready_unwatched(struct worker *w);
+
 /* Makes a claimed task runnable.  From any thread.  w is the caller's worker or NULL. */
-static inline void task_ready(struct worker *w, struct task *t)
+static inline __attribute__((always_inline)) leat_err task_ready_ok(struct worker *w, struct task *t)
 {
-    if (unlikely(w == NULL || t->rt != w->rt)) {
-        ready_far(t);
-    } else if (unlikely(t->pinned)) {
-        ready_pinned(t);
-    } else {
-        own_begin(w);
-        bool first = !at_load(&w->next);
-        if (first)
-            at_store(&w->next, t);
-        own_end(w);
-        if (first)
-            prefetch_stack(t);
-        else
-            ring_push(w, t);                         /* at the tail: it does not push out the one that came first */
-        if (unlikely(at_load(&w->rt->unwatched)))
-            idle_watch(w->rt);
+    if (unlikely(w == NULL) || unlikely(t->rt != w->rt) || unlikely(t->pinned))
+        return ready_elsewhere(w, t);
+    at_store(&w->busy, 1);
+    atomic_signal_fence(SEQ);
+    if (unlikely(at_load_acq(&w->guard) != 0))
+        return ready_guarded(w, t);
+    bool first = !at_load(&w->next);
+    if (first)
+        at_store(&w->next, t);
+    own_end(w);
+    if (first) {
+        prefetch_stack(t);
+    } else {                                         /* at the tail: it does not push out the one that came first */
+        uint32_t tail = at_load(&w->tail);
+        if (unlikely(tail - at_load_acq(&w->head) >= RING))
+            return ready_overflow(w, t);
+        at_store(&w->ring[tail % RING], t);
+        at_store_rel(&w->tail, tail + 1);
     }
+    if (unlikely(at_load(&w->rt->unwatched)))
+        return ready_unwatched(w);
+    return LEAT_OK;
 }
+static inline void task_ready(struct worker *w, struct task *t) { leat_ignore(task_ready_ok(w, t)); }
 
 /* The task to run next, &w->sched when the worker has other things to do, or NULL: nothing is ready here. */
 static inline struct task *sched_pick(struct worker *w)

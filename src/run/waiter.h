@@ -32,7 +32,13 @@ static inline void waiter_del(struct waiters *q, struct waiter *x)
 static inline struct waiter *waiter_claim(struct waiters *q)
 {
     for (struct waiter *x; (x = at_load(&q->head)); ) {
-        waiter_del(q, x);
+        struct waiter *next = x->next;
+        at_store(&q->head, next);
+        if (next)
+            next->prev = NULL;
+        else
+            q->tail = NULL;
+        x->on = false;
         if (likely(task_claim(x->task, PARK_CHAN)))
             return x;
     }
