@@ -1,6 +1,5 @@
 /* rpc_test.c - calls and remote tasks between nodes of one process: values, errors and their details, deadlines, cancels, loss. */
-#include "t.h"
-#include <unistd.h>
+#include "pair.h"
 #include "chan/chan.h"
 #include "sess/sess.h"
 
@@ -10,42 +9,6 @@ LEAT_STRUCT(word, (string, text), (uint64, times));
 LEAT_STRUCT(shard, (string, text), (tx(word), out));
 LEAT_STRUCT(flow, (rx(num), in), (tx(num), out));
 LEAT_SERVICE(calc, (twice, num, num), (echo, text, text), (fail, num, num), (sleep, num, num));
-
-static const char *url;
-static int places;
-static const char *place(int i)
-{
-    static char buf[128];
-    switch (i) {
-    case 0: return "inproc:a";
-    case 1: snprintf(buf, sizeof buf, "unix:/tmp/leat_rpc_test.%d", (int)getpid()); return buf;
-    default: return "tcp://127.0.0.1:0";
-    }
-}
-static void quiet(int level, const char *line) { (void)level; (void)line; }
-static const leat_opts quiet_opts = { .log = quiet };
-
-/* the same test at three distances */
-#define ANYWHERE(id, fn) \
-    TEST(id##_inproc) { url = place(0); places = 0; CHECK_EQ(leat_run(&quiet_opts, fn, LEAT_NONE), LEAT_OK); } \
-    TEST(id##_unix) { url = place(1); places = 1; CHECK_EQ(leat_run(&quiet_opts, fn, LEAT_NONE), LEAT_OK); } \
-    TEST(id##_tcp) { url = place(2); places = 2; CHECK_EQ(leat_run(&quiet_opts, fn, LEAT_NONE), LEAT_OK); }
-
-struct pair { leat_node *a, *b; leat_peer *p; };    /* b has dialed a */
-static struct pair pair_open(void)
-{
-    struct pair x = { NULL, NULL, NULL };
-    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node a" }, &x.a), LEAT_OK);
-    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node b" }, &x.b), LEAT_OK);
-    CHECK_EQ(leat_node_listen(x.a, url), LEAT_OK);
-    CHECK_EQ(leat_node_dial(x.b, leat_node_url(x.a), &x.p), LEAT_OK);
-    return x;
-}
-static void pair_close(struct pair *x)
-{
-    leat_node_close(x->b);
-    leat_node_close(x->a);
-}
 
 /* -- calls ------------------------------------------------------------------------------------------------------------------------- */
 static _Atomic uint32_t began, canceled;
@@ -174,7 +137,7 @@ static leat_err word_count(leat_none *none)
     leat_node *c = NULL;
     leat_peer *p[2] = { x.p, NULL };
     CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node c" }, &c), LEAT_OK);
-    CHECK_EQ(leat_node_listen(c, places == 2 ? url : places == 1 ? "unix:/tmp/leat_rpc_test_c" : "inproc:c"), LEAT_OK);
+    CHECK_EQ(leat_node_listen(c, another_url()), LEAT_OK);
     CHECK_EQ(leat_node_dial(x.b, leat_node_url(c), &p[1]), LEAT_OK);
     CHECK_EQ(leat_expose(x.a, split, shard), LEAT_OK);
     CHECK_EQ(leat_expose(c, split, shard), LEAT_OK);

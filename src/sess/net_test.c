@@ -1,50 +1,14 @@
 /* net_test.c - channels between nodes: names, credits, rendezvous, close, finish, loss, ends inside values.  Two or more nodes of one
  * process, at every kind of address. */
-#include "t.h"
-#include <unistd.h>
+#include "pair.h"
 #include "chan/chan.h"
+#include "sess/ends.h"
 #include "sess/sess.h"
 
 LEAT_STRUCT(num, (uint64, n));
 LEAT_STRUCT(other, (string, n));
 LEAT_STRUCT(word, (string, text), (uint64, times));
 LEAT_STRUCT(parcel, (uint64, n), (tx(num), out), (rx(num), in));
-
-static const char *url;
-static const char *place(int i)
-{
-    static char buf[128];
-    switch (i) {
-    case 0: return "inproc:a";
-    case 1: snprintf(buf, sizeof buf, "unix:/tmp/leat_net_test.%d", (int)getpid()); return buf;
-    default: return "tcp://127.0.0.1:0";
-    }
-}
-
-struct pair { leat_node *a, *b; leat_peer *p; };    /* b has dialed a */
-
-static struct pair pair_open(void)
-{
-    struct pair x = { NULL, NULL, NULL };
-    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node a" }, &x.a), LEAT_OK);
-    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node b" }, &x.b), LEAT_OK);
-    CHECK_EQ(leat_node_listen(x.a, url), LEAT_OK);
-    CHECK_EQ(leat_node_dial(x.b, leat_node_url(x.a), &x.p), LEAT_OK);
-    return x;
-}
-
-static void pair_close(struct pair *x)
-{
-    leat_node_close(x->b);
-    leat_node_close(x->a);
-}
-
-static void quiet(int level, const char *line) { (void)level; (void)line; }
-static const leat_opts quiet_opts = { .log = quiet };
-
-#define AT(i, fn) do { url = place(i); CHECK_EQ(leat_run(&quiet_opts, fn, LEAT_NONE), LEAT_OK); } while (0)
-/* the same test at three distances */
-#define ANYWHERE(id, fn) TEST(id##_inproc) { AT(0, fn); } TEST(id##_unix) { AT(1, fn); } TEST(id##_tcp) { AT(2, fn); }
 
 /* -- senders elsewhere ------------------------------------------------------------------------------------------------------------ */
 struct feed { leat_tx(struct num) out; uint64_t from, count; bool finish; };
@@ -710,7 +674,7 @@ static leat_err with_itself(leat_none *none)
     leat_node_close(a);
     return LEAT_OK;
 }
-TEST(a_node_is_a_peer_of_itself) { AT(0, with_itself); }
+TEST(a_node_is_a_peer_of_itself) { AT(INPROC, with_itself); }
 
 static leat_err closed_before_leaving(leat_none *none)
 {
@@ -733,6 +697,80 @@ static leat_err closed_before_leaving(leat_none *none)
 }
 ANYWHERE(who_closes_and_leaves_is_not_lost, closed_before_leaving)
 
+
+/* -- elements that are none ------------------------------------------------------------------------------------------------------ */
+static struct { const char *p; size_t n; const char *why; } wrong;
+
+/* An ELEM frame by hand: two good elements, then `wrong`. */
+static leat_err wrong_elements(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    leat_chan(struct num) c = leat_chan_make(struct num, 16);
+    leat_tx(struct num) out = NULL;
+    struct num v;
+    CHECK_EQ(leat_export(x.a, "nums", leat_tx_of(c), num), LEAT_OK);
+    CHECK_EQ(leat_import(x.p, "nums", &out, num, 0), LEAT_OK);
+    leat_unexport(x.a, "nums");
+    leat_finish(c);                                  /* the other side is the only sender */
+    for (uint64_t i = 0; i < 40; i++) {              /* until it is lent more than one credit at a time */
+        CHECK_EQ(leat_send(out, { .n = i }), LEAT_OK);
+        if (i % 8 == 7)
+            for (int k = 0; k < 8; k++)
+                CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+    }
+    struct end *e = (struct end *)(void *)((leat_chan_ *)(void *)out)->net;
+    struct buf *b = sess_begin(sess_of(x.p), FRAME_ELEM);
+    buf_varint(b, e->id);
+    buf_u8(b, ELEM_WHOLE);
+    for (uint64_t i = 100; i < 102; i++) {
+        buf_u8(b, sizeof i);
+        buf_u64(b, i);
+    }
+    buf_put(b, wrong.p, wrong.n);
+    CHECK_EQ(sess_commit(sess_of(x.p)), LEAT_OK);
+    CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+    CHECK_EQ(v.n, 100);
+    CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+    CHECK_EQ(v.n, 101);
+    leat_err err;
+    while ((err = leat_recv(c, &v)) == LEAT_OK)
+        ;
+    CHECK_EQ(err, LEAT_PEER_LOST);
+    CHECK_EQ(leat_peer_wait(x.p), LEAT_PEER_LOST);
+    CHECK_HAS(leat_err_detail(), wrong.why);
+    leat_unref(out);
+    leat_unref(c);
+    pair_close(&x);
+    return LEAT_OK;
+}
+static leat_err too_short(leat_none *n)
+{
+    wrong.p = "\x07" "1234567", wrong.n = 8, wrong.why = "a bad ELEM frame: ";
+    return wrong_elements(n);
+}
+static leat_err too_long(leat_none *n)
+{
+    wrong.p = "\x09" "123456789", wrong.n = 10, wrong.why = "too many";
+    return wrong_elements(n);
+}
+static leat_err over_the_frame(leat_none *n)
+{
+    wrong.p = "\x08" "1234", wrong.n = 5, wrong.why = "a bad ELEM frame: ";
+    return wrong_elements(n);
+}
+static leat_err without_credit(leat_none *n)
+{
+    static char many[40][9];
+    for (int i = 0; i < 40; i++)
+        many[i][0] = 8;
+    wrong.p = many[0], wrong.n = sizeof many, wrong.why = "without a credit";
+    return wrong_elements(n);
+}
+ANYWHERE(an_element_that_is_too_short_ends_the_session_behind_the_good_ones, too_short)
+ANYWHERE(an_element_that_is_too_long_ends_the_session_behind_the_good_ones, too_long)
+ANYWHERE(an_element_over_the_end_of_its_frame_ends_the_session, over_the_frame)
+ANYWHERE(elements_without_a_credit_end_the_session, without_credit)
 
 enum { CLOSES_BEFORE = 1, FINISHES = 2, UNREFS = 4 };
 static int how;

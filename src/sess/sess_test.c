@@ -1,5 +1,5 @@
 /* sess_test.c - sessions between nodes of one process: hello, frames both ways, sources, heartbeats, closing, breaking. */
-#include "t.h"
+#include "pair.h"
 #include <malloc.h>
 #include "link/link.h"
 #include "sess/impl.h"
@@ -55,9 +55,6 @@ static const struct sess_user counting = { .name = "counting", .open = u_open, .
     { FRAME_ELEM, on_elem }, { FRAME_TAKEN, on_bulk }, { FRAME_OPEN, on_open }, { FRAME_RESULT, on_result } } };
 static const struct sess_user *const users[] = { &counting, NULL };
 
-static void quiet(int level, const char *line) { (void)level; (void)line; }
-static const leat_opts quiet_opts = { .log = quiet };
-
 static leat_node *open_named(const char *name)
 {
     leat_node_opts o = { .name = name };
@@ -90,7 +87,6 @@ static void round_trip(leat_peer *p, uint32_t v)
 #define RUN(opts, fn) do { results = leat_chan_make(uint32_t, 16); CHECK_EQ(leat_run(opts, fn, LEAT_NONE), LEAT_OK); } while (0)
 
 /* -- the same at every distance ------------------------------------------------------------------------------------------------ */
-static const char *url = "inproc:a";
 
 static leat_err talk(leat_none *none)
 {
@@ -315,7 +311,7 @@ static leat_err both_close(leat_none *none)
     return LEAT_OK;
 }
 TEST(node_close_of_both_sides_at_once_loses_nothing) { RUN(NULL, both_close); }
-TEST(node_close_of_both_sides_at_once_loses_nothing_tcp) { url = "tcp://127.0.0.1:0"; RUN(NULL, both_close); }
+TEST(node_close_of_both_sides_at_once_loses_nothing_tcp) { at(TCP); RUN(NULL, both_close); }
 
 static leat_err room_filler(leat_peer **arg)
 {
@@ -616,7 +612,7 @@ static leat_err waits_obey(leat_none *none)
     return LEAT_OK;
 }
 TEST(node_waits_obey_their_context) { RUN(&quiet_opts, waits_obey); }
-TEST(node_waits_obey_their_context_tcp) { url = "tcp://127.0.0.1:0"; RUN(&quiet_opts, waits_obey); }
+TEST(node_waits_obey_their_context_tcp) { at(TCP); RUN(&quiet_opts, waits_obey); }
 
 static leat_err under_deadline(leat_none *none)
 {
@@ -734,37 +730,29 @@ static leat_err deaf(leat_none *none)
 }
 TEST(sess_nobody_answers_the_hello) { RUN(NULL, deaf); }
 /* -- the same over sockets ------------------------------------------------------------------------------------------------------ */
-static char path[64];
-static void use_unix(void)
-{
-    snprintf(path, sizeof path, "unix:/tmp/leat-sess-%d", (int)getpid());
-    url = path;
-}
-static void use_tcp(void) { url = "tcp://127.0.0.1:0"; }
-
-TEST(sess_two_nodes_of_one_process_talk_unix) { use_unix(); RUN(NULL, talk); }
-TEST(sess_two_nodes_of_one_process_talk_tcp) { use_tcp(); RUN(NULL, talk); }
-TEST(sess_a_thousand_sessions_leave_nothing_behind_unix) { use_unix(); RUN(NULL, many); }
-TEST(sess_a_thousand_sessions_leave_nothing_behind_tcp) { use_tcp(); RUN(NULL, many); }
-TEST(sess_many_peers_at_once_unix) { use_unix(); RUN(NULL, at_once); }
-TEST(sess_many_peers_at_once_tcp) { use_tcp(); RUN(NULL, at_once); }
-TEST(sess_sources_are_pulled_in_turn_and_flushed_by_close_tcp) { use_tcp(); RUN(NULL, sources); }
-TEST(node_close_while_traffic_flows_obeys_its_context_unix) { use_unix(); RUN(NULL, cut_short); }
-TEST(node_close_while_traffic_flows_obeys_its_context_tcp) { use_tcp(); RUN(NULL, cut_short); }
-TEST(sess_wait_room_bounds_what_is_unsent_tcp) { use_tcp(); RUN(NULL, room); }
-TEST(sess_truncated_frame_is_a_lost_peer_tcp) { use_tcp(); RUN(&quiet_opts, truncated); }
-TEST(sess_peer_that_dies_is_lost_unix) { use_unix(); RUN(NULL, lost); }
-TEST(sess_peer_that_dies_is_lost_tcp) { use_tcp(); RUN(NULL, lost); }
-TEST(sess_break_ends_both_sides_tcp) { use_tcp(); RUN(NULL, broken); }
-TEST(sess_orderly_close_is_ok_for_the_peer_tcp) { use_tcp(); RUN(NULL, orderly); }
-TEST(node_close_while_peers_dial_unix) { use_unix(); RUN(&quiet_opts, close_meanwhile); }
-TEST(node_close_while_peers_dial_tcp) { use_tcp(); RUN(&quiet_opts, close_meanwhile); }
-TEST(sess_silent_peer_is_asked_tcp) { use_tcp(); RUN(NULL, silence); }
-TEST(sess_quiet_peers_stay_connected_tcp) { use_tcp(); RUN(NULL, alive); }
-TEST(node_left_open_ends_with_leat_run_unix) { use_unix(); RUN(NULL, left_open); }
+TEST(sess_two_nodes_of_one_process_talk_unix) { at(UNIX); RUN(NULL, talk); }
+TEST(sess_two_nodes_of_one_process_talk_tcp) { at(TCP); RUN(NULL, talk); }
+TEST(sess_a_thousand_sessions_leave_nothing_behind_unix) { at(UNIX); RUN(NULL, many); }
+TEST(sess_a_thousand_sessions_leave_nothing_behind_tcp) { at(TCP); RUN(NULL, many); }
+TEST(sess_many_peers_at_once_unix) { at(UNIX); RUN(NULL, at_once); }
+TEST(sess_many_peers_at_once_tcp) { at(TCP); RUN(NULL, at_once); }
+TEST(sess_sources_are_pulled_in_turn_and_flushed_by_close_tcp) { at(TCP); RUN(NULL, sources); }
+TEST(node_close_while_traffic_flows_obeys_its_context_unix) { at(UNIX); RUN(NULL, cut_short); }
+TEST(node_close_while_traffic_flows_obeys_its_context_tcp) { at(TCP); RUN(NULL, cut_short); }
+TEST(sess_wait_room_bounds_what_is_unsent_tcp) { at(TCP); RUN(NULL, room); }
+TEST(sess_truncated_frame_is_a_lost_peer_tcp) { at(TCP); RUN(&quiet_opts, truncated); }
+TEST(sess_peer_that_dies_is_lost_unix) { at(UNIX); RUN(NULL, lost); }
+TEST(sess_peer_that_dies_is_lost_tcp) { at(TCP); RUN(NULL, lost); }
+TEST(sess_break_ends_both_sides_tcp) { at(TCP); RUN(NULL, broken); }
+TEST(sess_orderly_close_is_ok_for_the_peer_tcp) { at(TCP); RUN(NULL, orderly); }
+TEST(node_close_while_peers_dial_unix) { at(UNIX); RUN(&quiet_opts, close_meanwhile); }
+TEST(node_close_while_peers_dial_tcp) { at(TCP); RUN(&quiet_opts, close_meanwhile); }
+TEST(sess_silent_peer_is_asked_tcp) { at(TCP); RUN(NULL, silence); }
+TEST(sess_quiet_peers_stay_connected_tcp) { at(TCP); RUN(NULL, alive); }
+TEST(node_left_open_ends_with_leat_run_unix) { at(UNIX); RUN(NULL, left_open); }
 TEST(sess_frame_over_the_limit_breaks_tcp)
 {
-    use_tcp();
+    at(TCP);
     hostile_frame.p = "\x01\x00\x01\x00\x40\0\0\0xx";
     hostile_frame.n = 10;
     hostile_frame_why = "a bad ELEM frame: it has 65537 bytes; at most 65536";
