@@ -167,7 +167,7 @@ void leat_conn_close(leat_conn *c);                  /* wakes whoever waits on i
 void leat_listener_close(leat_listener *l);
 #define leat_blocking(fn, ...)          LEAT_BLOCKING_(fn, __VA_ARGS__) /* [blocks] fn on a pool thread: disks, resolvers, old code */
 leat_rx(int) leat_signals(const int *signo, size_t n);          /* [owned: leat_unref] signals as values; NULL: no memory */
-#include "leat/os.h"                                 /* more of it: streams, names of hosts */
+#include "leat/os.h"                                 /* more of it: streams, names of hosts, files, other programs */
 #include "leat/abi.h"                                /* the functions the macros end in: the binary interface */
 LEAT_END_
 #include "leat/guest.h"                             /* a runtime within the loop of another library */

@@ -1,4 +1,4 @@
-/* leat/os.h - the world outside, beyond what leat.h has: streams and names of hosts.
+/* leat/os.h - the world outside, beyond what leat.h has: streams, names of hosts, files, other programs.
  *
  * Read leat.h first: its rules and marks hold here.  Every call that may wait obeys the context and the deadline of its task, and
  * every handle may be used from any task and any thread.  After a call that was ended so, what it had done is told, never lost. */
@@ -43,4 +43,67 @@ LEAT_CHECK leat_err leat_listen_inherited(const char *name, leat_listener **ret)
 enum { LEAT_ADDRS_MAX = 16 };
 typedef struct leat_addrs { uint32_t len; leat_addr at[LEAT_ADDRS_MAX]; } leat_addrs;
 LEAT_CHECK leat_err leat_resolve(const char *host, const char *service, leat_addrs *ret);    /* [blocks] INVAL, NOMEM, SYS: no such name */
+
+/* == Files.  Read and written at an offset, by any number of tasks at once. =============================================== *
+ * Through io_uring where the system has it, else on a thread of leat_blocking's pool; LEAT_FILES=pool or =io_uring in the environment
+ * names one.  A cancel or a deadline ends what the kernel lets be ended (a FIFO, a terminal, what has not begun); a disk finishes.  So a
+ * call that has been done is OK although its time is over.  A thread that is no task waits itself, and looks at its deadline first. */
+typedef struct leat_file leat_file;
+LEAT_CHECK leat_err leat_file_open(const char *path, int flags, unsigned mode, leat_file **ret);   /* [blocks] [owned:
+                            leat_file_close] flags and mode of open(2); closes on exec.  SYS: the detail names path; NOMEM */
+LEAT_CHECK leat_err leat_file_read_at(leat_file *f, int64_t at, void *buf, size_t cap, size_t *ret);   /* [blocks] at least 1 byte;
+                            CLOSED at the end; SYS */
+LEAT_CHECK leat_err leat_file_write_at(leat_file *f, int64_t at, const void *buf, size_t len);     /* [blocks] all of it, or an error
+                            whose detail says how many bytes were written; SYS */
+LEAT_CHECK leat_err leat_file_append(leat_file *f, const void *buf, size_t len);   /* [blocks] the same, at the end wherever that is
+                            by then; INVAL: not opened with O_APPEND */
+LEAT_CHECK leat_err leat_file_sync(leat_file *f);    /* [blocks] until it is on the disk, its size too.  SYS: it may not be */
+LEAT_CHECK leat_err leat_file_size(leat_file *f, int64_t *ret);                    /* [blocks] */
+/* [blocks] Waits for the calls that are under way, then gives the file back.  The error of close(2), if there is one; f is gone in
+ * any case, and no cancel ends this.  Calls that come after it has begun get CLOSED. */
+LEAT_CHECK leat_err leat_file_close(leat_file *f);
+int leat_file_fd(const leat_file *f);                /* borrowed */
+/* [blocks] All of it: *ret is of *len bytes and a NUL behind them that is not counted.  [owned: free]  LIMIT: over `limit` bytes (0: over
+ * 1 GiB). */
+LEAT_CHECK leat_err leat_file_read_all(const char *path, size_t limit, char **ret, size_t *len);
+/* [blocks] The file has either its old content or all of the new, also after a crash: written beside it, synced, renamed over it, and the
+ * directory synced.  A file that was there keeps its mode; a new one gets `mode`.  SYS: as before (only where the detail says so has it
+ * the new content, perhaps not yet on the disk). */
+LEAT_CHECK leat_err leat_file_replace(const char *path, const void *buf, size_t len, unsigned mode);
+
+/* == Other programs. ====================================================================================================== */
+typedef struct leat_child leat_child;
+enum {                                               /* flags of leat_spawn_opts */
+    LEAT_SPAWN_NO_IN = 1, LEAT_SPAWN_NO_OUT = 2, LEAT_SPAWN_NO_ERR = 4,      /* /dev/null instead of our own */
+    LEAT_SPAWN_ERR_TO_OUT = 8,                       /* standard error goes where standard output goes */
+    LEAT_SPAWN_GROUP = 16,                           /* a process group of its own; signals go to all of it */
+};
+typedef struct leat_spawn_opts {                     /* 0 everywhere but in argv: as for us; grows only at the end */
+    const char *const *argv;                         /* argv[0] is looked up on PATH unless there is a / in it; ends with NULL */
+    const char *const *env;                          /* "NAME=value" ..., ends with NULL; NULL: ours */
+    const char *cwd;                                 /* NULL: ours */
+    leat_conn **in, **out, **err;                    /* [owned: leat_conn_close] set to our end of a pipe; NULL: no pipe, ours */
+    uint32_t flags;
+    leat_dur grace;                                  /* between SIGTERM and SIGKILL; 0: 5 s */
+} leat_spawn_opts;
+typedef struct leat_exit { int code, signo; } leat_exit;     /* exit(code) when signo is 0; else the signal that ended it */
+
+/* The program runs when this returns OK: what keeps it from being run is an error of this call (SYS; the detail names the program, or
+ * the directory).  It has the descriptors 0, 1 and 2 and no other, no signal blocked or caught, those ignored that we ignore.
+ * INVAL: no argv, flags that contradict, or SIGCHLD is ignored here, so that no exit could be told; NOMEM. */
+LEAT_CHECK leat_err leat_spawn_(const leat_spawn_opts *o, size_t opts_size, leat_child **ret);
+LEAT_CHECK static inline leat_err leat_spawn(const leat_spawn_opts *o, leat_child **ret)     /* [owned: leat_child_close] */
+{
+    return leat_spawn_(o, sizeof *o, ret);
+}
+/* [blocks] Until it has ended; any number of tasks, any number of times.  When the context is cancelled or its deadline passes the child
+ * is asked to end (SIGTERM), after its grace made to (SIGKILL), and this returns when it has ended: CANCELED or DEADLINE, and *ret is
+ * set too.  To wait without that, select on leat_child_fd. */
+LEAT_CHECK leat_err leat_child_wait(leat_child *c, leat_exit *ret);
+LEAT_CHECK leat_err leat_child_try_wait(leat_child *c, leat_exit *ret);  /* AGAIN: it runs */
+LEAT_CHECK leat_err leat_child_kill(leat_child *c, int signo);           /* OK also when it has ended; never another process.  INVAL, SYS */
+int leat_child_pid(const leat_child *c);
+int leat_child_fd(const leat_child *c);              /* borrowed: can be read (LEAT_READ) when it has ended */
+/* [blocks] A child that runs is killed (SIGKILL) and waited for; no cancel ends this.  No process is left behind, no descriptor. */
+void leat_child_close(leat_child *c);
 #endif

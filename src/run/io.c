@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include "base/alloc.h"
 #include "run/err.h"
+#include "run/file_call.h"
 #include "run/io_fd.h"
 #include "run/sched.h"
 #include "run/seam.h"
@@ -146,6 +147,7 @@ void io_end(struct rt *rt)
         return;
     atomic_exchange_explicit(&io->dead, 1, SEQ);
     sweep(io);
+    file_ring_end(io);
     poll_close(io->poll);
     at_store(&rt->io, NULL);
     io_unref(io);

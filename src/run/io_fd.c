@@ -8,6 +8,7 @@
  * Locks: a socket's, then a slot's. */
 #include "run/io_fd.h"
 #include "run/err.h"
+#include "run/file_call.h"
 #include "run/io.h"
 #include "run/rt.h"
 #include "run/sched.h"
@@ -79,6 +80,8 @@ void io_event(struct io *io, const struct poll_event *ev, struct worker *w)
     if (!f)
         return;
     struct waiter *list = NULL;
+    if (unlikely(fd + 1 == at_load_acq(&io->ring_fd)))
+        file_ring_event(io);
     lock(&f->lock);
     if (poll_tag(fd, f->gen) == ev->tag && f->watched) {
         at_store(&f->ready, (uint8_t)(at_load(&f->ready) | (ev->events & BOTH)));

@@ -29,6 +29,10 @@ struct io {
     _Atomic int64_t polled_at;
     _Atomic uint32_t lock;                           /* making chunks */
     struct io_fd *_Atomic chunk[IO_CHUNKS];
+    struct file_ring *_Atomic ring;                  /* files (file_call.c); made at the first call, by whoever sets making_ring */
+    _Atomic uint32_t making_ring;
+    _Atomic int ring_fd;                             /* 1 + its descriptor; 0: none */
+    _Atomic bool no_ring;
 };
 
 leat_err io_get(struct rt *rt, struct io **ret);     /* made at the first call; borrowed */
