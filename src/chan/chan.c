@@ -99,6 +99,8 @@ void leat_unref_end_(leat_chan_ *c, int ends)
     struct chan_net *net = c->net;
     unlock(&c->lock);
     chan_wake(told);
+    if (deaf && net)
+        net->ops->deaf(c);
     if (finished && net)
         net->ops->finish(c);
     else if (finished)

@@ -62,6 +62,7 @@ struct end {
             void *held;                              /* an offered value that waits for a receiver; the delivering task's */
             uint64_t held_number;
             leat_ctx *deliverer;
+            leat_err seal_after;                     /* SEAL with this code goes when nothing is delivered any more */
             bool delivering, withdrawn;
         };
     };

@@ -350,14 +350,18 @@ static void sealed(struct home *h, struct end *e)
     e->sealed = true;
 }
 
-/* Begins the close; local senders know already.  true: the channel ends now. */
+/* Begins the close; local senders know already.  true: the channel ends now.  A value that a task delivers may have been received,
+ * though that task does not know yet: its TAKEN goes first, for to the site a SEAL says that it was not. */
 static bool seal_all(struct home *h, leat_err why)
 {
     if (!h->sealing) {
         h->sealing = true;
         h->c->needy = 0;
         for (struct end *e = h->ends; e; e = e->next) {
-            seal(e, why);
+            if (e->delivering)
+                e->seal_after = why;
+            else
+                seal(e, why);
             h->unsealed += !e->finished;
         }
     }
@@ -601,6 +605,16 @@ static leat_err run_in_place(struct end *e, struct cur *in)
 }
 
 /* -- unbuffered: offers ------------------------------------------------------------------------------------------------------- */
+/* Nothing is delivered on e any more: a SEAL that waited for it goes.  Lock held. */
+static void delivered(struct end *e)
+{
+    e->held = NULL;
+    e->delivering = false;
+    if (e->seal_after != LEAT_OK && !e->dead)
+        seal(e, e->seal_after);
+    e->seal_after = LEAT_OK;
+}
+
 static leat_err deliver(struct end **arg)
 {
     struct end *e = *arg;
@@ -621,14 +635,13 @@ static leat_err deliver(struct end **arg)
         leat_drop_(e->type, e->held);
     mem_free(e->held);
     lock(&c->lock);
-    e->held = NULL;
-    e->delivering = false;
     bool withdrawn = e->withdrawn;
     e->withdrawn = false;
     if (!e->dead && err == LEAT_OK)
         end_send(e, FRAME_TAKEN, e->held_number, true);
     else if (!e->dead && withdrawn)
         end_send(e, FRAME_WITHDRAWN, e->held_number, true);
+    delivered(e);
     unlock(&c->lock);
     end_unref(e);
     return LEAT_OK;
@@ -658,8 +671,7 @@ static leat_err hold(struct end *e, const void *v, uint64_t number)
         return err;
     if (!busy) {
         lock(&e->c->lock);
-        e->held = NULL;
-        e->delivering = false;
+        delivered(e);
         unlock(&e->c->lock);
     }
     mem_free(held);

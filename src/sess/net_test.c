@@ -419,6 +419,81 @@ static leat_err gone(leat_none *none)
 }
 ANYWHERE(senders_learn_that_every_receive_end_is_gone, gone)
 
+/* A send end stays here: that nobody receives is told all the same. */
+static leat_err gone_but_a_sender(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    for (cap = 0; cap < 3; cap++) {
+        leat_tx(struct num) out = NULL;
+        leat_chan(struct num) c = leat_chan_make(struct num, cap);
+        CHECK_EQ(leat_export(x.a, "nums", leat_tx_of(c), num), LEAT_OK);
+        CHECK_EQ(leat_import(x.p, "nums", &out, num, 0), LEAT_OK);
+        leat_unexport(x.a, "nums");
+        leat_tx(struct num) stays = leat_ref(leat_tx_of(c));
+        leat_rx(struct num) in = leat_ref(leat_rx_of(c));
+        leat_unref(c);
+        leat_err err = LEAT_OK;
+        struct num v;
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, feed, (struct feed){ out, 0, 1000000, false }));
+            LEAT_TRY(leat_recv(in, &v));
+            leat_unref(in);
+        }
+        CHECK_EQ(err, LEAT_GONE);
+        CHECK_EQ(leat_send(stays, { 1 }), LEAT_GONE);
+        leat_unref(out);
+        leat_unref(stays);
+    }
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(senders_learn_that_every_receive_end_is_gone_while_a_send_end_stays, gone_but_a_sender)
+
+/* The receiver takes one value and at once closes the channel or lets go of it: the send of that value is OK, and only that. */
+struct one { leat_tx(struct num) out; leat_tx(leat_err) said; };
+static leat_err send_one(struct one *o)
+{
+    return leat_send(o->said, leat_send(o->out, { 7 }));
+}
+
+static leat_err taken_then_ended(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    leat_chan(leat_err) said = leat_chan_make(leat_err, 1);
+    leat_err err = LEAT_OK;
+    for (int i = 0; i < (getenv("T_QUICK") ? 60 : 400) && err == LEAT_OK; i++) {
+        leat_tx(struct num) out = NULL;
+        leat_chan(struct num) c = leat_chan_make(struct num, 0);
+        CHECK_EQ(leat_export(x.a, "nums", leat_tx_of(c), num), LEAT_OK);
+        CHECK_EQ(leat_import(x.p, "nums", &out, num, 0), LEAT_OK);
+        leat_unexport(x.a, "nums");
+        struct num v = { 0 };
+        leat_err sent = LEAT_AGAIN;
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, send_one, (struct one){ out, leat_tx_of(said) }));
+            while (!at_load(&((leat_chan_ *)c)->sq.head))
+                leat_yield();                        /* the value waits at home for a receiver */
+            LEAT_TRY(leat_recv(c, &v));
+            if (i % 2)
+                leat_close(c);
+            else
+                leat_unref(c);
+            LEAT_TRY(leat_recv(said, &sent));
+        }
+        CHECK_EQ(v.n, 7);
+        CHECK_EQ(sent, LEAT_OK);
+        CHECK_EQ(leat_send(out, { 8 }), i % 2 ? LEAT_CLOSED : LEAT_GONE);
+        leat_unref(out);
+        leat_unref(c);
+    }
+    leat_unref(said);
+    pair_close(&x);
+    return err;
+}
+ANYWHERE(what_was_taken_before_the_end_is_ok_for_its_sender, taken_then_ended)
+
 /* -- loss ------------------------------------------------------------------------------------------------------------------------- */
 struct until { leat_tx(struct num) out; leat_err err; char text[400]; };
 static leat_err feed_until(struct until **arg)       /* sends until it fails, which is no failure of the group */
