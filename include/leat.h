@@ -127,7 +127,8 @@ leat_err leat_ctx_cause(void);                       /* why it was cancelled: le
 
 /* == Select.  Waits for one of its cases and runs that one.  [blocks] unless it has leat_otherwise. ======================= *
  *     leat_select(err) { leat_on_recv(c, &v) { ... }  leat_on_send(d, &w) { ... }  leat_on_after(LEAT_S(1)) { ... } }
- * err is set first: OK when a case ran, CLOSED when no case can ever run, CANCELED, DEADLINE, LIMIT (over 16 cases), INVAL.
+ * err is set first: OK when a case ran, CLOSED when no case can ever run, CANCELED, DEADLINE, INVAL; LIMIT: over 65,536 ends;
+ * NOMEM: over 16 cases or 64 ends take memory.  leat_otherwise runs only if at one moment no other case was ready.
  * The block is read twice, to note the cases and to run one: write nothing but cases in it, no case in a loop
  * (leat_on_recv_any is the loop), and an `if` before a case only on what stays as it is: else the program stops and says so.
  * v and w must outlive the select.  A NULL channel is never ready, nor is a closed one except to leat_on_closed.  In a case, break

@@ -12,7 +12,10 @@ typedef struct leat_shield_ { void *opaque_[20]; } leat_shield_;
 typedef struct leat_pin_ { void *saved; } leat_pin_;
 enum { LEAT_SELECT_MAX_ = 16 };
 typedef struct leat_case_ { void *c, *p; size_t *which; int64_t n; int32_t id; uint8_t op, pad_[3]; } leat_case_;
-typedef struct leat_select_ { uint32_t n, flags; leat_case_ on[LEAT_SELECT_MAX_]; } leat_select_;
+typedef struct leat_select_ {                         /* flags: 1 a case has won and its body has yet to run; 2 more is set; 4 no memory */
+    uint32_t n, flags;
+    leat_case_ on[LEAT_SELECT_MAX_], *more;           /* more: those beyond, from leat_case_more_ until leat_select_run_ */
+} leat_select_;
 
 int *leat_errno_(void);                              /* not const as glibc's is: read again after a park */
 #undef errno
@@ -56,6 +59,7 @@ size_t leat_len_(leat_chan_ *c);
 size_t leat_cap_(leat_chan_ *c);
 static inline bool leat_each_(leat_err e, leat_err *err) { *err = e == LEAT_CLOSED ? LEAT_OK : e; return e == LEAT_OK; }
 
+leat_case_ *leat_case_more_(leat_select_ *s);          /* room for case s->n, which is beyond s->on; never NULL */
 int leat_select_run_(leat_select_ *s, leat_err *err);  /* the id of the case that ran, or -1 and *err */
 static inline leat_select_ *leat_select_begin_(leat_select_ *s) { s->n = 0; s->flags = 0; return s; }
 static inline int leat_select_wait_(leat_select_ *s, leat_err *err)
@@ -63,7 +67,7 @@ static inline int leat_select_wait_(leat_select_ *s, leat_err *err)
     int k = leat_select_run_(s, err);
     if (k < -1)
         __builtin_unreachable();                     /* lets the compiler drop the first round's tests from the second */
-    s->flags = k >= 0;                               /* 1: a case has won and its body has yet to run */
+    s->flags = k >= 0;
     return k;
 }
 static inline bool leat_case_hit_(leat_select_ *s) { s->flags = 0; return true; }
@@ -76,11 +80,9 @@ static inline int leat_select_done_(const leat_select_ *s)
 }
 static inline bool leat_case_add_(leat_select_ *s, char op, int32_t id, void *c, void *p, size_t *which, int64_t n)
 {
-    if (s->n < LEAT_SELECT_MAX_) {
-        leat_case_ *x = &s->on[s->n];
-        x->c = c; x->p = p; x->which = which; x->n = n; x->id = id; x->op = (uint8_t)op;
-    }
-    s->n++;                                          /* past the end: leat_select_run_ says LEAT_LIMIT */
+    leat_case_ *x = s->n < LEAT_SELECT_MAX_ ? &s->on[s->n] : leat_case_more_(s);
+    x->c = c; x->p = p; x->which = which; x->n = n; x->id = id; x->op = (uint8_t)op;
+    s->n++;
     return false;
 }
 static inline int64_t leat_dur_ns_(leat_dur d) { return d.ns; }

@@ -576,7 +576,8 @@ void chan_end(leat_chan_ *c, leat_err err)
         at_store(&c->closed, 1);
     if (!c->ended) {
         at_store(&c->ended, 1);
-        c->err = (uint8_t)(err == LEAT_CLOSED ? 0 : err);
+        if (err != LEAT_CLOSED)                      /* what its senders were told (GONE) stays */
+            c->err = (uint8_t)err;
     }
     struct waiter *s = drain(&c->sq, shut_err(c), NULL), *r = NULL;
     if (!at_load(&c->count) || at_load(&c->site)) {

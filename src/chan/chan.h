@@ -6,7 +6,8 @@
  *  closed  no send completes any more.  ended: receivers see the close once the buffer is empty; ended implies closed.
  *  site    this process has only send ends; the channel's home is elsewhere.  buf is unused; ops->put takes what is sent.
  *  net     not null: another process knows this channel, and the ops below are called.  Changes once, under the lock.
- * Locks: a channel's lock is taken before whatever the ops take; never two channels at once. */
+ * Locks: a channel's lock is taken before whatever the ops take.  Of two channels: only to look, in the order of addresses (select.c),
+ * or the second by chan_trylock. */
 #ifndef CHAN_CHAN_H
 #define CHAN_CHAN_H
 #include "leat.h"

@@ -3,8 +3,10 @@
  * The cases are laid out flat as ops (an array of ends is many).  Ready ones are found by looking without locks; one of them is
  * drawn at random, each equally likely, and only its channel is locked and tried.  To block: PARK_WAIT first, then channel by
  * channel lock, look again, queue, unlock; if one has become ready the wait is withdrawn (or was just ended: then that wake is
- * consumed).  One park word decides, so exactly one case fires.  No lock order among channels, no allocation up to 64 ops.
- * A wait that ended because a channel closed is no case: the select looks again. */
+ * consumed).  One park word decides, so exactly one case fires.  No allocation up to 16 cases and 64 ops.
+ * A wait that ended because a channel closed is no case: the select looks again.
+ * leat_otherwise says that nothing was ready at one moment: looks one after the other cannot say that of several channels, so all of
+ * them are locked, in the order of their addresses, and looked at once more. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +17,13 @@
 #include "run/io.h"
 #include "run/seam.h"
 
-enum { OPS_ON_STACK = 64, OPS_MAX = 65536 };
+enum { OPS_ON_STACK = 64, OPS_MAX = 65536, MORE_FIRST = 16 };
 
 struct op {
     leat_chan_ *c;                                   /* null: not a channel op */
     void *val;
     uint8_t kind;                                    /* r s c d f; x: can never fire */
-    uint8_t of;                                      /* its case */
+    uint16_t of;                                     /* its case */
     uint32_t index;                                  /* within an array of ends */
 };
 
@@ -29,6 +31,7 @@ struct sel {
     const leat_select_ *s;
     struct op *ops;
     struct waiter *waiters;
+    leat_chan_ **chans;                              /* room for one an op */
     uint32_t n;
     int otherwise;                                   /* case, or -1 */
     int after;                                       /* the timer case that is due first, or -1 */
@@ -36,18 +39,43 @@ struct sel {
     bool looked;                                     /* just now nothing was ready */
 };
 
+static inline const leat_case_ *case_at(const leat_select_ *s, uint32_t i)
+{
+    return i < LEAT_SELECT_MAX_ ? &s->on[i] : &s->more[i - LEAT_SELECT_MAX_];
+}
+
+/* Grows in powers of two.  With no memory the case goes nowhere, and the select says so. */
+leat_case_ *leat_case_more_(leat_select_ *s)
+{
+    uint32_t n = s->n - LEAT_SELECT_MAX_;
+    if (n == 0)
+        s->more = NULL;
+    if (s->flags & 4 || s->n >= OPS_MAX)
+        return &s->on[0];
+    if (n == 0 || (n >= MORE_FIRST && (n & (n - 1)) == 0)) {
+        leat_case_ *more = mem_realloc(s->more, MAX(2 * n, (uint32_t)MORE_FIRST) * sizeof *more);
+        s->flags |= more ? 2 : 4;
+        if (!more)
+            return &s->on[0];
+        s->more = more;
+    }
+    return &s->more[n];
+}
+
 static leat_err count_ops(const leat_select_ *s, uint32_t *ret)
 {
     uint64_t n = 0;
-    if (s->n > LEAT_SELECT_MAX_)
-        return leat_fail(LEAT_LIMIT, "leat_select: %u cases, at most %d are possible; leat_on_recv_any takes an array",
-            s->n, LEAT_SELECT_MAX_);
+    if (s->flags & 4)
+        return leat_fail(LEAT_NOMEM, "leat_select: no memory for %u cases", s->n);
+    if (s->n > OPS_MAX || (s->n > LEAT_SELECT_MAX_ && !(s->flags & 2)))
+        return leat_fail(LEAT_LIMIT, "leat_select: %u cases, at most %d are possible", s->n, OPS_MAX);
     for (uint32_t i = 0; i < s->n; i++) {
-        if (i && s->on[i].id <= s->on[i - 1].id)
+        const leat_case_ *k = case_at(s, i);
+        if (i && k->id <= case_at(s, i - 1)->id)
             return leat_fail(LEAT_INVAL, "leat_select: a case in a loop; leat_on_recv_any is the loop");
-        if (s->on[i].op == 'a' && (s->on[i].n < 0 || s->on[i].n > OPS_MAX))
-            return leat_fail(LEAT_LIMIT, "leat_on_recv_any: %lld ends, at most %d are possible", (long long)s->on[i].n, OPS_MAX);
-        n += s->on[i].op == 'a' ? (uint64_t)s->on[i].n : 1;
+        if (k->op == 'a' && (k->n < 0 || k->n > OPS_MAX))
+            return leat_fail(LEAT_LIMIT, "leat_on_recv_any: %lld ends, at most %d are possible", (long long)k->n, OPS_MAX);
+        n += k->op == 'a' ? (uint64_t)k->n : 1;
     }
     *ret = (uint32_t)n;
     return LEAT_OK;
@@ -67,13 +95,13 @@ static void lay_out(struct sel *x)
     uint32_t n = 0;
     x->otherwise = x->after = -1;
     for (uint32_t i = 0; i < s->n; i++) {
-        const leat_case_ *k = &s->on[i];
+        const leat_case_ *k = case_at(s, i);
         switch (k->op) {
         case 'a':
             for (uint32_t j = 0; j < (uint32_t)k->n; j++) {
                 leat_chan_ *c;
                 memcpy(&c, (char *)k->c + j * sizeof c, sizeof c);
-                x->ops[n++] = (struct op){ c, k->p, c ? 'r' : 'x', (uint8_t)i, j };
+                x->ops[n++] = (struct op){ c, k->p, c ? 'r' : 'x', (uint16_t)i, j };
             }
             break;
         case 't':
@@ -85,20 +113,20 @@ static void lay_out(struct sel *x)
         case 'd':
             if (k->p && ((leat_ctx *)k->p)->deadline != NEVER)
                 op_timer(x, i, ((leat_ctx *)k->p)->deadline);
-            x->ops[n++] = (struct op){ NULL, k->p, k->p ? 'd' : 'x', (uint8_t)i, 0 };
+            x->ops[n++] = (struct op){ NULL, k->p, k->p ? 'd' : 'x', (uint16_t)i, 0 };
             break;
         case 'f':
-            x->ops[n++] = (struct op){ NULL, NULL, 'f', (uint8_t)i, 0 };
+            x->ops[n++] = (struct op){ NULL, NULL, 'f', (uint16_t)i, 0 };
             break;
         default:
-            x->ops[n++] = (struct op){ k->c, k->p, k->c ? k->op : 'x', (uint8_t)i, 0 };
+            x->ops[n++] = (struct op){ k->c, k->p, k->c ? k->op : 'x', (uint16_t)i, 0 };
         }
     }
     x->n = n;
 }
 
-static int op_fd(const struct sel *x, const struct op *o) { return (int)(x->s->on[o->of].n >> 8); }
-static int op_events(const struct sel *x, const struct op *o) { return (int)(x->s->on[o->of].n & 255); }
+static int op_fd(const struct sel *x, const struct op *o) { return (int)(case_at(x->s, o->of)->n >> 8); }
+static int op_events(const struct sel *x, const struct op *o) { return (int)(case_at(x->s, o->of)->n & 255); }
 
 /* Looks without a lock: what they say may be old, and is tried or repeated under the lock. */
 static inline bool recv_ready(const leat_chan_ *c)
@@ -221,27 +249,120 @@ static inline uint32_t draw_bit(uint64_t mask)
     return (uint32_t)__builtin_ctzll(mask);
 }
 
+/* A bit for each of the 64 ops from base that looks ready. */
+static uint64_t look(const struct sel *x, uint32_t base)
+{
+    uint64_t mask = 0;
+    for (uint32_t i = base; i < x->n && i < base + 64; i++)
+        mask |= (uint64_t)op_ready(x, &x->ops[i]) << (i - base);
+    return mask;
+}
+
+/* Of more than 64: counts the ready ones, then draws among them.  -1: another came first, and it may be worth another look. */
+static int fire_one_of_many(const struct sel *x, uint32_t *ready, leat_err *err)
+{
+    uint32_t base = 0, k;
+    *ready = 0;
+    for (base = 0; base < x->n; base += 64)
+        *ready += (uint32_t)__builtin_popcountll(look(x, base));
+    if (*ready == 0)
+        return -1;
+    k = (uint32_t)(((draw() >> 32) * *ready) >> 32);
+    for (base = 0; base < x->n; base += 64) {
+        uint64_t mask = look(x, base);
+        uint32_t n = (uint32_t)__builtin_popcountll(mask);
+        if (k < n) {
+            while (k--)
+                mask &= mask - 1;
+            int i = (int)base + __builtin_ctzll(mask);
+            return op_try(&x->ops[i], err) ? i : -1;
+        }
+        k -= n;
+    }
+    return -1;
+}
+
 /* The number of a ready op that has fired, or -1.  Every ready one is equally likely to be tried first. */
 static int fire_ready(const struct sel *x, leat_err *err)
 {
-    for (uint32_t base = 0, blocks = (x->n + 63) / 64, first = blocks > 1 ? (uint32_t)(draw() >> 33) % blocks : 0, b = 0; b < blocks; b++) {
-        base = (first + b) % blocks * 64;
-        uint64_t mask = 0;
-        for (uint32_t i = base; i < x->n && i < base + 64; i++)
-            mask |= (uint64_t)op_ready(x, &x->ops[i]) << (i - base);
-        while (mask) {
-            uint32_t i = draw_bit(mask);
-            if (op_try(&x->ops[base + i], err))
-                return (int)(base + i);
-            mask &= ~(UINT64_C(1) << i);
-        }
+    if (x->n > 64) {
+        int i = -1;
+        for (uint32_t ready = 1, tries = 0; i < 0 && ready && tries < 64; tries++)
+            i = fire_one_of_many(x, &ready, err);
+        return i;
+    }
+    for (uint64_t mask = look(x, 0); mask; ) {
+        uint32_t i = draw_bit(mask);
+        if (op_try(&x->ops[i], err))
+            return (int)i;
+        mask &= ~(UINT64_C(1) << i);
     }
     return -1;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    leat_chan_ *p, *q;
+    memcpy(&p, a, sizeof p);
+    memcpy(&q, b, sizeof q);
+    return ((uintptr_t)p > (uintptr_t)q) - ((uintptr_t)p < (uintptr_t)q);
+}
+
+/* Locks n channels, some of which may be the same, in the order of their addresses.  How many there are: c[0] to that are locked. */
+static uint32_t lock_all(leat_chan_ **c, uint32_t n)
+{
+    uint32_t distinct = 0;
+    if (n > OPS_ON_STACK)
+        qsort(c, n, sizeof(leat_chan_ *), by_address);
+    for (uint32_t i = 1; i < n && n <= OPS_ON_STACK; i++) {
+        leat_chan_ *x = c[i];
+        uint32_t k = i;
+        for (; k && (uintptr_t)c[k - 1] > (uintptr_t)x; k--)
+            c[k] = c[k - 1];
+        c[k] = x;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (distinct == 0 || c[distinct - 1] != c[i]) {
+            c[distinct++] = c[i];
+            lock(&c[i]->lock);
+        }
+    return distinct;
+}
+
+static void unlock_all(leat_chan_ **c, uint32_t n)
+{
+    while (n--)
+        unlock(&c[n]->lock);
+}
+
+/* Whether at one moment no op is ready.  Of one op a look knows that. */
+static bool none_ready(const struct sel *x)
+{
+    uint32_t n = 0, i;
+    if (x->n < 2)
+        return true;
+    for (i = 0; i < x->n; i++)
+        if (x->ops[i].c)
+            x->chans[n++] = x->ops[i].c;
+    n = lock_all(x->chans, n);
+    for (i = 0; i < x->n && !op_ready(x, &x->ops[i]); i++)
+        ;
+    unlock_all(x->chans, n);
+    return i == x->n;
 }
 
 static struct waiters *op_queue(const struct op *o)
 {
     return o->kind == 'r' ? &o->c->rq : o->kind == 's' ? &o->c->sq : &o->c->cq;
+}
+
+/* [lock held] Whether another task waits in q: a select does not meet itself. */
+static inline bool others_wait(const struct waiters *q, const struct task *t)
+{
+    const struct waiter *x = at_load(&q->head);
+    while (x && x->task == t)
+        x = x->next;
+    return x != NULL;
 }
 
 /* The commonest op, by itself: an array of ends has many. */
@@ -250,11 +371,21 @@ static inline bool recv_queue_up(leat_chan_ *c, struct waiter *w)
     if (at_load(&c->ended) && !at_load(&c->count))
         return true;                                 /* it can never become ready */
     lock(&c->lock);
-    bool look = recv_ready(c) || at_load(&c->ended);
-    if (!look)
+    bool ready = at_load(&c->count) || others_wait(&c->sq, w->task) || at_load(&c->ended);
+    if (!ready)
         chan_wait_locked(c, &c->rq, w);
     unlock(&c->lock);
-    return !look;
+    return !ready;
+}
+
+static bool send_queue_up(leat_chan_ *c, struct waiter *w)
+{
+    lock(&c->lock);
+    bool ready = at_load(&c->closed) || at_load(&c->count) + at_load(&c->reserved) < c->cap || others_wait(&c->rq, w->task);
+    if (!ready)
+        chan_wait_locked(c, &c->sq, w);
+    unlock(&c->lock);
+    return !ready;
 }
 
 static bool other_queue_up(struct sel *x, struct op *o, struct waiter *w, leat_err *err)
@@ -275,6 +406,8 @@ static bool other_queue_up(struct sel *x, struct op *o, struct waiter *w, leat_e
         unlock(&c->lock);
         return !ready;
     }
+    if (o->kind == 's')
+        return send_queue_up(o->c, w);
     lock(&o->c->lock);
     bool ready = op_ready(x, o) || !op_alive(o);
     if (!ready)
@@ -327,12 +460,15 @@ static inline void op_leave(struct sel *x, uint32_t i)
     unlock(&o->c->lock);
 }
 
-_Static_assert((int)LEAT_SELECT_MAX_ < (int)POLL_SOME_MAX, "a descriptor a case, and the bell");
-
 /* A thread that is no task waits for its descriptors itself. */
 static __attribute__((noinline)) leat_err polls_begin(struct sel *x, struct task *t)
 {
     int e = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < x->n; i++)
+        n += x->ops[i].kind == 'f';
+    if (n >= POLL_SOME_MAX)                          /* one more is the bell */
+        return leat_fail(LEAT_LIMIT, "leat_on_fd: a thread that is no task waits for at most %d descriptors", POLL_SOME_MAX - 1);
     for (uint32_t i = 0; i < x->n && !e; i++)
         if (x->ops[i].kind == 'f')
             e = task_poll_begin(t, op_fd(x, &x->ops[i]), op_events(x, &x->ops[i]));
@@ -342,6 +478,26 @@ static __attribute__((noinline)) leat_err polls_begin(struct sel *x, struct task
     return err_sys(e, "leat_on_fd");
 }
 
+/* Two ops that wait for the same thing: whichever stands first in its queue is served. */
+static bool has_twins(const struct sel *x)
+{
+    for (uint32_t i = 1; i < x->n; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (x->ops[k].c == x->ops[i].c && x->ops[k].kind == x->ops[i].kind)
+                return true;
+    return false;
+}
+
+static void shuffle(struct sel *x)
+{
+    for (uint32_t i = x->n; i > 1; i--) {
+        uint32_t k = (uint32_t)(((draw() >> 32) * i) >> 32);
+        struct op o = x->ops[k];
+        x->ops[k] = x->ops[i - 1];
+        x->ops[i - 1] = o;
+    }
+}
+
 /* Blocks until one op is served (its number), or -1: look again, or *err. */
 static int block(struct sel *x, leat_err *err)
 {
@@ -349,6 +505,8 @@ static int block(struct sel *x, leat_err *err)
     uint32_t i, why = PARK_NONE;
     if (unlikely(t->foreign) && (*err = polls_begin(x, t)) != LEAT_OK)
         return -1;
+    if (x->n > 1 && (x->n > 8 || has_twins(x)))
+        shuffle(x);                                  /* so that each of them is equally likely */
     t->win = NULL;
     at_store(&t->park, PARK_WAIT);
     for (i = 0; i < x->n; i++)
@@ -412,6 +570,15 @@ static leat_err check_remote(const struct sel *x)
     return LEAT_OK;
 }
 
+/* The case of an op that has fired. */
+static int ran(const struct sel *x, int op)
+{
+    const leat_case_ *k = case_at(x->s, x->ops[op].of);
+    if (k->which)
+        *k->which = x->ops[op].index;
+    return x->ops[op].of;
+}
+
 /* The number of the case that ran, or -1 and *err. */
 static int run(struct sel *x, leat_err *err)
 {
@@ -425,10 +592,7 @@ static int run(struct sel *x, leat_err *err)
         int op = x->looked ? -1 : fire_ready(x, err);
         x->looked = false;
         if (op >= 0 && *err == LEAT_OK) {
-            const leat_case_ *k = &x->s->on[x->ops[op].of];
-            if (k->which)
-                *k->which = x->ops[op].index;
-            hit = x->ops[op].of;
+            hit = ran(x, op);
             break;
         }
         if (*err != LEAT_OK)
@@ -438,6 +602,8 @@ static int run(struct sel *x, leat_err *err)
             break;
         }
         if (x->otherwise >= 0) {
+            if (!none_ready(x))
+                continue;
             hit = x->otherwise;
             break;
         }
@@ -450,10 +616,7 @@ static int run(struct sel *x, leat_err *err)
         op = block(x, err);
         at_store(&t->deadline, old);
         if (op >= 0) {
-            const leat_case_ *k = &x->s->on[x->ops[op].of];
-            if (k->which)
-                *k->which = x->ops[op].index;
-            hit = x->ops[op].of;
+            hit = ran(x, op);
             break;
         }
         if (*err != LEAT_OK)
@@ -466,8 +629,10 @@ static int run_on_stack(struct sel *x, leat_err *err)
 {
     struct op ops[OPS_ON_STACK];
     struct waiter waiters[OPS_ON_STACK];
+    leat_chan_ *chans[OPS_ON_STACK];
     x->ops = ops;
     x->waiters = waiters;
+    x->chans = chans;
     return run(x, err);
 }
 
@@ -475,8 +640,10 @@ static int run_small(struct sel *x, leat_err *err)
 {
     struct op ops[8];
     struct waiter waiters[8];
+    leat_chan_ *chans[8];
     x->ops = ops;
     x->waiters = waiters;
+    x->chans = chans;
     return run(x, err);
 }
 
@@ -485,12 +652,14 @@ static int run_on_heap(struct sel *x, uint32_t n, leat_err *err)
     int hit = -1;
     x->ops = mem_alloc(n * sizeof *x->ops);
     x->waiters = mem_alloc(n * sizeof *x->waiters);
-    if (x->ops && x->waiters)
+    x->chans = mem_alloc(n * sizeof(leat_chan_ *));
+    if (x->ops && x->waiters && x->chans)
         hit = run(x, err);
     else
         *err = LEAT_NOMEM;
     mem_free(x->ops);
     mem_free(x->waiters);
+    mem_free(x->chans);
     return hit;
 }
 
@@ -501,7 +670,7 @@ static int select_failed(leat_err err)
 }
 
 /* Any select, laid out. */
-static __attribute__((noinline)) int select_wait(const leat_select_ *s, bool looked, leat_err *err)
+static int select_wait(const leat_select_ *s, bool looked, leat_err *err)
 {
     struct sel x = { .s = s, .looked = looked };
     uint32_t n = 0;
@@ -510,7 +679,7 @@ static __attribute__((noinline)) int select_wait(const leat_select_ *s, bool loo
         return -1;
     int hit = n <= 8 ? run_small(&x, err) : n <= OPS_ON_STACK ? run_on_stack(&x, err) : run_on_heap(&x, n, err);
     if (hit >= 0)
-        return s->on[hit].id;
+        return case_at(s, (uint32_t)hit)->id;
     return select_failed(*err);
 }
 
@@ -527,7 +696,7 @@ static inline uint64_t quick_array(const leat_case_ *k)
 }
 
 /* A bit for each end that looks ready, in the order of the cases.  false: there are cases of another kind, or too many. */
-static bool quick_look(const leat_select_ *s, uint64_t *ret)
+static inline __attribute__((always_inline)) bool quick_look(const leat_select_ *s, uint64_t *ret)
 {
     uint64_t mask = 0;
     int64_t n = 0;
@@ -571,6 +740,43 @@ static const leat_case_ *quick_op(const leat_select_ *s, uint32_t bit, struct op
     return k;
 }
 
+/* Whether at one moment none of several sends and receives is ready. */
+static __attribute__((noinline)) bool quick_none(const leat_select_ *s)
+{
+    leat_chan_ *chans[OPS_ON_STACK];
+    uint32_t n = 0;
+    uint64_t mask = 0;
+    for (const leat_case_ *k = s->on; k < s->on + s->n; k++) {
+        if (k->op != 'a' && k->c)
+            chans[n++] = k->c;
+        for (int64_t j = 0; k->op == 'a' && j < k->n; j++) {
+            leat_chan_ *c;
+            memcpy(&c, (char *)k->c + (size_t)j * sizeof c, sizeof c);
+            if (c)
+                chans[n++] = c;
+        }
+    }
+    n = lock_all(chans, n);
+    bool looked = quick_look(s, &mask);
+    unlock_all(chans, n);
+    return looked && !mask;
+}
+
+/* Nothing that looked ready has fired: leat_otherwise, if it is so at one moment and no timer must be asked first; or null. */
+static const leat_case_ *quick_otherwise(const leat_select_ *s)
+{
+    const leat_case_ *otherwise = NULL;
+    bool one = s->n <= 2;                            /* of which a look says enough */
+    for (const leat_case_ *k = s->on; k < s->on + s->n; k++) {
+        if (k->op == 't')
+            return NULL;
+        if (k->op == 'o')
+            otherwise = k;
+        one = one && k->op != 'a';
+    }
+    return otherwise && (one || quick_none(s)) ? otherwise : NULL;
+}
+
 /* The case that fired, or null: the long way, and whether it may start with waiting.  An error (*err) is a failure of the channel
  * that was tried. */
 static const leat_case_ *quick(const leat_select_ *s, bool *looked, leat_err *err)
@@ -594,14 +800,26 @@ static const leat_case_ *quick(const leat_select_ *s, bool *looked, leat_err *er
     return NULL;
 }
 
+/* What comes after the quick way: k has failed (*err), or is null. */
+static __attribute__((noinline)) int select_slowly(leat_select_ *s, const leat_case_ *k, bool looked, leat_err *err)
+{
+    if (k)
+        return select_failed(*err);
+    if (looked && (k = quick_otherwise(s)))
+        return k->id;
+    int id = select_wait(s, looked, err);
+    if (unlikely(s->flags & 2))
+        mem_free(s->more);
+    return id;
+}
+
 int leat_select_run_(leat_select_ *s, leat_err *err)
 {
     bool looked;
     const leat_case_ *k = quick(s, &looked, err);
-    if (likely(k && *err == LEAT_OK))
-        return k->id;
-    return k ? select_failed(*err) : select_wait(s, looked, err);
+    return likely(k && *err == LEAT_OK) ? k->id : select_slowly(s, k, looked, err);
 }
+
 void leat_select_lost_(const leat_select_ *s)
 {
     (void)s;

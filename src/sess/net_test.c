@@ -441,8 +441,10 @@ static leat_err gone_but_a_sender(leat_none *none)
             leat_unref(in);
         }
         CHECK_EQ(err, LEAT_GONE);
-        CHECK_EQ(leat_send(stays, { 1 }), LEAT_GONE);
         leat_unref(out);
+        while (!at_load(&((leat_chan_ *)stays)->ended))
+            leat_yield();                            /* the node that sent has taken note */
+        CHECK_EQ(leat_send(stays, { 1 }), LEAT_GONE);
         leat_unref(stays);
     }
     pair_close(&x);
