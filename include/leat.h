@@ -144,14 +144,8 @@ leat_err leat_ctx_cause(void);                       /* why it was cancelled: le
 #define leat_otherwise                  LEAT_ON_OTHERWISE_      /* when no other case is ready */
 leat_rx(leat_time) leat_ticker(leat_dur every);      /* [owned: leat_unref] capacity 1, late ticks are dropped; NULL: no memory */
 
-/* == Sharing memory, when a channel is the wrong tool.  {0} is ready. ===================================================== */
-/* An unlock touches the mutex for the last time when it frees it: whoever locks it next and knows to be the last may free its memory. */
-typedef struct leat_mutex { void *opaque_[2]; } leat_mutex;
-typedef struct leat_once  { void *opaque_[4]; } leat_once;
-LEAT_CHECK leat_err leat_lock(leat_mutex *m);        /* [blocks] nobody is overtaken more than 4 times; not recursive */
-void leat_unlock(leat_mutex *m);                     /* by the task that locked, on any thread */
-#define leat_with_lock(m, err)          LEAT_WITH_LOCK_(m, err) /* the block runs only when err is LEAT_OK */
-LEAT_CHECK leat_err leat_do_once(leat_once *o, leat_err (*fn)(void));  /* [blocks] every caller gets fn's error */
+/* == Sharing memory, when a channel is the wrong tool: locks, conditions, wait groups, semaphores, once. =================== */
+#include "leat/sync.h"
 
 /* == The outside world: descriptors, bytes, threads, signals. ============================================================= */
 enum { LEAT_READ = 1, LEAT_WRITE = 4 };

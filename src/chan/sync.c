@@ -6,9 +6,8 @@
  * holder runs on another worker.
  * The step that frees a mutex is the last one in which its unlock touches it: whoever takes it next may free its memory.  So a waiter is
  * woken by its task, not by the mutex, and an unlock that frees without waking somebody does so only if nobody waits. */
-#include <assert.h>
 #include <string.h>
-#include "chan/chan.h"
+#include "chan/sync.h"
 #include "run/err.h"
 
 enum { HELD = 1, WAITERS = 2, LOSSES_MAX = 4, SPINS = 40 };
@@ -141,6 +140,26 @@ leat_err leat_lock(leat_mutex *pub)
     return e;
 }
 
+leat_err leat_try_lock(leat_mutex *m)
+{
+    return try_lock(mutex_of(m)) ? LEAT_OK : err_of(LEAT_AGAIN);
+}
+
+bool mutex_held(const leat_mutex *m)
+{
+    return at_load(&((const struct mutex *)(const void *)m)->word) & HELD;
+}
+
+void mutex_relock(leat_mutex *m)
+{
+    struct shield s;
+    if (try_lock(mutex_of(m)))
+        return;
+    shield_begin(&s, (leat_dur){ INT64_MAX });
+    leat_ignore(leat_lock(m));
+    shield_end(&s);
+}
+
 /* Takes the first waiter whose wait is not over off the queue; null: there is none.  Says in the word whether others wait. */
 static struct waiter *first_waiter(struct mutex *m)
 {
@@ -161,7 +180,9 @@ static __attribute__((noinline)) void pass_on(struct mutex *m)
 {
     for (;;) {
         uint16_t held = HELD;
-        assert(at_load(&m->word) & HELD);
+#ifndef NDEBUG
+        bug_if(!(at_load(&m->word) & HELD), "leat_unlock: the mutex is not locked");
+#endif
         lock(&m->lock);
         struct waiter *x = first_waiter(m);
         struct task *t = x ? x->task : NULL;

@@ -1,0 +1,192 @@
+/* cond.c - condition, wait group, weighted semaphore: queues in the order of arrival, under a spinlock (sync.h). */
+#include "chan/sync.h"
+#include "run/err.h"
+
+/* -- condition --------------------------------------------------------------------------------------------------------- */
+struct cond {                                        /* lies in a leat_cond */
+    _Atomic uint32_t lock;
+    struct waiters q;                                /* lock */
+};
+_Static_assert(sizeof(struct cond) <= sizeof(leat_cond), "leat_cond is too small");
+
+static struct cond *cond_of(leat_cond *c) { return (struct cond *)(void *)c; }
+
+/* Queued before the mutex is free: whoever changes the condition under the mutex finds us. */
+leat_err leat_cond_wait(leat_cond *pub, leat_mutex *m)
+{
+    struct cond *c = cond_of(pub);
+    struct waiter me = { .task = task_self() };
+    leat_err e = LEAT_OK;
+    bug_if(!mutex_held(m), "leat_cond_wait: the mutex is not locked");
+    lock(&c->lock);
+    waiter_add(&c->q, &me);
+    at_store(&me.task->park, PARK_WAIT);
+    unlock_fence(&c->lock);
+    leat_unlock(m);
+    for (uint32_t why; (why = task_wait(me.task)) != PARK_CHAN; ) {
+        e = task_wait_err(me.task, why);
+        lock(&c->lock);
+        if (e == LEAT_AGAIN && me.on) {              /* only a hint: it keeps its place */
+            at_store(&me.task->park, PARK_WAIT);
+            unlock_fence(&c->lock);
+            continue;
+        }
+        if (e == LEAT_AGAIN)                         /* a signal met the hint and found it awake */
+            e = LEAT_OK;
+        if (me.on)
+            waiter_del(&c->q, &me);
+        unlock(&c->lock);
+        mutex_relock(m);
+        return e;
+    }
+    mutex_relock(m);
+    return LEAT_OK;
+}
+
+void leat_cond_signal(leat_cond *pub)
+{
+    struct cond *c = cond_of(pub);
+    lock(&c->lock);
+    struct waiter *x = waiter_claim(&c->q);
+    unlock(&c->lock);
+    if (x)
+        task_ready(worker_self(), x->task);
+}
+
+void leat_cond_broadcast(leat_cond *pub)
+{
+    struct cond *c = cond_of(pub);
+    struct waiter *list = NULL, **end = &list;
+    lock(&c->lock);
+    for (struct waiter *x; (x = waiter_claim(&c->q)); )
+        sync_chain(&end, x);
+    unlock(&c->lock);
+    chan_wake(list);
+}
+
+/* -- wait group -------------------------------------------------------------------------------------------------------- */
+struct waitgroup {                                   /* lies in a leat_waitgroup; lock protects all */
+    _Atomic uint32_t lock;
+    int32_t n;
+    struct waiters q;
+};
+_Static_assert(sizeof(struct waitgroup) <= sizeof(leat_waitgroup), "leat_waitgroup is too small");
+
+static struct waitgroup *waitgroup_of(leat_waitgroup *g) { return (struct waitgroup *)(void *)g; }
+
+void leat_waitgroup_add(leat_waitgroup *pub, int n)
+{
+    struct waitgroup *g = waitgroup_of(pub);
+    struct waiter *list = NULL, **end = &list;
+    lock(&g->lock);
+    bug_if(__builtin_add_overflow(g->n, n, &g->n) || g->n < 0, "leat_waitgroup: more have called done than were added");
+    if (!g->n)
+        for (struct waiter *x; (x = waiter_claim(&g->q)); )
+            sync_chain(&end, x);
+    unlock(&g->lock);
+    chan_wake(list);
+}
+
+void leat_waitgroup_done(leat_waitgroup *g)
+{
+    leat_waitgroup_add(g, -1);
+}
+
+leat_err leat_waitgroup_wait(leat_waitgroup *pub)
+{
+    struct waitgroup *g = waitgroup_of(pub);
+    struct waiter me = { .task = task_self() };
+    leat_err e = LEAT_AGAIN;
+    lock(&g->lock);                                  /* also when n is 0: who made it so has left then */
+    while (g->n && e == LEAT_AGAIN)
+        if ((e = sync_wait(&g->lock, &g->q, &me)) == LEAT_OK)
+            return LEAT_OK;
+    unlock(&g->lock);
+    return e == LEAT_AGAIN ? LEAT_OK : e;
+}
+
+/* -- semaphore --------------------------------------------------------------------------------------------------------- */
+struct sem {                                         /* is a leat_sem; lock protects all but size */
+    int64_t size, used;
+    struct waiters q;
+    _Atomic uint32_t lock;
+};
+_Static_assert(sizeof(struct sem) <= sizeof(leat_sem), "leat_sem is too small");
+_Static_assert(offsetof(struct sem, size) == offsetof(leat_sem, size), "size comes first");
+
+struct sem_waiter { struct waiter w; int64_t n; };
+
+static struct sem *sem_of(leat_sem *s) { return (struct sem *)(void *)s; }
+
+/* [lock held; lets go of it] Those in front get theirs; the first one that must wait holds up all behind it. */
+static void sem_serve(struct sem *s)
+{
+    struct waiter *list = NULL, **end = &list;
+    for (struct waiter *x; (x = at_load(&s->q.head)); ) {
+        int64_t n = container_of(x, struct sem_waiter, w)->n;
+        if (n > s->size - s->used)
+            break;
+        waiter_del(&s->q, x);
+        if (task_claim(x->task, PARK_CHAN)) {
+            s->used += n;
+            sync_chain(&end, x);
+        }
+    }
+    unlock(&s->lock);
+    chan_wake(list);
+}
+
+static leat_err sem_check(const struct sem *s, int64_t n)
+{
+    if (n < 0)
+        return leat_fail(LEAT_INVAL, "leat_acquire: %lld of a semaphore", (long long)n);
+    if (n > s->size)
+        return leat_fail(LEAT_LIMIT, "leat_acquire: %lld of a semaphore that has %lld", (long long)n, (long long)s->size);
+    return LEAT_OK;
+}
+
+leat_err leat_acquire(leat_sem *pub, int64_t n)
+{
+    struct sem *s = sem_of(pub);
+    struct sem_waiter me = { .w = { .task = task_self() }, .n = n };
+    leat_err e = sem_check(s, n);
+    if (e != LEAT_OK)
+        return e;
+    lock(&s->lock);
+    for (bool first = false; n > s->size - s->used || (!first && at_load(&s->q.head)); first = true) {
+        e = sync_wait(&s->lock, &s->q, &me.w);
+        if (e == LEAT_OK)
+            return LEAT_OK;
+        if (e != LEAT_AGAIN) {
+            sem_serve(s);                            /* those behind it may be next */
+            return e;
+        }
+    }
+    s->used += n;
+    sem_serve(s);
+    return LEAT_OK;
+}
+
+leat_err leat_try_acquire(leat_sem *pub, int64_t n)
+{
+    struct sem *s = sem_of(pub);
+    leat_err e = sem_check(s, n);
+    if (e == LEAT_LIMIT)
+        return err_of(LEAT_AGAIN);
+    if (e != LEAT_OK)
+        return e;
+    lock(&s->lock);
+    bool got = !at_load(&s->q.head) && n <= s->size - s->used;
+    s->used += got ? n : 0;
+    unlock(&s->lock);
+    return got ? LEAT_OK : err_of(LEAT_AGAIN);
+}
+
+void leat_release(leat_sem *pub, int64_t n)
+{
+    struct sem *s = sem_of(pub);
+    lock(&s->lock);
+    bug_if(n < 0 || n > s->used, "leat_release: more than was acquired");
+    s->used -= n;
+    sem_serve(s);
+}

@@ -1,0 +1,122 @@
+/* rwlock.c - many readers or one writer.
+ *
+ * Writers take turns by a mutex, which has their queue, its spinning and its bound on overtaking.  The one that has it sets `pending`:
+ * from then on new readers wait, and the last reader who leaves gives it the lock.  When it unlocks, or gives up, all the readers
+ * that wait come in before the next writer.  So neither side starves the other. */
+#include "chan/sync.h"
+#include "run/err.h"
+
+struct rwlock {                                      /* lies in a leat_rwlock; lock protects all below it */
+    leat_mutex writers;
+    _Atomic uint32_t lock;
+    uint32_t readers;                                /* that hold it */
+    bool pending, writing;                           /* the holder of `writers` waits or writes; it writes */
+    struct waiters rq, wq;                           /* wq: the pending writer, or nobody */
+};
+_Static_assert(sizeof(struct rwlock) <= sizeof(leat_rwlock), "leat_rwlock is too small");
+
+static struct rwlock *rwlock_of(leat_rwlock *l) { return (struct rwlock *)(void *)l; }
+
+static __attribute__((noinline)) leat_err rlock_wait(struct rwlock *l)
+{
+    struct waiter me = { .task = task_self() };
+    leat_err e = LEAT_AGAIN;
+    while (l->pending && e == LEAT_AGAIN)
+        if ((e = sync_wait(&l->lock, &l->rq, &me)) == LEAT_OK)
+            return LEAT_OK;                          /* the writer has counted us */
+    if (e == LEAT_AGAIN) {
+        l->readers++;
+        e = LEAT_OK;
+    }
+    unlock(&l->lock);
+    return e;
+}
+
+leat_err leat_rlock(leat_rwlock *pub)
+{
+    struct rwlock *l = rwlock_of(pub);
+    lock(&l->lock);
+    if (unlikely(l->pending))
+        return rlock_wait(l);
+    l->readers++;
+    unlock(&l->lock);
+    return LEAT_OK;
+}
+
+leat_err leat_try_rlock(leat_rwlock *pub)
+{
+    struct rwlock *l = rwlock_of(pub);
+    lock(&l->lock);
+    bool got = !l->pending;
+    l->readers += got;
+    unlock(&l->lock);
+    return got ? LEAT_OK : err_of(LEAT_AGAIN);
+}
+
+void leat_runlock(leat_rwlock *pub)
+{
+    struct rwlock *l = rwlock_of(pub);
+    struct waiter *w = NULL;
+    lock(&l->lock);
+    bug_if(!l->readers, "leat_runlock: no reader holds this lock");
+    if (--l->readers == 0 && l->pending && (w = waiter_claim(&l->wq)))
+        l->writing = true;
+    unlock(&l->lock);
+    if (w)
+        task_ready(worker_self(), w->task);
+}
+
+/* [lock held; lets go of it] No writer any more: the waiting readers come in. */
+static void admit(struct rwlock *l)
+{
+    struct waiter *list = NULL, **end = &list;
+    l->pending = l->writing = false;
+    for (struct waiter *x; (x = waiter_claim(&l->rq)); l->readers++)
+        sync_chain(&end, x);
+    unlock(&l->lock);
+    chan_wake(list);
+}
+
+leat_err leat_wlock(leat_rwlock *pub)
+{
+    struct rwlock *l = rwlock_of(pub);
+    LEAT_TRY(leat_lock(&l->writers));
+    lock(&l->lock);
+    l->pending = true;
+    struct waiter me = { .task = task_self() };
+    leat_err e = LEAT_AGAIN;
+    while (l->readers && e == LEAT_AGAIN)
+        if ((e = sync_wait(&l->lock, &l->wq, &me)) == LEAT_OK)
+            return LEAT_OK;
+    if (e == LEAT_AGAIN) {
+        l->writing = true;
+        unlock(&l->lock);
+        return LEAT_OK;
+    }
+    admit(l);
+    leat_unlock(&l->writers);
+    return e;
+}
+
+leat_err leat_try_wlock(leat_rwlock *pub)
+{
+    struct rwlock *l = rwlock_of(pub);
+    LEAT_TRY(leat_try_lock(&l->writers));
+    lock(&l->lock);
+    bool got = !l->readers;
+    l->pending = l->writing = got;
+    unlock(&l->lock);
+    if (got)
+        return LEAT_OK;
+    leat_unlock(&l->writers);
+    return err_of(LEAT_AGAIN);
+}
+
+void leat_wunlock(leat_rwlock *pub)
+{
+    struct rwlock *l = rwlock_of(pub);
+    lock(&l->lock);
+    bug_if(!l->writing, "leat_wunlock: no writer holds this lock");
+    admit(l);
+    leat_unlock(&l->writers);
+}

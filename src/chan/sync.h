@@ -1,0 +1,31 @@
+/* sync.h - what the sync types have in common: how their waiters wait, and what happens to a caller's mistake.  For chan/.
+ *
+ * Each type is a few words and queues of waiters under a spinlock.  A waker claims waiters under the lock, gives them what they
+ * wait for there, lets go of the lock and makes them ready: so who waits has it when its call returns, a cancel that comes then is
+ * too late, and no waker touches the object after the last waiter may know of it. */
+#ifndef CHAN_SYNC_H
+#define CHAN_SYNC_H
+#include "chan/chan.h"
+
+void bug(const char *text) __attribute__((noreturn, cold));          /* the caller's: says so and aborts */
+static inline void bug_if(bool wrong, const char *text)
+{
+    if (unlikely(wrong))
+        bug(text);
+}
+
+/* [l held] Queues me and waits.  OK: a waker claimed me; l is free.  Else me is off the queue, l is held again, and the caller looks
+ * anew (AGAIN: a hint; the next wait is at the front of the queue) or gives up (CANCELED, DEADLINE). */
+leat_err sync_wait(_Atomic uint32_t *l, struct waiters *q, struct waiter *me);
+
+/* Puts a claimed waiter at the end of a list for chan_wake. */
+static inline void sync_chain(struct waiter ***end, struct waiter *x)
+{
+    x->next = NULL;
+    **end = x;
+    *end = &x->next;
+}
+
+bool mutex_held(const leat_mutex *m);
+void mutex_relock(leat_mutex *m);                    /* [blocks] whatever the context and the deadline */
+#endif

@@ -1,0 +1,29 @@
+/* sync_wait.c - the wait that the sync types share. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "chan/sync.h"
+#include "run/err.h"
+
+void bug(const char *text)
+{
+    fprintf(stderr, "leat: %s\n", text);
+    abort();
+}
+
+leat_err sync_wait(_Atomic uint32_t *l, struct waiters *q, struct waiter *me)
+{
+    if (me->id++)
+        waiter_add_first(q, me);
+    else
+        waiter_add(q, me);
+    at_store(&me->task->park, PARK_WAIT);
+    unlock_fence(l);
+    uint32_t why = task_wait(me->task);
+    if (likely(why == PARK_CHAN))
+        return LEAT_OK;
+    leat_err e = task_wait_err(me->task, why);
+    lock(l);
+    if (me->on)
+        waiter_del(q, me);
+    return e;
+}
