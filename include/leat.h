@@ -85,6 +85,7 @@ void leat_dump(int fd);                              /* [signal] every task: its
 /* == Context.  Every task has one; children inherit it, blocking calls obey it, calls to peers carry it. ================= */
 typedef struct leat_ctx leat_ctx;
 #define leat_with_deadline(d)           LEAT_WITH_(leat_scope_, leat_scope_begin_(d), leat_scope_end_)  /* the nearer one wins */
+#define leat_with_deadline_cause(d, e)  LEAT_WITH_(leat_scope_, leat_scope_deadline_(d, e), leat_scope_end_)  /* e: leat_ctx_cause() */
 #define leat_with_cancel(ctx)           LEAT_WITH_CANCEL_(ctx)  /* declares leat_ctx *ctx for the block; others may cancel it */
 #define leat_with_value(key, p)         LEAT_WITH_(leat_scope_, leat_scope_value_(key, p), leat_scope_end_)
 /* leat_with_shield(limit) { ... }: clean-up after a cancel.  In the block neither a cancel nor a deadline from outside is seen; what
@@ -94,7 +95,8 @@ typedef struct leat_ctx leat_ctx;
 void *leat_value(const void *key);                   /* of the nearest leat_with_value around this task, else NULL */
 void leat_cancel(leat_ctx *ctx, leat_err cause);     /* what blocks under it returns LEAT_CANCELED, whatever the cause; first one counts */
 LEAT_CHECK leat_err leat_ctx_err(void);              /* OK, CANCELED or DEADLINE: for loops that never block */
-leat_err leat_ctx_cause(void);                       /* why it was cancelled: leat_cancel's cause, or the task's error; else OK */
+leat_err leat_ctx_cause(void);                       /* why: leat_cancel's cause, or the task's error; past the deadline its
+                            cause, DEADLINE if it was given none; else OK */
 
 /* == Channels.  Element type and direction are part of the C type; nothing is declared per type. ========================== *
  * leat_chan(T), leat_tx(T) and leat_rx(T) are pointers: == compares, void * stores, 8 bytes in any ABI.  NULL is no channel: to
@@ -142,9 +144,9 @@ leat_err leat_ctx_cause(void);                       /* why it was cancelled: le
 #define leat_on_done(ctx)               LEAT_ON_DONE_(ctx)      /* another context than one's own, which needs no case */
 #define leat_on_fd(fd, events)          LEAT_ON_FD_(fd, events) /* LEAT_READ, LEAT_WRITE; readiness only */
 #define leat_otherwise                  LEAT_ON_OTHERWISE_      /* when no other case is ready */
-leat_rx(leat_time) leat_ticker(leat_dur every);      /* [owned: leat_unref] capacity 1, late ticks are dropped; NULL: no memory */
 
-/* == Sharing memory, when a channel is the wrong tool: locks, conditions, wait groups, semaphores, once. =================== */
+/* == Timers and tickers with stop and reset; tasks that begin later.  Locks, conditions, wait groups, semaphores, once. ===== */
+#include "leat/timer.h"
 #include "leat/sync.h"
 
 /* == The outside world: descriptors, bytes, threads, signals. ============================================================= */

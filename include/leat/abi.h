@@ -33,11 +33,16 @@ void leat_group_end_(leat_group *g);
 leat_pin_ leat_pin_begin_(void);
 void leat_pin_end_(leat_pin_ *p);
 leat_scope_ leat_scope_begin_(leat_dur limit);
+leat_scope_ leat_scope_deadline_(leat_dur limit, leat_err cause);
 leat_scope_ leat_scope_cancel_(void);
 leat_scope_ leat_scope_value_(const void *key, void *p);
 void leat_scope_end_(leat_scope_ *s);
 leat_shield_ *leat_shield_begin_(leat_shield_ *s, leat_dur limit);
 void leat_shield_end_(leat_shield_ *s);
+LEAT_CHECK leat_err leat_timer_func_(leat_timer **ret, leat_group *g, leat_dur d, leat_fn_ *fn, const leat_site_ *site,
+    const void *arg, size_t len);
+LEAT_CHECK leat_err leat_after_func_(leat_after **ret, leat_ctx *ctx, leat_fn_ *fn, const leat_site_ *site, const void *arg,
+    size_t len);
 static inline leat_mutex *leat_lock_begin_(leat_mutex *m, leat_err *e) { *e = leat_lock(m); return *e == LEAT_OK ? m : NULL; }
 static inline void leat_lock_end_(leat_mutex **m) { if (*m) leat_unlock(*m); }
 

@@ -143,6 +143,10 @@
     leat_run_(LEAT_VERSION, o, sizeof(leat_opts), LEAT_FN_(fn), &leat_s_, &leat_a_, sizeof leat_a_); }), __VA_ARGS__)
 #define LEAT_GO_(g, fn, ...)  LEAT_COPY_(fn, __extension__ ({ LEAT_SITE_(fn); \
     leat_go_(g, LEAT_FN_(fn), &leat_s_, &leat_a_, sizeof leat_a_); }), __VA_ARGS__)
+#define LEAT_TIMER_FUNC_(ret, g, d, fn, ...) LEAT_COPY_(fn, __extension__ ({ LEAT_SITE_(fn); \
+    leat_timer_func_(ret, g, d, LEAT_FN_(fn), &leat_s_, &leat_a_, sizeof leat_a_); }), __VA_ARGS__)
+#define LEAT_AFTER_FUNC_(ret, ctx, fn, ...) LEAT_COPY_(fn, __extension__ ({ LEAT_SITE_(fn); \
+    leat_after_func_(ret, ctx, LEAT_FN_(fn), &leat_s_, &leat_a_, sizeof leat_a_); }), __VA_ARGS__)
 #define LEAT_BLOCKING_(fn, ...) LEAT_COPY_(fn, leat_blocking_(LEAT_FN_(fn), &leat_a_), __VA_ARGS__)
 #else
 #include "cpp.h"

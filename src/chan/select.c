@@ -111,6 +111,8 @@ static void lay_out(struct sel *x)
             x->otherwise = (int)i;
             break;
         case 'd':
+            if (k->p)
+                ctx_link(k->p);
             if (k->p && ((leat_ctx *)k->p)->deadline != NEVER)
                 op_timer(x, i, ((leat_ctx *)k->p)->deadline);
             x->ops[n++] = (struct op){ NULL, k->p, k->p ? 'd' : 'x', (uint16_t)i, 0 };

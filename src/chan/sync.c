@@ -1,4 +1,4 @@
-/* sync.c - mutex, once, ticker.
+/* sync.c - mutex, once.
  *
  * Mutex: a word (bit 0 held, bit 1 somebody waits), a hint on which worker the holder is, and a queue under a spinlock.  A newcomer
  * may overtake (barging), because handing over at every unlock makes a convoy: 720 ns an operation on two workers against 6.  A
@@ -238,45 +238,4 @@ leat_err leat_do_once(leat_once *pub, leat_err (*fn)(void))
     }
     leat_unlock(&o->mutex);
     return (leat_err)(done - 1);
-}
-
-/* -- ticker ---------------------------------------------------------------------------------------------------------------- */
-struct ticker { leat_chan_ *c; leat_dur every; };
-
-static leat_err tick(struct ticker *t)
-{
-    leat_time next = leat_now();
-    leat_err e = LEAT_OK;
-    while (e == LEAT_OK && at_load(&t->c->refs) > 1) {               /* 1: only ours, nobody receives any more */
-        next = leat_time_add(next, t->every);
-        leat_time now = leat_now();
-        if (next.ns > now.ns)
-            e = leat_sleep((leat_dur){ next.ns - now.ns });
-        now = leat_now();
-        if (e == LEAT_OK)
-            leat_ignore(leat_try_send_(t->c, &now));
-        if (now.ns - next.ns > t->every.ns)                          /* late by more than a period: those ticks are dropped */
-            next = now;
-    }
-    leat_unref_(t->c);
-    return LEAT_OK;
-}
-
-leat_rx(leat_time) leat_ticker(leat_dur every)
-{
-    leat_chan(leat_time) c = NULL;
-    if (every.ns <= 0) {
-        leat_ignore(leat_fail(LEAT_INVAL, "leat_ticker: a period must be longer than nothing"));
-        return NULL;
-    }
-    c = leat_chan_make(leat_time, 1);
-    if (!c)
-        return NULL;
-    struct ticker t = { leat_ref_((leat_chan_ *)c, 0), every };
-    if (leat_go(NULL, tick, t) != LEAT_OK) {
-        leat_unref_(t.c);
-        leat_unref(c);
-        return NULL;
-    }
-    return leat_rx_of(c);
 }

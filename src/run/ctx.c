@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "run/err.h"
+#include "run/later.h"
 #include "run/rt.h"
 #include "run/sched.h"
 #include "run/seam.h"
@@ -48,7 +49,7 @@ static bool ctx_unlinked(const leat_ctx *c) { return c->parent && !c->shield && 
 
 /* Top down, since a link is of use only when the ones above are there.  No recursion: contexts may be nested as deep as tasks are,
  * and this runs on a task's stack. */
-static void ctx_link(leat_ctx *c)
+void ctx_link(leat_ctx *c)
 {
     while (ctx_unlinked(c)) {
         leat_ctx *top = c;
@@ -113,12 +114,74 @@ void ctx_enter(struct task *t, leat_ctx *c)
     t->ctx = c;
 }
 
+/* -- what waits for the end of a context (later.h).  afters_lock comes before a context's own; who takes one off its list may not know
+ * whether the context is still there, and who ends a context takes all off. --------------------------------------------------- */
+static _Atomic uint32_t afters_lock;
+
+bool ctx_after_add(leat_ctx *c, struct after *a)
+{
+    ctx_link(c);
+    lock(&afters_lock);
+    lock(&c->lock);
+    bool over = at_load(&c->done);
+    if (!over) {
+        a->ctx = c;
+        a->next = c->afters;
+        a->pprev = &c->afters;
+        if (a->next)
+            a->next->pprev = &a->next;
+        c->afters = a;
+    }
+    unlock(&c->lock);
+    unlock(&afters_lock);
+    return !over;
+}
+
+static void after_unlink(struct after *a)
+{
+    if ((*a->pprev = a->next))
+        a->next->pprev = a->pprev;
+    a->ctx = NULL;
+}
+
+void ctx_after_remove(struct after *a)
+{
+    lock(&afters_lock);
+    leat_ctx *c = a->ctx;
+    if (c) {
+        lock(&c->lock);
+        after_unlink(a);
+        unlock(&c->lock);
+    }
+    unlock(&afters_lock);
+}
+
+/* Also waits for a canceller that is in it still. */
+void ctx_over(leat_ctx *c)
+{
+    lock(&c->lock);
+    bool some = c->afters != NULL;
+    unlock(&c->lock);
+    if (likely(!some))
+        return;
+    leat_cancel(c, LEAT_CANCELED);
+    lock(&afters_lock);
+    lock(&c->lock);
+    while (c->afters)
+        after_unlink(c->afters);
+    unlock(&c->lock);
+    unlock(&afters_lock);
+}
+
 static void ctx_wake_watchers(leat_ctx *c, struct worker *w)
 {
     for (struct waiter *x; (x = waiter_claim(&c->watchers)); ) {
         waiter_win(x, true);
         task_ready(w, x->task);
     }
+    for (struct after *a = c->afters; a; a = a->next)                /* it takes itself off the list, when the lock is free */
+        if (task_claim(a->task, PARK_CHAN))
+            task_ready(w, a->task);
 }
 
 /* [lock held] false: it was done already, and so are its kids. */
@@ -186,6 +249,7 @@ void leat_cancel(leat_ctx *ctx, leat_err cause)
 leat_err leat_ctx_err(void)
 {
     struct task *t = task_self();
+    ctx_link(t->ctx);                                /* perhaps nobody has waited in it yet */
     if (unlikely(at_load_acq(&t->ctx->done))) {
         ctx_seen(t->ctx);
         return err_of(LEAT_CANCELED);
@@ -196,11 +260,19 @@ leat_err leat_ctx_err(void)
 
 leat_err leat_ctx_cause(void)
 {
-    leat_ctx *c = task_self()->ctx;
-    if (!at_load_acq(&c->done))
+    struct task *t = task_self();
+    int64_t deadline = at_load(&t->deadline);
+    ctx_link(t->ctx);
+    if (at_load_acq(&t->ctx->done)) {
+        ctx_seen(t->ctx);
+        return (leat_err)at_load(&t->ctx->cause);
+    }
+    if (deadline == NEVER || rt_now(t->rt) < deadline)
         return LEAT_OK;
-    ctx_seen(c);
-    return (leat_err)at_load(&c->cause);
+    for (leat_ctx *c = t->ctx; c; c = c->parent)     /* whose deadline is it? */
+        if (c->limit && c->deadline == deadline)
+            return (leat_err)c->limit;
+    return LEAT_DEADLINE;
 }
 
 /* -- scopes ------------------------------------------------------------------------------------------------------------ */
@@ -233,6 +305,17 @@ static leat_scope_ scope_open(const void *key, void *value)
     return s;
 }
 
+leat_scope_ leat_scope_deadline_(leat_dur limit, leat_err cause)
+{
+    leat_scope_ s = scope_open(NULL, NULL), d = leat_scope_begin_(limit);
+    int64_t until = at_load(&task_self()->deadline);
+    if (until < d.until && s.ctx->parent) {
+        s.ctx->deadline = until;
+        s.ctx->limit = (uint8_t)cause;
+    }
+    return s;
+}
+
 leat_scope_ leat_scope_cancel_(void)
 {
     return scope_open(NULL, NULL);
@@ -254,8 +337,7 @@ void leat_scope_end_(leat_scope_ *s)
     if (c->shield && !c->parent)
         return;                                      /* the one of no memory */
     ctx_done(c);
-    lock(&c->lock);                                  /* a canceller may be in it still */
-    unlock(&c->lock);
+    ctx_over(c);
     mem_free(c);
 }
 
@@ -281,6 +363,7 @@ void shield_end(struct shield *s)
     struct task *t = task_self();
     ctx_enter(t, s->saved);
     at_store(&t->deadline, s->until);
+    ctx_over(&s->ctx);
 }
 
 /* The program's shields: one inside another does not outlast it, also in the tasks of groups that were opened in it. */

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 #include "run/err.h"
+#include "run/later.h"
 #include "run/rt.h"
 #include "run/sched.h"
 
@@ -76,8 +77,7 @@ static leat_err group_wait(struct group *g)
     edge_acquire(&g->count);
     if (!g->entered) {                               /* else the block goes on in its context */
         ctx_done(&g->ctx);
-        lock(&g->ctx.lock);                          /* a canceller may be in it still */
-        unlock(&g->ctx.lock);
+        ctx_over(&g->ctx);
         g->open = false;
     }
     leat_err e = (leat_err)at_load(&g->err);

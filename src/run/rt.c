@@ -9,6 +9,7 @@
 #include "plat/barrier.h"
 #include "plat/clock.h"
 #include "plat/thread.h"
+#include "run/alarm.h"
 #include "run/blocking.h"
 #include "run/err.h"
 #include "run/idle.h"
@@ -242,6 +243,7 @@ leat_err rt_close(struct rt_top *x, leat_err e)
     threads_join(rt);
     while (at_load_acq(&rt->visitors))
         sched_yield();
+    alarms_end(rt);
     blocking_end(rt);
     io_end(rt);
     all_remove(rt);

@@ -34,6 +34,7 @@ void idle_watch(struct rt *rt);
 void stack_bind(struct worker *w, struct task *t);
 bool stack_more(struct worker *w);
 void ctx_register(struct task *t);
+void ctx_link(leat_ctx *c);                          /* from now on cancels from above reach c */
 void timer_arm(struct worker *w, struct task *t, int64_t when);
 /* What a canceller did happens before what one does who sees the cancel (edges.h). */
 static inline void ctx_seen(const leat_ctx *c)

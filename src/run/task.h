@@ -53,7 +53,7 @@ struct waiters {
 struct timer {                                       /* protected by the lock of the wheel of worker wk */
     struct timer *next, **pprev;
     _Atomic int64_t when;
-    struct task *task;                               /* to wake; its deadline decides */
+    struct task *task;                               /* to wake; its deadline decides.  Null: an alarm (alarm.h) */
     uint8_t level, slot, wk;
     _Atomic uint8_t armed;                           /* the task reads armed and when without the lock */
 };
@@ -64,6 +64,7 @@ struct stack {                                       /* lies at the top of its o
     struct task *task;
 };
 
+struct after;
 struct fault;                                        /* details of a task's last failure (err.c) */
 struct group;
 
@@ -108,9 +109,11 @@ struct leat_ctx {                                    /* lock protects all but do
     _Atomic uint32_t cause;
     _Atomic bool linked;                             /* in the parent's kids; protected by the parent's lock */
     bool shield;                                     /* the parent's cancel stops here */
+    uint8_t limit;                                   /* the cause when its deadline has passed; LEAT_OK: none was given */
     leat_ctx *parent, *kids, *sib_next, *sib_prev;
     struct task *tasks;
     struct waiters watchers;                         /* selects with leat_on_done */
+    struct after *afters;                            /* tasks that begin when it is over (later.h) */
     int64_t deadline;
     const void *key;
     void *value;
@@ -205,6 +208,7 @@ struct depot {                                       /* batches of records or st
 
 struct io;
 struct pool;
+struct alarm_home;
 struct slab;
 struct seam;
 struct link_provider;
@@ -250,6 +254,7 @@ struct rt {
     uint32_t sim_ready_n, sim_ready_cap;
     struct io *_Atomic io;                           /* descriptors: made at the first use (io.c) */
     struct pool *_Atomic pool;                       /* blocking calls */
+    struct alarm_home *_Atomic alarms;               /* made at the first use */
     _Atomic uint32_t ended;
     struct rt *next;                                 /* list of all runtimes, for leat_dump */
     const struct link_provider *links;               /* link/: who makes links instead of the system, or null */

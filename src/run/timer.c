@@ -9,6 +9,7 @@
  * In a simulated world the wheel jumps from one slot that holds timers to the next, however far: a sleep of a year takes few steps.
  * A timer is touched only under the lock of the wheel it was last in: a handler elsewhere may be putting it back at this moment. */
 #include "run/timer.h"
+#include "run/alarm.h"
 #include "run/sched.h"
 
 enum { RATIO_SHIFT = 6 };
@@ -58,12 +59,12 @@ void wheel_init(struct wheel *h, int64_t now)
     at_store(&h->next_due, NEVER);
 }
 
-static void timer_start(struct worker *w, struct timer *t, int64_t when)
+void wheel_start(struct worker *w, struct timer *t, int64_t when, int64_t now)
 {
     struct wheel *h = &w->wheel;
     lock(&h->lock);
-    if (!at_load(&h->n) && w->now >> TIMER_SHIFT > h->tick)
-        h->tick = w->now >> TIMER_SHIFT;             /* an empty wheel does not turn */
+    if (!at_load(&h->n) && now >> TIMER_SHIFT > h->tick)
+        h->tick = now >> TIMER_SHIFT;                /* an empty wheel does not turn */
     at_store(&t->when, when);
     t->wk = (uint8_t)w->id;
     wheel_put(h, t, h->tick + 1);
@@ -73,16 +74,22 @@ static void timer_start(struct worker *w, struct timer *t, int64_t when)
     unlock(&h->lock);
 }
 
-void timer_stop(struct timer *t)
+bool wheel_stop(struct wheel *h, struct timer *t)
 {
-    struct wheel *h = &t->task->rt->workers[t->wk]->wheel;
     lock(&h->lock);
-    if (at_load(&t->armed)) {
+    bool was = at_load(&t->armed);
+    if (was) {
         wheel_unlink(h, t);
         at_store(&t->armed, 0);
         at_store(&h->n, at_load(&h->n) - 1);
     }
     unlock(&h->lock);
+    return was;
+}
+
+void timer_stop(struct timer *t)
+{
+    (void)wheel_stop(&t->task->rt->workers[t->wk]->wheel, t);
 }
 
 /* The task waits with a deadline: its timer shall fire by then. */
@@ -103,7 +110,7 @@ void timer_arm(struct worker *w, struct task *t, int64_t when)
         unlock(&h->lock);
     }
     t->timer.task = t;
-    timer_start(w, &t->timer, when);
+    wheel_start(w, &t->timer, when, w->now);
 }
 
 /* Moves timers of the levels above down as tick k is reached.  true: some wait in a slot that has begun to move. */
@@ -146,6 +153,13 @@ static struct timer *wheel_take(struct wheel *h, int s)
     return list;
 }
 
+static void wheel_again(struct wheel *h, struct timer *t, int64_t when, int64_t base)
+{
+    at_store(&t->when, when);
+    wheel_put(h, t, base);
+    at_store(&h->n, at_load(&h->n) + 1);
+}
+
 static void wheel_fire(struct wheel *h, int64_t k, int64_t now, struct worker *into)
 {
     struct timer *next;
@@ -155,11 +169,15 @@ static void wheel_fire(struct wheel *h, int64_t k, int64_t now, struct worker *i
         at_store(&t->armed, 0);
         full_fence();                                /* armed = 0 before deadline is read: Dekker with task_wait */
         struct task *x = t->task;
+        if (!x) {
+            int64_t when = alarm_ring(t, now, into);
+            if (when != NEVER)
+                wheel_again(h, t, when, k + 1);
+            continue;
+        }
         int64_t deadline = at_load(&x->deadline);
         if (deadline != NEVER && deadline > now) {
-            at_store(&t->when, deadline);
-            wheel_put(h, t, k + 1);
-            at_store(&h->n, at_load(&h->n) + 1);
+            wheel_again(h, t, deadline, k + 1);
             continue;
         }
         if (deadline != NEVER && task_claim(x, PARK_TIMER)) {
