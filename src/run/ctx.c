@@ -156,23 +156,6 @@ void ctx_after_remove(struct after *a)
     unlock(&afters_lock);
 }
 
-/* Also waits for a canceller that is in it still. */
-void ctx_over(leat_ctx *c)
-{
-    lock(&c->lock);
-    bool some = c->afters != NULL;
-    unlock(&c->lock);
-    if (likely(!some))
-        return;
-    leat_cancel(c, LEAT_CANCELED);
-    lock(&afters_lock);
-    lock(&c->lock);
-    while (c->afters)
-        after_unlink(c->afters);
-    unlock(&c->lock);
-    unlock(&afters_lock);
-}
-
 static void ctx_wake_watchers(leat_ctx *c, struct worker *w)
 {
     for (struct waiter *x; (x = waiter_claim(&c->watchers)); ) {
@@ -242,8 +225,27 @@ static void cancel(leat_ctx *root, leat_err cause)
 
 void leat_cancel(leat_ctx *ctx, leat_err cause)
 {
-    if (ctx)
-        cancel(ctx, cause);
+    if (!ctx)
+        return;
+    ctx_link(ctx);                                   /* one from above that was first has said why */
+    cancel(ctx, cause);
+}
+
+/* Also waits for a canceller that is in it still. */
+void ctx_over(leat_ctx *c)
+{
+    lock(&c->lock);
+    bool some = c->afters != NULL;
+    unlock(&c->lock);
+    if (likely(!some))
+        return;
+    cancel(c, LEAT_CANCELED);
+    lock(&afters_lock);
+    lock(&c->lock);
+    while (c->afters)
+        after_unlink(c->afters);
+    unlock(&c->lock);
+    unlock(&afters_lock);
 }
 
 leat_err leat_ctx_err(void)

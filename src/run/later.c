@@ -103,6 +103,8 @@ static void wait_begin(struct later *l, struct task *t, struct worker *w, int64_
     p->due = due;
     l->task = t;
     at_store(&t->deadline, MIN(due, p->deadline));
+    if (t->timer.task)                               /* a handler may be at it still, for who had this record before */
+        timer_stop(&t->timer);
     atomic_exchange_explicit(&t->park, PARK_WAIT, SEQ);
     ctx_register(t);
     bool now = at_load(&t->ctx->done) && task_claim(t, PARK_CANCEL);
