@@ -1,4 +1,5 @@
-/* cond.c - condition, wait group, weighted semaphore: queues in the order of arrival, under a spinlock (sync.h). */
+/* cond.c - condition, wait group, weighted semaphore: queues in the order of arrival, under a spinlock (sync.h).
+ * Order (plat/edges.h): a signal, a done, a release come before the waits and acquires that return after them. */
 #include "chan/sync.h"
 #include "run/err.h"
 
@@ -39,6 +40,7 @@ leat_err leat_cond_wait(leat_cond *pub, leat_mutex *m)
         mutex_relock(m);
         return e;
     }
+    edge_acquire(c);
     mutex_relock(m);
     return LEAT_OK;
 }
@@ -46,6 +48,7 @@ leat_err leat_cond_wait(leat_cond *pub, leat_mutex *m)
 void leat_cond_signal(leat_cond *pub)
 {
     struct cond *c = cond_of(pub);
+    edge_release(c);
     lock(&c->lock);
     struct waiter *x = waiter_claim(&c->q);
     unlock(&c->lock);
@@ -57,6 +60,7 @@ void leat_cond_broadcast(leat_cond *pub)
 {
     struct cond *c = cond_of(pub);
     struct waiter *list = NULL, **end = &list;
+    edge_release(c);
     lock(&c->lock);
     for (struct waiter *x; (x = waiter_claim(&c->q)); )
         sync_chain(&end, x);
@@ -78,6 +82,7 @@ void leat_waitgroup_add(leat_waitgroup *pub, int n)
 {
     struct waitgroup *g = waitgroup_of(pub);
     struct waiter *list = NULL, **end = &list;
+    edge_release(g);
     lock(&g->lock);
     bug_if(__builtin_add_overflow(g->n, n, &g->n) || g->n < 0, "leat_waitgroup: more have called done than were added");
     if (!g->n)
@@ -92,9 +97,8 @@ void leat_waitgroup_done(leat_waitgroup *g)
     leat_waitgroup_add(g, -1);
 }
 
-leat_err leat_waitgroup_wait(leat_waitgroup *pub)
+static leat_err waitgroup_wait(struct waitgroup *g)
 {
-    struct waitgroup *g = waitgroup_of(pub);
     struct waiter me = { .task = task_self() };
     leat_err e = LEAT_AGAIN;
     lock(&g->lock);                                  /* also when n is 0: who made it so has left then */
@@ -103,6 +107,15 @@ leat_err leat_waitgroup_wait(leat_waitgroup *pub)
             return LEAT_OK;
     unlock(&g->lock);
     return e == LEAT_AGAIN ? LEAT_OK : e;
+}
+
+leat_err leat_waitgroup_wait(leat_waitgroup *pub)
+{
+    struct waitgroup *g = waitgroup_of(pub);
+    leat_err e = waitgroup_wait(g);
+    if (e == LEAT_OK)
+        edge_acquire(g);
+    return e;
 }
 
 /* -- semaphore --------------------------------------------------------------------------------------------------------- */
@@ -145,9 +158,8 @@ static leat_err sem_check(const struct sem *s, int64_t n)
     return LEAT_OK;
 }
 
-leat_err leat_acquire(leat_sem *pub, int64_t n)
+static leat_err acquire(struct sem *s, int64_t n)
 {
-    struct sem *s = sem_of(pub);
     struct sem_waiter me = { .w = { .task = task_self() }, .n = n };
     leat_err e = sem_check(s, n);
     if (e != LEAT_OK)
@@ -167,6 +179,15 @@ leat_err leat_acquire(leat_sem *pub, int64_t n)
     return LEAT_OK;
 }
 
+leat_err leat_acquire(leat_sem *pub, int64_t n)
+{
+    struct sem *s = sem_of(pub);
+    leat_err e = acquire(s, n);
+    if (e == LEAT_OK)
+        edge_acquire(s);
+    return e;
+}
+
 leat_err leat_try_acquire(leat_sem *pub, int64_t n)
 {
     struct sem *s = sem_of(pub);
@@ -179,12 +200,15 @@ leat_err leat_try_acquire(leat_sem *pub, int64_t n)
     bool got = !at_load(&s->q.head) && n <= s->size - s->used;
     s->used += got ? n : 0;
     unlock(&s->lock);
+    if (got)
+        edge_acquire(s);
     return got ? LEAT_OK : err_of(LEAT_AGAIN);
 }
 
 void leat_release(leat_sem *pub, int64_t n)
 {
     struct sem *s = sem_of(pub);
+    edge_release(s);
     lock(&s->lock);
     bug_if(n < 0 || n > s->used, "leat_release: more than was acquired");
     s->used -= n;

@@ -2,7 +2,9 @@
  *
  * Writers take turns by a mutex, which has their queue, its spinning and its bound on overtaking.  The one that has it sets `pending`:
  * from then on new readers wait, and the last reader who leaves gives it the lock.  When it unlocks, or gives up, all the readers
- * that wait come in before the next writer.  So neither side starves the other. */
+ * that wait come in before the next writer.  So neither side starves the other.
+ *
+ * Order (plat/edges.h): what a writer did comes before all that come later, what a reader did before the writers that come later. */
 #include "chan/sync.h"
 #include "run/err.h"
 
@@ -36,11 +38,16 @@ leat_err leat_rlock(leat_rwlock *pub)
 {
     struct rwlock *l = rwlock_of(pub);
     lock(&l->lock);
-    if (unlikely(l->pending))
-        return rlock_wait(l);
-    l->readers++;
-    unlock(&l->lock);
-    return LEAT_OK;
+    leat_err e = LEAT_OK;
+    if (unlikely(l->pending)) {
+        e = rlock_wait(l);
+    } else {
+        l->readers++;
+        unlock(&l->lock);
+    }
+    if (likely(e == LEAT_OK))
+        edge_acquire(&l->writing);
+    return e;
 }
 
 leat_err leat_try_rlock(leat_rwlock *pub)
@@ -50,6 +57,8 @@ leat_err leat_try_rlock(leat_rwlock *pub)
     bool got = !l->pending;
     l->readers += got;
     unlock(&l->lock);
+    if (got)
+        edge_acquire(&l->writing);
     return got ? LEAT_OK : err_of(LEAT_AGAIN);
 }
 
@@ -57,6 +66,7 @@ void leat_runlock(leat_rwlock *pub)
 {
     struct rwlock *l = rwlock_of(pub);
     struct waiter *w = NULL;
+    edge_release(&l->readers);
     lock(&l->lock);
     bug_if(!l->readers, "leat_runlock: no reader holds this lock");
     if (--l->readers == 0 && l->pending && (w = waiter_claim(&l->wq)))
@@ -77,9 +87,8 @@ static void admit(struct rwlock *l)
     chan_wake(list);
 }
 
-leat_err leat_wlock(leat_rwlock *pub)
+static leat_err wlock(struct rwlock *l)
 {
-    struct rwlock *l = rwlock_of(pub);
     LEAT_TRY(leat_lock(&l->writers));
     lock(&l->lock);
     l->pending = true;
@@ -98,6 +107,15 @@ leat_err leat_wlock(leat_rwlock *pub)
     return e;
 }
 
+leat_err leat_wlock(leat_rwlock *pub)
+{
+    struct rwlock *l = rwlock_of(pub);
+    leat_err e = wlock(l);
+    if (likely(e == LEAT_OK))
+        edge_acquire(&l->readers);
+    return e;
+}
+
 leat_err leat_try_wlock(leat_rwlock *pub)
 {
     struct rwlock *l = rwlock_of(pub);
@@ -106,8 +124,10 @@ leat_err leat_try_wlock(leat_rwlock *pub)
     bool got = !l->readers;
     l->pending = l->writing = got;
     unlock(&l->lock);
-    if (got)
+    if (got) {
+        edge_acquire(&l->readers);
         return LEAT_OK;
+    }
     leat_unlock(&l->writers);
     return err_of(LEAT_AGAIN);
 }
@@ -115,6 +135,7 @@ leat_err leat_try_wlock(leat_rwlock *pub)
 void leat_wunlock(leat_rwlock *pub)
 {
     struct rwlock *l = rwlock_of(pub);
+    edge_release(&l->writing);
     lock(&l->lock);
     bug_if(!l->writing, "leat_wunlock: no writer holds this lock");
     admit(l);

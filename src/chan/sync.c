@@ -142,7 +142,10 @@ leat_err leat_lock(leat_mutex *pub)
 
 leat_err leat_try_lock(leat_mutex *m)
 {
-    return try_lock(mutex_of(m)) ? LEAT_OK : err_of(LEAT_AGAIN);
+    if (!try_lock(mutex_of(m)))
+        return err_of(LEAT_AGAIN);
+    edge_acquire(m);
+    return LEAT_OK;
 }
 
 bool mutex_held(const leat_mutex *m)
@@ -153,8 +156,10 @@ bool mutex_held(const leat_mutex *m)
 void mutex_relock(leat_mutex *m)
 {
     struct shield s;
-    if (try_lock(mutex_of(m)))
+    if (try_lock(mutex_of(m))) {                     /* not leat_try_lock: the detail of the wait's error stays */
+        edge_acquire(m);
         return;
+    }
     shield_begin(&s, (leat_dur){ INT64_MAX });
     leat_ignore(leat_lock(m));
     shield_end(&s);

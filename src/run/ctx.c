@@ -163,8 +163,10 @@ static void ctx_wake_watchers(leat_ctx *c, struct worker *w)
         task_ready(w, x->task);
     }
     for (struct after *a = c->afters; a; a = a->next)                /* it takes itself off the list, when the lock is free */
-        if (task_claim(a->task, PARK_CHAN))
+        if (task_claim(a->task, PARK_CHAN)) {
+            edge_release(a);
             task_ready(w, a->task);
+        }
 }
 
 /* [lock held] false: it was done already, and so are its kids. */

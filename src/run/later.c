@@ -65,6 +65,7 @@ static leat_err later_main(void *arg)
         l->task = NULL;
     unlock(&l->lock);
     ctx_after_remove(&l->after);
+    edge_acquire(&l->after);                         /* the cancel comes before what it starts */
     later_unref(l);
     at_store(&t->park, PARK_NONE);
     if (why == PARK_CANCEL)
