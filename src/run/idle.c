@@ -15,8 +15,8 @@
  * No work is stranded.  A deep sleeper sets its bit in idle_mask (locked), then looks again at the others' sleeping words and at all
  * queues.  A worker that wakes clears its own word (locked) before it runs anything, and reads idle_mask after each push.  So
  * either the sleeper sees it awake and naps briefly, or it sees the sleeper's bit.  Threads from outside push under a lock
- * (a full barrier) and read idle_mask after it.  Whoever puts an alarm into the wheel of another worker does so before it reads that
- * one's sleeping word, and the sleeper looks at its wheel after it has set the word.
+ * (a full barrier) and read idle_mask after it.  Whoever puts an alarm into the wheel of another worker does so, and sets far_due,
+ * before it reads that one's sleeping word; the sleeper looks at far_due after it has set the word.
  *
  * Stealing: look twice, 20 us apart.  Half of a ring that turns over slowly or is long, half of the fresh list (oldest first) if
  * its oldest is still the same, the run-next task if it is still the same and the worker has begun no turn.  Short queues that turn
@@ -269,8 +269,8 @@ static void nap(struct worker *w, int64_t limit, enum nap kind)
         limit = MIN(limit, (int64_t)NAP_NS);
         last = false;
     }
-    if (at_load(&w->wheel.n) && at_load(&w->wheel.next_due) != NEVER)   /* another thread may have set an alarm here meanwhile */
-        limit = MIN(limit, MAX(at_load(&w->wheel.next_due) - w->now, (int64_t)0));
+    if (at_load(&w->wheel.far_due) != NEVER)         /* another thread has set an alarm here meanwhile */
+        limit = MIN(limit, MAX(at_load(&w->wheel.far_due) - w->now, (int64_t)0));
     if (!at_load(&w->pinned_count) && !(deep && work_anywhere(rt)) && !at_load(&rt->stop))
         sleep_now(w, limit, how, spins, last && (poll || !at_load(&rt->io)));
     else if (spins)
@@ -288,7 +288,7 @@ bool idle_leave(struct worker *w)
     atomic_exchange_explicit(&w->sleeping, IN_POLL, SEQ);
     atomic_fetch_or_explicit(&rt->idle_mask, UINT64_C(1) << w->id, SEQ);
     full_fence();
-    if (!at_load(&w->pinned_count) && !work_anywhere(rt))
+    if (!at_load(&w->pinned_count) && !work_anywhere(rt) && at_load(&w->wheel.far_due) == NEVER)
         return true;
     idle_return(w);
     return false;

@@ -145,6 +145,7 @@ struct wheel {                                       /* timers of one worker; lo
     _Atomic uint32_t lock, n;
     int64_t tick;                                    /* the last tick that was run, in 2^TIMER_SHIFT ns */
     _Atomic int64_t next_due;                        /* ns: nothing is due before */
+    _Atomic int64_t far_due;                         /* ns: what other threads have put in since the worker ran its wheel; else NEVER */
     uint64_t map[2];                                 /* slots of level 0 that hold timers */
     uint32_t level_count[WHEEL_LEVELS], slot_count[WHEEL_LEVELS][WHEEL_SLOTS];
     struct timer *slot[WHEEL_LEVELS][WHEEL_SLOTS];

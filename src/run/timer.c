@@ -57,6 +57,7 @@ void wheel_init(struct wheel *h, int64_t now)
 {
     h->tick = now >> TIMER_SHIFT;
     at_store(&h->next_due, NEVER);
+    at_store(&h->far_due, NEVER);
 }
 
 void wheel_start(struct worker *w, struct timer *t, int64_t when, int64_t now)
@@ -71,6 +72,8 @@ void wheel_start(struct worker *w, struct timer *t, int64_t when, int64_t now)
     at_store(&h->n, at_load(&h->n) + 1);
     if (when < at_load(&h->next_due))
         at_store(&h->next_due, when);
+    if (w != worker_self())
+        at_store_rel(&h->far_due, MIN(when, at_load(&h->far_due)));
     unlock(&h->lock);
 }
 
@@ -227,6 +230,8 @@ int64_t timers_next(struct worker *w)
 int64_t timers_run(struct worker *w, struct worker *into, int64_t now)
 {
     struct wheel *h = &w->wheel;
+    if (w == into && unlikely(at_load(&h->far_due) != NEVER))
+        atomic_exchange_explicit(&h->far_due, NEVER, ACQ);           /* what it stands for is in the wheel for us to see */
     if (!at_load(&h->n))
         return NEVER;
     lock(&h->lock);
