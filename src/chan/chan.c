@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "chan/edges.h"
+#include "run/block.h"
 #include "run/err.h"
 
 enum { ELEM_MAX = 1 << 30 };
@@ -35,7 +36,7 @@ leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity)
         return NULL;
     }
     bytes &= ~(size_t)63;
-    leat_chan_ *c = mem_fails(bytes) ? NULL : aligned_alloc(64, bytes);
+    leat_chan_ *c = block_alloc(bytes);
     if (!c) {
         leat_ignore(err_of(LEAT_NOMEM));
         return NULL;
@@ -45,7 +46,7 @@ leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity)
     c->size = (uint32_t)elem_size;
     c->buf = (char *)c + sizeof *c;
     if (!edges_open(c)) {
-        free(c);
+        block_free(c, bytes);
         leat_ignore(err_of(LEAT_NOMEM));
         return NULL;
     }
@@ -55,13 +56,19 @@ leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity)
     return c;
 }
 
+/* Nobody knows c any more, and its lock is held: whoever unlocked it before is out of that store. */
+static void chan_free(leat_chan_ *c)
+{
+    edges_close(c);
+    block_free(c, sizeof *c + (size_t)c->cap * c->size);             /* a site has less: then it is not kept, or as good as any */
+}
+
 static void hold_drop(leat_chan_ *c)
 {
     if (atomic_fetch_sub_explicit(&c->holds, 1, ACQ_REL) != 1)
         return;
-    lock(&c->lock);                                  /* whoever unlocked it last may still be in that store */
-    edges_close(c);
-    free(c);
+    lock(&c->lock);
+    chan_free(c);
 }
 
 leat_chan_ *leat_ref_(leat_chan_ *c, int ends)
@@ -114,6 +121,10 @@ void leat_unref_(leat_chan_ *c)
         return;
     lock(&c->lock);
     struct chan_net *net = c->net;
+    if (!net && at_load_acq(&c->holds) == 1) {
+        chan_free(c);
+        return;
+    }
     unlock(&c->lock);
     if (net)
         net->ops->gone(c);

@@ -62,8 +62,8 @@ struct leat_chan_ {
     _Atomic uint32_t reserved;                       /* slots promised to sites */
     uint32_t senders, txs, rxs;                      /* owners of a send end that have not finished; of a send end; of a receive end.
                                                       * senders <= txs.  The last one of the first closes, of the third says GONE */
-    uint8_t err;                                     /* instead of LEAT_CLOSED: PEER_LOST, GONE, ... */
     uint32_t needy_at;                               /* so many free slots are worth a call of `room` */
+    uint8_t err;                                     /* instead of LEAT_CLOSED: PEER_LOST, GONE, ... */
     uint8_t turn;                                    /* who gets the next free slot: a waiting sender here or a site */
     _Atomic uint32_t refs;                           /* the program's */
     _Atomic uint32_t holds;                          /* 1 for all of refs, more for net: who takes the last one off frees */

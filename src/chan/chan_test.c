@@ -360,4 +360,51 @@ TEST(a_channel_joins_two_runtimes_in_one_process)
     leat_unref(m.c);
 }
 
+/* Channels of all sizes, made here and given back there: by tasks of other workers, by a thread that is none, after the runtime. */
+enum { HANDED = 1000 };
+static leat_chan(char) handed[HANDED];
+static leat_err gives_back(int *first)
+{
+    for (int i = *first; i < HANDED; i += 4) {
+        CHECK_EQ(leat_cap(handed[i]), i % 300);
+        leat_unref(handed[i]);
+    }
+    return LEAT_OK;
+}
+static void make_some(int from, int step)
+{
+    for (int i = from; i < HANDED; i += step) {
+        handed[i] = leat_chan_make(char, (size_t)(i % 300));
+        CHECK(handed[i] != NULL);
+        for (int k = 0; k < i % 300; k++)
+            CHECK_EQ(leat_try_send(handed[i], (char)k), LEAT_OK);     /* each has all the room it says */
+    }
+}
+static leat_err hands_over(leat_none *none)
+{
+    (void)none;
+    for (int round = 0; round < 3; round++) {
+        leat_err err;
+        if (round > 0)
+            make_some(0, 2);
+        make_some(round ? 1 : 0, round ? 2 : 1);
+        if (round == 2)
+            return LEAT_OK;                          /* the rest is given back by the thread */
+        leat_with_group(g, err)
+            for (int i = 0; i < 4; i++)
+                LEAT_TRY(leat_go(&g, gives_back, i));
+        LEAT_TRY(err);
+    }
+    return LEAT_OK;
+}
+TEST(channels_are_given_back_by_whoever_has_them_last)
+{
+    make_some(0, 2);
+    for (int i = 0; i < HANDED; i += 2)
+        leat_unref(handed[i]);
+    CHECK_EQ(leat_run(&(leat_opts){ .workers = 3 }, hands_over, LEAT_NONE), LEAT_OK);
+    for (int i = 0; i < HANDED; i++)
+        leat_unref(handed[i]);
+}
+
 T_MAIN()

@@ -10,6 +10,7 @@
 #include "plat/clock.h"
 #include "plat/thread.h"
 #include "run/alarm.h"
+#include "run/block.h"
 #include "run/blocking.h"
 #include "run/err.h"
 #include "run/idle.h"
@@ -34,6 +35,7 @@ static struct worker *worker_new(struct rt *rt, uint32_t id)
     w->id = id;
     at_store(&w->left, 1);
     w->stride = w->seq = 1;
+    w->blocks_room = san_on_valgrind() ? 0 : BLOCKS_MAX;
     at_store(&w->guard, rt->nworkers == 1 || plat_barrier_ready() ? 0 : GUARD_FENCE);
     w->rng = rt_random(rt) | 1;
     w->fresh.next = w->fresh.prev = &w->fresh;
@@ -57,6 +59,7 @@ static void rt_free(struct rt *rt)
     for (uint32_t i = 0; rt->workers && i < rt->nworkers; i++)
         if (rt->workers[i]) {
             mem_free(rt->workers[i]->seen);
+            blocks_free(rt->workers[i]);
             free(rt->workers[i]);
         }
     mem_free(rt->workers);
