@@ -31,13 +31,6 @@ void group_open(struct group *g, struct worker *w)
     group_open_in(g, w ? w->rt : NULL, t->ctx, at_load(&t->deadline));
 }
 
-leat_err group_add(struct group *g, struct rt *rt)
-{
-    (void)rt;
-    atomic_fetch_add_explicit(&g->count, 2, RLX);
-    return LEAT_OK;
-}
-
 void group_result(struct group *g, struct task *t, leat_err e)
 {
     uint32_t none = LEAT_OK;
@@ -55,11 +48,8 @@ void group_result(struct group *g, struct task *t, leat_err e)
         leat_cancel(&g->ctx, e);
 }
 
-void group_done(struct worker *w, struct group *g)
+void group_wake(struct worker *w, struct group *g)
 {
-    edge_release(&g->count);
-    if (atomic_fetch_sub_explicit(&g->count, 2, ACQ_REL) != 3)
-        return;
     struct task *t = at_load_acq(&g->waiter);        /* it cannot go away: it waits for us */
     task_ready(w, t);
 }

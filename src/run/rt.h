@@ -29,8 +29,7 @@ static inline struct group *group_of(leat_group *g) { return (struct group *)(vo
 void group_open(struct group *g, struct worker *w);
 void group_open_in(struct group *g, struct rt *rt, leat_ctx *parent, int64_t deadline);
 void group_result(struct group *g, struct task *t, leat_err e);  /* of a member that failed, or of any member of a race */
-leat_err group_add(struct group *g, struct rt *rt);  /* one more member; REFUSED when it has ended */
-void group_done(struct worker *w, struct group *g);  /* one member less; w may be NULL */
+void group_wake(struct worker *w, struct group *g);  /* the last member has taken its 2 off and seen a waiter */
 
 /* the life of a runtime (rt.c), for the thread that drives it */
 struct rt_top {                                      /* what the first task is to do, and what came of it */

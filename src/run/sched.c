@@ -264,7 +264,9 @@ void task_main(void)
         if (unlikely(at_load(&t->registered) || at_load(&t->timer.armed) || t->big_arg || t->fault))
             task_settle(w, t);
         task_free(w, t);
-        group_done(w, g);
+        edge_release(&g->count);
+        if (unlikely(atomic_fetch_sub_explicit(&g->count, 2, ACQ_REL) == 3))
+            group_wake(w, g);
         struct task *n = sched_pick(w);
         if (SAN_EDGES && n && n->fresh) {            /* a stack of its own */
             fresh_push(w, n);
@@ -302,13 +304,8 @@ static void task_arg_copy(void *to, const void *arg, size_t len)
 #endif
 }
 
-leat_err task_arg(struct task *t, const void *arg, size_t len)
+static __attribute__((noinline)) leat_err task_arg_big(struct task *t, const void *arg, size_t len)
 {
-    t->big_arg = NULL;
-    if (likely(len <= sizeof t->arg) && !SAN_EDGES) {
-        memcpy(t->arg, arg, len);
-        return LEAT_OK;
-    }
     t->big_arg = mem_alloc(len);
     if (!t->big_arg)
         return err_of(LEAT_NOMEM);
@@ -316,12 +313,31 @@ leat_err task_arg(struct task *t, const void *arg, size_t len)
     return LEAT_OK;
 }
 
-/* Fills a record that is counted in its group. */
-void task_fill(struct task *t, struct task *parent, struct group *g)
+static inline leat_err arg_in(struct task *t, const void *arg, size_t len)
 {
-    t->fresh = 1;
-    at_store(&t->registered, 0);
-    t->foreign = t->pinned = t->last_err = 0;
+    t->big_arg = NULL;
+    if (unlikely(len > sizeof t->arg) || SAN_EDGES)
+        return task_arg_big(t, arg, len);
+    char *to = t->arg;
+    const char *from = arg;
+    for (; len >= 8; len -= 8, to += 8, from += 8)   /* of a few words: a call of memcpy would cost more */
+        memcpy(to, from, 8);
+    for (; unlikely(len); len--)
+        *to++ = *from++;
+    return LEAT_OK;
+}
+
+leat_err task_arg(struct task *t, const void *arg, size_t len)
+{
+    return arg_in(t, arg, len);
+}
+
+static inline void fill(struct task *t, struct task *parent, struct group *g)
+{
+    static const struct { uint8_t fresh, registered, foreign, pinned; } begins = { .fresh = 1 };
+    _Static_assert(offsetof(struct task, pinned) == offsetof(struct task, fresh) + 3, "fresh .. pinned are written as one");
+    memcpy(&t->fresh, &begins, sizeof begins);       /* nobody else knows the record yet */
+    t->last_err = 0;
     t->pins = 0;
     t->group = g;
     t->ctx = &g->ctx;
@@ -332,6 +348,12 @@ void task_fill(struct task *t, struct task *parent, struct group *g)
 #if SAN_EDGES
     t->fiber = edge_task(t->site ? t->site->name : "task");
 #endif
+}
+
+/* Fills a record that is counted in its group. */
+void task_fill(struct task *t, struct task *parent, struct group *g)
+{
+    fill(t, parent, g);
 }
 
 leat_err go_no_record(struct rt *rt, const leat_site_ *site)
@@ -358,17 +380,15 @@ leat_err leat_go_(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const v
     struct task *t = task_alloc(w);
     if (unlikely(t == NULL))
         return go_no_record(w->rt, site);
-    leat_err e = task_arg(t, arg, len);
-    if (likely(e == LEAT_OK))
-        e = group_add(g, w->rt);
+    leat_err e = arg_in(t, arg, len);
     if (unlikely(e != LEAT_OK)) {
-        mem_free(t->big_arg);
         task_free(w, t);
         return e;
     }
+    atomic_fetch_add_explicit(&g->count, 2, RLX);
     t->fn = fn;
     t->site = site;
-    task_fill(t, w->cur, g);
+    fill(t, w->cur, g);
     t->seq = w->seq++;
     fresh_push(w, t);
     if (unlikely(at_load(&w->rt->idle_mask) != 0)) {

@@ -71,7 +71,7 @@ static bool depot_give(struct rt *rt, struct depot *d, void *batch)
     return ok;
 }
 
-/* Records in caches of other workers count as alive, so the limit may be met up to 3 * BATCH a worker early. */
+/* Records in caches of other workers count as alive, so the limit may be met up to 2 * BATCH a worker early. */
 static struct task *slab_task(struct rt *rt, char **at, char **end)
 {
     if (atomic_fetch_add_explicit(&rt->tasks, 1, RLX) >= rt->opts.max_tasks) {
@@ -101,41 +101,30 @@ struct task *task_record_foreign(struct rt *rt)
     return t;
 }
 
-struct task *task_alloc(struct worker *w)
+/* free_tasks is empty: the spare batch, one from the depot, or a new record. */
+struct task *task_alloc_more(struct worker *w)
 {
-    struct task *t = w->free_tasks;
-    if (likely(t != NULL)) {
-        w->free_tasks = t->next;
-        w->n_free_tasks--;
-        return t;
-    }
-    t = at_load(&w->rt->task_depot.n) ? depot_take(w->rt, &w->rt->task_depot) : NULL;
-    if (t) {
-        w->free_tasks = t->next;
-        w->n_free_tasks = BATCH - 1;
-        return t;
-    }
-    return slab_task(w->rt, &w->task_slab, &w->task_slab_end);
+    struct task *t = w->spare_tasks;
+    w->spare_tasks = NULL;
+    if (!t && at_load(&w->rt->task_depot.n))
+        t = depot_take(w->rt, &w->rt->task_depot);
+    if (!t)
+        return slab_task(w->rt, &w->task_slab, &w->task_slab_end);
+    w->free_tasks = t->next;
+    w->n_free_tasks = BATCH - 1;
+    return t;
 }
 
-void task_free(struct worker *w, struct task *t)
+/* free_tasks is a whole batch: it becomes the spare one, and that goes to the depot.  Without memory for that, the batch grows. */
+void task_free_more(struct worker *w)
 {
-    t->fn = NULL;
-    t->next = w->free_tasks;
-    w->free_tasks = t;
-    if (likely(++w->n_free_tasks <= 3 * BATCH))
+    if (w->spare_tasks && !depot_give(w->rt, &w->rt->task_depot, w->spare_tasks)) {
+        w->n_free_tasks = 0;                         /* tried again a batch later */
         return;
-    struct task *last = w->free_tasks, *head = last;
-    for (int i = 1; i < BATCH; i++)
-        last = last->next;
-    struct task *rest = last->next;
-    last->next = NULL;
-    if (depot_give(w->rt, &w->rt->task_depot, head)) {
-        w->free_tasks = rest;
-        w->n_free_tasks -= BATCH;
-    } else {
-        last->next = rest;
     }
+    w->spare_tasks = w->free_tasks;
+    w->free_tasks = NULL;
+    w->n_free_tasks = 0;
 }
 
 static struct stack *stack_new(struct worker *w)

@@ -5,8 +5,27 @@
 
 enum { BATCH = 128 };
 
-struct task *task_alloc(struct worker *w);           /* NULL: no memory */
-void task_free(struct worker *w, struct task *t);
+struct task *task_alloc_more(struct worker *w);
+void task_free_more(struct worker *w);
+
+/* NULL: no memory. */
+static inline struct task *task_alloc(struct worker *w)
+{
+    struct task *t = w->free_tasks;
+    if (unlikely(t == NULL))
+        return task_alloc_more(w);
+    w->free_tasks = t->next;
+    w->n_free_tasks--;
+    return t;
+}
+static inline void task_free(struct worker *w, struct task *t)
+{
+    t->fn = NULL;
+    t->next = w->free_tasks;
+    w->free_tasks = t;
+    if (unlikely(++w->n_free_tasks >= BATCH))
+        task_free_more(w);
+}
 /* The stack on which the caller itself may still stand: it must leave it before anything else runs on this worker. */
 void stack_put(struct worker *w, struct stack *s);
 void slabs_free(struct rt *rt);                      /* at the runtime's end */

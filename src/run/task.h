@@ -72,7 +72,7 @@ struct task {
     void *_Atomic sp;
     struct task *next;                               /* global list, fresh list, free list */
     _Atomic uint32_t park;
-    uint8_t fresh;
+    uint8_t fresh;                                   /* fresh .. pinned: task_fill writes them as one */
     _Atomic uint8_t registered;                      /* in the list of ctx; a canceller clears it under the lock of that */
     uint8_t foreign, pinned;      /* foreign: 1 + how many guests its thread is the host of; pinned: 1 + the worker it stays on */
     struct waiter *win;                              /* of a wait ended by PARK_CHAN: the waiter that was served */
@@ -171,9 +171,10 @@ struct worker {
     int64_t now;                                     /* the clock at the last look */
     struct plat_clock clock;                         /* and a cheaper one, a little ahead */
     struct rt *rt;
-    struct task *free_tasks;
+    struct task *free_tasks, *spare_tasks;           /* spare: a whole batch, or null */
     struct stack *free_stacks;
-    uint32_t n_free_tasks, n_free_stacks;
+    int32_t n_free_tasks;                            /* less, after a batch could not be given to the depot */
+    uint32_t n_free_stacks;
     struct block *blocks;                            /* block.h */
     uint32_t blocks_room;                            /* how many more it keeps */
     char *task_slab, *task_slab_end, *stack_slab, *stack_slab_end;
