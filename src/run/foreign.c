@@ -175,7 +175,7 @@ leat_err go_foreign(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const
     leat_err e = task_arg(t, arg, len);
     if (e != LEAT_OK)
         return e;                                    /* the record stays unused: this is rare */
-    atomic_fetch_add_explicit(&g->count, 2, RLX);
+    group_add(g);
     t->fn = fn;
     t->site = site;
     task_fill(t, task_self(), g);

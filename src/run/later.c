@@ -86,7 +86,7 @@ static leat_err task_new(struct later *l, struct group *g, struct worker *w, str
         task_free(w, t);                             /* a record for others stays unused: this is rare */
     if (e != LEAT_OK)
         return e;
-    LEAT_TRY(group_add(g, g->rt));
+    group_add(g);
     t->fn = later_main;
     t->site = l->site;
     task_fill(t, task_self(), g);

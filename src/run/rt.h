@@ -29,6 +29,7 @@ static inline struct group *group_of(leat_group *g) { return (struct group *)(vo
 void group_open(struct group *g, struct worker *w);
 void group_open_in(struct group *g, struct rt *rt, leat_ctx *parent, int64_t deadline);
 void group_result(struct group *g, struct task *t, leat_err e);  /* of a member that failed, or of any member of a race */
+static inline void group_add(struct group *g) { atomic_fetch_add_explicit(&g->count, 2, RLX); }      /* one more member */
 void group_wake(struct worker *w, struct group *g);  /* the last member has taken its 2 off and seen a waiter */
 
 /* the life of a runtime (rt.c), for the thread that drives it */

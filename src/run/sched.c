@@ -385,7 +385,7 @@ leat_err leat_go_(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const v
         task_free(w, t);
         return e;
     }
-    atomic_fetch_add_explicit(&g->count, 2, RLX);
+    group_add(g);
     t->fn = fn;
     t->site = site;
     fill(t, w->cur, g);
