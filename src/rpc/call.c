@@ -1,4 +1,5 @@
 /* call.c - who asks: leat_call, leat_go_on.  See calls.h. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
@@ -37,28 +38,53 @@ static leat_err wait_in(struct calls *t, struct waiters *q)
     return err;
 }
 
-/* [blocks] until the peer takes one more OPEN of so many bytes; then it counts, as x. */
-static leat_err window(struct call *x)
+/* What is to be opened. */
+struct what { leat_peer *p; const char *name; uint8_t kind; const leat_type *in, *out; const void *arg; };
+
+/* A new call, in the table and counted.  t->lock is held.  NULL: no memory. */
+static struct call *call_new_locked(struct calls *t, const struct what *w, size_t bytes)
 {
-    struct calls *t = calls_of(x->s);
-    const struct sess_limits *l = sess_limits(x->s);
+    struct call *x = spare_get_locked(&t->spare_calls, sizeof *x, offsetof(struct call, room));
+    if (!x)
+        return NULL;
+    x->slot.id = ++t->made << 1 | sess_dialed(sess_of(w->p));
+    if (!slots_add(&t->calls, &x->slot)) {
+        mem_free(x);
+        return NULL;
+    }
+    at_store(&x->refs, 2);
+    x->s = sess_of(w->p);
+    x->out = w->out;
+    x->in = w->in;
+    x->bytes = bytes;
+    x->sending = w->kind == OPEN_TASK;               /* a stand-in waits for it */
+    x->text[0] = 0;
+    t->opens++;
+    t->open_bytes += bytes;
+    sess_ref(x->s);
+    return x;
+}
+
+/* [blocks] until the peer takes one more OPEN of so many bytes; then it counts. */
+static leat_err window(const struct what *w, size_t bytes, struct call **ret)
+{
+    struct sess *s = sess_of(w->p);
+    struct calls *t = calls_of(s);
+    const struct sess_limits *l = sess_limits(s);
     leat_err err = LEAT_AGAIN;
     lock(&t->lock);
-    while (err == LEAT_AGAIN && !t->over && t->opens && (t->opens >= l->opens || t->open_bytes + x->bytes > l->open_bytes))
+    while (err == LEAT_AGAIN && !t->over && t->opens && (t->opens >= l->opens || t->open_bytes + bytes > l->open_bytes))
         err = wait_in(t, &t->room);
     if (t->over) {
         err = LEAT_PEER_LOST;
     } else if (err == LEAT_AGAIN) {
-        x->slot.id = ++t->made << 1 | sess_dialed(x->s);
-        err = slots_add(&t->calls, &x->slot) ? LEAT_OK : LEAT_NOMEM;
-        if (err == LEAT_OK) {
-            atomic_fetch_add_explicit(&x->refs, 1, RLX);
-            t->opens++;
-            t->open_bytes += x->bytes;
-        }
+        *ret = call_new_locked(t, w, bytes);
+        err = *ret ? LEAT_OK : LEAT_NOMEM;
     }
     unlock(&t->lock);
-    return err == LEAT_PEER_LOST ? sess_lost(x->s) : err_of(err);
+    if (err == LEAT_NOMEM)
+        return leat_fail(err, "%s: no memory for a call", w->name);
+    return err == LEAT_PEER_LOST ? sess_lost(s) : err_of(err);
 }
 
 /* x is answered, or never will be: it counts no more.  t->lock is held. */
@@ -107,27 +133,6 @@ static leat_err head_of(struct buf *b, uint8_t what, const char *name, size_t by
     return buf_err(b);
 }
 
-/* What is to be opened. */
-struct what { leat_peer *p; const char *name; uint8_t kind; const leat_type *in, *out; const void *arg; };
-
-static leat_err call_new(const struct what *w, struct call **ret)
-{
-    if (!w->p)
-        return leat_fail(LEAT_INVAL, "%s: the peer is NULL", w->name);
-    struct sess *s = sess_of(w->p);
-    struct call *x = spare_get(calls_of(s), &calls_of(s)->spare_calls, sizeof *x, offsetof(struct call, room));
-    if (!x)
-        return leat_fail(LEAT_NOMEM, "%s: no memory for a call", w->name);
-    at_store(&x->refs, 1);
-    x->s = s;
-    x->text[0] = 0;
-    x->out = w->out;
-    x->in = w->in;
-    sess_ref(x->s);
-    *ret = x;
-    return LEAT_OK;
-}
-
 /* The argument, encoded; channels in it stay locked. */
 static leat_err pack(struct value_out *o, const leat_type *t, const void *v, struct buf *ret)
 {
@@ -139,12 +144,12 @@ static leat_err pack(struct value_out *o, const leat_type *t, const void *v, str
 
 /* The argument as bytes, and the end of its preparations: how many they are, for the window.  An argument with ends inside is
  * encoded only to be counted, as the ends may not stay locked while the window is closed. */
-static leat_err prepare(struct call *x, const struct what *w, struct buf *v)
+static leat_err prepare(const struct what *w, struct buf *v, size_t *bytes)
 {
     struct value_out o;
-    value_out_init(&o, x->s, NULL, false);
+    value_out_init(&o, sess_of(w->p), NULL, false);
     LEAT_TRY(pack(&o, w->in, w->arg, v));
-    x->bytes = v->len;
+    *bytes = v->len;
     if (o.n == 0)
         return LEAT_OK;
     value_unsent(&o);
@@ -188,15 +193,18 @@ static leat_err send_open(struct call *x, const struct what *w, struct buf *v)
     return err;
 }
 
-static leat_err open_call(const struct what *w, struct call *x, struct buf *v)
+/* [blocks] *ret: in the table, with a reference for the caller; its OPEN is to be sent. */
+static leat_err open_call(const struct what *w, struct buf *v, struct call **ret)
 {
+    size_t bytes;
+    if (!w->p)
+        return leat_fail(LEAT_INVAL, "%s: the peer is NULL", w->name);
     LEAT_TRY(leat_ctx_err());
-    if (sess_ended(x->s))
-        return sess_lost(x->s);
-    LEAT_TRY(prepare(x, w, v));
-    LEAT_TRY(sess_wait_room(x->s));
-    x->sending = w->kind == OPEN_TASK;               /* a stand-in waits for it */
-    return window(x);
+    if (sess_ended(sess_of(w->p)))
+        return sess_lost(sess_of(w->p));
+    LEAT_TRY(prepare(w, v, &bytes));
+    LEAT_TRY(sess_wait_room(sess_of(w->p)));
+    return window(w, bytes, ret);
 }
 
 static void send_cancel(struct call *x, leat_err cause)
@@ -231,13 +239,28 @@ static leat_err lost(const struct call *x, const char *name)
 static leat_err wait_answer(struct call *x)
 {
     struct calls *t = calls_of(x->s);
-    leat_err err = LEAT_AGAIN;
-    lock(&t->lock);
-    while (!(x->done && !x->sending) && err == LEAT_AGAIN)
-        err = wait_in(t, &x->waiters);
-    bool done = x->done && !x->sending;
-    unlock(&t->lock);
-    return done ? LEAT_OK : err;
+    for (leat_err err = LEAT_AGAIN;; ) {
+        struct waiter me = { .task = task_self() };
+        lock(&t->lock);
+        bool done = x->done && !x->sending;
+        if (done || err != LEAT_AGAIN) {
+            unlock(&t->lock);
+            return done ? LEAT_OK : err;
+        }
+        waiter_add(&x->waiters, &me);
+        at_store(&me.task->park, PARK_WAIT);
+        unlock_fence(&t->lock);
+        uint32_t why = task_wait(me.task);
+        if (why == PARK_CHAN && x->out)
+            return LEAT_OK;                          /* who waits for a call is woken once, when it is done */
+        if (why == PARK_CHAN)
+            continue;
+        err = task_wait_err(me.task, why);
+        lock(&t->lock);
+        if (me.on)
+            waiter_del(&x->waiters, &me);
+        unlock(&t->lock);
+    }
 }
 
 static bool join_name(char *to, const char *svc, const char *method)
@@ -260,10 +283,12 @@ leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const v
     struct call *x;
     if (!join_name(name, svc, m->name))
         return leat_fail(LEAT_LIMIT, "leat_call: a name has at most %d bytes", CALL_NAME);
-    LEAT_TRY(call_new(&w, &x));
-    leat_err err = open_call(&w, x, &v);
-    if (err == LEAT_OK)
-        err = send_open(x, &w, &v);
+    leat_err err = open_call(&w, &v, &x);
+    if (err != LEAT_OK) {
+        buf_free(&v);
+        return err;
+    }
+    err = send_open(x, &w, &v);
     buf_free(&v);
     if (err == LEAT_OK && (err = wait_answer(x)) != LEAT_OK) {
         send_cancel(x, leat_ctx_cause());
@@ -326,10 +351,12 @@ leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_t
     uint8_t room[CALL_HEAD];
     struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
     struct call *x;
-    LEAT_TRY(call_new(&w, &x));
-    leat_err err = open_call(&w, x, &v);
-    if (err == LEAT_OK)
-        err = start_stand_in(g, x, name);
+    leat_err err = open_call(&w, &v, &x);
+    if (err != LEAT_OK) {
+        buf_free(&v);
+        return err;
+    }
+    err = start_stand_in(g, x, name);
     if (err == LEAT_OK)
         err = send_open(x, &w, &v);
     if (err == LEAT_OK)
@@ -381,19 +408,14 @@ static leat_err read_value(struct call *x, struct cur in)
     return err == LEAT_OK && !cur_done(&in) ? leat_fail(LEAT_INVAL, "a result with bytes too many") : err;
 }
 
-leat_err call_on_result(struct sess *s, uint8_t flags, struct cur *in)
+/* One frame of an answer; !more: the last. */
+static leat_err result_in(struct call *x, bool more, struct cur *in)
 {
-    struct calls *t = calls_of(s);
-    uint64_t id = cur_varint(in);
-    lock(&t->lock);
-    struct call *x = (struct call *)(void *)slots_find(&t->calls, id);
-    unlock(&t->lock);
-    if (!x || in->bad)
-        return leat_fail(LEAT_INVAL, "a frame RESULT that nobody asked for");
+    if (in->bad)
+        return leat_fail(LEAT_INVAL, "a malformed frame RESULT");
     if (!x->begun)
         LEAT_TRY(read_head(x, in));
     struct cur bytes = *in;
-    bool more = flags & FRAME_MORE;
     in->p = in->end;
     if (more || x->partial.len) {
         x->partial.max = LIMIT_ELEM;
@@ -402,16 +424,35 @@ leat_err call_on_result(struct sess *s, uint8_t flags, struct cur *in)
             return leat_fail(buf_err(&x->partial), "a result of more than %d bytes", LIMIT_ELEM);
         bytes = cur_of(x->partial.p, x->partial.len);
     }
-    if (more)
-        return LEAT_OK;
-    leat_err err = read_value(x, bytes);
-    if (err != LEAT_OK && err != LEAT_NOMEM)
-        return err;
+    leat_err err = more ? LEAT_OK : read_value(x, bytes);
     if (err == LEAT_NOMEM)
         x->err = err;
-    if (take(s, id))
+    return err == LEAT_NOMEM ? LEAT_OK : err;
+}
+
+leat_err call_on_result(struct sess *s, uint8_t flags, struct cur *in)
+{
+    struct calls *t = calls_of(s);
+    uint64_t id = cur_varint(in);
+    bool more = flags & FRAME_MORE;
+    lock(&t->lock);
+    struct call *x = (struct call *)(void *)(more ? slots_find(&t->calls, id) : slots_take(&t->calls, id));
+    unlock(&t->lock);
+    if (!x)
+        return leat_fail(LEAT_INVAL, "a frame RESULT that nobody asked for");
+    leat_err err = result_in(x, more, in);
+    if (more)
+        return err;
+    if (err == LEAT_OK) {
         settle(x);
-    return LEAT_OK;
+        return err;
+    }
+    lock(&t->lock);
+    bool back = slots_add(&t->calls, &x->slot);      /* for the end of the session, which knows why it broke */
+    unlock(&t->lock);
+    assert(back);                                    /* it was there a moment ago: no memory is needed */
+    (void)back;
+    return err;
 }
 
 leat_err call_on_done(struct sess *s, uint8_t flags, struct cur *in)

@@ -58,7 +58,7 @@ struct job {                                         /* what this side runs for 
     leat_err early;                                  /* refused before it could start: text says why */
     void *arg, *out;                                 /* in the rooms, if they fit */
     leat_ctx *ctx;                                   /* while it runs */
-    bool started, canceled, over;                    /* over: the session has ended */
+    bool listed, started, canceled, over;            /* listed: in the table; over: the session has ended */
     leat_err cause;
     _Alignas(16) char arg_room[CALL_ROOM], out_room[CALL_ROOM];      /* from here on not cleared when the record is used again */
     char text[CALL_TEXT];
@@ -98,7 +98,7 @@ leat_err call_on_done(struct sess *s, uint8_t flags, struct cur *in);
 void call_lost(struct sess *s);
 void calls_wake(struct waiters *q);                  /* calls->lock is held */
 /* A record whose first `cleared` of size bytes are zero.  NULL: no memory. */
-void *spare_get(struct calls *t, struct spares *s, size_t size, size_t cleared);
+void *spare_get_locked(struct spares *s, size_t size, size_t cleared);
 void spare_put(struct calls *t, struct spares *s, struct slot *x);
 /* Room for a value of this size, in the record or beside it; mem_free it if it is not `room`.  NULL: no memory. */
 static inline void *room_for(size_t size, char *room) { return size <= CALL_ROOM ? memset(room, 0, CALL_ROOM) : mem_zalloc(size); }

@@ -116,6 +116,7 @@ static leat_err run_job(struct job *j, char *text, size_t cap)
             snprintf(text, cap, "%s", leat_err_detail());
         lock(&t->lock);
         j->ctx = NULL;
+        slots_take(&t->jobs, j->slot.id);            /* a CANCEL that comes now finds that the answer is on its way */
         unlock(&t->lock);
     }
     at_store(&task_self()->deadline, NEVER);
@@ -125,15 +126,11 @@ static leat_err run_job(struct job *j, char *text, size_t cap)
 static leat_err job_task(struct job **arg)
 {
     struct job *j = *arg;
-    struct calls *t = calls_of(j->s);
     char text[CALL_TEXT];
     leat_err err = run_job(j, text, sizeof text);
     if (j->arg)
         leat_drop_(j->fn->in, j->arg);               /* ends inside are done before the answer says so */
-    lock(&t->lock);
-    slots_take(&t->jobs, j->slot.id);
-    bool over = j->over, done = j->canceled && j->what == OPEN_CALL;
-    unlock(&t->lock);
+    bool over = j->over, done = j->canceled && j->what == OPEN_CALL;             /* out of the table: nobody else knows it */
     if (!over && done) {
         answer_done(j);
     } else if (!over) {
@@ -169,6 +166,14 @@ static leat_err refuse_form(struct job *j, const char *text, const leat_type *mi
     return refuse(j, &a);
 }
 
+/* The session breaks.  Its end frees what is in the table. */
+static leat_err malformed(struct job *j, leat_err err)
+{
+    if (!j->listed)
+        job_free(j);
+    return err;
+}
+
 /* What the header asks for, once all bytes are here. */
 struct asked { const char *name; size_t len; struct type_print in, out; };
 
@@ -190,13 +195,16 @@ static leat_err start(struct job *j, struct cur *bytes)
     if (err == LEAT_NOMEM || err == LEAT_LIMIT)
         return refuse(j, &(struct answer){ .err = err, .text = leat_err_detail() });
     if (err != LEAT_OK)
-        return err;                                  /* the job is in the table: the end of the session frees it */
+        return malformed(j, err);
     t->job_bytes -= j->total;
     j->total = 0;
     buf_free(&j->partial);
     lock(&t->lock);
-    j->started = true;
+    bool listed = j->listed || slots_add(&t->jobs, &j->slot);
+    j->listed = j->started = listed;
     unlock(&t->lock);
+    if (!listed)
+        return refuse(j, &(struct answer){ .err = LEAT_NOMEM, .text = "no memory for a call" });
     err = leat_go_(node_group(sess_node(j->s)), (leat_fn_ *)(void (*)(void))job_task, f->out ? &call_site : &task_site, &j, sizeof j);
     return err == LEAT_OK ? err : refuse(j, &(struct answer){ .err = err == LEAT_CANCELED ? LEAT_REFUSED : err,
         .text = err == LEAT_CANCELED ? "the node is closing" : leat_err_detail() });
@@ -219,44 +227,37 @@ static void match(struct job *j, const struct asked *a)
     snprintf(j->text, sizeof j->text, "%s of '%s' is of another type", in ? "result" : "argument", f->name);
 }
 
-static leat_err read_open(struct sess *s, uint64_t id, struct cur *in, struct job **ret)
+static leat_err read_open(struct sess *s, struct cur *in, struct job *j, uint32_t running)
 {
+    struct calls *t = calls_of(s);
     struct asked a = { .len = 0 };
-    uint8_t what = cur_u8(in);
+    j->s = s;
+    sess_ref(s);
+    j->what = cur_u8(in);
     a.name = cur_text(in, &a.len);
     uint64_t left = cur_u64(in);
     cur_get(in, a.in.b, sizeof a.in.b);
     cur_get(in, a.out.b, sizeof a.out.b);
     uint64_t total = cur_varint(in);
-    struct calls *t = calls_of(s);
-    if (in->bad || what > OPEN_TASK || a.len > CALL_NAME || total > LIMIT_ELEM)
+    if (in->bad || j->what > OPEN_TASK || a.len > CALL_NAME || total > LIMIT_ELEM)
         return leat_fail(LEAT_INVAL, "a malformed frame OPEN");
-    lock(&t->lock);
-    bool full = t->jobs.count >= LIMIT_SESS_OPENS || t->job_bytes + total > LIMIT_SESS_OPEN_BYTES;
-    unlock(&t->lock);
-    if (full)
+    if (running >= LIMIT_SESS_OPENS || t->job_bytes + total > LIMIT_SESS_OPEN_BYTES)
         return leat_fail(LEAT_LIMIT, "more calls than were agreed on");
-    struct job *j = spare_get(t, &t->spare_jobs, sizeof *j, offsetof(struct job, arg_room));
-    if (!j)
-        return leat_fail(LEAT_NOMEM, "no memory for a call");
     int64_t now = left >= (uint64_t)NEVER ? 0 : rt_now(task_self()->rt);
-    j->slot.id = id;
-    j->s = s;
-    j->what = what;
     j->total = j->partial.max = (size_t)total;
     j->deadline = left >= (uint64_t)(NEVER - now) ? NEVER : now + (int64_t)left;
-    sess_ref(s);
     match(j, &a);
-    lock(&t->lock);
-    bool ok = slots_add(&t->jobs, &j->slot);
-    unlock(&t->lock);
-    if (!ok) {
-        job_free(j);
-        return leat_fail(LEAT_NOMEM, "no memory for a call");
-    }
     t->job_bytes += total;
-    *ret = j;
     return LEAT_OK;
+}
+
+/* The first of several frames: the next ones are to find it. */
+static leat_err list(struct calls *t, struct job *j)
+{
+    lock(&t->lock);
+    j->listed = slots_add(&t->jobs, &j->slot);
+    unlock(&t->lock);
+    return j->listed ? LEAT_OK : malformed(j, leat_fail(LEAT_NOMEM, "no memory for a call"));
 }
 
 leat_err serve_on_open(struct sess *s, uint8_t flags, struct cur *in)
@@ -267,19 +268,30 @@ leat_err serve_on_open(struct sess *s, uint8_t flags, struct cur *in)
         return leat_fail(LEAT_INVAL, "a malformed frame OPEN");
     lock(&t->lock);
     struct job *j = (struct job *)(void *)slots_find(&t->jobs, id);
-    bool started = j && j->started;
+    bool started = j && j->started, first = !j;
+    uint32_t running = t->jobs.count;                /* only this task adds to them */
+    if (first)
+        j = spare_get_locked(&t->spare_jobs, sizeof *j, offsetof(struct job, arg_room));
     unlock(&t->lock);
     if (started)
         return leat_fail(LEAT_INVAL, "a second OPEN of %llu", (unsigned long long)id);
     if (!j)
-        LEAT_TRY(read_open(s, id, in, &j));
-    struct cur bytes = *in;
+        return leat_fail(LEAT_NOMEM, "no memory for a call");
     bool more = flags & FRAME_MORE;
+    if (first) {
+        j->slot.id = id;
+        leat_err err = read_open(s, in, j, running);
+        if (err != LEAT_OK)
+            return malformed(j, err);
+        if (more)
+            LEAT_TRY(list(t, j));
+    }
+    struct cur bytes = *in;
     in->p = in->end;
     if (more || j->partial.len) {
         buf_put(&j->partial, bytes.p, cur_left(&bytes));
         if (buf_err(&j->partial) != LEAT_OK)
-            return leat_fail(buf_err(&j->partial), "an argument of more bytes than it said");
+            return malformed(j, leat_fail(buf_err(&j->partial), "an argument of more bytes than it said"));
         bytes = cur_of(j->partial.p, j->partial.len);
     }
     return more ? LEAT_OK : start(j, &bytes);

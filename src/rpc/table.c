@@ -66,15 +66,13 @@ struct slot *slots_any(const struct slots *t)
 
 void slots_free(struct slots *t) { mem_free(t->bucket); }
 
-void *spare_get(struct calls *t, struct spares *s, size_t size, size_t cleared)
+void *spare_get_locked(struct spares *s, size_t size, size_t cleared)
 {
-    lock(&t->lock);
     struct slot *x = s->first;
     if (x) {
         s->first = x->next;
         s->n--;
     }
-    unlock(&t->lock);
     void *p = x ? x : mem_alloc(size);
     return p ? memset(p, 0, cleared) : NULL;
 }

@@ -46,6 +46,7 @@ struct sess {
     uint64_t last_key;
     struct source_queue sources[2];                  /* by lane */
     uint32_t holds;
+    _Atomic bool crowded;                            /* LIMIT_SESS_UNSENT or more waits to be written; anybody may look */
     size_t unwritten;                                /* bytes of data that the writer has taken and not written */
     struct task *writer;                             /* it waits for something to do */
     struct task *_Atomic pulling;                    /* the writer, while it asks sources; only the writer changes it */

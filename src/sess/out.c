@@ -105,6 +105,8 @@ leat_err sess_commit(struct sess *s)
     }
     buf_set_u32(b, s->cur_frame, (uint32_t)len);
     s->cur = NULL;
+    if (unlikely(s->data.len + s->unwritten >= LIMIT_SESS_UNSENT))
+        at_store(&s->crowded, true);
     sess_writer_wake_locked(s, &wake);
     unlock(&s->out_lock);
     sess_writer_ready(wake);
@@ -151,7 +153,7 @@ void sess_release(struct sess *s)
 
 leat_err sess_wait_room(struct sess *s)
 {
-    for (;;) {
+    while (at_load(&s->crowded) || at_load(&s->state) != SESS_LIVE) {
         lock(&s->out_lock);
         bool room = s->data.len + s->unwritten < LIMIT_SESS_UNSENT, live = at_load(&s->state) == SESS_LIVE;
         if (room || !live) {
@@ -160,4 +162,5 @@ leat_err sess_wait_room(struct sess *s)
         }
         LEAT_TRY(sess_wait_on(s, &s->room));
     }
+    return LEAT_OK;
 }

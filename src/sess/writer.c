@@ -209,8 +209,10 @@ static leat_err round_write(struct sess *s)
     }
     lock(&s->out_lock);
     s->unwritten = s->wdata.len - s->wdata_at;
-    if (s->room.head && s->data.len + s->unwritten < LIMIT_SESS_UNSENT)
+    if (at_load(&s->crowded) && s->data.len + s->unwritten < LIMIT_SESS_UNSENT) {
+        at_store(&s->crowded, false);
         sess_wake_all(&s->room);
+    }
     unlock(&s->out_lock);
     return e;
 }
