@@ -448,19 +448,14 @@ leat_err leat_send_(leat_chan_ *c, const void *v)
     return LEAT_OK;
 }
 
-leat_err leat_recv_(leat_chan_ *c, void *out)
+/* [lock held, quick(c)] Takes an element, if there is one or a sender waits.  *wake: to be made ready after unlocking, or null. */
+static ALWAYS bool recv_quick(leat_chan_ *c, void *out, struct task **wake)
 {
     struct waiter *s = NULL;
-    if (unlikely(c == NULL))
-        return no_channel("leat_recv");
-    if (unlikely(atomic_exchange_explicit(&c->lock, 1, ACQ)))
-        return recv_any(c, out, false);
-    if (!quick(c))
-        return recv_any(c, out, true);
     uint32_t n = at_load(&c->count);
     if (n == 0) {
         if (!at_load(&c->sq.head) || unlikely(!(s = waiter_claim(&c->sq))))
-            return recv_wait(c, out);
+            return false;
         quick_copy(c, out, s->val);
     } else {
         uint32_t slot = c->read;
@@ -471,14 +466,39 @@ leat_err leat_recv_(leat_chan_ *c, void *out)
         else
             at_store(&c->count, n - 1);
     }
-    if (!s) {
-        unlock(&c->lock);
-        return LEAT_OK;
+    *wake = NULL;
+    if (s) {
+        *wake = s->task;
+        waiter_win(s, true);
     }
-    struct task *t = s->task;
-    waiter_win(s, true);
+    return true;
+}
+
+leat_err leat_recv_(leat_chan_ *c, void *out)
+{
+    struct task *t;
+    if (unlikely(c == NULL))
+        return no_channel("leat_recv");
+    if (unlikely(atomic_exchange_explicit(&c->lock, 1, ACQ)))
+        return recv_any(c, out, false);
+    if (!quick(c))
+        return recv_any(c, out, true);
+    if (!recv_quick(c, out, &t))
+        return recv_wait(c, out);
     unlock(&c->lock);
-    return task_ready_ok(worker_self(), t);
+    return t ? task_ready_ok(worker_self(), t) : LEAT_OK;
+}
+
+bool chan_recv_now(leat_chan_ *c, void *out)
+{
+    struct task *t;
+    if (unlikely(atomic_exchange_explicit(&c->lock, 1, ACQ)))
+        return false;
+    bool got = quick(c) && recv_quick(c, out, &t);
+    unlock(&c->lock);
+    if (got && t)
+        leat_ignore(task_ready_ok(worker_self(), t));
+    return got;
 }
 
 leat_err leat_try_send_(leat_chan_ *c, const void *v)

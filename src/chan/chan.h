@@ -82,6 +82,8 @@ enum chan_try { CHAN_WAIT, CHAN_DONE, CHAN_FAILED, CHAN_LEFT };
 enum chan_try chan_send_locked(leat_chan_ *c, const void *v, struct task **wake, leat_err *err);
 enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wake, leat_err *err);
 
+bool chan_recv_now(leat_chan_ *c, void *out);        /* takes the lock.  true: received.  false says nothing: try the other way */
+
 void chan_wait_net(leat_chan_ *c, struct waiters *q);
 /* Queues me and tells net; park is PARK_WAIT. */
 static inline void chan_wait_locked(leat_chan_ *c, struct waiters *q, struct waiter *me)
