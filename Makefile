@@ -5,6 +5,7 @@
 #   make test      every test program in every variant (VARIANTS=gcc,asan: in these; ONLY=regex: tests that match);
 #                  what needs a tool that is missing is skipped and named, unless STRICT=1
 #   make models    every order of things in the protocols that hold without a lock, the long ones too
+#   make schedules small programs under every schedule with up to three preemptions (BUDGET=10: ten times as many at the most)
 #   make bench     the measurements (ONLY=regex: these; PEERS="go": beside the same programs of others)
 #   make sim       the word count in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another; FLAGS="--faults cut")
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
@@ -18,7 +19,7 @@ VARIANTS ?= test
 NO_DEPS ?=
 MESON_FLAGS ?=
 
-.PHONY: help build demo test models bench sim check install clean deps-build deps-test
+.PHONY: help build demo test models schedules bench sim check install clean deps-build deps-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -42,6 +43,10 @@ test: deps-build
 
 check: deps-test
 	@test/run.py --variants '$(if $(filter test,$(VARIANTS)),all,$(VARIANTS))' $(if $(ONLY),--only '$(ONLY)')
+
+BUDGET ?= 1
+schedules: build
+	@T_NOFORK=1 SCHEDULES=$(BUDGET) build/chan_schedule_test
 
 models:
 	@MODELS_LONG=1 test/models/run.py
