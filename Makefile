@@ -8,6 +8,7 @@
 #   make schedules small programs under every schedule with up to three preemptions (BUDGET=10: ten times as many at the most)
 #   make bench     the measurements (ONLY=regex: these; PEERS="go": beside the same programs of others)
 #   make sim       the word count in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another; FLAGS="--faults cut")
+#   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (hours)
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
 #   make install   to PREFIX (/usr/local), under DESTDIR where that is given
 #   make clean     removes every build directory
@@ -60,6 +61,10 @@ PROGRAM ?= build/examples/wordcount run examples/data/opticks.txt
 FLAGS ?=
 sim: build
 	@build/leat sim --seeds $(SEEDS) $(FLAGS) -- $(PROGRAM)
+
+N ?= 1000000
+race-cancel: build
+	@for p in share io; do RACE_TURNS=$(N) build/test/cancel/cancel_$${p}_test || exit 1; done
 
 install: build
 	@meson configure build -Dprefix=$(PREFIX) >/dev/null
