@@ -84,6 +84,7 @@ struct exposed {                                     /* a function or method tha
     void *self;
     const leat_type *in, *out;
     struct type_print in_print, out_print;
+    bool in_plain, out_plain;                        /* values of the type own nothing */
     size_t len;                                      /* of the name */
     char name[CALL_NAME + 1];
 };

@@ -14,9 +14,9 @@
 
 static void job_free(struct job *j)
 {
-    if (j->arg)
+    if (j->arg && !j->fn->in_plain)
         leat_drop_(j->fn->in, j->arg);
-    if (j->out)
+    if (j->out && !j->fn->out_plain)
         leat_drop_(j->fn->out, j->out);
     if (j->arg != j->arg_room)
         mem_free(j->arg);
@@ -82,7 +82,8 @@ static leat_err answer_value(struct job *j)
     }
     buf_free(&v);
     if (err == LEAT_OK) {
-        type_moved(j->fn->out, j->out);
+        if (!j->fn->out_plain)
+            type_moved(j->fn->out, j->out);
         if (j->out != j->out_room)
             mem_free(j->out);
         j->out = NULL;
@@ -128,7 +129,7 @@ static leat_err job_task(struct job **arg)
     struct job *j = *arg;
     char text[CALL_TEXT];
     leat_err err = run_job(j, text, sizeof text);
-    if (j->arg)
+    if (j->arg && !j->fn->in_plain)
         leat_drop_(j->fn->in, j->arg);               /* ends inside are done before the answer says so */
     bool over = j->over, done = j->canceled && j->what == OPEN_CALL;             /* out of the table: nobody else knows it */
     if (!over && done) {

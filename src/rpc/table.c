@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "rpc/calls.h"
+#include "type/codec.h"
 
 enum { BUCKETS_FIRST = 16, SPARES_MAX = 512 };
 
@@ -155,6 +156,8 @@ static leat_err expose(leat_node *n, struct exposed *x, const char *what)
         mem_free(x);
         return err;
     }
+    x->in_plain = type_raw_bytes(x->in) > 0;
+    x->out_plain = x->out && type_raw_bytes(x->out) > 0;
     x->len = strlen(x->name);
     lock(&t->lock);
     bool taken = exposed_find(n, x->name, x->len) != NULL;
