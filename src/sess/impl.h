@@ -23,6 +23,7 @@ struct source_queue { struct sess_source *head, *tail; };
 struct inbox {                                       /* what was read and not yet used: p[at] to p[len - 1] */
     uint8_t *p;
     uint32_t at, len, cap;
+    bool full;                                       /* the last read took all the room there was: more has come */
 };
 
 struct sess {

@@ -10,10 +10,10 @@
 #include "run/err.h"
 #include "sess/impl.h"
 
-enum { INBOX_MIN = 4 << 10, INBOX_MAX = 128 << 10, TURN = 16 << 10, ACK_EVERY = 1024, LINGER_MS = 500, LAST_WORD_MS = 1000 };
+enum { INBOX_MIN = 4 << 10, INBOX_BUSY = 64 << 10, INBOX_MAX = 128 << 10, TURN = 16 << 10, ACK_EVERY = 1024, LINGER_MS = 500, LAST_WORD_MS = 1000 };
 _Static_assert(INBOX_MAX >= LIMIT_FRAME + FRAME_HEADER, "a frame must fit");
 
-/* Grows only when it is full of what has arrived. */
+/* Grows only when it is full of what has arrived, or was: a stream is then read in few large pieces, of which little is moved. */
 static leat_err inbox_room(struct inbox *in)
 {
     if (in->at) {
@@ -21,7 +21,7 @@ static leat_err inbox_room(struct inbox *in)
         in->len -= in->at;
         in->at = 0;
     }
-    if (in->len < in->cap)
+    if (in->len < in->cap && !(in->full && in->cap < INBOX_BUSY))
         return LEAT_OK;
     if (in->cap >= INBOX_MAX)
         return leat_fail(LEAT_LIMIT, "a frame of more than %d bytes", INBOX_MAX);
@@ -40,6 +40,7 @@ leat_err inbox_fill(struct inbox *in, struct link *l)
     LEAT_TRY(inbox_room(in));
     LEAT_TRY(link_read(l, in->p + in->len, in->cap - in->len, &n));
     in->len += (uint32_t)n;
+    in->full = in->len == in->cap;
     return LEAT_OK;
 }
 
