@@ -10,7 +10,11 @@
 #include "run/err.h"
 #include "sess/impl.h"
 
-enum { INBOX_MIN = 4 << 10, INBOX_BUSY = 64 << 10, INBOX_MAX = 128 << 10, TURN = 16 << 10, ACK_EVERY = 1024, LINGER_MS = 500, LAST_WORD_MS = 1000 };
+enum {
+    INBOX_MIN = 4 << 10, INBOX_BUSY = 64 << 10, INBOX_MAX = 128 << 10,
+    TURN = 16 << 10,                                 /* bytes of frames after which others get a turn */
+    ACK_EVERY = 1024, LINGER_MS = 500, LAST_WORD_MS = 1000,
+};
 _Static_assert(INBOX_MAX >= LIMIT_FRAME + FRAME_HEADER, "a frame must fit");
 
 /* Grows only when it is full of what has arrived, or was: a stream is then read in few large pieces, of which little is moved. */
