@@ -9,6 +9,9 @@ enum {
     /* descriptors that a task may wait for are below this number; else LEAT_LIMIT */
     LIMIT_FDS = 4 << 20,
 
+    /* how long a task that was started waits for memory for its stack while there is none: then it ends with LEAT_NOMEM, not having run */
+    LIMIT_STACK_WAIT_MS = 1000,
+
     /* threads of one runtime for leat_blocking: further calls wait for one to be free.  An idle one leaves after LIMIT_POOL_IDLE_MS. */
     LIMIT_POOL_THREADS = 64,
     LIMIT_POOL_IDLE_MS = 5000,

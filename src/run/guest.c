@@ -88,7 +88,7 @@ static int64_t turn(struct worker *w)
         if (t == &w->sched)                          /* the slice is over, or the runtime stops */
             continue;
         if (t->fresh && !stack_ready(w)) {           /* no memory for a stack: others must end first */
-            fresh_push(w, t);
+            fresh_starved(w, t);
             io_alarm(rt, NO_STACK_NS);               /* the alarm of a timer that is due sooner comes late by that much */
             return AGAIN_LATER;
         }

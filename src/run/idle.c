@@ -436,7 +436,7 @@ void worker_loop(struct worker *w)
         if (!t)
             continue;
         if (t->fresh && !stack_ready(w)) {           /* no memory for a stack: others must end first */
-            fresh_push(w, t);
+            fresh_starved(w, t);
             nap(w, NAP_NS, SHORT);
             continue;
         }

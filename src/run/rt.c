@@ -219,6 +219,8 @@ leat_err rt_open(struct rt_top *x, const struct rt_main *m)
         return leat_fail(LEAT_NOMEM, "leat_run: no memory for the runtime");
     *x = (struct rt_top){ .m = *m, .rt = rt };
     all_add(rt);
+    if (!stack_ready(rt->workers[0]))                /* of the first task: nothing would ever run */
+        return rt_close(x, leat_fail(LEAT_NOMEM, "leat_run: no memory for a stack"));
     leat_err e = threads_start(rt);
     if (e == LEAT_OK) {
         group_open_in(group_of(&x->group), rt, &rt->root, NEVER);

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "plat/clock.h"
 #include "plat/switch.h"
 #include "run/err.h"
 #include "run/idle.h"
@@ -245,6 +246,26 @@ static void task_settle(struct worker *w, struct task *t)
     if (t->fault)
         err_free(t->fault);
     (void)w;
+}
+
+/* [the worker's own context] Others must end first.  But those may be waiting for this one, so after a while it is told to the group. */
+void fresh_starved(struct worker *w, struct task *t)
+{
+    enum { GAP_NS = 500000000 };
+    struct rt *rt = w->rt;
+    struct group *g = t->group;
+    int64_t now = plat_now();                        /* in a simulated world too */
+    if (now - at_load(&rt->starved_last) > GAP_NS)
+        at_store(&rt->starved_since, now);
+    at_store(&rt->starved_last, now);
+    if (now - at_load(&rt->starved_since) < LIMIT_STACK_WAIT_MS * INT64_C(1000000)) {
+        fresh_push(w, t);
+        return;
+    }
+    group_result(g, t, LEAT_NOMEM);
+    task_settle(w, t);
+    task_free(w, t);
+    group_done(w, g);
 }
 
 /* The first frame of every stack: runs tasks that start on it, one after another, until a started one is to be resumed. */

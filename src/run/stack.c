@@ -137,11 +137,13 @@ static struct stack *stack_new(struct worker *w)
         return s;
     }
     if (w->stack_slab == w->stack_slab_end) {
-        char *m = slab_new(w->rt, size * STACKS_A_SLAB, true);
-        if (!m)
-            return NULL;
+        size_t n = STACKS_A_SLAB;
+        char *m;
+        while (!(m = slab_new(w->rt, size * n, true)))
+            if ((n /= 4) == 0)                       /* down to a single one: it is address space that runs out */
+                return NULL;
         w->stack_slab = m;
-        w->stack_slab_end = m + size * STACKS_A_SLAB;
+        w->stack_slab_end = m + size * n;
     }
     char *base = w->stack_slab;
     w->stack_slab += size;

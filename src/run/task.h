@@ -247,6 +247,7 @@ struct rt {
     char *foreign_slab, *foreign_slab_end;           /* foreign_lock: records for tasks that other threads start */
     leat_opts opts;
     size_t stack_bytes;
+    _Atomic int64_t starved_since, starved_last;     /* when fresh tasks began to find no memory for a stack, and did so last */
     bool guest;                                      /* its one worker runs in steps, within another's loop (guest.c) */
     int64_t slice_end;                               /* of a guest's step */
     leat_ctx root;
