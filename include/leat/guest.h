@@ -15,7 +15,8 @@
 LEAT_BEGIN_
 typedef struct leat_guest leat_guest;
 /* As leat_run, but returns at once, and fn runs within steps.  *ret: [owned: leat_guest_end].  opts.workers is not looked at: there is
- * one, the thread that calls this, and it alone may step and end the guest.  NOMEM; SYS; INVAL: in a task, or in a simulation. */
+ * one, the thread that calls this, and it alone may step and end the guest.  NOMEM; SYS; LIMIT: 254 a thread; INVAL: in a task
+ * or a simulation. */
 #define leat_guest_start(ret, opts, fn, ...) LEAT_GUEST_START_(ret, opts, fn, __VA_ARGS__)
 int leat_guest_fd(const leat_guest *g);              /* borrowed; readable (by poll or epoll) when a step would find something to do */
 /* Runs what is ready, for about `slice` at most; a task that computes longer without a call that waits is not interrupted.  OK: come

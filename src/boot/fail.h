@@ -19,7 +19,6 @@
 #include <sys/timerfd.h>
 #include "leat.h"
 #undef errno
-#define errno (*__errno_location())
 #include "t.h"
 
 static _Atomic long asked, refuse_at, refuse_to;     /* the number of requests so far; those from refuse_at to refuse_to are refused */
@@ -35,7 +34,7 @@ static bool refused(int e)
         backtrace_symbols_fd(frame, backtrace(frame, 14), 2);
     }
     if (no)
-        errno = e;
+        *__errno_location() = e;
     return no;
 }
 

@@ -227,7 +227,7 @@ static leat_err lookups_(leat_none *none)
     leat_conn *c = NULL;
     leat_err e = leat_dial("tcp://localhost:1", &c);
     CHECK(e != LEAT_OK);
-    return e == LEAT_SYS && leat_err_sys() == ECONNREFUSED ? LEAT_OK : e;
+    return e == LEAT_REFUSED ? LEAT_OK : e;
 }
 SWEEP(lookups)
 
@@ -266,7 +266,11 @@ static leat_err signals_(leat_none *none)
     CHECK_EQ(got, SIGUSR1);
     return leat_recv(b, &got);
 }
-SWEEP(signals)
+TEST(signals)
+{
+    signal(SIGUSR1, SIG_IGN);                        /* ThreadSanitizer may deliver one late, when nobody receives it any more */
+    sweep(signals_);
+}
 
 /* -- threads that are no tasks, guests --------------------------------------------------------------------------------------------- */
 static leat_chan(int) outside;

@@ -4,7 +4,6 @@
  * One that waits for descriptors too sleeps in poll, and its bell wakes it.  Who wakes it rings before it sets `awake`, because
  * from then on the thread may end and the bell with it. */
 #include <string.h>
-#include "base/alloc.h"
 #include "plat/clock.h"
 #include "plat/futex.h"
 #include "plat/poll.h"
@@ -22,7 +21,9 @@ struct stand_in {
 };
 
 static leat_ctx no_ctx = { .deadline = NEVER };
-static __thread struct task *stand_in;
+/* The thread's own memory: it is there when there is no other.  task.foreign is 0 until it is used.  No task comes here, so the
+ * address does not change over a call. */
+static __thread struct stand_in here;
 
 static struct stand_in *stand_in_of(struct task *t) { return (struct stand_in *)(void *)t; }
 static pthread_key_t at_exit;
@@ -30,12 +31,12 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void stand_in_free(void *p)
 {
-    struct task *t = p;
-    err_give(t, NULL, LEAT_OK);
-    if (stand_in_of(t)->bell)
-        poll_bell_close(stand_in_of(t)->bell - 1);
-    free(t);
-    stand_in = NULL;
+    struct stand_in *s = p;
+    err_give(&s->task, NULL, LEAT_OK);
+    if (s->bell)
+        poll_bell_close(s->bell - 1);
+    s->bell = 0;
+    s->task.foreign = 0;
 }
 
 static void once_key(void)
@@ -45,26 +46,22 @@ static void once_key(void)
 
 __attribute__((noinline)) struct task *task_foreign(void)
 {
-    static struct stand_in emergency = { .task = { .foreign = 1, .ctx = &no_ctx, .deadline = NEVER } };
-    if (likely(stand_in != NULL))
-        return stand_in;
+    struct task *t = &here.task;
+    if (likely(t->foreign != 0))
+        return t;
     pthread_once(&once, once_key);
-    struct task *t = aligned_alloc(64, sizeof(struct stand_in));
-    if (!t)
-        return &emergency.task;                      /* errors only: a wait by two such threads would be mixed up */
-    memset(t, 0, sizeof(struct stand_in));
+    memset(t, 0, sizeof *t);
     t->foreign = 1;
     t->ctx = &no_ctx;
     at_store(&t->deadline, NEVER);
-    stand_in = t;
-    pthread_setspecific(at_exit, t);
+    pthread_setspecific(at_exit, &here);             /* no memory for that: its last detail is not freed */
     return t;
 }
 
 bool foreign_guests(int more)
 {
     struct task *t = task_foreign();
-    if (t != stand_in || (more > 0 && t->foreign == UINT8_MAX))
+    if (more > 0 && t->foreign == UINT8_MAX)
         return false;
     t->foreign = (uint8_t)(t->foreign + more);
     return true;

@@ -38,7 +38,7 @@ leat_err guest_start(const struct rt_main *m, leat_guest **ret)
     mine.guest = true;
     leat_err e = rt_open(&g->top, &mine);
     if (e == LEAT_OK && (e = io_open_guest(g->top.rt, &g->fd)) == LEAT_OK && !foreign_guests(1))
-        e = err_of(LEAT_NOMEM);
+        e = leat_fail(LEAT_LIMIT, "leat_guest_start: this thread has 254 guests");
     if (e != LEAT_OK) {
         if (g->top.rt)
             (void)rt_close(&g->top, e);

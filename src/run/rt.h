@@ -45,7 +45,7 @@ leat_err rt_open(struct rt_top *x, const struct rt_main *m);         /* makes it
 leat_err rt_close(struct rt_top *x, leat_err e);     /* stopped, or e: it never ran.  Frees it.  The error of the first task, or e. */
 
 /* threads that are no tasks (foreign.c) */
-bool foreign_guests(int more);                       /* this thread is the host of one guest more (1) or less (-1); false: no memory */
+bool foreign_guests(int more);                       /* this thread is the host of one guest more (1) or less (-1); false: too many */
 leat_err foreign_would_block(void);
 leat_err go_foreign(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len);
 void task_wake_foreign(struct task *t);

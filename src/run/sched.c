@@ -265,7 +265,9 @@ void fresh_starved(struct worker *w, struct task *t)
     group_result(g, t, LEAT_NOMEM);
     task_settle(w, t);
     task_free(w, t);
-    group_done(w, g);
+    edge_release(&g->count);
+    if (atomic_fetch_sub_explicit(&g->count, 2, ACQ_REL) == 3)
+        group_wake(w, g);
 }
 
 /* The first frame of every stack: runs tasks that start on it, one after another, until a started one is to be resumed. */
