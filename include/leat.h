@@ -32,6 +32,7 @@ typedef enum leat_err {                              /* the numbers travel betwe
     LEAT_UNKNOWN = 12,       /* perhaps received: nobody can tell.  Any other error of a send means: certainly not, the value is yours */
     LEAT_REMOTE = 13,        /* a task or method on a peer failed with an error of its own: see the detail */
     LEAT_SYS = 14,           /* the operating system failed: leat_err_sys() tells which errno */
+    LEAT_DEADLOCK = 15,      /* of leat_run: all tasks were asleep for ever (docs/debug.md) */
 } leat_err;
 const char *leat_err_name(leat_err e);               /* "CLOSED"; static; [signal] */
 const char *leat_err_detail(void);                   /* what the last failure of this task was; until its next leat call */
@@ -60,17 +61,24 @@ typedef struct leat_opts {                           /* 0 everywhere means the d
     uint32_t max_tasks;                              /* default 16 Mi; then leat_go returns LEAT_LIMIT */
     size_t   stack_bytes;                            /* reserved a task, committed when touched; default 64 KiB */
     void   (*log)(int level, const char *line);      /* must not block and may run on any thread; default: stderr */
+    leat_dur watchdog;                               /* a task that gives way to none for so long is logged with its calls; below 0:
+                                                        never; default: LEAT_WATCHDOG milliseconds, else 10 s */
 } leat_opts;
 typedef struct leat_group { void *opaque_[24]; } leat_group;  /* {0} is ready; must not be copied or moved */
 typedef struct leat_none { char unused_; } leat_none;         /* the argument of a task that needs none: LEAT_NONE */
 #define LEAT_NONE ((leat_none){ 0 })
-#define leat_run(opts, fn, ...)         LEAT_RUN_(opts, fn, __VA_ARGS__)  /* from main: run fn as the first task, return its error;
+#define leat_run(opts, fn, ...)         LEAT_RUN_(opts, fn, __VA_ARGS__)  /* from main: run fn as the first task; its error, or DEADLOCK;
                             opts with a comma in it stands in parentheses: (&(leat_opts){ .workers = 2, .max_tasks = 9 }) */
 #define leat_go(group, fn, ...)         LEAT_GO_(group, fn, __VA_ARGS__)  /* NOMEM, LIMIT, CANCELED; group NULL: ends with leat_run */
 LEAT_CHECK leat_err leat_group_wait(leat_group *g);  /* [blocks] the first error; it has cancelled the siblings.  Reusable. */
 void leat_group_cancel(leat_group *g);
 void leat_yield(void);                               /* [task] let others run */
-void leat_dump(int fd);                              /* [signal] every task: its function, group, what it waits for, since when */
+void leat_task_name(const char *name);               /* [task] for reports, 23 bytes of it, copied; NULL: none again */
+void leat_dump(int fd);                              /* [signal] every task: its name, where it was started, what it waits for, since when
+                                                        (to a quarter of a second), and the calls it is in.  docs/debug.md */
+/* How many tasks can never wake again, because nobody who still runs can reach what they wait for; each is written to fd (-1: not) as by
+ * leat_dump.  Stops all threads for a moment.  AGAIN: a thread does not stop; LIMIT, NOMEM, INVAL.  docs/debug.md */
+LEAT_CHECK leat_err leat_leaks(int fd, size_t *ret);
 /* leat_with_group(g, err) { ... }: err starts as LEAT_OK.  The block counts as one more task of the group: when a task fails, what
  * blocks in it returns LEAT_CANCELED.  Its end waits for the tasks and sets err to the error that came first, the block's (an err
  * it left set cancels the tasks) or a task's.  Leaving early (return, break, goto) cancels, then waits.  No task outlives it. */

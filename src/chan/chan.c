@@ -10,6 +10,7 @@
 #include "chan/edges.h"
 #include "run/block.h"
 #include "run/err.h"
+#include "run/report.h"
 
 enum { ELEM_MAX = 1 << 30 };
 #define ALWAYS inline __attribute__((always_inline))
@@ -62,6 +63,56 @@ static void chan_free(leat_chan_ *c)
     edges_close(c);
     block_free(c, sizeof *c + (size_t)c->cap * c->size);             /* a site has less: then it is not kept, or as good as any */
 }
+
+/* -- for reports ----------------------------------------------------------------------------------------------------------- */
+extern const struct chan_net_ops first_ops __asm__("__start_leat_net_ops") __attribute__((weak));
+extern const struct chan_net_ops last_ops __asm__("__stop_leat_net_ops") __attribute__((weak));
+
+static bool ops_known(const struct chan_net_ops *p)
+{
+    return (uintptr_t)p >= (uintptr_t)&first_ops && (uintptr_t)p < (uintptr_t)&last_ops;
+}
+
+static void describe_net(struct report *r, const struct chan_net *net)
+{
+    struct chan_net n;
+    char text[CHAN_PEER_MAX] = "";
+    if (peek(net, &n, sizeof n) != sizeof n || !ops_known(n.ops) || !n.ops->peer)
+        return;
+    n.ops->peer(net, text);
+    text[sizeof text - 1] = 0;
+    REPORT(r, ", shared with ", text);
+}
+
+static void describe(struct report *r, const struct waiter *x)
+{
+    leat_chan_ c;
+    report_pointer(r, x->owner);
+    if (peek(x->owner, &c, sizeof c) != sizeof c)
+        return;
+    if (at_load(&c.site)) {
+        report_text(r, " (its home is elsewhere");
+    } else {
+        report_text(r, " (");
+        report_number(r, at_load(&c.count));
+        report_text(r, " of ");
+        report_number(r, c.cap);
+        report_text(r, " queued");
+    }
+    if (c.net)
+        describe_net(r, c.net);
+    report_text(r, ")");
+}
+
+static SAN_UNSEEN bool may_end(const struct waiter *x, seen_fn *seen, void *arg)
+{
+    const leat_chan_ *c = x->owner;
+    return c->net || seen(arg, c);
+}
+
+WAIT_KIND chan_wait_recv = { "receives from channel ", describe, may_end };
+WAIT_KIND chan_wait_send = { "sends to channel ", describe, may_end };
+WAIT_KIND chan_wait_end = { "waits for the end of channel ", describe, may_end };
 
 static void hold_drop(leat_chan_ *c)
 {
@@ -301,6 +352,7 @@ static __attribute__((noinline)) leat_err undo(leat_chan_ *c, struct waiters *q,
             unlock(&c->lock);
             return waiting ? c->net->ops->withdraw(c, me, e) : served_slow(c, me);
         }
+        me->task->on = me;
         at_store(&me->task->park, PARK_WAIT);
         unlock_fence(&c->lock);
         if ((why = task_wait(me->task)) == PARK_CHAN)
@@ -344,7 +396,8 @@ __attribute__((noinline)) void chan_wait_net(leat_chan_ *c, struct waiters *q)
  * few registers; it is called last. */
 static ALWAYS leat_err wait_in(leat_chan_ *c, struct waiters *q, void *val)
 {
-    struct waiter me = { .task = task_self(), .val = val, .plain = q == &c->sq };
+    struct waiter me = { .task = task_self(), .val = val, .plain = q == &c->sq, .kind = q == &c->sq ? &chan_wait_send : &chan_wait_recv };
+    me.task->on = &me;
     edge_waits(&me);
     at_store(&me.task->park, PARK_WAIT);
     chan_wait_locked(c, q, &me);

@@ -16,6 +16,7 @@
 #include "run/waiter.h"
 
 struct chan_net;
+enum { CHAN_PEER_MAX = 96 };
 
 /* what a channel calls when another process is concerned.  [locked]: c's lock is held, the op must neither block nor touch c's
  * lock; it may make tasks ready.  Others are called without a lock and from any thread. */
@@ -46,8 +47,12 @@ struct chan_net_ops {
     void (*deaf)(leat_chan_ *c);                     /* home: the last receive end has gone */
     /* The last reference of the program is gone; net still holds its own (chan_net_unref).  Site: finish.  Home: nobody will receive. */
     void (*gone)(leat_chan_ *c);
+    /* Who is at the other end, for reports.  net may be gone: read it with peek().  May be null.  [signal] */
+    void (*peer)(const struct chan_net *net, char text[CHAN_PEER_MAX]);
 };
 struct chan_net { const struct chan_net_ops *ops; }; /* the first member of sess/'s own record */
+/* In one section, so that a report can tell ops from what has taken the place of a net that is gone. */
+#define CHAN_NET_OPS const struct chan_net_ops __attribute__((section("leat_net_ops")))
 
 struct leat_chan_ {
     /* line 0: all that a send or a receive touches */
@@ -74,6 +79,8 @@ struct leat_chan_ {
     struct chan_edges *edges;                        /* one a slot: edges.h */
 #endif
 } __attribute__((aligned(64)));
+
+extern const struct wait_kind chan_wait_recv, chan_wait_send, chan_wait_end;
 
 /* -- one attempt, under the lock (chan.c); select uses them too ------------------------------------------------------------ */
 enum chan_try { CHAN_WAIT, CHAN_DONE, CHAN_FAILED, CHAN_LEFT };

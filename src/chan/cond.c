@@ -10,17 +10,22 @@ struct cond {                                        /* lies in a leat_cond */
 };
 _Static_assert(sizeof(struct cond) <= sizeof(leat_cond), "leat_cond is too small");
 
+static WAIT_KIND wait_cond = { "waits for condition ", sync_describe, sync_may_end };
+static WAIT_KIND wait_waitgroup = { "waits for wait group ", sync_describe, sync_may_end };
+static WAIT_KIND wait_sem = { "waits for semaphore ", sync_describe, sync_may_end };
+
 static struct cond *cond_of(leat_cond *c) { return (struct cond *)(void *)c; }
 
 /* Queued before the mutex is free: whoever changes the condition under the mutex finds us. */
 leat_err leat_cond_wait(leat_cond *pub, leat_mutex *m)
 {
     struct cond *c = cond_of(pub);
-    struct waiter me = { .task = task_self() };
+    struct waiter me = { .task = task_self(), .owner = c, .kind = &wait_cond };
     leat_err e = LEAT_OK;
     bug_if(!mutex_held(m), "leat_cond_wait: the mutex is not locked");
     lock(&c->lock);
     waiter_add(&c->q, &me);
+    me.task->on = &me;
     at_store(&me.task->park, PARK_WAIT);
     unlock_fence(&c->lock);
     leat_unlock(m);
@@ -28,6 +33,7 @@ leat_err leat_cond_wait(leat_cond *pub, leat_mutex *m)
         e = task_wait_err(me.task, why);
         lock(&c->lock);
         if (e == LEAT_AGAIN && me.on) {              /* only a hint: it keeps its place */
+            me.task->on = &me;
             at_store(&me.task->park, PARK_WAIT);
             unlock_fence(&c->lock);
             continue;
@@ -99,7 +105,7 @@ void leat_waitgroup_done(leat_waitgroup *g)
 
 static leat_err waitgroup_wait(struct waitgroup *g)
 {
-    struct waiter me = { .task = task_self() };
+    struct waiter me = { .task = task_self(), .owner = g, .kind = &wait_waitgroup };
     leat_err e = LEAT_AGAIN;
     lock(&g->lock);                                  /* also when n is 0: who made it so has left then */
     while (g->n && e == LEAT_AGAIN)
@@ -160,7 +166,7 @@ static leat_err sem_check(const struct sem *s, int64_t n)
 
 static leat_err acquire(struct sem *s, int64_t n)
 {
-    struct sem_waiter me = { .w = { .task = task_self() }, .n = n };
+    struct sem_waiter me = { .w = { .task = task_self(), .owner = s, .kind = &wait_sem }, .n = n };
     leat_err e = sem_check(s, n);
     if (e != LEAT_OK)
         return e;

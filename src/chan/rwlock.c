@@ -17,11 +17,14 @@ struct rwlock {                                      /* lies in a leat_rwlock; l
 };
 _Static_assert(sizeof(struct rwlock) <= sizeof(leat_rwlock), "leat_rwlock is too small");
 
+static WAIT_KIND wait_read = { "waits to read under lock ", sync_describe, sync_may_end };
+static WAIT_KIND wait_write = { "waits to write under lock ", sync_describe, sync_may_end };
+
 static struct rwlock *rwlock_of(leat_rwlock *l) { return (struct rwlock *)(void *)l; }
 
 static __attribute__((noinline)) leat_err rlock_wait(struct rwlock *l)
 {
-    struct waiter me = { .task = task_self() };
+    struct waiter me = { .task = task_self(), .owner = l, .kind = &wait_read };
     leat_err e = LEAT_AGAIN;
     while (l->pending && e == LEAT_AGAIN)
         if ((e = sync_wait(&l->lock, &l->rq, &me)) == LEAT_OK)
@@ -92,7 +95,7 @@ static leat_err wlock(struct rwlock *l)
     LEAT_TRY(leat_lock(&l->writers));
     lock(&l->lock);
     l->pending = true;
-    struct waiter me = { .task = task_self() };
+    struct waiter me = { .task = task_self(), .owner = l, .kind = &wait_write };
     leat_err e = LEAT_AGAIN;
     while (l->readers && e == LEAT_AGAIN)
         if ((e = sync_wait(&l->lock, &l->wq, &me)) == LEAT_OK)

@@ -15,6 +15,7 @@
 #include "plat/poll.h"
 #include "run/err.h"
 #include "run/io.h"
+#include "run/report.h"
 #include "run/seam.h"
 
 enum { OPS_ON_STACK = 64, OPS_MAX = 65536, MORE_FIRST = 16 };
@@ -61,6 +62,56 @@ leat_case_ *leat_case_more_(leat_select_ *s)
     }
     return &s->more[n];
 }
+
+/* -- for reports: the wait of a task is one waiter, whose owner is the array of all ------------------------------------------ */
+static SAN_UNSEEN void describe_done(struct report *r, const struct waiter *x)
+{
+    report_pointer(r, x->owner);
+}
+
+static SAN_UNSEEN bool done_may_end(const struct waiter *x, seen_fn *seen, void *arg)
+{
+    return seen(arg, x->owner);
+}
+
+static WAIT_KIND select_done = { "waits for the cancelling of context ", describe_done, done_may_end };
+
+static void describe_all(struct report *r, const struct waiter *x)
+{
+    enum { SHOWN = 8 };
+    uint32_t shown = 0, more = 0;
+    for (uint32_t i = 0; i < x->id; i++) {
+        struct waiter w;
+        if (peek((const struct waiter *)x->owner + i, &w, sizeof w) != sizeof w || !w.on || !wait_kind_is(w.kind))
+            continue;
+        if (shown == SHOWN) {
+            more++;
+            continue;
+        }
+        report_text(r, shown++ ? ", or " : "");
+        report_text(r, w.kind->what);
+        if (w.kind == &wait_fd)
+            report_text(r, "that a case names");
+        else if (w.kind->describe)
+            w.kind->describe(r, &w);
+    }
+    if (more) {
+        report_text(r, ", or one of ");
+        report_number(r, more);
+        report_text(r, " more cases");
+    }
+}
+
+static SAN_UNSEEN bool all_may_end(const struct waiter *x, seen_fn *seen, void *arg)
+{
+    const struct waiter *w = x->owner;
+    for (uint32_t i = 0; i < x->id; i++)
+        if (w[i].on && (!w[i].kind->may_end || w[i].kind->may_end(&w[i], seen, arg)))
+            return true;
+    return false;
+}
+
+static WAIT_KIND select_all = { "waits in a select: ", describe_all, all_may_end };
 
 static leat_err count_ops(const leat_select_ *s, uint32_t *ret)
 {
@@ -395,12 +446,15 @@ static bool other_queue_up(struct sel *x, struct op *o, struct waiter *w, leat_e
     if (o->kind == 'x' || !op_alive(o))
         return true;
     if (o->kind == 'f') {
+        w->kind = &wait_fd;
         leat_err e = w->task->foreign ? io_check(op_fd(x, o), op_events(x, o)) : io_watch(op_fd(x, o), op_events(x, o), w);
         *err = e == LEAT_AGAIN ? LEAT_OK : e;
         return e == LEAT_OK;
     }
     if (o->kind == 'd') {
         leat_ctx *c = o->val;
+        w->owner = c;
+        w->kind = &select_done;
         lock(&c->lock);
         bool ready = at_load(&c->done) != 0;
         if (!ready)
@@ -408,6 +462,7 @@ static bool other_queue_up(struct sel *x, struct op *o, struct waiter *w, leat_e
         unlock(&c->lock);
         return !ready;
     }
+    w->kind = o->kind == 's' ? &chan_wait_send : &chan_wait_end;
     if (o->kind == 's')
         return send_queue_up(o->c, w);
     lock(&o->c->lock);
@@ -423,7 +478,7 @@ static inline bool op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_e
 {
     struct op *o = &x->ops[i];
     struct waiter *w = &x->waiters[i];
-    *w = (struct waiter){ .task = t, .val = o->val, .id = i };
+    *w = (struct waiter){ .task = t, .val = o->val, .id = i, .kind = &chan_wait_recv };
     op_reads(o);
     edge_waits(w);
     return likely(o->kind == 'r') ? recv_queue_up(o->c, w) : other_queue_up(x, o, w, err);
@@ -505,11 +560,13 @@ static int block(struct sel *x, leat_err *err)
 {
     struct task *t = task_self();
     uint32_t i, why = PARK_NONE;
+    const struct waiter me = { .task = t, .owner = x->waiters, .id = x->n, .kind = &select_all };
     if (unlikely(t->foreign) && (*err = polls_begin(x, t)) != LEAT_OK)
         return -1;
     if (x->n > 1 && (x->n > 8 || has_twins(x)))
         shuffle(x);                                  /* so that each of them is equally likely */
     t->win = NULL;
+    t->on = &me;
     at_store(&t->park, PARK_WAIT);
     for (i = 0; i < x->n; i++)
         if (!op_queue_up(x, i, t, err)) {

@@ -22,6 +22,8 @@ _Static_assert(sizeof(struct mutex) <= sizeof(leat_mutex), "leat_mutex is too sm
 
 static struct mutex *mutex_of(leat_mutex *m) { return (struct mutex *)(void *)m; }
 
+static WAIT_KIND wait_mutex = { "waits for mutex ", sync_describe, sync_may_end };
+
 static uint16_t here(void)
 {
     struct worker *w = worker_self();
@@ -74,7 +76,7 @@ static void queue_del(struct mutex *m, struct waiter *x)
 /* Queued after losing `lost` times.  OK: woken to try again, or *got: it was handed over. */
 static leat_err lock_wait(struct mutex *m, uint32_t lost, bool *got)
 {
-    struct waiter me = { .task = task_self(), .id = lost };
+    struct waiter me = { .task = task_self(), .id = lost, .owner = m, .kind = &wait_mutex };
     lock(&m->lock);
     uint16_t o = at_load(&m->word);
     for (;;) {
@@ -89,6 +91,7 @@ static leat_err lock_wait(struct mutex *m, uint32_t lost, bool *got)
         }
     }
     queue_add(m, &me, lost > 0);
+    me.task->on = &me;
     at_store(&me.task->park, PARK_WAIT);
     unlock_fence(&m->lock);
     uint32_t why = task_wait(me.task);

@@ -6,6 +6,7 @@
 #ifndef CHAN_SYNC_H
 #define CHAN_SYNC_H
 #include "chan/chan.h"
+#include "run/report.h"
 
 void bug(const char *text) __attribute__((noreturn, cold));          /* the caller's: says so and aborts */
 static inline void bug_if(bool wrong, const char *text)
@@ -17,6 +18,10 @@ static inline void bug_if(bool wrong, const char *text)
 /* [l held] Queues me and waits.  OK: a waker claimed me; l is free.  Else me is off the queue, l is held again, and the caller looks
  * anew (AGAIN: a hint; the next wait is at the front of the queue) or gives up (CANCELED, DEADLINE). */
 leat_err sync_wait(_Atomic uint32_t *l, struct waiters *q, struct waiter *me);
+
+/* For the wait_kinds: me.owner is the object, and whoever can reach it may end the wait. */
+void sync_describe(struct report *r, const struct waiter *x);
+bool sync_may_end(const struct waiter *x, seen_fn *seen, void *arg);
 
 /* Puts a claimed waiter at the end of a list for chan_wake. */
 static inline void sync_chain(struct waiter ***end, struct waiter *x)

@@ -10,12 +10,23 @@ void bug(const char *text)
     abort();
 }
 
+void sync_describe(struct report *r, const struct waiter *x)
+{
+    report_pointer(r, x->owner);
+}
+
+bool sync_may_end(const struct waiter *x, seen_fn *seen, void *arg)
+{
+    return seen(arg, x->owner);
+}
+
 leat_err sync_wait(_Atomic uint32_t *l, struct waiters *q, struct waiter *me)
 {
     if (me->id++)
         waiter_add_first(q, me);
     else
         waiter_add(q, me);
+    me->task->on = me;
     at_store(&me->task->park, PARK_WAIT);
     unlock_fence(l);
     uint32_t why = task_wait(me->task);

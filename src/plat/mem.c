@@ -45,6 +45,12 @@ static bool guard_works(void *p)
     return at_load(&known) == 1;
 }
 
+void plat_mem_no_guards(void)
+{
+    at_store(&guard_missing, 1);
+    at_store(&guards_by_mprotect, MPROTECT_GUARDS_MAX);
+}
+
 bool plat_mem_guard(void *p)
 {
     size_t page = plat_page();

@@ -10,4 +10,5 @@ size_t plat_page(void);
 /* Makes the page at p fault: MADV_GUARD_INSTALL where the kernel has it (Linux 6.13), else mprotect, which costs a mapping each and
  * stops when the kernel's limit of mappings is near.  false: not guarded (the caller may use a canary). */
 bool plat_mem_guard(void *p);
+void plat_mem_no_guards(void);                       /* for tests: from now on there are none, as when the limit is reached */
 #endif

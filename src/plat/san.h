@@ -28,6 +28,12 @@
 #ifndef SAN_THREAD
 #define SAN_THREAD 0
 #endif
+/* For functions of reports, which read what others are changing. */
+#if SAN_THREAD
+#define SAN_UNSEEN __attribute__((no_sanitize("thread")))
+#else
+#define SAN_UNSEEN
+#endif
 
 struct san {
     void *base;                                      /* lowest address of the stack */

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "rpc/calls.h"
 #include "run/err.h"
+#include "run/report.h"
 #include "run/seam.h"
 #include "sess/value.h"
 #include "type/codec.h"
@@ -26,8 +27,9 @@ static void call_unref(struct call *x)
 /* Waits in q under t->lock, which is held and held again.  AGAIN: woken; else the context's error. */
 static leat_err wait_in(struct calls *t, struct waiters *q)
 {
-    struct waiter me = { .task = task_self() };
+    struct waiter me = { .task = task_self(), .kind = &wait_peer };
     waiter_add(q, &me);
+    me.task->on = &me;
     at_store(&me.task->park, PARK_WAIT);
     unlock_fence(&t->lock);
     uint32_t why = task_wait(me.task);

@@ -14,10 +14,12 @@
 #include "run/blocking.h"
 #include "base/alloc.h"
 #include "plat/clock.h"
+#include "plat/freeze.h"
 #include "plat/futex.h"
 #include "plat/interrupt.h"
 #include "plat/thread.h"
 #include "run/err.h"
+#include "run/report.h"
 #include "run/rt.h"
 #include "run/sched.h"
 
@@ -41,6 +43,7 @@ struct hand {                                        /* a thread of the pool */
     struct pool *pool;
     struct job *job;
     pthread_t thread;
+    _Atomic int32_t tid;
     _Atomic uint32_t called;                         /* futex word: 1 when it was taken out of idle */
     bool ended;                                      /* it leaves and is to be joined */
     bool stray;                                      /* it leaves and is not */
@@ -54,6 +57,7 @@ struct pool {
     bool stop, ticking;
     uint32_t strays;
     pthread_t ticker;
+    _Atomic int32_t ticker_tid;
     _Atomic uint32_t ticks;                          /* futex word: changes when a job is to end, or the pool */
 };
 
@@ -145,6 +149,8 @@ static void *hand_main(void *arg)
 {
     struct hand *h = arg;
     struct pool *p = h->pool;
+    at_store(&h->tid, freeze_tid());
+    freeze_allow();
     plat_interrupt_allow();
     for (;;) {
         lock(&p->lock);
@@ -179,6 +185,8 @@ static void *hand_main(void *arg)
 static void *ticker_main(void *arg)
 {
     struct pool *p = arg;
+    at_store(&p->ticker_tid, freeze_tid());
+    freeze_allow();
     for (;;) {
         uint32_t ticks = at_load_acq(&p->ticks);
         bool any = false;
@@ -329,7 +337,9 @@ static void job_end_early(struct pool *p, struct job *j)
 /* Until the job is done or has been taken back.  Returns OK, or the context's error when the job was to end early. */
 static leat_err job_wait(struct pool *p, struct job *j, bool *back)
 {
+    struct waiter me = { .task = j->task, .kind = &wait_blocking };
     for (;;) {
+        j->task->on = &me;
         uint32_t why = task_wait(j->task);
         if (why == PARK_CHAN)
             return LEAT_OK;
@@ -459,4 +469,32 @@ void blocking_end(struct rt *rt)
     if (last)
         mem_free(p);
     at_store(&rt->pool, NULL);
+}
+
+bool blocking_busy(struct rt *rt)
+{
+    struct pool *p = at_load_acq(&rt->pool);
+    if (!p)
+        return false;
+    lock(&p->lock);
+    bool busy = p->head != NULL;
+    for (struct hand *h = p->all; h; h = h->next)
+        busy |= h->job != NULL;
+    unlock(&p->lock);
+    return busy;
+}
+
+size_t blocking_threads(struct rt *rt, int32_t *tid, size_t max)
+{
+    struct pool *p = at_load_acq(&rt->pool);
+    size_t n = 0;
+    if (!p)
+        return 0;
+    lock(&p->lock);
+    for (struct hand *h = p->all; h && n < max; h = h->next)
+        tid[n++] = at_load(&h->tid);
+    if (p->ticking && n < max)
+        tid[n++] = at_load(&p->ticker_tid);
+    unlock(&p->lock);
+    return n;
 }

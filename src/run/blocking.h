@@ -6,6 +6,8 @@
 
 struct rt;
 void blocking_end(struct rt *rt);                    /* joins its threads; no call is under way but those that were left */
+bool blocking_busy(struct rt *rt);                   /* a call is queued or under way that a task waits for, or that was left */
+size_t blocking_threads(struct rt *rt, int32_t *tid, size_t max);    /* of its threads */
 
 /* leat_blocking for a call that no signal ends, such as a look-up of names: when the context ends it early, the task leaves it behind.
  * Then *left is true, and drop(arg) is called when fn has returned, perhaps after the runtime's end.  fn runs without the

@@ -34,6 +34,7 @@ static const struct { const char *name, *text; } errors[] = {
     [LEAT_UNKNOWN] = { "UNKNOWN", "it may have been received; nobody can tell" },
     [LEAT_REMOTE] = { "REMOTE", "a task on a peer failed" },
     [LEAT_SYS] = { "SYS", "the operating system failed" },
+    [LEAT_DEADLOCK] = { "DEADLOCK", "all tasks were asleep for ever" },
 };
 
 const char *leat_err_name(leat_err e)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "run/err.h"
 #include "run/later.h"
+#include "run/report.h"
 #include "run/rt.h"
 #include "run/sched.h"
 
@@ -60,6 +61,9 @@ static leat_err group_wait(struct group *g)
     struct task *t = task_self();
     if (at_load_acq(&g->count)) {
         at_store(&g->waiter, t);
+        struct waiter me = { .task = t, .owner = g, .kind = &wait_group };
+        t->on = &me;
+        at_store(&t->park, PARK_PLAIN);
         if (atomic_fetch_or_explicit(&g->count, 1, ACQ_REL) >> 1)
             task_park_plain(t);
         at_store_rel(&g->count, 0);

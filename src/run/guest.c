@@ -7,6 +7,7 @@
  * Between steps the thread is no task; a call on it that would wait is an error, since nobody could end that wait (foreign.c). */
 #include <string.h>
 #include "base/alloc.h"
+#include "plat/freeze.h"
 #include "run/err.h"
 #include "run/guest.h"
 #include "run/idle.h"
@@ -47,6 +48,8 @@ leat_err guest_start(const struct rt_main *m, leat_guest **ret)
     }
     struct worker *w = g->top.rt->workers[0];
     san_thread_open(&w->own.san);
+    alt_stack_open(&w->alt_stack);
+    at_store(&w->tid, freeze_tid());
     g->host = task_self();
     g->alarm = NEVER;
     io_wake(g->top.rt);                              /* the first task is ready */
@@ -73,6 +76,7 @@ static int64_t turn(struct worker *w)
     io_poll(w);
     for (bool looked = true; !at_load_acq(&rt->stop); ) {
         w->now = rt_now(rt);
+        worker_stamp(w);
         int64_t next = timers_run(w, w, w->now);
         if (w->now >= rt->slice_end)
             return 0;
@@ -157,6 +161,7 @@ leat_err leat_guest_end(leat_guest *g)
         plat_self_set(NULL);
     }
     (void)foreign_guests(-1);
+    alt_stack_close(rt->workers[0]->alt_stack);
     leat_err e = rt_close(&g->top, LEAT_OK);
     mem_free(g);
     return e;

@@ -34,6 +34,7 @@
 #include "run/spin.h"
 #include "run/stack.h"
 #include "run/timer.h"
+#include "run/watch.h"
 
 enum {
     SAMPLE_NS = 20000,                               /* between the two looks of a thief */
@@ -276,6 +277,8 @@ static void nap(struct worker *w, int64_t limit, enum nap kind)
     else if (spins)
         at_store_rel(&rt->spinning, 0);
     store_fence(&w->sleeping, AWAKE);
+    if (unlikely(atomic_load_explicit(&rt->watch_sleeps, SEQ)))
+        watch_kick(rt);
     if (deep)
         atomic_fetch_and_explicit(&rt->idle_mask, ~(UINT64_C(1) << w->id), SEQ);
     if (poll)
@@ -333,6 +336,7 @@ static void retreat(struct worker *w)
     if (limit > 0)
         nap(w, limit, SHORT);
     w->now = w->stint = rt_now(w->rt);
+    worker_stamp(w);
 }
 
 static void run_late_timers(struct worker *w)
@@ -353,6 +357,7 @@ static struct task *idle(struct worker *w)
     for (unsigned spins = rt->nworkers == 1; !at_load(&rt->stop); ) {     /* alone: its sleep is the look at descriptors */
         struct task *t;
         w->now = rt_now(rt);
+        worker_stamp(w);
         int64_t next = timers_run(w, w, w->now);
         if (spins % 8 == 0)
             io_poll(w);

@@ -10,6 +10,7 @@
 #include "run/err.h"
 #include "run/file_call.h"
 #include "run/io.h"
+#include "run/report.h"
 #include "run/rt.h"
 #include "run/sched.h"
 #include "run/seam.h"
@@ -205,7 +206,8 @@ static void call_off(struct task *t)
 
 static leat_err fd_wait(int fd, int events, struct task *t)
 {
-    struct waiter x = { .task = t };
+    struct waiter x = { .task = t, .id = (uint32_t)fd, .kind = &wait_fd };
+    t->on = &x;
     at_store(&t->park, PARK_WAIT);
     leat_err e = io_watch(fd, events, &x);
     if (e != LEAT_OK) {
@@ -293,7 +295,8 @@ static leat_err sock_io(struct io_sock *s, struct rt *rt, struct io **ret, struc
 
 static leat_err sock_park(struct io_sock *s, struct io *io, struct io_fd *f, int dir, struct task *t)
 {
-    struct waiter x = { .task = t, .val = (void *)(uintptr_t)((unsigned)dir | OURS), .owner = f };
+    struct waiter x = { .task = t, .val = (void *)(uintptr_t)((unsigned)dir | OURS), .owner = f, .id = (uint32_t)s->fd,
+        .kind = &wait_fd };
     uint8_t ready;
     lock(&f->lock);
     if (at_load(&s->closed)) {
@@ -306,6 +309,7 @@ static leat_err sock_park(struct io_sock *s, struct io *io, struct io_fd *f, int
         unlock(&f->lock);
         return LEAT_OK;
     }
+    t->on = &x;
     at_store(&t->park, PARK_WAIT);
     waiter_add(&f->q, &x);
     unlock_fence(&f->lock);

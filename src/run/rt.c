@@ -4,10 +4,10 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/alloc.h"
 #include "plat/barrier.h"
 #include "plat/clock.h"
+#include "plat/freeze.h"
 #include "plat/thread.h"
 #include "run/alarm.h"
 #include "run/block.h"
@@ -15,10 +15,13 @@
 #include "run/err.h"
 #include "run/idle.h"
 #include "run/io.h"
+#include "run/overflow.h"
+#include "run/report.h"
 #include "run/sched.h"
 #include "run/seam.h"
 #include "run/stack.h"
 #include "run/timer.h"
+#include "run/watch.h"
 
 enum { WORKERS_MAX = 64, TASKS_DEFAULT = 16 << 20, STACK_DEFAULT = 64 << 10, STACK_MIN = 16 << 10, STACK_MAX = 64 << 20 };
 
@@ -40,6 +43,7 @@ static struct worker *worker_new(struct rt *rt, uint32_t id)
     w->rng = rt_random(rt) | 1;
     w->fresh.next = w->fresh.prev = &w->fresh;
     w->now = w->looked_at = w->ticked.at = w->global_taken.at = w->oldest_taken.at = rt_now(rt);
+    worker_stamp(w);
     wheel_init(&w->wheel, w->now);
     w->sched.rt = rt;
     w->sched.ctx = &rt->root;
@@ -103,10 +107,15 @@ static struct rt *rt_new(const struct rt_main *m)
 static void worker_run(struct worker *w)
 {
     san_thread_open(&w->own.san);
+    at_store(&w->tid, freeze_tid());
     plat_self_set(w);
+    freeze_allow();
+    alt_stack_open(&w->alt_stack);
     plat_thread_exact_timers();
     worker_loop(w);
     plat_self_set(NULL);
+    alt_stack_close(w->alt_stack);
+    at_store(&w->tid, 0);
 }
 
 static void *worker_thread(void *arg)
@@ -117,6 +126,9 @@ static void *worker_thread(void *arg)
 
 static leat_err threads_start(struct rt *rt)
 {
+    int failed = rt->seam || rt->guest ? 0 : watch_start(rt);
+    if (failed)
+        return err_sys(failed, "leat_run: cannot start the thread that watches");
     for (uint32_t i = 1; i < rt->nworkers; i++) {
         char name[16];
         snprintf(name, sizeof name, "leat-%u", i);
@@ -141,6 +153,11 @@ static void all_add(struct rt *rt)
     rt->next = all;
     all = rt;
     unlock(&all_lock);
+}
+
+struct rt *rt_first(void)
+{
+    return all;
 }
 
 static void all_remove(struct rt *rt)
@@ -218,12 +235,15 @@ leat_err rt_open(struct rt_top *x, const struct rt_main *m)
     if (!rt)
         return leat_fail(LEAT_NOMEM, "leat_run: no memory for the runtime");
     *x = (struct rt_top){ .m = *m, .rt = rt };
+    overflow_begin();
+    dump_on_signal();
     all_add(rt);
     if (!stack_ready(rt->workers[0]))                /* of the first task: nothing would ever run */
         return rt_close(x, leat_fail(LEAT_NOMEM, "leat_run: no memory for a stack"));
     leat_err e = threads_start(rt);
     if (e == LEAT_OK) {
         group_open_in(group_of(&x->group), rt, &rt->root, NEVER);
+        rt->top_ctx = &group_of(&x->group)->ctx;
         e = go_foreign(&x->group, first_task, m->site, &x, sizeof x);
     }
     return e == LEAT_OK ? e : rt_close(x, e);
@@ -244,14 +264,18 @@ leat_err rt_close(struct rt_top *x, leat_err e)
         }
         err_give(task_self(), x->fault, x->err);
         e = x->err;
+        if (at_load_acq(&rt->deadlocked))
+            e = leat_fail(LEAT_DEADLOCK, "leat_run: all tasks were asleep for ever; the log names them");
     }
     threads_join(rt);
+    watch_stop(rt);
     while (at_load_acq(&rt->visitors))
         sched_yield();
     alarms_end(rt);
     blocking_end(rt);
     io_end(rt);
     all_remove(rt);
+    overflow_end();
     rt_free(rt);
     x->rt = NULL;
     return e;
@@ -263,6 +287,9 @@ leat_err rt_run(const struct rt_main *m)
     if (worker_self())
         return leat_fail(LEAT_INVAL, "leat_run: this is a task already: call it from main or from another thread");
     LEAT_TRY(rt_open(&x, m));
+    uintptr_t pc;
+    unwind_registers(x.rt->caller_regs, &pc);        /* for leat_leaks: what the program has in them, where no frame keeps it */
+    x.rt->caller = (const void *)x.rt->caller_regs[UNWIND_SP];
     worker_run(x.rt->workers[0]);
     return rt_close(&x, LEAT_OK);
 }
@@ -301,9 +328,11 @@ leat_err leat_sleep(leat_dur d)
 {
     struct task *t = task_self();
     int64_t old = at_load(&t->deadline), until = rt_until(t->rt, d);
+    struct waiter me = { .task = t, .kind = &wait_sleep };
     if (until < old)
         at_store(&t->deadline, until);
     for (;;) {
+        t->on = &me;
         store_fence(&t->park, PARK_WAIT);
         uint32_t why = task_wait(t);
         leat_err e = task_wait_err(t, why);
@@ -314,27 +343,4 @@ leat_err leat_sleep(leat_dur d)
             return LEAT_OK;
         return e;
     }
-}
-
-/* -- leat_dump: async-signal-safe, so it formats by hand and takes no lock ------------------------------------------------ */
-static void dump_task(struct task *t, void *arg)
-{
-    int fd = *(int *)arg;
-    static const char *const doing[] = { "running or ready", "waiting", "waking", "cancelled", "timed out" };
-    const leat_site_ *s = t->site;
-    uint32_t park = at_load(&t->park);
-    char line[256];
-    size_t n = 0;
-    const char *parts[] = { "task ", s ? s->name : "?", " started at ", s ? s->file : "?", ": ", park < 5 ? doing[park] : "?", "\n" };
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-        for (const char *c = parts[i]; *c && n < sizeof line; c++)
-            line[n++] = *c;
-    if (write(fd, line, n) < 0)
-        return;
-}
-
-void leat_dump(int fd)
-{
-    for (struct rt *rt = all; rt; rt = rt->next)
-        slabs_each_task(rt, dump_task, &fd);
 }

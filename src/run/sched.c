@@ -196,6 +196,7 @@ static struct task *tick(struct worker *w)
         return &w->sched;
     if (at_load(&w->wheel.n)) {
         w->now = rt_now(rt);
+        worker_stamp(w);
         if (w->now >= at_load(&w->wheel.next_due))
             timers_run(w, w, w->now);
     }
@@ -286,6 +287,8 @@ void task_main(void)
             group_result(g, t, e);
         if (unlikely(at_load(&t->registered) || at_load(&t->timer.armed) || t->big_arg || t->fault))
             task_settle(w, t);
+        if (unlikely(s->marks))
+            stack_settle(s, t);
         task_free(w, t);
         edge_release(&g->count);
         if (unlikely(atomic_fetch_sub_explicit(&g->count, 2, ACQ_REL) == 3))
@@ -443,10 +446,13 @@ void leat_yield(void)
 void task_park_plain(struct task *t)
 {
     struct worker *w = worker_self();
-    if (w)
+    if (w) {
+        at_store(&t->since, at_load(&w->stamp));
         sched_switch(w, t, sched_pick(w));
-    else
+        t->on = NULL;
+    } else {
         task_wait_plain_foreign(t);
+    }
 }
 
 leat_err task_wait_err(struct task *t, uint32_t why)

@@ -59,6 +59,8 @@ static inline void lock(_Atomic uint32_t *l)
 static inline void unlock(_Atomic uint32_t *l) { at_store_rel(l, 0); }
 static inline void unlock_fence(_Atomic uint32_t *l) { store_fence(l, 0); }
 
+static inline void worker_stamp(struct worker *w) { at_store(&w->stamp, (uint32_t)(w->now / 1000000)); }
+
 /* Ends t's wait for this reason.  true: it was this call that did; the caller then makes t ready. */
 static inline bool task_claim(struct task *t, uint32_t why)
 {
@@ -184,7 +186,9 @@ static inline uint32_t task_wait(struct task *t)
     int64_t deadline = at_load(&t->deadline);
     if (deadline != NEVER && unlikely(!(at_load(&t->timer.armed) && at_load(&t->timer.when) <= deadline)))
         timer_arm(w, t, deadline);
+    at_store(&t->since, at_load(&w->stamp));
     sched_switch(w, t, sched_pick(w));
+    t->on = NULL;
     return at_load(&t->park);
 }
 

@@ -95,6 +95,7 @@ struct task *seam_pick(struct worker *w)
     struct rt *rt = w->rt;
     if (at_load(&w->wheel.n)) {
         w->now = rt_now(rt);
+        worker_stamp(w);
         if (w->now >= at_load(&w->wheel.next_due))
             timers_run(w, w, w->now);
     }
@@ -118,6 +119,7 @@ struct task *seam_idle(struct worker *w)
     if (at_load(&rt->stop))
         return NULL;
     w->now = rt_now(rt);
+    worker_stamp(w);
     int64_t next = timers_run(w, w, w->now);
     struct task *t = rt->seam->choose ? seam_pick(w) : sched_pick(w);                /* a timer may have woken one */
     if (!t && !(t = sched_pinned(w)) && at_load(&rt->global_count))

@@ -4,13 +4,16 @@
  * in, first out, so warm stacks are used again.  A worker that frees more than it starts gives batches to a depot, else the
  * record of a stolen task would never come home.  All memory goes back at the runtime's end. */
 #include "run/stack.h"
+#include <string.h>
 #include "base/alloc.h"
 #include "plat/mem.h"
 #include "plat/switch.h"
+#include "run/overflow.h"
+#include "run/report.h"
 #include "run/rt.h"
 #include "run/sched.h"
 
-enum { STACKS_A_SLAB = 256, TASKS_A_SLAB = 1024 };
+enum { STACKS_A_SLAB = 256, TASKS_A_SLAB = 1024, CANARY = 64, PATTERN = 0xc5 };
 
 struct slab {
     struct slab *next;
@@ -147,9 +150,12 @@ static struct stack *stack_new(struct worker *w)
     }
     char *base = w->stack_slab;
     w->stack_slab += size;
-    (void)plat_mem_guard(base);                      /* without one an overflow runs into the neighbour's unused end first */
     s = (struct stack *)(void *)(base + size - align_up(sizeof *s, 64));
     size_t page = plat_page();
+    if (!plat_mem_guard(base)) {                     /* then a page below it is nobody's, and its upper end tells */
+        s->marks = STACK_CANARY;
+        memset(base + page - CANARY, PATTERN, CANARY);
+    }
     san_stack_open(&s->san, base + page, (size_t)((char *)s - base) - page);
     return s;
 }
@@ -206,6 +212,30 @@ void stack_put(struct worker *w, struct stack *s)
     ++w->n_free_stacks;
 }
 
+void stack_settle(struct stack *s, struct task *t)
+{
+    const unsigned char *c = (const unsigned char *)s->san.base - CANARY;
+    for (int i = 0; i < CANARY && (s->marks & STACK_CANARY); i++)
+        if (c[i] != PATTERN)
+            overflow_found(t, s);
+    s->marks &= STACK_CANARY;
+    s->name[0] = 0;
+}
+
+struct stack *stack_guarded(const void *p)
+{
+    uintptr_t at = (uintptr_t)p;
+    for (struct rt *rt = rt_first(); rt; rt = rt->next)
+        for (struct slab *s = rt->slabs; s; s = s->next) {
+            uintptr_t mem = (uintptr_t)s->mem, in = at - mem;
+            if (!s->stacks || at < mem || in >= s->bytes)
+                continue;
+            struct stack *k = (struct stack *)(mem + in - in % rt->stack_bytes + rt->stack_bytes - align_up(sizeof *k, 64));
+            return in % rt->stack_bytes < plat_page() && !(k->marks & STACK_CANARY) ? k : NULL;
+        }
+    return NULL;
+}
+
 static void stack_slab_close(struct rt *rt, struct slab *s)
 {
     for (char *base = s->mem; base < s->mem + s->bytes; base += rt->stack_bytes) {
@@ -231,8 +261,18 @@ void slabs_free(struct rt *rt)
 
 void slabs_each_task(struct rt *rt, void (*fn)(struct task *t, void *arg), void *arg)
 {
-    for (struct slab *s = rt->slabs; s; s = s->next)
-        for (struct task *t = (struct task *)(void *)s->mem; !s->stacks && (char *)t < s->mem + s->bytes; t++)
-            if (t->fn)
+    for (struct slab *s = peek_pointer(&rt->slabs); s; s = peek_pointer(&s->next)) {
+        char *mem = peek_pointer(&s->mem), *end = mem + peek_word(&s->bytes);
+        if ((uint8_t)peek_word(&s->stacks))
+            continue;
+        for (struct task *t = (struct task *)(void *)mem; (char *)t < end; t++)
+            if (peek_pointer(&t->fn))
                 fn(t, arg);
+    }
+}
+
+void slabs_each(struct rt *rt, void (*fn)(void *arg, const void *mem, size_t bytes), void *arg)
+{
+    for (struct slab *s = rt->slabs; s; s = s->next)
+        fn(arg, s->mem, s->bytes);
 }

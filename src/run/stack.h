@@ -28,6 +28,9 @@ static inline void task_free(struct worker *w, struct task *t)
 }
 /* The stack on which the caller itself may still stand: it must leave it before anything else runs on this worker. */
 void stack_put(struct worker *w, struct stack *s);
+struct stack *stack_guarded(const void *p);          /* whose guard page p is in; or null; [signal] */
+void stack_settle(struct stack *s, struct task *t);  /* t ends on it, and it has marks: looks at the canary, forgets the name */
 void slabs_free(struct rt *rt);                      /* at the runtime's end */
+void slabs_each(struct rt *rt, void (*fn)(void *arg, const void *mem, size_t bytes), void *arg);
 void slabs_each_task(struct rt *rt, void (*fn)(struct task *t, void *arg), void *arg);
 #endif

@@ -10,6 +10,9 @@
  *  A wake whose reason is not PARK_CHAN is a hint: the woken task looks at its context and the clock, and waits again otherwise.
  *  deadline  of the task itself and of waits in it; children copy it.  Written by the task, read by the timer handler.
  *  fresh   spawned and never run: it has no stack yet.
+ *  on      of a started task, for reports: what the wait that it is in is for.  Counts only while it is parked, and only if it
+ *          points into the task's own stack: a wait that says nothing leaves null, a first one what the fresh list left there.
+ *  park is PARK_PLAIN in the waits for a group: nobody claims those.
  * A task that is a foreign thread's stand-in (foreign > 0) sleeps by futex on `awake`, which is set when it is made ready: not on
  * park, which changes before the waker has written what it brings. */
 #ifndef RUN_TASK_H
@@ -25,11 +28,12 @@
 #include "plat/self.h"
 #include "run/spin.h"
 
-enum { PARK_NONE, PARK_WAIT, PARK_CHAN, PARK_CANCEL, PARK_TIMER };
+enum { PARK_NONE, PARK_WAIT, PARK_CHAN, PARK_CANCEL, PARK_TIMER, PARK_PLAIN };
 #define NEVER INT64_MAX                              /* a deadline that never passes */
 
 struct rt;
 struct worker;
+struct wait_kind;                                    /* what a wait is for, in words (report.h) */
 
 /* A place in some queue of waiters; lies on the waiting task's stack.  Protected by the lock of the queue's owner. */
 struct waiter {
@@ -40,7 +44,8 @@ struct waiter {
     bool ok, on;                                     /* ok: a value passed, else closed; on: still in the queue */
     bool left, plain;                                /* left: the value passed to another process; plain: a send, not a select */
     uint8_t err;                                     /* a leat_err, when !ok and not closed */
-    void *owner;                                     /* what it waits on, for dumps */
+    void *owner;                                     /* what it waits on, for reports; so is kind */
+    const struct wait_kind *kind;                    /* set in the one that task->on names */
 #if SAN_EDGES
     struct edge_clock *clock, *back;                 /* of its task; of what its task is ordered after when it was served */
 #endif
@@ -58,10 +63,13 @@ struct timer {                                       /* protected by the lock of
     _Atomic uint8_t armed;                           /* the task reads armed and when without the lock */
 };
 
+enum { STACK_CANARY = 1, STACK_NAMED = 2 };           /* CANARY: it has no guard, but a pattern at its end */
 struct stack {                                       /* lies at the top of its own memory */
     struct stack *next;
     struct san san;
     struct task *task;
+    uint8_t marks;                                   /* what the end of the task must look after */
+    char name[24];                                   /* STACK_NAMED: of that task (leat_task_name); else empty */
 };
 
 struct after;
@@ -81,11 +89,15 @@ struct task {
     leat_fn_ *fn;
     struct group *group;
     /* line 1 */
-    struct task *prev;                               /* fresh list */
+    union {
+        struct task *prev;                           /* fresh list */
+        const struct waiter *on;                     /* once started */
+    };
     struct stack *stack;
     const leat_site_ *site;
     union {
         uint32_t seq;                                /* of a fresh task: which spawn it was, for thieves */
+        _Atomic uint32_t since;                      /* of a started one: its worker's stamp when it parked */
         _Atomic uint32_t awake;                      /* of a stand-in: 1 when it has been made ready */
     };
     uint32_t pins;                                   /* depth of leat_with_pinned */
@@ -170,6 +182,7 @@ struct worker {
     uint32_t seq;
     int64_t now;                                     /* the clock at the last look */
     struct plat_clock clock;                         /* and a cheaper one, a little ahead */
+    _Atomic uint32_t stamp;                          /* the same in ms, as a task takes it that parks; watch.c writes it too */
     struct rt *rt;
     struct task *free_tasks, *spare_tasks;           /* spare: a whole batch, or null */
     struct stack *free_stacks;
@@ -190,6 +203,8 @@ struct worker {
     struct stack own;                                /* and its stack */
     pthread_t thread;
     bool started;
+    void *alt_stack;                                 /* for handlers of signals */
+    _Atomic int32_t tid;                             /* of the thread that runs it; 0: none yet */
     struct sighting *seen;                           /* one a worker */
     /* shared with thieves */
     _Alignas(64) _Atomic uint32_t tail;
@@ -213,6 +228,7 @@ struct depot {                                       /* batches of records or st
 struct io;
 struct pool;
 struct alarm_home;
+struct watch;
 struct slab;
 struct seam;
 struct link_provider;
@@ -260,6 +276,12 @@ struct rt {
     struct io *_Atomic io;                           /* descriptors: made at the first use (io.c) */
     struct pool *_Atomic pool;                       /* blocking calls */
     struct alarm_home *_Atomic alarms;               /* made at the first use */
+    leat_ctx *top_ctx;                               /* of the first task's group */
+    const void *caller;                              /* leat_run's frames and the worker's are below, the program's above */
+    uintptr_t caller_regs[32];                       /* as leat_run found them */
+    struct watch *watch;                             /* set before the workers run */
+    _Atomic uint32_t watch_sleeps;                   /* who wakes is to kick it */
+    _Atomic uint32_t deadlocked;
     _Atomic uint32_t ended;
     struct rt *next;                                 /* list of all runtimes, for leat_dump */
     const struct link_provider *links;               /* link/: who makes links instead of the system, or null */

@@ -15,7 +15,9 @@
  * Unbuffered: an offer that meets a ready receiver is taken at once; else a task of its own waits with it as any sender would. */
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/alloc.h"
+#include "plat/peek.h"
 #include "run/err.h"
 #include "sess/ends.h"
 #include "sess/value.h"
@@ -34,7 +36,7 @@ struct home {
     char torn_text[TEXT_MAX];                        /* who was lost */
 };
 
-static const struct chan_net_ops home_ops;
+static CHAN_NET_OPS home_ops;
 static struct home *home_of(const leat_chan_ *c) { return (struct home *)(void *)c->net; }
 bool home_is(const struct chan_net *n) { return n && n->ops == &home_ops; }
 
@@ -499,9 +501,22 @@ leat_chan_ *home_ref_back(struct end *e)
 
 static leat_err no_flush(leat_chan_ *c) { (void)c; return LEAT_OK; }
 
-static const struct chan_net_ops home_ops = {
+static void home_peer(const struct chan_net *net, char text[CHAN_PEER_MAX])
+{
+    struct end *e, *next;
+    struct sess *s;
+    if (peek(&((const struct home *)(const void *)net)->ends, &e, sizeof e) != sizeof e || !e ||
+        peek(&e->next, &next, sizeof next) != sizeof next || peek(&e->s, &s, sizeof s) != sizeof s)
+        memcpy(text, "nobody yet", 11);
+    else if (next)
+        memcpy(text, "several nodes", 14);
+    else
+        sess_peek_text(s, text, CHAN_PEER_MAX);
+}
+
+static CHAN_NET_OPS home_ops = {
     .need = home_need, .room = home_room, .close = home_close, .finish = home_finish, .flush = no_flush, .explain = home_explain,
-    .deaf = home_deaf, .gone = home_gone,
+    .deaf = home_deaf, .gone = home_gone, .peer = home_peer,
 };
 
 /* -- elements ----------------------------------------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "plat/peek.h"
 #include "run/err.h"
 #include "sess/impl.h"
 
@@ -15,6 +16,12 @@ leat_node *sess_node(struct sess *s) { return s->node; }
 bool sess_dialed(const struct sess *s) { return s->dialed; }
 const char *sess_name(const struct sess *s) { return s->name; }
 const char *sess_text(const struct sess *s) { return s->text; }
+
+void sess_peek_text(const struct sess *s, char *text, size_t cap)
+{
+    size_t n = peek(s->text, text, MIN(cap, sizeof s->text) & ~(size_t)7);
+    text[n < cap ? n : cap - 1] = 0;
+}
 const struct sess_limits *sess_limits(const struct sess *s) { return &s->limits; }
 const struct sess_limits *sess_own_limits(void) { return &own_limits; }
 uint64_t sess_received(const struct sess *s) { return at_load(&s->received); }

@@ -10,6 +10,7 @@
  *  4. sealed, or the channel closed here: nothing completes any more, no credit is given back. */
 #include <assert.h>
 #include "base/alloc.h"
+#include "plat/peek.h"
 #include "run/err.h"
 #include "sess/ends.h"
 #include "sess/value.h"
@@ -18,7 +19,7 @@
 enum { WINDOW = 1 << 20, PIECE_HEAD = 5, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10 };
 #define SETTLE LEAT_S(1)                             /* how long a sender that gives up waits to learn what became of its value */
 
-static const struct chan_net_ops site_ops;
+static CHAN_NET_OPS site_ops;
 static struct end *site_of(const leat_chan_ *c) { return (struct end *)(void *)c->net; }
 
 void site_join_locked(struct end *e)
@@ -656,9 +657,17 @@ leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
     return LEAT_OK;
 }
 
-static const struct chan_net_ops site_ops = {
+static void site_peer(const struct chan_net *net, char text[CHAN_PEER_MAX])
+{
+    struct sess *s;
+    if (peek(&((const struct end *)(const void *)net)->s, &s, sizeof s) == sizeof s)
+        sess_peek_text(s, text, CHAN_PEER_MAX);
+}
+
+static CHAN_NET_OPS site_ops = {
     .put = site_put, .moved = site_moved, .need = site_need, .ask = site_ask, .withdraw = site_withdraw, .close = site_close,
     .finish = site_finish, .flush = site_flush, .explain = site_explain, .gone = site_gone,
+    .peer = site_peer,
 };
 
 /* -- a local channel whose receive end has moved away ------------------------------------------------------------------------ */
