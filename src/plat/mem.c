@@ -3,6 +3,7 @@
 #include "plat/atomic.h"
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { GUARD_INSTALL = 102 };                        /* MADV_GUARD_INSTALL; no libc header has it yet */
@@ -62,4 +63,26 @@ bool plat_mem_guard(void *p)
     if (atomic_fetch_add(&guards_by_mprotect, 1) >= MPROTECT_GUARDS_MAX)
         return false;
     return mprotect(p, page, PROT_NONE) == 0;
+}
+
+/* A process names itself without a descriptor since Linux 6.15; an older one gets its guards one by one. */
+static bool guards_at_once(char *first, size_t stride, uint32_t n)
+{
+    enum { SELF = -10001, MOST = 64 };               /* PIDFD_SELF_THREAD_GROUP; no libc header has it yet */
+    struct iovec v[MOST];
+    size_t page = plat_page();
+    for (uint32_t i = 0; i < n && i < MOST; i++)
+        v[i] = (struct iovec){ first + i * stride, page };
+    return n <= MOST && syscall(SYS_process_madvise, SELF, v, (size_t)n, GUARD_INSTALL, 0) == (long)(n * page);
+}
+
+bool plat_mem_guards(void *first, size_t stride, uint32_t n)
+{
+    static _Atomic int missing;
+    if (at_load(&guard_missing) || at_load(&missing))
+        return false;
+    if (guards_at_once(first, stride, n) && guard_works(first))
+        return true;
+    at_store(&missing, 1);
+    return false;
 }

@@ -3,6 +3,7 @@
 #define PLAT_MEM_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void *plat_mem_reserve(size_t bytes);                /* zeroed when touched, committed by touch; NULL: none left */
 void plat_mem_release(void *p, size_t bytes);
@@ -11,4 +12,6 @@ size_t plat_page(void);
  * stops when the kernel's limit of mappings is near.  false: not guarded (the caller may use a canary). */
 bool plat_mem_guard(void *p);
 void plat_mem_no_guards(void);                       /* for tests: from now on there are none, as when the limit is reached */
+/* n of them in one call, stride bytes from one to the next.  false: some may not be guarded; one by one it may still work. */
+bool plat_mem_guards(void *first, size_t stride, uint32_t n);
 #endif

@@ -109,4 +109,30 @@ TEST(a_guard_faults)
     plat_mem_release(stack, size);
 }
 
+TEST(many_guards_at_once_fault_each)
+{
+    enum { N = 40 };
+    size_t size = 64 << 10;
+    char *stacks = plat_mem_reserve(N * size);
+    if (!plat_mem_guards(stacks, size, N))
+        for (int i = 0; i < N; i++)
+            CHECK(plat_mem_guard(stacks + i * size));
+    for (int i = 0; i < N; i++) {
+        stacks[i * size + plat_page()] = 1;
+        stacks[i * size + size - 1] = 1;
+    }
+    for (int i = 0; i < N; i += 13) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            signal(SIGSEGV, SIG_DFL);
+            *(volatile char *)(stacks + i * size) = 1;
+            _exit(0);
+        }
+        int status;
+        waitpid(pid, &status, 0);
+        CHECK(status != 0);
+    }
+    plat_mem_release(stacks, N * size);
+}
+
 T_MAIN()

@@ -13,7 +13,7 @@
 #include "run/rt.h"
 #include "run/sched.h"
 
-enum { STACKS_A_SLAB = 256, TASKS_A_SLAB = 1024, CANARY = 64, PATTERN = 0xc5 };
+enum { STACKS_A_SLAB = 256, TASKS_A_SLAB = 1024, GUARDS_AT_ONCE = 32, CANARY = 64, PATTERN = 0xc5 };
 
 struct slab {
     struct slab *next;
@@ -130,6 +130,18 @@ void task_free_more(struct worker *w)
     w->n_free_tasks = 0;
 }
 
+/* The next stack's guard; those of some stacks in one call are half the price. */
+static bool guard(struct worker *w, char *base)
+{
+    size_t size = w->rt->stack_bytes, n = MIN((size_t)(w->stack_slab_end - base) / size, (size_t)GUARDS_AT_ONCE);
+    if (base < w->stack_guarded)
+        return true;
+    if (!plat_mem_guards(base, size, (uint32_t)n))
+        return plat_mem_guard(base);
+    w->stack_guarded = base + n * size;
+    return true;
+}
+
 static struct stack *stack_new(struct worker *w)
 {
     size_t size = w->rt->stack_bytes;
@@ -145,14 +157,14 @@ static struct stack *stack_new(struct worker *w)
         while (!(m = slab_new(w->rt, size * n, true)))
             if ((n /= 4) == 0)                       /* down to a single one: it is address space that runs out */
                 return NULL;
-        w->stack_slab = m;
+        w->stack_slab = w->stack_guarded = m;
         w->stack_slab_end = m + size * n;
     }
     char *base = w->stack_slab;
     w->stack_slab += size;
     s = (struct stack *)(void *)(base + size - align_up(sizeof *s, 64));
     size_t page = plat_page();
-    if (!plat_mem_guard(base)) {                     /* then a page below it is nobody's, and its upper end tells */
+    if (!guard(w, base)) {                               /* then a page below it is nobody's, and its upper end tells */
         s->marks = STACK_CANARY;
         memset(base + page - CANARY, PATTERN, CANARY);
     }

@@ -190,7 +190,7 @@ struct worker {
     uint32_t n_free_stacks;
     struct block *blocks;                            /* block.h */
     uint32_t blocks_room;                            /* how many more it keeps */
-    char *task_slab, *task_slab_end, *stack_slab, *stack_slab_end;
+    char *task_slab, *task_slab_end, *stack_slab, *stack_slab_end, *stack_guarded;
     struct task *pend;                               /* to be resumed by the scheduler's context, once its sp is there */
     void *_Atomic dead_sp;                           /* where a switch away from an ended task leaves what nobody reads */
     uint64_t contended, contended_seen;
