@@ -55,6 +55,46 @@ TEST(a_thousand_sleeps_end_in_time)
     CHECK_STR(sim_of("seed=7,nodes=1,limit=100000000", (leat_fn_ *)(void *)naps).verdict, "ok");
 }
 
+/* Timers, tickers and calls come at their virtual times, however far, and a run with them ends. */
+static leat_err called(leat_time *due)
+{
+    CHECK(leat_now().ns >= due->ns && leat_since(*due).ns < 5000000);
+    return LEAT_OK;
+}
+
+static leat_err timers(leat_none *none)
+{
+    leat_timer *t = NULL, *ticker = NULL, *call = NULL;
+    leat_after *after = NULL;
+    leat_time at, due = leat_time_add(leat_now(), LEAT_S(86400));
+    leat_err err;
+    (void)none;
+    LEAT_TRY(leat_timer_open(LEAT_S(86400), &t));
+    LEAT_TRY(leat_ticker_open(LEAT_S(3600), &ticker));
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_timer_func(&call, &g, LEAT_S(86400), called, due));
+        for (int i = 0; i < 23; i++)
+            LEAT_TRY(leat_recv(leat_timer_rx(ticker), &at));
+        LEAT_TRY(leat_recv(leat_timer_rx(t), &at));
+        CHECK(at.ns >= due.ns && at.ns - due.ns < 5000000);
+    }
+    LEAT_TRY(err);
+    leat_with_deadline(LEAT_S(86400))
+        LEAT_TRY(leat_after_func(&after, NULL, called, leat_time_add(leat_now(), LEAT_S(86400))));
+    LEAT_TRY(leat_sleep(LEAT_S(2 * 86400)));
+    CHECK(!leat_after_stop(after));
+    leat_after_close(after);
+    leat_timer_close(call);
+    leat_timer_close(ticker);
+    leat_timer_close(t);
+    return LEAT_OK;
+}
+
+TEST(timers_and_calls_come_at_their_virtual_time)
+{
+    CHECK_STR(sim_of("seed=3,nodes=1,limit=100000000", (leat_fn_ *)(void *)timers).verdict, "ok");
+}
+
 /* A program whose tasks meet in many ways. */
 struct pair { leat_chan(int) a, b; };
 

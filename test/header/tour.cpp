@@ -14,8 +14,49 @@ static leat_err produce(producer *p)
     return LEAT_OK;
 }
 
+static leat_err count(int *n)
+{
+    ++*n;
+    return LEAT_OK;
+}
+
+// What waits for other tasks without a channel, and what begins later.
+static leat_err others()
+{
+    leat_rwlock l = {};
+    leat_cond c = {};
+    leat_mutex m = {};
+    leat_waitgroup w = {};
+    leat_sem s = { 2, {} };
+    leat_timer *t = nullptr;
+    leat_after *a = nullptr;
+    leat_time at;
+    leat_err err = LEAT_OK;
+    LEAT_TRY(leat_rlock(&l));
+    leat_runlock(&l);
+    LEAT_TRY(leat_acquire(&s, 2));
+    leat_release(&s, 2);
+    leat_cond_signal(&c);
+    leat_with_lock(&m, err)
+        leat_waitgroup_add(&w, 0);
+    LEAT_TRY(err);
+    LEAT_TRY(leat_waitgroup_wait(&w));
+    LEAT_TRY(leat_timer_open(LEAT_MS(1), &t));
+    LEAT_TRY(leat_recv(leat_timer_rx(t), &at));
+    leat_timer_close(t);
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_timer_func(&t, &g, LEAT_MS(1), count, 1));
+        leat_with_cancel(ctx)
+            LEAT_TRY(leat_after_func(&a, ctx, count, 2));
+    }
+    leat_timer_close(t);
+    leat_after_close(a);
+    return err;
+}
+
 static leat_err app(leat_none *)
 {
+    LEAT_TRY(others());
     leat_auto leat_chan(int) c = leat_chan_make(int, 1);
     leat_err err;
     leat_with_group(g, err) {
