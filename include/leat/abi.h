@@ -45,6 +45,10 @@ LEAT_CHECK leat_err leat_after_func_(leat_after **ret, leat_ctx *ctx, leat_fn_ *
     size_t len);
 static inline leat_mutex *leat_lock_begin_(leat_mutex *m, leat_err *e) { *e = leat_lock(m); return *e == LEAT_OK ? m : NULL; }
 static inline void leat_lock_end_(leat_mutex **m) { if (*m) leat_unlock(*m); }
+static inline leat_rwlock *leat_rlock_begin_(leat_rwlock *l, leat_err *e) { *e = leat_rlock(l); return *e == LEAT_OK ? l : NULL; }
+static inline void leat_rlock_end_(leat_rwlock **l) { if (*l) leat_runlock(*l); }
+static inline leat_rwlock *leat_wlock_begin_(leat_rwlock *l, leat_err *e) { *e = leat_wlock(l); return *e == LEAT_OK ? l : NULL; }
+static inline void leat_wlock_end_(leat_rwlock **l) { if (*l) leat_wunlock(*l); }
 
 leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity);
 enum { LEAT_TX_END_ = 1, LEAT_RX_END_ = 2 };

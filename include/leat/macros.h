@@ -63,10 +63,11 @@
 #define LEAT_WITH_SHIELD2_(limit, n) LEAT_WITH_SHIELD3_(limit, LEAT_CAT_(leat_w, n), LEAT_CAT_(leat_o, n))
 #define LEAT_WITH_SHIELD3_(limit, w, once) for (leat_shield_ w LEAT_CLEANUP_(leat_shield_end_), \
     *once = leat_shield_begin_(&w, limit); once; once = NULL)
-#define LEAT_WITH_LOCK_(m, err) LEAT_WITH_LOCK2_(m, err, __COUNTER__)
-#define LEAT_WITH_LOCK2_(m, err, n) LEAT_WITH_LOCK3_(m, err, LEAT_CAT_(leat_w, n), LEAT_CAT_(leat_o, n))
-#define LEAT_WITH_LOCK3_(m, err, w, once) for (leat_mutex *w LEAT_CLEANUP_(leat_lock_end_) = leat_lock_begin_(m, &(err)), \
-    *once = w; once; once = NULL)
+#define LEAT_WITH_LOCK_(m, err) LEAT_WITH_LOCK2_(leat_mutex, leat_lock_begin_, leat_lock_end_, m, err, __COUNTER__)
+#define LEAT_WITH_RLOCK_(l, err) LEAT_WITH_LOCK2_(leat_rwlock, leat_rlock_begin_, leat_rlock_end_, l, err, __COUNTER__)
+#define LEAT_WITH_WLOCK_(l, err) LEAT_WITH_LOCK2_(leat_rwlock, leat_wlock_begin_, leat_wlock_end_, l, err, __COUNTER__)
+#define LEAT_WITH_LOCK2_(T, begin, end, m, err, n) LEAT_WITH_LOCK3_(T, begin, end, m, err, LEAT_CAT_(leat_w, n), LEAT_CAT_(leat_o, n))
+#define LEAT_WITH_LOCK3_(T, begin, end, m, err, w, once) for (T *w LEAT_CLEANUP_(end) = begin(m, &(err)), *once = w; once; once = NULL)
 
 /* Select: the long name, which is what a compiler prints for a case that stands alone, is -2 while the cases are noted and then
  * the number of the winner.  It is a local that never escapes, so the two rounds are unrolled and the second tests only numbers;

@@ -28,6 +28,8 @@ LEAT_CHECK leat_err leat_try_rlock(leat_rwlock *l);  /* AGAIN: a writer has it o
 LEAT_CHECK leat_err leat_try_wlock(leat_rwlock *l);  /* AGAIN: somebody has it */
 void leat_runlock(leat_rwlock *l);
 void leat_wunlock(leat_rwlock *l);
+#define leat_with_rlock(l, err)         LEAT_WITH_RLOCK_(l, err)        /* the block runs only when err is LEAT_OK */
+#define leat_with_wlock(l, err)         LEAT_WITH_WLOCK_(l, err)
 
 /* -- Once. */
 typedef struct leat_once  { void *opaque_[4]; } leat_once;

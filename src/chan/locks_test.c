@@ -112,6 +112,40 @@ static leat_err rw_order(leat_none *none)
 }
 TEST(a_waiting_writer_keeps_readers_out_and_they_come_before_the_next_writer) { RUN_ALONE(rw_order); }
 
+static leat_err rw_leave(leat_rwlock *l)
+{
+    leat_err err;
+    leat_with_wlock(l, err)
+        return leat_try_rlock(l);
+    return err;
+}
+static leat_err rw_scopes(leat_none *none)
+{
+    leat_rwlock l = { { NULL } };
+    leat_err err;
+    int n = 0;
+    (void)none;
+    leat_with_rlock(&l, err)
+        leat_with_rlock(&l, err)
+            n += leat_try_wlock(&l) == LEAT_AGAIN;
+    LEAT_TRY(err);
+    CHECK_EQ(rw_leave(&l), LEAT_AGAIN);              /* left by return, and unlocked */
+    leat_with_wlock(&l, err) {
+        n += leat_try_rlock(&l) == LEAT_AGAIN;
+        leat_with_deadline(LEAT_NS(0)) {
+            leat_with_rlock(&l, err)
+                n += 100;
+            CHECK_EQ(err, LEAT_DEADLINE);
+            leat_with_wlock(&l, err)
+                n += 100;
+            CHECK_EQ(err, LEAT_DEADLINE);
+        }
+    }
+    CHECK_EQ(n, 2);
+    return leat_try_wlock(&l);
+}
+TEST(a_block_with_a_lock_unlocks_it_however_it_is_left) { RUN(rw_scopes); }
+
 static leat_err rw_give_up(struct rw_user *u)
 {
     u->s->came++;

@@ -128,7 +128,7 @@ static leat_err ticker(leat_none *none)
 TEST(a_ticker_takes_another_period) { RUN(ticker); }
 
 /* -- other threads, and the end of the runtime --------------------------------------------------------------------------------- */
-struct outside { leat_timer *t; leat_rx(leat_time) lone; leat_chan(int) go; };
+struct outside { leat_timer *t; leat_rx(leat_time) lone; leat_chan(int) go; pthread_t thread; };
 
 static void *outside_thread(void *p)
 {
@@ -151,9 +151,7 @@ static leat_err outside(struct outside **p)
 {
     int n;
     LEAT_TRY(leat_timer_open(LEAT_S(3600), &(*p)->t));
-    pthread_t t;
-    CHECK_EQ(pthread_create(&t, NULL, outside_thread, *p), 0);
-    CHECK_EQ(pthread_detach(t), 0);
+    CHECK_EQ(pthread_create(&(*p)->thread, NULL, outside_thread, *p), 0);
     LEAT_TRY(leat_recv((*p)->go, &n));
     (*p)->lone = leat_ticker(LEAT_MS(1));
     CHECK((*p)->lone != NULL);
@@ -174,6 +172,8 @@ TEST(a_thread_that_is_no_task_sets_and_stops_and_outlives_the_runtime)
         leat_timer_close(o.t);
         leat_unref(o.lone);
         leat_close(o.go);
+        pthread_join(o.thread, NULL);
+        leat_unref(o.go);
     }
 }
 
@@ -249,15 +249,22 @@ static leat_err calls_cancel(leat_none *none)
 }
 TEST(a_call_ends_with_a_cancel_or_deadline_of_its_group) { RUN(calls_cancel); }
 
+static leat_timer *left_behind;
 static leat_err leave(leat_none *none)
 {
     static _Atomic int n;
-    static leat_timer *t;
     (void)none;
     struct called c = { &n, { 0 }, { [11] = 11 } };
-    return leat_timer_func(&t, NULL, LEAT_S(3600), call, c);
+    return leat_timer_func(&left_behind, NULL, LEAT_S(3600), call, c);
 }
-TEST(the_end_of_the_program_does_not_wait_for_calls_to_come) { RUN(leave); }
+TEST(the_end_of_the_program_does_not_wait_for_calls_to_come)
+{
+    for (uint32_t w = 1; w <= 3; w++) {
+        CHECK_EQ(leat_run(&(leat_opts){ .workers = w }, leave, LEAT_NONE), LEAT_OK);
+        CHECK(!leat_timer_stop(left_behind));
+        leat_timer_close(left_behind);
+    }
+}
 
 static leat_err call_race(leat_none *none)
 {

@@ -32,8 +32,11 @@ static leat_err others()
     leat_after *a = nullptr;
     leat_time at;
     leat_err err = LEAT_OK;
-    LEAT_TRY(leat_rlock(&l));
+    leat_with_rlock(&l, err)
+        LEAT_TRY(leat_try_rlock(&l));
+    LEAT_TRY(err);
     leat_runlock(&l);
+    leat_with_wlock(&l, err) { }
     LEAT_TRY(leat_acquire(&s, 2));
     leat_release(&s, 2);
     leat_cond_signal(&c);
