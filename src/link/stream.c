@@ -42,13 +42,14 @@ static void stream_close(struct link *l)
 
 static const struct link_ops stream_ops = { stream_read, stream_writev, stream_shutdown, stream_close };
 
-/* Owns c. */
+/* Owns c, of which text may be a part. */
 static leat_err stream_over(leat_conn *c, const char *text, struct link **ret)
 {
     struct stream *s = mem_zalloc(sizeof *s);
     if (!s) {
+        leat_err e = leat_fail(LEAT_NOMEM, "%s: no memory for a link", text);
         leat_conn_close(c);
-        return leat_fail(LEAT_NOMEM, "%s: no memory for a link", text);
+        return e;
     }
     s->link.ops = &stream_ops;
     s->conn = c;

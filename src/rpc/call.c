@@ -20,6 +20,7 @@ static void call_unref(struct call *x)
     if (x->value != x->room)
         mem_free(x->value);
     buf_free(&x->partial);
+    mem_free(x->ends);
     spare_put(calls_of(s), &calls_of(s)->spare_calls, &x->slot);
     sess_unref(s);
 }
@@ -159,6 +160,16 @@ static leat_err prepare(const struct what *w, struct buf *v, size_t *bytes)
     return LEAT_OK;
 }
 
+static leat_err note_ends(struct call *x, const struct value_out *o)
+{
+    if (o->n == 0)
+        return LEAT_OK;
+    if (!(x->ends = mem_alloc(o->n * sizeof *x->ends)))
+        return leat_fail(LEAT_NOMEM, "no memory for a call");
+    x->ends_n = value_ids(o, x->ends);
+    return LEAT_OK;
+}
+
 static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
 {
     uint8_t room[CALL_HEAD];
@@ -166,6 +177,8 @@ static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
     struct value_out o;
     value_out_init(&o, x->s, NULL, w->kind == OPEN_TASK);
     leat_err err = v->len || value_has_ends(w->in) == false ? LEAT_OK : pack(&o, w->in, w->arg, v);
+    if (err == LEAT_OK)
+        err = note_ends(x, &o);
     if (err == LEAT_OK)
         err = head_of(&head, w->kind, w->name, v->len, w->in, w->out);
     if (err == LEAT_OK)
@@ -216,7 +229,7 @@ static void send_cancel(struct call *x, leat_err cause)
         return;
     buf_varint(b, x->slot.id);
     buf_u8(b, (uint8_t)cause);
-    leat_ignore(sess_commit(x->s));
+    (void)sess_commit_must(x->s);
 }
 
 /* The error of an answer, with the peer's name.  What speaks of sessions and outcomes there would be misread here: LEAT_REMOTE. */
@@ -394,6 +407,8 @@ static leat_err read_head(struct call *x, struct cur *in)
     x->text[len] = 0;
     if (x->err == LEAT_TYPE && !x->own && form_len)
         explain_type(x, cur_of(form, form_len));
+    if (x->err != LEAT_OK && !x->own)
+        value_refused(x->s, x->ends, x->ends_n);
     x->begun = true;
     return LEAT_OK;
 }
@@ -427,9 +442,10 @@ static leat_err result_in(struct call *x, bool more, struct cur *in)
         bytes = cur_of(x->partial.p, x->partial.len);
     }
     leat_err err = more ? LEAT_OK : read_value(x, bytes);
-    if (err == LEAT_NOMEM)
-        x->err = err;
-    return err == LEAT_NOMEM ? LEAT_OK : err;
+    if (err != LEAT_NOMEM || value_has_ends(x->out)) /* ends that cannot be joined are lost for their channels: the session breaks */
+        return err;
+    x->err = err;
+    return LEAT_OK;
 }
 
 leat_err call_on_result(struct sess *s, uint8_t flags, struct cur *in)

@@ -41,6 +41,8 @@ struct call {
     bool own;                                        /* err is the handler's, not of leat itself */
     void *value;                                     /* the result, decoded; in room, if it fits */
     struct buf partial;                              /* reader only */
+    uint64_t *ends;                                  /* those that went with the argument; set before it is sent */
+    uint32_t ends_n;
     bool begun;
     struct waiters waiters;
     _Alignas(16) char room[CALL_ROOM];               /* from here on not cleared when the record is used again */

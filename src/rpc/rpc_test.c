@@ -265,6 +265,36 @@ static leat_err races(leat_none *none)
 }
 ANYWHERE(a_remote_task_wins_a_race, races)
 
+/* The ends that went with the argument of something refused are let go: their channels neither wait for them nor for ever. */
+static leat_err refused_ends(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    struct word w;
+    struct num v;
+    leat_err err;
+    leat_auto leat_chan(struct word) words = leat_chan_make(struct word, 4);
+    leat_auto leat_chan(struct num) in = leat_chan_make(struct num, 4), out = leat_chan_make(struct num, 0);
+    leat_with_deadline(LEAT_S(20)) {
+        leat_with_group(g, err)
+            LEAT_TRY(leat_go_on(&g, x.p, split, shard, { .text = leat_string_of("x"), .out = leat_ref(leat_tx_of(words)) }));
+        CHECK_EQ(err, LEAT_REFUSED);
+        leat_close(words);
+        CHECK_EQ(leat_recv(words, &w), LEAT_CLOSED);
+        leat_with_group(g, err)
+            LEAT_TRY(leat_go_on(&g, x.p, doubler, flow, { .in = leat_ref(leat_rx_of(in)), .out = leat_ref(leat_tx_of(out)) }));
+        CHECK_EQ(err, LEAT_REFUSED);
+        while ((err = leat_send(in, { 1 })) == LEAT_OK)
+            ;
+        CHECK_EQ(err, LEAT_GONE);
+        leat_close(out);
+        CHECK_EQ(leat_recv(out, &v), LEAT_CLOSED);
+    }
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(ends_in_the_argument_of_a_refused_task_are_let_go, refused_ends)
+
 static leat_err killed(leat_none *none)
 {
     (void)none;

@@ -60,7 +60,7 @@ static void answer_done(const struct job *j)
     if (!b)
         return;
     buf_varint(b, j->slot.id);
-    leat_ignore(sess_commit(j->s));
+    (void)sess_commit_must(j->s);
 }
 
 /* The result of a method that has succeeded.  On failure the value is still the job's. */

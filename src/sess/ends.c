@@ -213,7 +213,7 @@ bool end_send(struct end *e, uint8_t kind, uint64_t number, bool has_number)
     buf_varint(b, e->id);
     if (has_number)
         buf_varint(b, number);
-    return sess_commit(e->s) == LEAT_OK;
+    return sess_commit_must(e->s);
 }
 
 /* -- frames ---------------------------------------------------------------------------------------------------------------- */

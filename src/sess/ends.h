@@ -39,6 +39,7 @@ struct end {
     bool in_table;                                   /* the table's lock */
     _Atomic bool known;                              /* the peer has shown that it knows this end: control frames may overtake */
     bool dead, sealed, finished;
+    bool refused;                                    /* a site whose peer would not have it: value_refused */
     uint64_t granted, accepted, bytes, returned;     /* totals, as in the frames; bytes: of the elements accepted */
     union {
         struct {                                     /* site */

@@ -295,7 +295,7 @@ bool home_pull(struct end *e, struct sess *s)
     } else {
         e->none_due = false;
     }
-    leat_ignore(sess_commit(s));
+    (void)sess_commit_must(s);
     return e->grant_due || e->recall_due || e->none_due;
 }
 
@@ -307,7 +307,7 @@ static void seal(struct end *e, leat_err why)
         return;
     buf_varint(b, e->id);
     buf_u8(b, (uint8_t)why);
-    leat_ignore(sess_commit(e->s));
+    (void)sess_commit_must(e->s);
 }
 
 void home_join_locked(struct end *e)
@@ -780,7 +780,7 @@ static void on_flush(struct end *e)
         return;
     buf_varint(b, e->id);
     put_totals(e, b);
-    leat_ignore(sess_commit(e->s));
+    (void)sess_commit_must(e->s);
 }
 
 /* SEALED and FINISH say how many elements were sent before. */

@@ -175,7 +175,7 @@ static void answer_ok(struct sess *s, uint64_t id, uint32_t cap)
     buf_varint(b, id);
     buf_u8(b, LEAT_OK);
     buf_u32(b, cap);
-    leat_ignore(sess_commit(s));
+    (void)sess_commit_must(s);
 }
 
 static leat_err give_tx(struct sess *s, const struct export *x, uint64_t id)
@@ -236,7 +236,7 @@ static void refuse(struct sess *s, uint64_t id, leat_err err, const leat_type *m
     buf_u8(b, (uint8_t)err);
     buf_text(b, text, strlen(text));
     buf_text(b, (const char *)form.p, cur_left(&form) > LIMIT_FRAME / 2 ? 0 : cur_left(&form));
-    leat_ignore(sess_commit(s));
+    (void)sess_commit_must(s);
 }
 
 leat_err names_on_attach(struct sess *s, uint8_t flags, struct cur *in)

@@ -297,8 +297,9 @@ static leat_err listen_at(leat_node *n, struct link_listener *l)
 {
     struct listening *x = mem_alloc(sizeof *x), **at = &n->listening;
     if (!x) {
+        leat_err e = leat_fail(LEAT_NOMEM, "%s: no memory to listen", l->url);
         link_listener_close(l);
-        return leat_fail(LEAT_NOMEM, "%s: no memory to listen", l->url);
+        return e;
     }
     *x = (struct listening){ NULL, l };
     lock(&n->lock);

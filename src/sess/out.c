@@ -113,6 +113,14 @@ leat_err sess_commit(struct sess *s)
     return LEAT_OK;
 }
 
+bool sess_commit_must(struct sess *s)
+{
+    leat_err e = sess_commit(s);
+    if (unlikely(e != LEAT_OK))
+        sess_break(s, e, "no memory for a frame that is due");
+    return e == LEAT_OK;
+}
+
 void sess_source_add(struct sess *s, struct sess_source *x, enum sess_lane lane)
 {
     struct task *wake = NULL;

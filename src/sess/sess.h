@@ -58,6 +58,7 @@ struct buf *sess_begin_in(struct sess *s, uint8_t kind, uint8_t flags, enum sess
 struct buf *sess_begin_more(struct sess *s, uint8_t kind, uint64_t key, bool *fresh);
 /* Ends the frame and unlocks.  A frame that failed for want of memory, or is longer than LIMIT_FRAME, is taken back: its error. */
 LEAT_CHECK leat_err sess_commit(struct sess *s);
+bool sess_commit_must(struct sess *s);               /* of a frame the peer waits for: without memory for it the session breaks; false */
 void sess_abort(struct sess *s);                     /* takes the frame back and unlocks */
 
 /* Something that has frames to send now or later: a channel's site with much under way, an end whose control frame is due. */

@@ -100,7 +100,7 @@ static bool send_piece(struct end *e)
         return false;
     piece_head(b, e, f >> 4, e->number);
     buf_put(b, cur_take(&in, n), n);
-    if (sess_commit(e->s) != LEAT_OK)
+    if (!sess_commit_must(e->s))
         return false;
     e->backlog_at += PIECE_HEAD + n;
     e->sent_bytes += n;
@@ -452,7 +452,7 @@ bool site_pull(struct end *e, struct sess *s)
         buf_varint(b, e->returned);
         e->return_due = false;
     }
-    leat_ignore(sess_commit(s));
+    (void)sess_commit_must(s);
     return e->need_due || e->return_due;
 }
 
@@ -618,6 +618,8 @@ static struct waiter *on_seal(struct end *e, struct cur *in)
 {
     leat_err why = (leat_err)cur_u8(in);
     struct waiter *x = NULL, *wake;
+    if (e->sealed && e->refused)
+        return NULL;
     if (e->sealed || (why != LEAT_CLOSED && why != LEAT_GONE && why != LEAT_PEER_LOST)) {
         cur_fail(in);
         return NULL;
@@ -702,8 +704,11 @@ void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
     for (uint32_t i = 0; i < queued; i++) {
         uint32_t n = cur_u32(&in);
         struct buf v = { .p = (uint8_t *)(uintptr_t)cur_take(&in, n), .len = n };
-        if (put_pieces(e, ELEM_PIECE, &v, true) != LEAT_OK)
+        leat_err err = put_pieces(e, ELEM_PIECE, &v, true);
+        if (err != LEAT_OK) {                        /* it was sent already, as far as its sender knows */
+            sess_break(e->s, err, "no memory for what was queued in a channel that moves");
             break;
+        }
         e->sent++;
     }
     while (send_piece(e))

@@ -180,6 +180,40 @@ void value_unsent(struct value_out *o)
         undo_last(o);
 }
 
+uint32_t value_ids(const struct value_out *o, uint64_t *ids)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < o->n; i++)
+        if (!o->at[i].back)
+            ids[n++] = o->at[i].e->id;
+    return n;
+}
+
+static void site_refused(struct end *e)
+{
+    uint8_t why = LEAT_GONE;
+    struct cur in = cur_of(&why, 1);
+    lock(&e->c->lock);
+    bool over = e->sealed || e->dead;
+    e->refused = true;                               /* part of the value may have been joined: then the peer says so too */
+    unlock(&e->c->lock);
+    if (!over)
+        (void)site_on(e, FRAME_SEAL, &in);
+}
+
+void value_refused(struct sess *s, const uint64_t *ids, uint32_t n)
+{
+    struct cur none = { 0 };
+    for (uint32_t i = 0; i < n; i++) {
+        struct end *e = end_find(s, ids[i]);
+        if (e && e->site)
+            site_refused(e);
+        else if (e)
+            (void)home_on(e, FRAME_DROP, &none);
+        end_unref(e);
+    }
+}
+
 /* -- in ---------------------------------------------------------------------------------------------------------------------- */
 struct ends_in { struct type_ends ops; struct sess *s; };
 

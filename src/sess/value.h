@@ -33,6 +33,10 @@ bool value_has_ends(const leat_type *t);
 LEAT_CHECK leat_err value_pack(struct value_out *o, const leat_type *t, const void *v, struct buf *out);
 void value_sent(struct value_out *o);
 void value_unsent(struct value_out *o);
+uint32_t value_ids(const struct value_out *o, uint64_t *ids);        /* of the new ends that are packed; room for o->n */
+/* Reader task.  What carried these ends to the peer was refused there: they were never joined, and are as if the peer had let go of
+ * them: a send end that has gone, a receive end whose senders get GONE. */
+void value_refused(struct sess *s, const uint64_t *ids, uint32_t n);
 /* Reader task.  As type_decode, with no lock held; the ends are joined to their other sides when this returns. */
 LEAT_CHECK leat_err value_unpack(struct sess *s, const leat_type *t, struct cur *in, void *v);
 /* Reader task: this side of an end whose id the peer, or an import, has made.  *ret is a reference that the program will own. */

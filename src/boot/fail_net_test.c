@@ -1,0 +1,199 @@
+/* fail_net_test.c - every request to the system refused in turn, between nodes: names, channels, values, calls, remote tasks. */
+#include "fail.h"
+
+LEAT_STRUCT(num, (uint64, n));
+LEAT_STRUCT(item, (string, text), (strings, words), (list(num), nums), (optional(num), maybe));
+LEAT_STRUCT(job, (uint64, n), (tx(num), out));
+LEAT_SERVICE(calc, (twice, num, num), (grow, item, item));
+
+static const char *url;
+
+
+struct pair { leat_node *a, *b; leat_peer *p; };     /* b has dialed a */
+static leat_err pair_open(struct pair *x)
+{
+    *x = (struct pair){ NULL, NULL, NULL };
+    LEAT_TRY(leat_node_open(&(leat_node_opts){ .name = "node a" }, &x->a));
+    LEAT_TRY(leat_node_open(&(leat_node_opts){ .name = "node b" }, &x->b));
+    LEAT_TRY(leat_node_listen(x->a, url));
+    return leat_node_dial(x->b, leat_node_url(x->a), &x->p);
+}
+static void pair_close(struct pair *x)
+{
+    leat_node_close(x->b);
+    leat_node_close(x->a);
+}
+/* What a program does between the opening and the closing of two nodes; both happen whatever comes. */
+static leat_err between(leat_err (*fn)(struct pair *x))
+{
+    struct pair x;
+    leat_err e = LEAT_OK;
+    leat_with_deadline(LEAT_S(20)) {                 /* nothing here may last: a deadline is a failure of the test */
+        e = pair_open(&x);
+        if (e == LEAT_OK)
+            e = fn(&x);
+        pair_close(&x);
+        if (leat_ctx_err() != LEAT_OK)
+            t_fail(__FILE__, __LINE__, "request %ld refused: it lasts: %s", atomic_load(&refuse_at), leat_err_name(e));
+    }
+    return e;
+}
+static const char *place(int i)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "unix:/tmp/leat_fail_net_test.%d", (int)getpid());
+    return i == 0 ? "inproc:a" : i == 1 ? path : "tcp://127.0.0.1:0";
+}
+#define ANYWHERE(name) \
+    static leat_err name##_(leat_none *none) { (void)none; return between(name); } \
+    TEST(name##_inproc) { url = place(0); sweep(name##_); } \
+    TEST(name##_unix) { url = place(1); sweep(name##_); } \
+    TEST(name##_tcp) { url = place(2); sweep(name##_); }
+
+static leat_err nothing(struct pair *x) { (void)x; return LEAT_OK; }
+ANYWHERE(nothing)
+
+/* -- channels ----------------------------------------------------------------------------------------------------------------- */
+struct feed { leat_tx(struct item) out; };
+static leat_err feed(struct feed *f)
+{
+    static leat_string words[] = { { "a", 1, 0 }, { "bc", 2, 0 } };
+    static struct num nums[] = { { 4 }, { 5 }, { 6 } };
+    leat_err e = LEAT_OK;
+    for (int i = 0; i < 12 && e == LEAT_OK; i++) {
+        struct item v = { .text = LEAT_STRING("hello"), .words = { words, 2, 0 }, .nums = { nums, 3, 0 }, .maybe = leat_new(num) };
+        e = leat_send(f->out, v);
+        if (e != LEAT_OK && e != LEAT_UNKNOWN)
+            leat_drop(item, &v);
+    }
+    leat_unref(f->out);
+    return e;
+}
+static leat_err channels(struct pair *x)
+{
+    leat_auto leat_chan(struct item) c = leat_chan_make(struct item, 4);
+    leat_tx(struct item) out = NULL;
+    leat_err err = LEAT_OK, e = LEAT_OK;
+    struct item v;
+    int n = 0;
+    if (!c)
+        return LEAT_NOMEM;
+    LEAT_TRY(leat_export(x->a, "items", leat_tx_of(c), item));
+    LEAT_TRY(leat_import(x->p, "items", &out, item, 4));
+    leat_unexport(x->a, "items");
+    leat_finish(c);
+    leat_with_group(g, err) {
+        e = leat_go(&g, feed, (struct feed){ out });
+        if (e != LEAT_OK) {
+            leat_unref(out);
+            return e;
+        }
+        for (; (e = leat_recv(c, &v)) == LEAT_OK; n++) {
+            CHECK_EQ(v.text.len, 5);
+            CHECK_EQ(v.words.len, 2);
+            CHECK_EQ(v.nums.len, 3);
+            CHECK_EQ(v.nums.at[2].n, 6);
+            leat_drop(item, &v);
+        }
+    }
+    if (e == LEAT_CLOSED && err == LEAT_OK)
+        CHECK_EQ(n, 12);                             /* a close means: that was all */
+    return err != LEAT_OK ? err : e == LEAT_CLOSED ? LEAT_OK : e;
+}
+ANYWHERE(channels)
+
+static leat_err receives(struct pair *x)
+{
+    leat_auto leat_chan(struct num) c = leat_chan_make(struct num, 4);
+    leat_auto leat_rx(struct num) in = NULL;
+    struct num v;
+    leat_err e;
+    uint64_t n = 0;
+    if (!c)
+        return LEAT_NOMEM;
+    LEAT_TRY(leat_send(c, { 0 }));
+    LEAT_TRY(leat_send(c, { 1 }));
+    LEAT_TRY(leat_export(x->a, "nums", leat_rx_of(c), num));
+    LEAT_TRY(leat_import(x->p, "nums", &in, num, 4));
+    for (uint64_t i = 2; i < 4; i++)
+        LEAT_TRY(leat_send(c, { i }));
+    leat_close(leat_tx_of(c));
+    while ((e = leat_recv(in, &v)) == LEAT_OK)
+        CHECK_EQ(v.n, n++);
+    CHECK(e != LEAT_CLOSED || n == 4);
+    return e == LEAT_CLOSED ? LEAT_OK : e;
+}
+ANYWHERE(receives)
+
+/* -- calls and remote tasks ------------------------------------------------------------------------------------------------------ */
+static leat_err calc_twice(void *self, const struct num *in, struct num *out) { (void)self; out->n = 2 * in->n; return LEAT_OK; }
+static leat_err calc_grow(void *self, const struct item *in, struct item *out)
+{
+    (void)self;
+    LEAT_TRY(leat_dup(item, in, out));
+    return leat_push(&out->nums, (struct num){ 7 });
+}
+static const struct calc_impl calc = { .twice = calc_twice, .grow = calc_grow };
+static leat_err calls(struct pair *x)
+{
+    static struct num nums[] = { { 4 }, { 5 } };
+    struct num two_;
+    struct item in = { .text = LEAT_STRING("grow"), .nums = { nums, 2, 0 } }, out = { 0 };
+    LEAT_TRY(leat_serve(x->a, calc, &calc, NULL));
+    LEAT_TRY(leat_call(x->p, calc, twice, &(struct num){ 21 }, &two_));
+    CHECK_EQ(two_.n, 42);
+    LEAT_TRY(leat_call(x->p, calc, grow, &in, &out));
+    CHECK_EQ(out.nums.len, 3);
+    CHECK_EQ(out.nums.at[2].n, 7);
+    leat_drop(item, &out);
+    return LEAT_OK;
+}
+ANYWHERE(calls)
+
+static leat_err work(struct job *j)
+{
+    for (uint64_t i = 0; i < 5; i++)
+        LEAT_TRY(leat_send(j->out, { j->n + i }));
+    return LEAT_OK;
+}
+static leat_err remote_tasks(struct pair *x)
+{
+    leat_auto leat_chan(struct num) c = leat_chan_make(struct num, 20);
+    leat_err err;
+    struct num v;
+    int n = 0;
+    if (!c)
+        return LEAT_NOMEM;
+    LEAT_TRY(leat_expose(x->a, work, job));
+    leat_with_group(g, err)
+        for (uint64_t i = 0; i < 3; i++) {
+            struct job j = { 10 * i, leat_ref(leat_tx_of(c)) };
+            leat_err e = leat_go_on(&g, x->p, work, job, j);
+            if (e != LEAT_OK && e != LEAT_UNKNOWN)
+                leat_unref(j.out);
+            LEAT_TRY(e);
+        }
+    leat_close(leat_tx_of(c));
+    while (leat_recv(c, &v) == LEAT_OK)
+        n++;
+    CHECK(err != LEAT_OK || n == 15);
+    return err;
+}
+ANYWHERE(remote_tasks)
+
+static leat_err joins_(leat_none *none)
+{
+    (void)none;
+    leat_auto_node leat_node *n = NULL;
+    leat_peers peers;
+    struct num v;
+    LEAT_TRY(leat_node_open(NULL, &n));
+    LEAT_TRY(leat_serve(n, calc, &calc, NULL));
+    LEAT_TRY(leat_node_join(n, NULL, &peers));
+    LEAT_TRY(leat_call(peers.at[0], calc, twice, &(struct num){ 3 }, &v));
+    CHECK_EQ(v.n, 6);
+    return LEAT_OK;
+}
+SWEEP(joins)
+
+T_MAIN()
