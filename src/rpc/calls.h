@@ -91,6 +91,7 @@ struct exposed {                                     /* a function or method tha
     char name[CALL_NAME + 1];
 };
 struct exposed *exposed_find(leat_node *n, const char *name, size_t len);
+bool exposed_service(leat_node *n, const char *name, size_t len);     /* whether some method's name begins so */
 
 extern const struct sess_user calls_user;            /* what boot/ gives to node_open (table.c) */
 leat_err serve_on_open(struct sess *s, uint8_t flags, struct cur *in);

@@ -145,6 +145,17 @@ struct exposed *exposed_find(leat_node *n, const char *name, size_t len)
     return x;
 }
 
+bool exposed_service(leat_node *n, const char *name, size_t len)
+{
+    struct exposures *t = exposures_of(n);
+    lock(&t->lock);
+    const struct exposed *x = t->first;
+    while (x && !(x->method && strncmp(x->name, name, len) == 0))
+        x = x->next;
+    unlock(&t->lock);
+    return x != NULL;
+}
+
 /* Takes x over. */
 static leat_err expose(leat_node *n, struct exposed *x, const char *what)
 {

@@ -1,13 +1,11 @@
 /* decode_cmd.c - `leat decode`: shows what is in a stream whose types nobody told it. */
 #include <pthread.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "tool/tool.h"
-#include "type/gob.h"
-
-#define CUT_SHORT "cut short: the stream ends inside a message"
+#include "base/limits.h"
+#include "type/gob_feed.h"
 
 static const char help_text[] =
     "leat decode [--from gob] [--types] [FILE|-]\n"
@@ -26,11 +24,8 @@ struct decode {
     const char *file;
     bool types;
     FILE *in;
-    uint8_t *p;                                      /* what was read and not yet decoded: from `from` to `to` */
-    size_t from, to, cap;
-    uint64_t offset;                                 /* of p[from] in the stream */
-    size_t head, taken;                              /* bytes of the message that is read: of its length, and all */
     struct gob gob;
+    struct gob_feed feed;
     int code;
 };
 
@@ -55,31 +50,14 @@ static int bad_at(struct decode *d, const char *why, uint64_t at)
     return d->code = EXIT_FAILURE;
 }
 
-/* Until there are n bytes or the end.  The memory follows what has arrived, not what a length claims. */
-static bool need(struct decode *d, size_t n)
+static leat_err read_file(void *self, void *p, size_t cap, size_t *n)
 {
-    while (d->to - d->from < n) {
-        if (d->from && d->to == d->cap) {
-            memmove(d->p, d->p + d->from, d->to - d->from);
-            d->to -= d->from;
-            d->from = 0;
-        }
-        if (d->to == d->cap) {
-            size_t cap = d->cap ? d->cap * 2 : 64 << 10;
-            uint8_t *p = realloc(d->p, cap);
-            if (!p)
-                return failed(d, "no memory"), false;
-            d->p = p;
-            d->cap = cap;
-        }
-        size_t got = fread(d->p + d->to, 1, d->cap - d->to, d->in);
-        d->to += got;
-        if (!got && ferror(d->in))
-            return system_failed(d, "cannot read"), false;
-        if (!got)
-            return false;
-    }
-    return true;
+    struct decode *d = self;
+    *n = fread(p, 1, cap, d->in);
+    if (*n || !ferror(d->in))
+        return LEAT_OK;
+    system_failed(d, "cannot read");
+    return LEAT_SYS;
 }
 
 static void to_stdout(void *self, const void *p, size_t n)
@@ -88,56 +66,19 @@ static void to_stdout(void *self, const void *p, size_t n)
     fwrite(p, 1, n, stdout);
 }
 
-/* One message more behind the `at` bytes of those that are read.  head: of its length; n: both.  false: the end, good or bad. */
-static bool next(struct decode *d, size_t at, size_t *head, size_t *n)
-{
-    uint64_t len = 0;
-    need(d, at + 9);                                 /* as many as a length can take; fewer are all there are */
-    if (d->code)
-        return false;
-    int took = gob_length(&d->gob, d->p + d->from + at, d->to - d->from - at, d->offset + at, &len);
-    if (took < 0)
-        return bad_at(d, d->gob.why, d->gob.at), false;
-    if (took == 0 && d->to - d->from == at)
-        return false;
-    *head = (size_t)took;
-    *n = (size_t)took + (size_t)len;
-    if (took && need(d, at + *n))
-        return true;
-    if (!d->code)
-        bad_at(d, CUT_SHORT, d->offset + (d->to - d->from));
-    return false;
-}
-
-static bool more(struct gob *g)
-{
-    struct decode *d = (struct decode *)((char *)g - offsetof(struct decode, gob));
-    size_t head, n;
-    if (!next(d, d->taken, &head, &n)) {
-        if (!d->code)
-            bad_at(d, CUT_SHORT, d->offset + (d->to - d->from));
-        return false;
-    }
-    d->taken += n;
-    gob_extend(g, d->p + d->from + d->head, d->taken - d->head);
-    return true;
-}
-
 /* The next value or definition.  false: the end, good or bad (d->code) */
 static bool message(struct decode *d)
 {
     const struct json_sink out = { to_stdout, NULL };
-    if (!next(d, 0, &d->head, &d->taken))
-        return false;
-    leat_err e = gob_message(&d->gob, d->p + d->from + d->head, d->taken - d->head, d->offset + d->head);
+    leat_err e = gob_feed_next(&d->feed);
     if (e == LEAT_OK && d->gob.value && !d->types) {
         e = gob_json(&d->gob, &out);
         json_put(&out, "\n");
     }
-    if (e != LEAT_OK && !d->code)
-        e == LEAT_NOMEM ? failed(d, "no memory") : bad_at(d, d->gob.why, d->gob.at);
-    d->from += d->taken;
-    d->offset += d->taken;
+    if (e == LEAT_NOMEM)
+        failed(d, "no memory");
+    else if (e != LEAT_OK && e != LEAT_CLOSED && !d->code)
+        bad_at(d, d->gob.why, d->gob.at);
     return e == LEAT_OK && !ferror(stdout);
 }
 
@@ -172,7 +113,7 @@ static int open_and_decode(struct decode *d)
     pthread_attr_destroy(&deep);
     if (!is_stdin)
         fclose(d->in);
-    free(d->p);
+    gob_feed_free(&d->feed);
     gob_free(&d->gob);
     if (fflush(stdout) != 0 || ferror(stdout))
         return d->code ? d->code : (fputs("leat: cannot write to standard output: is the disk full?\n", stderr), EXIT_FAILURE);
@@ -188,7 +129,9 @@ static int from(const char *value)
 
 int decode_cmd(int argc, char **argv)
 {
-    struct decode d = { .file = "-", .gob.more = more };
+    struct decode d = { .file = "-", .feed = { .read = read_file, .limit = LIMIT_GOB_MESSAGE } };
+    d.feed.self = &d;
+    d.feed.gob = &d.gob;
     int i = 0, code = 0;
     for (; i < argc && argv[i][0] == '-' && argv[i][1] && !code; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)

@@ -44,6 +44,7 @@ struct gob {                                         /* {0} is an empty stream *
     const uint8_t *start, *value;                    /* of that message; of the value in it after its type's id, or NULL: none */
     int64_t type;                                    /* of the value */
     uint64_t offset;                                 /* of the message in its stream */
+    uint32_t depth, deepest;                         /* of gob_json: where it is, and may be (0: LIMIT_GOB_DEPTH) */
     struct buf places;                               /* of gob_skip */
     bool no_memory, again;                           /* again: a value is read a second time, to be written */
     const char *why;                                 /* why it was refused, or NULL */
@@ -51,6 +52,7 @@ struct gob {                                         /* {0} is an empty stream *
     /* A definition inside a value ends its message, and the value goes on in the next one.  Then this is called: it gets the next
      * message, with its length, behind the one that is read, and calls gob_extend.  false: there is none.  NULL: there never is. */
     bool (*more)(struct gob *g);
+    void *from;                                      /* for `more` */
 };
 
 void gob_free(struct gob *g);
@@ -66,7 +68,7 @@ LEAT_CHECK leat_err gob_message(struct gob *g, const uint8_t *msg, size_t n, uin
 /* From `more`: the message, which may lie elsewhere now, and what has come behind it: n bytes in all. */
 void gob_extend(struct gob *g, const uint8_t *msg, size_t n);
 
-/* The value of the last message.  LEAT_NOMEM: what was put so far is not all of it. */
+/* The value of the last message.  Recursive: set g->deepest for a small stack.  NOMEM, LIMIT: what was put so far is not all of it. */
 LEAT_CHECK leat_err gob_json(struct gob *g, const struct json_sink *s);
 
 /* Every type that was defined, in the order of the stream, as Go declarations.  LEAT_NOMEM */

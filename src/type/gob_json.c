@@ -292,17 +292,22 @@ leat_err gob_value(struct gob *g, int64_t type, const struct json_sink *s)
     if (type >= GOB_BOOL && type <= GOB_COMPLEX)
         return basic(g, (enum gob_kind)type, s);
     const struct gob_type *t = gob_type_of(g, type);
-    if (!t)
-        return interface(g, s);
-    return t->kind == GOB_STRUCT ? structure(g, t, s)
-         : t->kind == GOB_MAP    ? map(g, t, s)
-         : t->kind == GOB_OPAQUE ? opaque(g, t, s)
-                                 : row(g, t, s);
+    if (g->deepest && g->depth == g->deepest)
+        return LEAT_LIMIT;
+    g->depth++;
+    leat_err e = !t                     ? interface(g, s)
+               : t->kind == GOB_STRUCT  ? structure(g, t, s)
+               : t->kind == GOB_MAP     ? map(g, t, s)
+               : t->kind == GOB_OPAQUE  ? opaque(g, t, s)
+                                        : row(g, t, s);
+    g->depth--;
+    return e;
 }
 
 leat_err gob_json(struct gob *g, const struct json_sink *s)
 {
     g->c.p = g->value;
+    g->depth = 0;
     LEAT_TRY(gob_head(g, g->type));
     return gob_value(g, g->type, s);
 }

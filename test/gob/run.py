@@ -10,6 +10,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
+import gopeer                                                   # noqa: E402
 import tap                                                      # noqa: E402
 
 LEAT = os.path.join(os.environ.get('LEAT_BUILD', os.path.join(os.path.dirname(os.path.dirname(HERE)), 'build')), 'leat')
@@ -155,13 +156,9 @@ def compare(folder, k):
 
 
 def test_beside_go():
-    tap.need('go')
+    peer = gopeer.build(os.path.join(HERE, 'peer'), 'gob')
     count, seed = int(os.environ.get('GOB_COUNT', '400')), os.environ.get('GOB_SEED', '1')
     with tempfile.TemporaryDirectory() as folder:
-        peer = os.path.join(folder, 'peer')
-        subprocess.run(['go', 'build', '-o', peer, '.'], cwd=os.path.join(HERE, 'peer'), check=True, timeout=300,
-                       env=dict(os.environ, GOFLAGS='-mod=mod', GO111MODULE='on', GOTOOLCHAIN='local',
-                                GOCACHE=os.environ.get('GOCACHE', os.path.join(folder, 'cache'))))
         subprocess.run([peer, seed, str(count), folder], check=True, timeout=300)
         for k in range(count):
             problem = compare(folder, k)

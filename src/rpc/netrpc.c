@@ -1,0 +1,121 @@
+/* netrpc.c - a connection of Go's net/rpc as two gob streams. */
+#include "rpc/netrpc.h"
+#include "base/limits.h"
+
+struct Nothing { char unused; };                     /* Go's struct{}, which goes with an error */
+LEAT_DESCRIBE(Nothing, (local, unused));
+
+static leat_err fill(void *self, void *p, size_t cap, size_t *n)
+{
+    struct netrpc *s = self;
+    leat_err e = leat_read(s->c, p, cap, n);
+    if (e != LEAT_CLOSED)
+        return e;
+    *n = 0;
+    return LEAT_OK;
+}
+
+leat_err netrpc_open(struct netrpc *s, leat_conn *c)
+{
+    *s = (struct netrpc){ .c = c };
+    s->feed = (struct gob_feed){ .read = fill, .self = s, .gob = &s->reader.gob, .limit = LIMIT_NETRPC_MESSAGE };
+    s->out.max = 2 * (size_t)LIMIT_NETRPC_MESSAGE;
+    s->kick = leat_chan_make(leat_none, 1);
+    return s->kick ? LEAT_OK : leat_fail(LEAT_NOMEM, "net/rpc: no memory for a connection");
+}
+
+void netrpc_free(struct netrpc *s)
+{
+    leat_unref(s->kick);
+    netrpc_shapes_free(s);
+    gob_feed_free(&s->feed);
+    gob_reader_free(&s->reader);
+    gob_writer_free(&s->writer);
+    buf_free(&s->out);
+    buf_free(&s->writing);
+}
+
+leat_err netrpc_put_with(struct netrpc *s, const leat_type *head_type, const void *head, netrpc_body_fn *fn, void *arg)
+{
+    leat_err e;
+    leat_with_lock(&s->lock, e) {
+        size_t was = s->out.len, sent = s->writer.sure;
+        e = gob_write(&s->writer, head_type, head, &s->out);
+        if (e == LEAT_OK)
+            e = fn(s, arg);
+        if (e != LEAT_OK) {                          /* the definitions that went with it are not sent either */
+            buf_undo(&s->out, was);
+            buf_undo(&s->writer.sent, sent);
+            s->writer.sure = sent;
+        }
+    }
+    if (e == LEAT_OK)
+        leat_ignore(leat_try_send(s->kick, LEAT_NONE));
+    return e;
+}
+
+struct body { const leat_type *type; const void *v; };
+
+static leat_err put_body(struct netrpc *s, void *arg)
+{
+    const struct body *b = arg;
+    return gob_write(&s->writer, b->type, b->v, &s->out);
+}
+
+leat_err netrpc_put(struct netrpc *s, const leat_type *head_type, const void *head, const leat_type *body_type, const void *body)
+{
+    static const struct Nothing nothing;
+    struct body b = { body ? body_type : &Nothing_type, body ? body : &nothing };
+    return netrpc_put_with(s, head_type, head, put_body, &b);
+}
+
+static leat_err write_out(struct netrpc *s)
+{
+    leat_err e;
+    for (;;) {
+        leat_with_lock(&s->lock, e) {
+            struct buf full = s->out;
+            s->out = s->writing;
+            s->writing = full;
+        }
+        if (e != LEAT_OK || s->writing.len == 0)
+            return e;
+        e = leat_write(s->c, s->writing.p, s->writing.len);
+        buf_reset(&s->writing);
+        if (e != LEAT_OK)
+            return e;
+    }
+}
+
+leat_err netrpc_writes(struct netrpc **arg)
+{
+    struct netrpc *s = *arg;
+    for (;;) {
+        leat_none none;
+        leat_err end = leat_recv(s->kick, &none), e = LEAT_OK;
+        if (end == LEAT_OK || end == LEAT_CLOSED)
+            e = write_out(s);
+        if (e != LEAT_OK || end != LEAT_OK)
+            return end == LEAT_CLOSED || end == LEAT_OK ? e : end;
+    }
+}
+
+/* What a gob stream has against the peer, as the detail */
+static leat_err failed(struct netrpc *s, leat_err e)
+{
+    if (s->reader.gob.why)
+        return leat_fail(e, "net/rpc: byte %llu of the stream: %s", (unsigned long long)s->reader.gob.at, s->reader.gob.why);
+    return e == LEAT_NOMEM ? leat_fail(e, "net/rpc: no memory for a message") : e;
+}
+
+leat_err netrpc_skip(struct netrpc *s)
+{
+    leat_err e = gob_feed_value(&s->feed);
+    return e == LEAT_OK || e == LEAT_CLOSED ? e : failed(s, e);
+}
+
+leat_err netrpc_get(struct netrpc *s, const leat_type *t, void *v)
+{
+    LEAT_TRY(netrpc_skip(s));
+    return gob_read(&s->reader, t, v);
+}

@@ -1,0 +1,178 @@
+/* netrpc_serve.c - the services of a node for clients of Go's net/rpc.  The texts of errors are net/rpc's own. */
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "rpc/calls.h"
+#include "rpc/netrpc.h"
+
+enum { AT_ONCE = 256, PAUSE_FIRST_MS = 5, PAUSE_MAX_MS = 1000 };
+
+struct server {
+    struct netrpc s;
+    leat_node *n;
+    leat_chan(leat_none) slots;                      /* capacity AT_ONCE: one in it for each call under way */
+};
+
+struct request_job { struct server *v; struct exposed *x; struct Response head; void *in; };
+
+/* The answer; text NULL: *out, else the error.  What cannot be sent as gob becomes an error itself. */
+static void answer(struct server *v, struct Response *head, const char *text, const leat_type *t, const void *out)
+{
+    head->error = leat_string_of(text);
+    leat_err e = netrpc_put(&v->s, &Response_type, head, t, text ? NULL : out);
+    if (e == LEAT_OK || text || e == LEAT_CANCELED)
+        return;
+    char why[CALL_TEXT];
+    snprintf(why, sizeof why, "%s", leat_err_detail());
+    head->error = leat_string_of(why);
+    leat_ignore(netrpc_put(&v->s, &Response_type, head, NULL, NULL));
+}
+
+static void job_end(struct request_job *j)
+{
+    leat_none none;
+    if (j->in)
+        leat_drop_(j->x->in, j->in);
+    mem_free(j->in);
+    j->head.error = (leat_string){ 0 };              /* borrowed */
+    leat_drop(Response, &j->head);
+    leat_ignore(leat_try_recv(j->v->slots, &none));
+}
+
+static leat_err run_job(struct request_job *j)
+{
+    const struct exposed *x = j->x;
+    void *out = mem_zalloc(x->out->size);
+    char text[CALL_TEXT];
+    leat_err e = LEAT_NOMEM;
+    snprintf(text, sizeof text, "no memory");
+    if (out) {
+        e = ((leat_method_fn_ *)(void (*)(void))x->call)(x->self, j->in, out);
+        const char *detail = e == LEAT_OK ? "" : leat_err_detail();
+        snprintf(text, sizeof text, "%s", *detail ? detail : leat_err_name(e));
+    }
+    answer(j->v, &j->head, e == LEAT_OK ? NULL : text, x->out, out);
+    if (out)
+        leat_drop_(x->out, out);
+    mem_free(out);
+    job_end(j);
+    return LEAT_OK;
+}
+
+/* What Go's server says of a method that it does not have, or NULL: *ret is the method. */
+static const char *find(leat_node *n, const leat_string *name, struct exposed **ret)
+{
+    uint32_t dot = name->len;
+    while (dot > 0 && name->p[dot - 1] != '.')
+        dot--;
+    if (dot == 0)
+        return "rpc: service/method request ill-formed: ";
+    struct exposed *x = exposed_find(n, name->p, name->len);
+    if (x && x->method) {
+        *ret = x;
+        return NULL;
+    }
+    return exposed_service(n, name->p, dot) ? "rpc: can't find method " : "rpc: can't find service ";
+}
+
+/* Reads the body of a request whose header is there, and starts it or answers at once.  An error ends the connection. */
+static leat_err take(struct server *v, leat_group *g, const struct Request *r)
+{
+    struct request_job j = { .v = v, .head = { .seq = r->seq } };
+    char text[CALL_TEXT + CALL_NAME];
+    const char *wrong = find(v->n, &r->service_method, &j.x);
+    LEAT_TRY(leat_send(v->slots, LEAT_NONE));
+    leat_err e = leat_string_dup(r->service_method.p, r->service_method.len, &j.head.service_method);
+    if (e == LEAT_OK && wrong) {
+        snprintf(text, sizeof text, "%s%.*s", wrong, (int)MIN(r->service_method.len, (uint32_t)CALL_NAME), r->service_method.p);
+        e = netrpc_skip(&v->s);
+    } else if (e == LEAT_OK) {
+        j.in = mem_zalloc(j.x->in->size);
+        e = j.in ? netrpc_get(&v->s, j.x->in, j.in) : LEAT_NOMEM;
+        if (e == LEAT_TYPE) {
+            snprintf(text, sizeof text, "%s", leat_err_detail());
+            wrong = text;
+            e = LEAT_OK;
+        }
+    }
+    if (e == LEAT_OK && !wrong)
+        e = leat_go(g, run_job, j);
+    else if (e == LEAT_OK)
+        answer(v, &j.head, text, NULL, NULL);
+    if (e != LEAT_OK || wrong)
+        job_end(&j);
+    return e;
+}
+
+/* Requests until the client ends its half: then OK, and their answers still go out. */
+static leat_err read_requests(struct server *v, leat_group *g)
+{
+    for (;;) {
+        struct Request r = { .seq = 0 };
+        leat_err e = netrpc_get(&v->s, &Request_type, &r);
+        if (e == LEAT_OK)
+            e = take(v, g, &r);
+        leat_drop(Request, &r);
+        if (e != LEAT_OK)
+            return e == LEAT_CLOSED ? LEAT_OK : e;
+    }
+}
+
+static leat_err serve_open(struct server *v)
+{
+    leat_err e;
+    leat_err read = LEAT_OK;
+    leat_with_group(all, e) {
+        e = leat_go(&all, netrpc_writes, &v->s);     /* when it fails, the others are cancelled */
+        if (e == LEAT_OK)
+            leat_with_group(jobs, read)
+                read = read_requests(v, &jobs);
+        leat_close(v->s.kick);                       /* what was answered before goes out */
+    }
+    return e == LEAT_OK ? read : e;
+}
+
+leat_err leat_netrpc_serve_conn(leat_node *n, leat_conn *c)
+{
+    struct server v = { .n = n, .slots = leat_chan_make(leat_none, AT_ONCE) };
+    leat_err e = v.slots ? netrpc_open(&v.s, c) : leat_fail(LEAT_NOMEM, "net/rpc: no memory for a connection");
+    if (e == LEAT_OK)
+        e = serve_open(&v);
+    netrpc_free(&v.s);
+    leat_unref(v.slots);
+    return e;
+}
+
+struct accepted { leat_node *n; leat_conn *c; };
+
+static leat_err serve_accepted(struct accepted *a)
+{
+    leat_ignore(leat_netrpc_serve_conn(a->n, a->c)); /* ends that connection alone */
+    leat_conn_close(a->c);
+    return LEAT_OK;
+}
+
+leat_err leat_netrpc_serve(leat_node *n, leat_listener *l)
+{
+    leat_err e;
+    int64_t pause = PAUSE_FIRST_MS;
+    leat_with_group(conns, e)
+        for (;;) {
+            struct accepted a = { .n = n };
+            e = leat_accept(l, &a.c);
+            if (e == LEAT_OK && (e = leat_go(&conns, serve_accepted, a)) != LEAT_OK)
+                leat_conn_close(a.c);
+            if (e == LEAT_OK) {
+                pause = PAUSE_FIRST_MS;
+                continue;
+            }
+            if (e == LEAT_CLOSED)
+                e = LEAT_OK;                         /* the connections go on to their ends */
+            if (e != LEAT_SYS && e != LEAT_LIMIT && e != LEAT_NOMEM)
+                break;                               /* else there are too many of something for a while */
+            if ((e = leat_sleep(LEAT_MS(pause))) != LEAT_OK)
+                break;
+            pause = MIN(pause * 2, (int64_t)PAUSE_MAX_MS);
+        }
+    return e;
+}

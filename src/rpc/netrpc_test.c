@@ -1,0 +1,340 @@
+/* netrpc_test.c - net/rpc between leat and leat: calls of every outcome.  Against real Go: test/netrpc/run.py. */
+#include "base/rng.h"
+#include "t.h"
+#include <sys/socket.h>
+#include "leat.h"
+#include "type/gob_codec.h"
+
+LEAT_STRUCT(Request, (string, service_method), (uint64, seq));
+LEAT_STRUCT(Args, (int64, a), (int64, b));
+LEAT_STRUCT(Reply, (int64, c), (string, text));
+LEAT_STRUCT(Bytes, (bytes, v, .flags = LEAT_BARE));
+LEAT_STRUCT(Wrong, (string, a));
+LEAT_STRUCT(Channel, (tx(Args), out));
+LEAT_SERVICE(Calc, (Add, Args, Reply), (Fail, Args, Reply), (Wait, Args, Reply), (Echo, Bytes, Bytes), (Give, Args, Channel));
+
+static _Atomic int waiting, cancelled;
+
+static leat_err add(void *self, const struct Args *in, struct Reply *out)
+{
+    (void)self;
+    out->c = in->a + in->b;
+    return leat_string_dup("sum", 3, &out->text);
+}
+static leat_err fails(void *self, const struct Args *in, struct Reply *out)
+{
+    (void)self, (void)out;
+    return in->a ? leat_fail(LEAT_INVAL, "number %d", (int)in->a) : LEAT_LIMIT;
+}
+static leat_err waits(void *self, const struct Args *in, struct Reply *out)
+{
+    (void)self, (void)in, (void)out;
+    waiting++;
+    leat_err e = leat_sleep(LEAT_S(3600));
+    cancelled += e == LEAT_CANCELED;
+    return e;
+}
+static leat_err echo(void *self, const struct Bytes *in, struct Bytes *out)
+{
+    (void)self;
+    return leat_bytes_dup(in->v.p, in->v.len, &out->v);
+}
+static leat_err give(void *self, const struct Args *in, struct Channel *out)
+{
+    (void)self, (void)in, (void)out;
+    return LEAT_OK;
+}
+static const struct Calc_impl impl = { add, fails, waits, echo, give };
+
+struct server { leat_node *n; leat_listener *l; };
+
+static leat_err serve(struct server *s) { return leat_netrpc_serve(s->n, s->l); }
+static bool cancel_server;                           /* the test leaves connections or calls behind */
+
+/* Runs `test` with the url of a server; then closes the listener and sees that the server ends. */
+static leat_err with_server(leat_err (**test)(const char *url))
+{
+    struct server s;
+    leat_auto_node leat_node *n = NULL;
+    LEAT_TRY(leat_node_open(NULL, &n));
+    LEAT_TRY(leat_serve(n, Calc, &impl, NULL));
+    LEAT_TRY(leat_listen("tcp://127.0.0.1:0", &s.l));
+    s.n = n;
+    leat_err e;
+    leat_with_group(g, e) {
+        leat_addr at = leat_listener_addr(s.l);
+        e = leat_go(&g, serve, s);
+        if (e == LEAT_OK)
+            e = (*test)(at.url);
+        leat_listener_break(s.l);
+        if (cancel_server)
+            leat_group_cancel(&g);
+    }
+    leat_listener_close(s.l);
+    return e == LEAT_CANCELED && cancel_server ? LEAT_OK : e;
+}
+
+static void run(leat_err (*test)(const char *url))
+{
+    leat_err e = leat_run(NULL, with_server, test);
+    if (e != LEAT_OK)
+        t_fail(__FILE__, __LINE__, "%s: %s", leat_err_name(e), leat_err_detail());
+}
+
+static leat_err all_outcomes(const char *url)
+{
+    leat_netrpc *c;
+    struct Reply r;
+    struct Wrong w;
+    LEAT_TRY(leat_netrpc_dial(url, &c));
+    CHECK_EQ(leat_netrpc_call(c, "Calc.Add", Args, (&(struct Args){ 7, -8 }), Reply, &r), LEAT_OK);
+    CHECK(r.c == -1 && r.text.len == 3 && r.text.owned);
+    leat_drop(Reply, &r);
+    CHECK_EQ(leat_netrpc_call(c, "Calc.Fail", Args, (&(struct Args){ 7, 0 }), Reply, &r), LEAT_REMOTE);
+    CHECK_STR(leat_err_detail(), "number 7");
+    CHECK_EQ(leat_netrpc_call(c, "Calc.Fail", Args, (&(struct Args){ 0, 0 }), Reply, &r), LEAT_REMOTE);
+    CHECK(*leat_err_detail());
+    CHECK_EQ(leat_netrpc_call(c, "Calc.Nope", Args, (&(struct Args){ 0, 0 }), Reply, &r), LEAT_REMOTE);
+    CHECK_STR(leat_err_detail(), "rpc: can't find method Calc.Nope");
+    CHECK_EQ(leat_netrpc_call(c, "Other.Add", Args, (&(struct Args){ 0, 0 }), Reply, &r), LEAT_REMOTE);
+    CHECK_STR(leat_err_detail(), "rpc: can't find service Other.Add");
+    CHECK_EQ(leat_netrpc_call(c, "Add", Args, (&(struct Args){ 0, 0 }), Reply, &r), LEAT_REMOTE);
+    CHECK_HAS(leat_err_detail(), "ill-formed: Add");
+    CHECK_EQ(leat_netrpc_call(c, "Calc.Add", Wrong, (&(struct Wrong){ LEAT_STRING("x") }), Reply, &r), LEAT_REMOTE);
+    CHECK_HAS(leat_err_detail(), "Args.A: the stream has a gob string");
+    CHECK_EQ(leat_netrpc_call(c, "Calc.Add", Args, (&(struct Args){ 1, 2 }), Wrong, &w), LEAT_TYPE);
+    CHECK_HAS(leat_err_detail(), "Wrong");
+    CHECK_EQ(leat_netrpc_call(c, "Calc.Add", Channel, (&(struct Channel){ 0 }), Reply, &r), LEAT_INVAL);
+    CHECK_EQ(leat_netrpc_call(c, "Calc.Give", Args, (&(struct Args){ 1, 2 }), Reply, &r), LEAT_REMOTE);
+    CHECK_HAS(leat_err_detail(), "channel end");
+    CHECK_EQ(leat_netrpc_call(c, "Calc.Add", Args, (&(struct Args){ 1, 2 }), Reply, &r), LEAT_OK);       /* after all that */
+    leat_drop(Reply, &r);
+    leat_netrpc_close(c);
+    return LEAT_OK;
+}
+TEST(every_outcome_of_a_call) { run(all_outcomes); }
+
+static leat_err as_json(const char *url)
+{
+    static const struct { const char *method, *args, *reply; leat_err e; } cases[] = {
+        { "Calc.Add", " { \"A\" : 7 , \"B\" : -8 } ", "{\"C\":-1,\"Text\":\"sum\"}", LEAT_OK },
+        { "Calc.Add", "{\"A\":7,\"B\":null,\"Other\":{\"X\":[1,2.5],\"Y\":[]}}", "{\"C\":7,\"Text\":\"sum\"}", LEAT_OK },
+        { "Calc.Echo", "{\"$base64\":\"AAECAw==\"}", "\"AAECAw==\"", LEAT_OK },
+        { "Calc.Add", "{\"A\":\"\\u00e9\\ud83e\\udd80\"}", NULL, LEAT_REMOTE }, { "Calc.Add", "{\"A\":1.5}", NULL, LEAT_REMOTE },
+        { "Calc.Add", "", NULL, LEAT_INVAL }, { "Calc.Add", "{\"A\":1}x", NULL, LEAT_INVAL }, { "Calc.Add", "{A:1}", NULL, LEAT_INVAL },
+        { "Calc.Add", "[1,\"x\"]", NULL, LEAT_INVAL }, { "Calc.Add", "\"\\x\"", NULL, LEAT_INVAL }, { "Calc.Add", "\"", NULL, LEAT_INVAL },
+        { "Calc.Add", "01", NULL, LEAT_INVAL }, { "Calc.Add", "0x1", NULL, LEAT_INVAL }, { "Calc.Add", "nan", NULL, LEAT_INVAL },
+        { "Calc.Add", "{\"A\"", NULL, LEAT_INVAL }, { "Calc.Add", "[1", NULL, LEAT_INVAL }, { "Calc.Add", "{\"A\":1", NULL, LEAT_INVAL },
+        { "Calc.Add", "\"\\", NULL, LEAT_INVAL }, { "Calc.Add", "\"\\u12", NULL, LEAT_INVAL }, { "Calc.Add", "{", NULL, LEAT_INVAL },
+        { "Calc.Echo", "{\"$base64\":\"*\"}", NULL, LEAT_INVAL }, { "Calc.Add", "[{\"a\":1},{\"b\":1}]", NULL, LEAT_INVAL },
+    };
+    leat_netrpc *c;
+    char deep[200];
+    memset(deep, '[', sizeof deep - 1);
+    deep[sizeof deep - 1] = 0;
+    LEAT_TRY(leat_netrpc_dial(url, &c));
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            leat_string reply = { 0 };
+            CHECK_EQ(leat_netrpc_call_json(c, cases[i].method, cases[i].args, &reply), cases[i].e);
+            CHECK(!cases[i].reply || (reply.len == strlen(cases[i].reply) && memcmp(reply.p, cases[i].reply, reply.len) == 0));
+            leat_drop(Reply, (&(struct Reply){ .text = reply }));
+        }
+    leat_string none;
+    CHECK_EQ(leat_netrpc_call_json(c, "Calc.Add", deep, &none), LEAT_INVAL);
+    leat_netrpc_close(c);
+    return LEAT_OK;
+}
+TEST(arguments_and_answers_as_json) { run(as_json); }
+
+struct one { leat_netrpc *c; int i; };
+
+static leat_err call_one(struct one *o)
+{
+    struct Reply r;
+    LEAT_TRY(leat_netrpc_call(o->c, "Calc.Add", Args, (&(struct Args){ o->i, 1000 }), Reply, &r));
+    leat_err e = r.c == o->i + 1000 ? LEAT_OK : leat_fail(LEAT_INVAL, "the answer of another call");
+    leat_drop(Reply, &r);
+    return e;
+}
+
+static leat_err many(const char *url)
+{
+    leat_netrpc *c;
+    leat_err e;
+    LEAT_TRY(leat_netrpc_dial(url, &c));
+    leat_with_group(g, e)
+        for (int i = 0; i < 1000 && e == LEAT_OK; i++)           /* more than the server runs at a time */
+            e = leat_go(&g, call_one, (struct one){ c, i });
+    leat_netrpc_close(c);
+    return e;
+}
+TEST(many_calls_at_a_time) { run(many); }
+
+static leat_err big(const char *url)
+{
+    leat_netrpc *c;
+    LEAT_TRY(leat_netrpc_dial(url, &c));
+    for (size_t n = 0; n <= 8 << 20; n = n * 64 + 1) {
+        uint8_t *p = malloc(n + 1);
+        struct Bytes got;
+        memset(p, (int)n, n);
+        CHECK_EQ(leat_netrpc_call(c, "Calc.Echo", Bytes, (&(struct Bytes){ { p, (uint32_t)n, 0 } }), Bytes, &got), LEAT_OK);
+        CHECK(got.v.len == n && (n == 0 || memcmp(got.v.p, p, n) == 0));
+        leat_drop(Bytes, &got);
+        free(p);
+    }
+    leat_netrpc_close(c);
+    return LEAT_OK;
+}
+TEST(answers_of_any_size) { run(big); }
+
+static leat_err call_wait(struct one *o)
+{
+    struct Reply r;
+    leat_err e = leat_netrpc_call(o->c, "Calc.Wait", Args, (&(struct Args){ 0, 0 }), Reply, &r);
+    CHECK_EQ(e, LEAT_UNKNOWN);
+    CHECK_EQ(leat_err_why(), o->i);
+    return LEAT_OK;
+}
+
+static void until_waiting(int n)
+{
+    while (waiting < n)
+        CHECK_EQ(leat_sleep(LEAT_MS(1)), LEAT_OK);
+}
+
+/* A connection that is reset: the calls that it had under way are cancelled. */
+static void call_and_reset(const char *url)
+{
+    struct gob_writer w = { 0 };
+    struct buf b = { 0 };
+    const struct linger at_once = { 1, 0 };
+    leat_conn *conn;
+    int before = waiting, gone = cancelled;
+    struct Request head = { .service_method = LEAT_STRING("Calc.Wait"), .seq = 5 };
+    CHECK_EQ(gob_write(&w, &Request_type, &head, &b), LEAT_OK);
+    CHECK_EQ(gob_write(&w, &Args_type, &(struct Args){ 0, 0 }, &b), LEAT_OK);
+    CHECK_EQ(leat_dial(url, &conn), LEAT_OK);
+    CHECK_EQ(leat_write(conn, b.p, b.len), LEAT_OK);
+    until_waiting(before + 1);
+    CHECK(setsockopt(leat_conn_fd(conn), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    leat_conn_close(conn);
+    while (cancelled == gone)
+        CHECK_EQ(leat_sleep(LEAT_MS(1)), LEAT_OK);
+    gob_writer_free(&w);
+    buf_free(&b);
+}
+
+/* A caller that leaves: UNKNOWN; the connection goes on.  (The server cannot tell a closed connection from a half-closed one, and goes on
+ * with what it runs: as Go's does.) */
+static leat_err leaving(const char *url)
+{
+    leat_netrpc *c;
+    struct Reply r;
+    leat_err e;
+    LEAT_TRY(leat_netrpc_dial(url, &c));
+    leat_with_deadline(LEAT_MS(20)) {
+        e = leat_netrpc_call(c, "Calc.Wait", Args, (&(struct Args){ 0, 0 }), Reply, &r);
+        CHECK(e == LEAT_UNKNOWN ? leat_err_why() == LEAT_DEADLINE : e == LEAT_DEADLINE);         /* DEADLINE: not even sent */
+    }
+    CHECK_EQ(leat_netrpc_call(c, "Calc.Add", Args, (&(struct Args){ 1, 2 }), Reply, &r), LEAT_OK);
+    leat_drop(Reply, &r);
+    int before = waiting;
+    leat_with_group(g, e) {
+        e = leat_go(&g, call_wait, (struct one){ c, LEAT_CANCELED });
+        until_waiting(before + 1);
+        leat_group_cancel(&g);
+    }
+    CHECK(e == LEAT_OK || e == LEAT_CANCELED);
+    before = waiting;
+    leat_with_group(g, e) {
+        e = leat_go(&g, call_wait, (struct one){ c, LEAT_PEER_LOST });
+        until_waiting(before + 1);
+        leat_netrpc_close(c);
+    }
+    CHECK_EQ(e, LEAT_OK);
+    call_and_reset(url);
+    return LEAT_OK;
+}
+TEST(a_caller_that_leaves_is_told_the_truth)
+{
+    cancel_server = true;
+    run(leaving);
+}
+
+/* A server that goes: what was sent is UNKNOWN, what comes later PEER_LOST. */
+static leat_err accept_one(leat_listener **l)
+{
+    leat_conn *c;
+    char buf[64];
+    size_t n;
+    LEAT_TRY(leat_accept(*l, &c));
+    LEAT_TRY(leat_read(c, buf, sizeof buf, &n));
+    leat_conn_close(c);
+    return LEAT_OK;
+}
+
+static leat_err lost(leat_none *none)
+{
+    leat_listener *l;
+    leat_netrpc *c;
+    struct Reply r;
+    leat_err e;
+    (void)none;
+    LEAT_TRY(leat_listen("tcp://127.0.0.1:0", &l));
+    leat_with_group(g, e) {
+        e = leat_go(&g, accept_one, l);
+        CHECK_EQ(leat_netrpc_dial(leat_listener_addr(l).url, &c), LEAT_OK);
+        CHECK_EQ(leat_netrpc_call(c, "Calc.Add", Args, (&(struct Args){ 1, 2 }), Reply, &r), LEAT_UNKNOWN);
+        CHECK_EQ(leat_err_why(), LEAT_PEER_LOST);
+        CHECK_EQ(leat_netrpc_call(c, "Calc.Add", Args, (&(struct Args){ 1, 2 }), Reply, &r), LEAT_PEER_LOST);
+        leat_netrpc_close(c);
+    }
+    leat_listener_close(l);
+    return e;
+}
+TEST(a_server_that_goes) { CHECK_EQ(leat_run(NULL, lost, LEAT_NONE), LEAT_OK); }
+
+/* Bytes that are no net/rpc end their own connection, and nothing else. */
+static leat_err hostile(const char *url)
+{
+    static const char *const bytes[] = { "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02", "\xff", "\xf8\xff\xff\xff\xff\xff\xff\xff\xff",
+        "\xfc\x08", "\x05\xff\x81\x03" };
+    leat_netrpc *c;
+    struct Reply r;
+    struct rng rng;
+    rng_init(&rng, 2);
+    LEAT_TRY(leat_netrpc_dial(url, &c));
+    for (int i = 0; i < 60; i++) {
+        leat_conn *conn;
+        char buf[256];
+        size_t n = i < 6 ? strlen(bytes[i]) : 1 + rng_below(&rng, 200);
+        for (size_t k = 0; k < n; k++)
+            buf[k] = i < 6 ? bytes[i][k] : (char)rng_next(&rng);
+        LEAT_TRY(leat_dial(url, &conn));
+        leat_ignore(leat_write(conn, buf, n));
+        leat_ignore(leat_conn_close_write(conn));
+        while (leat_read(conn, buf, sizeof buf, &n) == LEAT_OK)
+            ;
+        leat_conn_close(conn);
+        CHECK_EQ(leat_netrpc_call(c, "Calc.Add", Args, (&(struct Args){ 1, 2 }), Reply, &r), LEAT_OK);
+        leat_drop(Reply, &r);
+    }
+    leat_netrpc_close(c);
+    return LEAT_OK;
+}
+TEST(other_bytes_harm_nobody_else) { run(hostile); }
+
+static leat_err forgotten(const char *url)
+{
+    leat_netrpc *c;
+    return leat_netrpc_dial(url, &c);                /* never closed: the end of the program does it */
+}
+TEST(a_connection_that_is_not_closed)
+{
+    cancel_server = true;
+    run(forgotten);
+}
+
+T_MAIN()

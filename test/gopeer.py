@@ -1,0 +1,27 @@
+"""gopeer.py - builds a Go program that a test talks to, once for all tests that want it, with Go's standard library alone."""
+import fcntl
+import os
+import subprocess
+
+import tap
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.abspath(os.environ.get('LEAT_BUILD', os.path.join(ROOT, 'build')))
+
+
+def build(folder, name):
+    """The program of the module in folder; the test is skipped where there is no Go."""
+    tap.need('go')
+    peers = os.path.join(BUILD, 'peers')
+    os.makedirs(peers, exist_ok=True)
+    path = os.path.join(peers, name)
+    env = dict(os.environ, GOFLAGS='-mod=mod', GO111MODULE='on', GOTOOLCHAIN='local')
+    if 'HOME' not in env and 'GOCACHE' not in env:
+        env['GOCACHE'] = os.path.join(peers, 'cache')
+    with open(path + '.lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        got = subprocess.run(['go', 'build', '-o', path, '.'], cwd=folder, env=env, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, timeout=280)
+    if got.returncode:
+        raise RuntimeError('go build in %s:\n%s' % (folder, got.stdout))
+    return path

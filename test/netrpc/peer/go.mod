@@ -1,0 +1,3 @@
+module leat/test/netrpc
+
+go 1.19

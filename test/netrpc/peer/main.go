@@ -1,0 +1,172 @@
+// A net/rpc server and client with Go's standard library alone.
+//
+//	peer serve NETWORK ADDRESS   serves Arith and Builtin as examples/netrpc does; prints the address
+//	peer call NETWORK ADDRESS    calls everything on a server of either kind and checks every answer
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/rpc"
+	"os"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+)
+
+type Args struct{ A, B int }
+type Reply struct{ C int }
+type Arith int
+type Builtin struct{}
+
+func (Arith) Add(a Args, r *Reply) error  { r.C = a.A + a.B; return nil }
+func (Arith) Mul(a *Args, r *Reply) error { r.C = a.A * a.B; return nil }
+func (Arith) Div(a Args, r *Reply) error {
+	if a.B == 0 {
+		return errors.New("divide by zero")
+	}
+	r.C = a.A / a.B
+	return nil
+}
+func (Arith) String(a *Args, r *string) error {
+	*r = fmt.Sprintf("%d+%d=%d", a.A, a.B, a.A+a.B)
+	return nil
+}
+func (Arith) Scan(a string, r *Reply) error { _, err := fmt.Sscan(a, &r.C); return err }
+func (Arith) SleepMilli(a *Args, r *Reply) error {
+	time.Sleep(time.Duration(a.A) * time.Millisecond)
+	return nil
+}
+func (Builtin) Map(a *Args, r *map[int]int) error { (*r)[a.A] = a.B; return nil }
+func (Builtin) Slice(a *Args, r *[]int) error     { *r = append(*r, a.A, a.B); return nil }
+func (Builtin) Array(a *Args, r *[2]int) error    { r[0], r[1] = a.A, a.B; return nil }
+func (Builtin) Echo(a []byte, r *[]byte) error    { *r = a; return nil }
+
+func fatal(v ...any) {
+	fmt.Fprintln(os.Stderr, v...)
+	os.Exit(1)
+}
+
+func serve(l net.Listener) {
+	rpc.Register(new(Arith))
+	rpc.Register(Builtin{})
+	fmt.Println(l.Addr())
+	rpc.Accept(l)
+}
+
+// Calls method and compares reply and error with what they must be.
+func must(c *rpc.Client, method string, args, reply, want any, wantErr string) {
+	err := c.Call(method, args, reply)
+	got := ""
+	if err != nil {
+		got = err.Error()
+	}
+	if got != wantErr && !(strings.HasPrefix(wantErr, "*") && strings.Contains(got, wantErr[1:])) {
+		fatal(method, args, "error", got, "not", wantErr)
+	}
+	if err == nil && !reflect.DeepEqual(reflect.ValueOf(reply).Elem().Interface(), want) {
+		fatal(method, args, "gives", reflect.ValueOf(reply).Elem().Interface(), "not", want)
+	}
+}
+
+func call(c *rpc.Client, second *rpc.Client) {
+	must(c, "Arith.Add", Args{7, 8}, new(Reply), Reply{15}, "")
+	must(c, "Arith.Add", &Args{0, 0}, new(Reply), Reply{0}, "")
+	must(c, "Arith.Mul", &Args{7, -8}, new(Reply), Reply{-56}, "")
+	must(c, "Arith.Div", Args{7, 0}, new(Reply), Reply{}, "divide by zero")
+	must(c, "Arith.Div", Args{7, 2}, new(Reply), Reply{3}, "")
+	must(c, "Arith.String", Args{7, 8}, new(string), "7+8=15", "")
+	must(c, "Arith.Scan", "12", new(Reply), Reply{12}, "")
+	must(c, "Arith.Scan", "x", new(Reply), Reply{}, "expected integer")
+	must(c, "Arith.Scan", "", new(Reply), Reply{}, "EOF")
+	must(c, "Arith.BadOperation", Args{7, 0}, new(Reply), Reply{}, "rpc: can't find method Arith.BadOperation")
+	must(c, "Unknown.Add", Args{7, 0}, new(Reply), Reply{}, "rpc: can't find service Unknown.Add")
+	must(c, "ill", Args{7, 0}, new(Reply), Reply{}, "rpc: service/method request ill-formed: ill")
+	must(c, "Arith.Add", "not args", new(Reply), Reply{}, "*") // each has its own words
+	must(c, "Arith.Add", Args{1, 2}, new(string), "", "*reading body")
+	must(second, "Arith.Add", struct{ A, X int }{1, 2}, new(Reply), Reply{1}, "") // a field too many, one too few
+	must(second, "Builtin.Map", Args{7, -8}, &map[int]int{}, map[int]int{7: -8}, "")
+	must(second, "Builtin.Slice", Args{7, -8}, new([]int), []int{7, -8}, "")
+	must(second, "Builtin.Array", Args{7, -8}, new([2]int), [2]int{7, -8}, "")
+	for _, n := range []int{0, 1, 127, 128, 70000, 64 << 20} {
+		b := bytes.Repeat([]byte("leat"), n/4+1)[:n]
+		got := []byte{}
+		if err := second.Call("Builtin.Echo", b, &got); err != nil || !bytes.Equal(got, b) {
+			fatal("Echo of", n, "bytes:", err, len(got))
+		}
+	}
+	many(second)
+	if err := second.Close(); err != nil {
+		fatal("Close:", err)
+	}
+	must(second, "Arith.Add", Args{7, 8}, new(Reply), Reply{}, "connection is shut down")
+}
+
+// Many at a time; one that sleeps holds nobody up.
+func many(c *rpc.Client) {
+	slow := c.Go("Arith.SleepMilli", Args{A: 300}, new(Reply), nil)
+	var wg sync.WaitGroup
+	for i := 0; i < 500; i++ {
+		wg.Add(1)
+		go func(i int) {
+			defer wg.Done()
+			must(c, "Arith.Mul", Args{i, i}, new(Reply), Reply{i * i}, "")
+		}(i)
+	}
+	wg.Wait()
+	select {
+	case <-slow.Done:
+		fmt.Println("slow was early") // told, not failed: the machine may have been
+	default:
+	}
+	if done := <-slow.Done; done.Error != nil {
+		fatal("SleepMilli:", done.Error)
+	}
+}
+
+// A client that ends its sending half still gets the answers of what it has sent.
+func halfClose(network, address string) {
+	conn, err := net.Dial(network, address)
+	if err != nil {
+		fatal(err)
+	}
+	c := rpc.NewClient(conn)
+	first := c.Go("Arith.SleepMilli", Args{A: 100}, new(Reply), nil)
+	second := c.Go("Arith.Add", Args{1, 2}, new(Reply), nil)
+	<-second.Done // both are sent
+	if h, ok := conn.(interface{ CloseWrite() error }); !ok || h.CloseWrite() != nil {
+		fatal("no CloseWrite")
+	}
+	if done := <-first.Done; done.Error != nil {
+		fatal("after a half-close:", done.Error)
+	}
+}
+
+func main() {
+	if len(os.Args) != 4 {
+		fatal("usage: peer serve|call NETWORK ADDRESS")
+	}
+	network, address := os.Args[2], os.Args[3]
+	if os.Args[1] == "serve" {
+		l, err := net.Listen(network, address)
+		if err != nil {
+			fatal(err)
+		}
+		serve(l)
+		return
+	}
+	c, err := rpc.Dial(network, address)
+	if err != nil {
+		fatal(err)
+	}
+	second, err := rpc.Dial(network, address)
+	if err != nil {
+		fatal(err)
+	}
+	call(c, second)
+	halfClose(network, address)
+	fmt.Println("all well")
+}

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""run.py - examples/netrpc against Go's own net/rpc, both ways, over TCP and Unix sockets; and its command line."""
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+import gopeer                                                   # noqa: E402
+import tap                                                      # noqa: E402
+
+NETRPC = os.path.join(os.environ.get('LEAT_BUILD', os.path.join(os.path.dirname(os.path.dirname(HERE)), 'build')), 'examples', 'netrpc')
+LIMIT_S = 120
+
+
+def call(url, method, json):
+    got = subprocess.run([NETRPC, 'call', url, method, json], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LIMIT_S)
+    return got.returncode, got.stdout, got.stderr
+
+
+@contextlib.contextmanager
+def running(cmd, pattern, where):
+    """A server, and what the pattern finds in the line it says at start."""
+    with subprocess.Popen(cmd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        try:
+            line = getattr(p, where).readline()
+            yield re.search(pattern, line).group(1)
+        finally:
+            p.kill()
+
+
+def ours(url):
+    return running([NETRPC, 'serve', url], r'netrpc serves at (\S+)', 'stderr')
+
+
+def test_go_calls_us():
+    with tempfile.TemporaryDirectory() as folder:
+        go = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc')
+        for url, network, strip in [('tcp://127.0.0.1:0', 'tcp', 'tcp://'), ('unix:' + folder + '/s', 'unix', 'unix:')]:
+            with ours(url) as at:
+                got = subprocess.run([go, 'call', network, at[len(strip):]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                     timeout=LIMIT_S)
+                if got.returncode or 'all well' not in got.stdout:
+                    yield '%s: %d %s%s' % (network, got.returncode, got.stdout, got.stderr)
+
+
+# method, arguments, and what is printed, or (starting with !) the error
+CALLS = [
+    ('Arith.Add', '{"A":7,"B":8}', '{"C":15}'), ('Arith.Mul', '{"A":7,"B":-8}', '{"C":-56}'), ('Arith.Div', '{"A":7,"B":2}', '{"C":3}'),
+    ('Arith.Div', '{"A":7,"B":0}', '!REMOTE: divide by zero'), ('Arith.String', '{"A":7,"B":8}', '"7+8=15"'),
+    ('Arith.Scan', '"12"', '{"C":12}'), ('Arith.Scan', '"x"', '!REMOTE: expected integer'), ('Arith.Scan', '""', '!REMOTE: EOF'),
+    ('Arith.SleepMilli', '{"A":1}', '{"C":0}'), ('Builtin.Map', '{"A":7,"B":-8}', '{"7":-8}'),
+    ('Builtin.Slice', '{"A":7,"B":-8}', '[7,-8]'), ('Builtin.Array', '{"A":7,"B":-8}', '[7,-8]'),
+    ('Builtin.Echo', '{"$base64":"aGVsbG8="}', '"aGVsbG8="'), ('Arith.Add', '{"A":9223372036854775807}', '{"C":9223372036854775807}'),
+    ('Arith.Nope', '{"A":1}', "!REMOTE: rpc: can't find method Arith.Nope"),
+    ('Nope.Add', '{"A":1}', "!REMOTE: rpc: can't find service Nope.Add"),
+    ('Add', '{"A":1}', '!REMOTE: rpc: service/method request ill-formed: Add'), ('Arith.Add', '{"A":"x"}', '!REMOTE: '),
+    ('Arith.Add', '{"A"', '!INVAL: JSON, byte 4: '),
+]
+
+
+def check_calls(url):
+    for method, args, want in CALLS:
+        code, out, err = call(url, method, args)
+        good = (code, out, err) == (0, want + '\n', '') if want[0] != '!' else \
+            code == 1 and out == '' and err.startswith('netrpc: ' + want[1:]) and err.count('\n') == 1
+        if not good:
+            yield '%s %s: %d %r %r' % (method, args, code, out, err)
+
+
+def test_we_call_go():
+    with tempfile.TemporaryDirectory() as folder:
+        go = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc')
+        for network, address, prefix in [('tcp', '127.0.0.1:0', 'tcp://'), ('unix', folder + '/s', 'unix:')]:
+            with running([go, 'serve', network, address], r'(\S+)', 'stdout') as at:
+                yield from check_calls(prefix + at)
+
+
+def test_we_call_us():
+    with ours('tcp://127.0.0.1:0') as url:
+        yield from check_calls(url)
+    code, out, err = call(url, 'Arith.Add', '{}')
+    if code != 1 or out or err.count('\n') != 1 or url not in err:
+        yield 'nobody there: %d %r %r' % (code, out, err)
+
+
+def test_arguments():
+    for args in [[], ['serve'], ['call', 'tcp://127.0.0.1:1'], ['what', 'x']]:
+        got = subprocess.run([NETRPC] + args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LIMIT_S)
+        if got.returncode != 2 or got.stdout or not got.stderr.startswith('usage: '):
+            yield '%r: %d %r' % (args, got.returncode, got.stderr)
+    got = subprocess.run([NETRPC, 'serve', 'http://x'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LIMIT_S)
+    if got.returncode != 1 or 'http://x' not in got.stderr or got.stderr.count('\n') != 1:
+        yield 'a wrong url: %d %r' % (got.returncode, got.stderr)
+
+
+if __name__ == '__main__':
+    tap.main([(name[5:], function) for name, function in sorted(globals().items()) if name.startswith('test_')])
