@@ -1,6 +1,7 @@
 """gopeer.py - builds a Go program that a test talks to, once for all tests that want it, with Go's standard library alone."""
 import fcntl
 import os
+import shutil
 import subprocess
 
 import tap
@@ -10,8 +11,9 @@ BUILD = os.path.abspath(os.environ.get('LEAT_BUILD', os.path.join(ROOT, 'build')
 
 
 def build(folder, name):
-    """The program of the module in folder; the test is skipped where there is no Go."""
-    tap.need('go')
+    """The program of the module in folder; the test is skipped where there is no Go, which nothing else needs."""
+    if not shutil.which('go'):
+        raise tap.Skip('go is not installed')
     peers = os.path.join(BUILD, 'peers')
     os.makedirs(peers, exist_ok=True)
     path = os.path.join(peers, name)
