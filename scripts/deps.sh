@@ -9,7 +9,7 @@ want=
 for set in "$@"; do
     case $set in
     build) want="$want gcc libc6-dev meson ninja-build pkg-config python3 liburing-dev libxxhash-dev" ;;
-    test) want="$want g++ clang llvm valgrind libc6-dbg qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    test) want="$want g++ clang llvm gdb valgrind libc6-dbg qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
         libsystemd-dev libuv1-dev libglib2.0-dev" ;;
     bench) want="$want golang-go" ;;
     *) say "no set '$set': there are build, test, bench"; exit 2 ;;

@@ -1,4 +1,4 @@
-/* locks.c - leaks by mutexes, once and channels.  See goker.h. */
+/* locks_test.c - leaks by mutexes, once and channels.  See goker.h. */
 #include "goker.h"
 
 /* -- locked twice, or never unlocked ------------------------------------------------------------------------------------------ */

@@ -1,4 +1,4 @@
-/* sync.c - leaks by read-write locks, conditions and wait groups.  See goker.h. */
+/* sync_test.c - leaks by read-write locks, conditions and wait groups.  See goker.h. */
 #include "goker.h"
 
 static inline void rlock(leat_rwlock *l) { leat_ignore(leat_rlock(l)); }

@@ -1,4 +1,4 @@
-/* chans.c - leaks by channels alone.  See goker.h. */
+/* chans_test.c - leaks by channels alone.  See goker.h. */
 #include "goker.h"
 
 /* -- one who forgets to send, to close or to cancel ------------------------------------------------------------------------ */

@@ -1,0 +1,249 @@
+"""leat-gdb.py - leat's tasks in gdb, of a running program and of a core.
+
+    (gdb) source /usr/local/share/leat/leat-gdb.py        # or in ~/.gdbinit
+    (gdb) leat tasks            every task: its number, state, names, where it was started, what it waits for
+    (gdb) leat bt 3             the calls of task 3;  leat bt all: of all
+    (gdb) leat bt reader        of the tasks whose function or own name is `reader`
+    (gdb) leat core FILE        as generate-core-file, with the stacks of tasks in it: their guard pages cannot be read (Linux 6.13 and
+                                later), and gdb leaves out what lies around such a page.  Cores that the kernel writes are whole.
+
+The library must have its debugging information (-g).  Nothing in the program runs, so a core will do: a parked task's registers are
+read from its stack, where the switch has put them (src/plat/switch_*.S), and given to gdb as the frame above the current one.
+"""
+import gdb
+import gdb.unwinder
+
+PARK = ['ready', 'waits', 'ready', 'ready: it was cancelled', 'ready: a time has come', 'waits']
+WAIT, PLAIN = 1, 5
+NEVER = 2 ** 63 - 1
+# what plat_switch has pushed: register and offset from the stack pointer it saved; the pc; how much it takes off
+SAVED = {
+    'x86-64': ([('r15', 0), ('r14', 8), ('r13', 16), ('r12', 24), ('rbx', 32), ('rbp', 40)], 48, 56, 'rsp', 'rip'),
+    'aarch64': ([('x%d' % (19 + i), 8 * i) for i in range(12)], 88, 160, 'sp', 'pc'),
+}
+
+
+def saved():
+    arch = gdb.selected_inferior().architecture().name()
+    return SAVED['aarch64' if 'aarch64' in arch else 'x86-64']
+
+
+def word(address):
+    raw = gdb.selected_inferior().read_memory(address, 8)
+    return int.from_bytes(bytes(raw), 'little')
+
+
+def text(value):
+    return value.string(errors='replace') if int(value) else '?'
+
+
+def runtimes():
+    try:
+        rt = gdb.parse_and_eval("'rt.c'::all")
+    except gdb.error as e:
+        raise gdb.GdbError('leat: no debugging information of the library: %s' % e)
+    while int(rt):
+        yield rt
+        rt = rt['next']
+
+
+def tasks():
+    """Every task, oldest memory first."""
+    kind = gdb.lookup_type('struct task')
+    for rt in runtimes():
+        slabs, slab = [], rt['slabs']
+        while int(slab):
+            if not int(slab['stacks']):
+                slabs.append(slab)
+            slab = slab['next']
+        for slab in reversed(slabs):
+            base = int(slab['mem'])
+            for at in range(base, base + int(slab['bytes']), kind.sizeof):
+                t = gdb.Value(at).cast(kind.pointer())
+                if int(t['fn']):
+                    yield rt, t
+
+
+def worker_of(rt, t):
+    for i in range(int(rt['nworkers'])):
+        if int(rt['workers'][i]['cur']) == int(t):
+            return rt['workers'][i]
+    return None
+
+
+def waits_for(t):
+    """The waiter that says what the task's wait is for, or None."""
+    on, sp = int(t['on']), int(t['sp'])
+    if int(t['park']) not in (WAIT, PLAIN) or not sp or not sp <= on < int(t['stack']):
+        return None
+    return t['on'].dereference()
+
+
+def channel(w):
+    c = w['owner'].cast(gdb.lookup_type('struct leat_chan_').pointer())
+    return '%s (%d of %d queued)' % (w['owner'], int(c['count']), int(c['cap']))
+
+
+def waiting(w):
+    what = text(w['kind']['what'])
+    if 'select' in what:
+        many = w['owner'].cast(w.type.pointer())
+        return what + ', or '.join(waiting(many[i]) for i in range(int(w['id'])) if int(many[i]['on']))
+    if 'channel' in what:
+        return what + channel(w)
+    return what + (str(int(w['id'])) if 'descriptor' in what else str(w['owner']) if what.endswith(' ') else '')
+
+
+def state(rt, t):
+    worker = None if int(t['fresh']) else worker_of(rt, t)
+    if int(t['fresh']):
+        return 'not begun'
+    if worker is not None:
+        return 'runs on worker %d' % int(worker['id'])
+    w, park = waits_for(t), int(t['park'])
+    s = 'it ' + waiting(w) if w is not None and int(w['kind']) else PARK[park] if park < len(PARK) else '?'
+    return s if int(t['deadline']) == NEVER else s + ', with a deadline'
+
+
+def names(t):
+    site, own = t['site'], ''
+    if not int(t['fresh']) and int(t['stack']):
+        own = t['stack']['name'].string(errors='replace')
+    function = text(site['name']) if int(site) else '?'
+    where = '%s:%d' % (text(site['file']), int(site['line'])) if int(site) else '?'
+    return function, own, where
+
+
+def line(n, rt, t):
+    function, own, where = names(t)
+    return '%4d  %s%s started at %s: %s' % (n, function, ' "%s"' % own if own else '', where, state(rt, t))
+
+
+class FrameId:
+    def __init__(self, sp, pc):
+        self.sp, self.pc = sp, pc
+
+
+class Parked(gdb.unwinder.Unwinder):
+    """While a task is set, the newest frame's caller is where that task is parked."""
+
+    def __init__(self):
+        super().__init__('leat')
+        self.sp, self.newest = None, None
+
+    def __call__(self, frame):
+        regs, pc_at, size, sp_name, pc_name = saved()
+        if self.sp is None or int(frame.read_register(sp_name)) != self.newest:
+            return None
+        # the id lies below the task's frames, or gdb would take a caller on another stack for a broken one
+        info = frame.create_unwind_info(FrameId(gdb.Value(self.sp - 256), frame.read_register(pc_name)))
+
+        def save(name, value):
+            info.add_saved_register(name, gdb.Value(value).cast(frame.read_register(name).type))
+        for name, at in regs:
+            save(name, word(self.sp + at))
+        save(pc_name, word(self.sp + pc_at))
+        save(sp_name, self.sp + size)
+        return info
+
+
+PARKED = Parked()
+gdb.unwinder.register_unwinder(None, PARKED, replace=True)
+
+
+def frames(f):
+    n = 0
+    while f is not None and f.is_valid() and f.pc():
+        at = f.find_sal()
+        where = '%s:%d' % (at.symtab.filename, at.line) if at.symtab else '0x%x' % f.pc()
+        print('      #%-2d %s (%s)' % (n, f.name() or '?', where))
+        f, n = f.older(), n + 1
+
+
+def show_parked(t):
+    gdb.newest_frame().select()
+    PARKED.newest = int(gdb.newest_frame().read_register(saved()[3]))
+    PARKED.sp = int(t['sp'])
+    gdb.invalidate_cached_frames()
+    try:
+        frames(gdb.newest_frame().older())
+    finally:
+        PARKED.sp = None
+        gdb.invalidate_cached_frames()
+
+
+def show_running(w):
+    before = gdb.selected_thread()
+    try:
+        for thread in gdb.selected_inferior().threads():
+            if thread.ptid[1] == int(w['tid']):
+                thread.switch()
+                frames(gdb.newest_frame())
+    finally:
+        before.switch()
+
+
+def show(rt, t):
+    worker = None if int(t['fresh']) else worker_of(rt, t)
+    if worker is not None:
+        show_running(worker)
+    elif not int(t['fresh']) and int(t['sp']):
+        show_parked(t)
+
+
+def guards():
+    """The address of the guard page of every stack that was ever used, and a page's size."""
+    kind = gdb.lookup_type('struct stack')
+    for rt in runtimes():
+        slab, step = rt['slabs'], int(rt['stack_bytes'])
+        while int(slab):
+            base, end = int(slab['mem']), int(slab['mem']) + int(slab['bytes'])
+            while int(slab['stacks']) and base < end:
+                s = gdb.Value(base + step - (kind.sizeof + 63) // 64 * 64).cast(kind.pointer())
+                if int(s['san']['base']):
+                    yield base, int(s['san']['base']) - base
+                base += step
+            slab = slab['next']
+
+
+def core(path):
+    GUARD_INSTALL, GUARD_REMOVE = 102, 103
+    pages = list(guards())
+
+    def advise(what):
+        for at, size in pages:
+            gdb.parse_and_eval('(int)madvise((void *)%d, (unsigned long)%d, %d)' % (at, size, what))
+    advise(GUARD_REMOVE)
+    try:
+        gdb.execute('generate-core-file ' + path)
+    finally:
+        advise(GUARD_INSTALL)
+
+
+class Leat(gdb.Command):
+    """leat tasks; leat bt N | all | NAME: the tasks of a leat program and the calls they are in.  leat core FILE: a core with them."""
+
+    def __init__(self):
+        super().__init__('leat', gdb.COMMAND_STACK)
+
+    def invoke(self, argument, from_tty):
+        words = argument.split() or ['tasks']
+        if words[0] == 'core' and len(words) == 2:
+            core(words[1])
+            return
+        found = list(enumerate(tasks(), 1))
+        if words[0] == 'tasks':
+            for n, (rt, t) in found:
+                print(line(n, rt, t))
+            return
+        if words[0] != 'bt' or len(words) != 2:
+            raise gdb.GdbError('leat tasks, or: leat bt NUMBER, leat bt NAME, leat bt all, leat core FILE')
+        hit = [(n, x) for n, x in found if words[1] in ('all', str(n)) + names(x[1])[:2]]
+        if not hit:
+            raise gdb.GdbError('leat: no task %s: see leat tasks' % words[1])
+        for n, (rt, t) in hit:
+            print(line(n, rt, t))
+            show(rt, t)
+
+
+Leat()

@@ -1,0 +1,39 @@
+/* program.c - for run.py: tasks that wait, one that runs, one that has not begun; then a call of all_parked for a breakpoint. */
+#include "leat.h"
+
+void all_parked(void);
+__attribute__((noinline)) void all_parked(void) { __asm__ volatile("" ::: "memory"); }
+
+static _Atomic int there;
+static __attribute__((noinline)) leat_err wait_inside(leat_chan(int) c)
+{
+    int v = 0;
+    there++;
+    leat_err e = leat_recv(c, &v);
+    __asm__ volatile("" : "+r"(e));                  /* the frame is to be seen */
+    return e;
+}
+static leat_err reader(leat_chan(int) *c)
+{
+    leat_task_name("conn 17");
+    return wait_inside(*c) == LEAT_CLOSED ? LEAT_OK : LEAT_INVAL;
+}
+static leat_err fresh(leat_none *none) { (void)none; return LEAT_OK; }
+
+static leat_err app(leat_none *none)
+{
+    leat_err err;
+    leat_auto leat_chan(int) c = leat_chan_make(int, 4);
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, reader, c));
+        LEAT_TRY(leat_sleep(LEAT_MS(20)));           /* one worker: when this returns, reader has parked */
+        while (!there)
+            leat_yield();
+        LEAT_TRY(leat_go(&g, fresh, *none));
+        all_parked();
+        leat_close(c);
+    }
+    return err;
+}
+
+int main(void) { return leat_run(&(leat_opts){ .workers = 1 }, app, LEAT_NONE) != LEAT_OK; }
