@@ -225,6 +225,37 @@ static leat_err calls(leat_none *none)
 }
 TEST(a_call_comes_at_its_time_in_its_group_or_is_stopped) { RUN(calls); }
 
+static void *reset_calls(void *p)
+{
+    leat_timer **t = p;
+    bool was = false;
+    CHECK(leat_timer_stop(t[1]));
+    CHECK_EQ(leat_timer_reset(t[0], LEAT_MS(1), &was), LEAT_OK);
+    CHECK(was);
+    CHECK_EQ(leat_timer_reset(t[2], LEAT_MS(1), &was), LEAT_INVAL);  /* it has no group but the one of leat_run */
+    return NULL;
+}
+static leat_err calls_outside(leat_none *none)
+{
+    _Atomic int n = 0;
+    struct called c = { &n, { 0 }, { [11] = 11 } };
+    leat_timer *t[3] = { NULL };
+    pthread_t thread;
+    leat_err err;
+    (void)none;
+    leat_with_group(g, err) {
+        for (int i = 0; i < 3; i++)
+            LEAT_TRY(leat_timer_func(&t[i], i < 2 ? &g : NULL, LEAT_S(3600), call, c));
+        CHECK_EQ(pthread_create(&thread, NULL, reset_calls, t), 0);
+        pthread_join(thread, NULL);
+    }
+    CHECK_EQ(n, 1);
+    for (int i = 0; i < 3; i++)
+        leat_timer_close(t[i]);
+    return err;
+}
+TEST(a_thread_that_is_no_task_stops_and_resets_calls) { RUN(calls_outside); }
+
 static leat_err calls_cancel(leat_none *none)
 {
     _Atomic int n = 0;
