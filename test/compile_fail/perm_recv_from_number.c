@@ -1,0 +1,10 @@
+/* Receive from what is no channel.
+ * gcc: invalid type argument of unary .\*. \(have .int.\)
+ * clang: indirection requires pointer operand \('int' invalid\) */
+#include <leat.h>
+
+leat_err f(int n)
+{
+    int v;
+    return leat_recv(n, &v);
+}

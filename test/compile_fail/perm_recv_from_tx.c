@@ -1,0 +1,10 @@
+/* Receive from a send end.
+ * gcc: leat_recv needs a receive end, leat_rx\(T\): this is a send end
+ * clang: leat_recv needs a receive end, leat_rx\(T\): this is a send end */
+#include <leat.h>
+
+leat_err f(leat_tx(int) cs)
+{
+    int v;
+    return leat_recv(cs, &v);
+}
