@@ -167,4 +167,9 @@ def test_beside_go():
 
 
 if __name__ == '__main__':
-    tap.main([(name[5:], function) for name, function in sorted(globals().items()) if name.startswith('test_')])
+    tap.main([('vectors', test_vectors),
+              ('cut', test_cut),
+              ('types', test_types),
+              ('hostile', test_hostile),
+              ('arguments', test_arguments),
+              ('beside_go', test_beside_go)])

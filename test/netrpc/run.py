@@ -98,4 +98,7 @@ def test_arguments():
 
 
 if __name__ == '__main__':
-    tap.main([(name[5:], function) for name, function in sorted(globals().items()) if name.startswith('test_')])
+    tap.main([('go_calls_us', test_go_calls_us),
+              ('we_call_go', test_we_call_go),
+              ('we_call_us', test_we_call_us),
+              ('arguments', test_arguments)])
