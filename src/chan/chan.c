@@ -545,7 +545,7 @@ leat_err leat_recv_(leat_chan_ *c, void *out)
 bool chan_recv_now(leat_chan_ *c, void *out)
 {
     struct task *t;
-    if (unlikely(atomic_exchange_explicit(&c->lock, 1, ACQ)))
+    if (SAN_EDGES || ((c->size - 4) & ~4u) || unlikely(atomic_exchange_explicit(&c->lock, 1, ACQ)))
         return false;
     bool got = quick(c) && recv_quick(c, out, &t);
     unlock(&c->lock);

@@ -249,6 +249,8 @@ static bool op_try(const struct op *o, leat_err *err)
         op_seen(o);
         return true;
     }
+    if (o->kind == 'r' && chan_recv_now(c, o->val))
+        return true;
     op_reads(o);
     lock(&c->lock);
     if (o->kind == 'c') {
@@ -787,13 +789,17 @@ static inline __attribute__((always_inline)) bool quick_look(const leat_select_ 
     for (uint32_t i = 0; i < s->n; i++) {
         const leat_case_ *k = &s->on[i];
         leat_chan_ *c = k->c;
-        int64_t more = k->op == 'a' ? k->n : k->op == 'r' || k->op == 's';
-        if (more < 0 || n + more > OPS_ON_STACK || (i && k->id <= s->on[i - 1].id))
+        if (i && k->id <= s->on[i - 1].id)
+            return false;
+        if (k->op == 'r' && n < OPS_ON_STACK) {
+            mask |= (uint64_t)(c && recv_ready(c)) << n++;
+            continue;
+        }
+        int64_t more = k->op == 'a' ? k->n : k->op == 's';
+        if (more < 0 || n + more > OPS_ON_STACK || k->op == 'r')
             return false;
         if (k->op == 'a' && more > 0)
             mask |= quick_array(k) << n;
-        else if (k->op == 'r')
-            mask |= (uint64_t)(c && recv_ready(c)) << n;
         else if (k->op == 's' && c && at_load(&c->site) && c->cap == 0)
             return false;                            /* an error: check_remote says which */
         else if (k->op == 's')
