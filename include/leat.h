@@ -67,6 +67,7 @@ typedef struct leat_opts {                           /* 0 everywhere means the d
 typedef struct leat_group { void *opaque_[24]; } leat_group;  /* {0} is ready; must not be copied or moved */
 typedef struct leat_none { char unused_; } leat_none;         /* the argument of a task that needs none: LEAT_NONE */
 #define LEAT_NONE ((leat_none){ 0 })
+/* The child of a fork in a running program has none of its tasks: there, leat_run and what would wait return LEAT_INVAL; exec or _exit. */
 #define leat_run(opts, fn, ...)         LEAT_RUN_(opts, fn, __VA_ARGS__)  /* from main: run fn as the first task; its error, or DEADLOCK;
                             opts with a comma in it stands in parentheses: (&(leat_opts){ .workers = 2, .max_tasks = 9 }) */
 #define leat_go(group, fn, ...)         LEAT_GO_(group, fn, __VA_ARGS__)  /* NOMEM, LIMIT, CANCELED; group NULL: ends with leat_run */

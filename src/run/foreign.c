@@ -67,8 +67,18 @@ bool foreign_guests(int more)
     return true;
 }
 
+static bool forked;
+
+void foreign_forked(void)
+{
+    forked = true;
+    task_foreign()->foreign = UINT8_MAX;
+}
+
 leat_err foreign_would_block(void)
 {
+    if (forked)
+        return leat_fail(LEAT_INVAL, "this process is a child of one that runs leat: its tasks are not here; exec, or _exit");
     return leat_fail(LEAT_INVAL, "this would wait, and this thread drives a guest, which stands still meanwhile: "
         "call it in a task, or use leat_try_send and leat_try_recv");
 }

@@ -147,6 +147,23 @@ static void threads_join(struct rt *rt)
             plat_thread_join(rt->workers[i]->thread);
 }
 
+/* The child of a fork has one thread and a copy of everything, as it was in the middle of something. */
+static _Atomic bool forked;
+
+static void in_child(void)
+{
+    if (!all)
+        return;
+    at_store(&forked, true);
+    plat_self_set(NULL);
+    foreign_forked();
+}
+
+static void hear_of_forks(void)
+{
+    pthread_atfork(NULL, NULL, in_child);
+}
+
 static void all_add(struct rt *rt)
 {
     lock(&all_lock);
@@ -231,6 +248,10 @@ static leat_err first_task(void *arg)
 
 leat_err rt_open(struct rt_top *x, const struct rt_main *m)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, hear_of_forks);
+    if (at_load(&forked))
+        return leat_fail(LEAT_INVAL, "leat_run: this process is a child of one that ran leat when it forked: exec a program that calls it");
     struct rt *rt = rt_new(m);
     if (!rt)
         return leat_fail(LEAT_NOMEM, "leat_run: no memory for the runtime");

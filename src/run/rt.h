@@ -47,6 +47,7 @@ leat_err rt_close(struct rt_top *x, leat_err e);     /* stopped, or e: it never 
 /* threads that are no tasks (foreign.c) */
 bool foreign_guests(int more);                       /* this thread is the host of one guest more (1) or less (-1); false: too many */
 leat_err foreign_would_block(void);
+void foreign_forked(void);                           /* in the child of a fork: this thread can wait for nobody */
 leat_err go_foreign(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len);
 void task_wake_foreign(struct task *t);
 void task_wait_plain_foreign(struct task *t);
