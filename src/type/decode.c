@@ -201,9 +201,7 @@ static inline leat_err get_fast(struct decoder *k, struct frame *f)
             if ((e = get_text(k, f->base + op->off)) != LEAT_OK)
                 return e;
         } else if (op->code == OP_END && f->left > 1) {
-            f->left--;
-            f->base += f->plan->size;
-            f->op = f->plan->ops;
+            frame_next(f);
         } else {
             return LEAT_OK;
         }
@@ -230,12 +228,8 @@ static leat_err get_value(struct decoder *k)
         case OP_ONEOF: e = get_oneof(k, at, op); break;
         case OP_TX: case OP_RX: e = get_end(k, at, op); break;
         case OP_END:
-            if (--f->left > 0) {
-                f->base += f->plan->size;
-                f->op = f->plan->ops;
-            } else if (--k->s.depth == 0) {
+            if (frames_end(&k->s))
                 return LEAT_OK;
-            }
         }
         if (unlikely(e != LEAT_OK))
             return e;

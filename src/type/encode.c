@@ -167,12 +167,8 @@ static leat_err put_value(struct encoder *k)
         case OP_ONEOF: e = put_oneof(k, at, op); break;
         case OP_TX: case OP_RX: e = put_end(k, at, op); break;
         case OP_END:
-            if (--f->left > 0) {
-                f->base += f->plan->size;
-                f->op = f->plan->ops;
-            } else if (--k->s.depth == 0) {
+            if (frames_end(&k->s))
                 return LEAT_OK;
-            }
         }
         if (unlikely(e != LEAT_OK))
             return e;

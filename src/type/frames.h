@@ -35,6 +35,24 @@ LEAT_CHECK static inline leat_err frames_push(struct frames *s, const struct typ
     return LEAT_OK;
 }
 
+/* On to the next value of a row that has one. */
+static inline void frame_next(struct frame *f)
+{
+    f->left--;
+    f->base += f->plan->size;
+    f->op = f->plan->ops;
+}
+
+/* The value at the top is done.  true: it was the whole. */
+static inline bool frames_end(struct frames *s)
+{
+    struct frame *f = frames_top(s);
+    if (f->left == 1)
+        return --s->depth == 0;
+    frame_next(f);
+    return false;
+}
+
 /* sets the detail to "shard.words[3].text: ..." of the step that was taken last; returns e */
 LEAT_CHECK leat_err frames_fail(const struct frames *s, leat_err e, const char *fmt, ...) LEAT_PRINTF_(3, 4);
 LEAT_CHECK leat_err frames_wrap(const struct frames *s, leat_err e);        /* puts the path before the detail there is */
