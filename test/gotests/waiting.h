@@ -1,5 +1,5 @@
-/* waiting.h - how many tasks wait to receive from a channel.  A test that needs somebody to wait first asks until it is so; it looks into the
- * channel for that, so it is for channels whose home is here. */
+/* waiting.h - how many tasks wait to receive from a channel.  A test that needs somebody to wait first asks until it is so; it looks
+ * into the channel for that, so it is for channels whose home is here. */
 #ifndef GOTESTS_WAITING_H
 #define GOTESTS_WAITING_H
 #include "chan/chan.h"
