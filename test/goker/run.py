@@ -31,8 +31,11 @@ def programs():
 def every_program_has_one_row():
     named = [r[1] for r in rows()]
     here = programs()
-    return ['INDEX: no program %s' % n for n in named if n not in here] + ['%s: no row in INDEX' % p for p in sorted(here - set(named))] + \
-        ['INDEX: %s twice' % n for n in sorted(set(named)) if named.count(n) > 1] + [] if len(here) > 60 else ['too few programs']
+    if len(here) < 60:
+        return ['too few programs: is the pattern right?']
+    return ['INDEX: no program %s' % n for n in named if n not in here] + \
+        ['%s: no row in INDEX' % p for p in sorted(here - set(named))] + \
+        ['INDEX: %s twice' % n for n in sorted(set(named)) if named.count(n) > 1]
 
 
 def every_go_program_has_a_row():
