@@ -192,8 +192,8 @@ def show(rt, t):
 
 
 def guards():
-    """The address of the guard page of every stack that was ever used, and a page's size."""
-    kind = gdb.lookup_type('struct stack')
+    """The address and size of every guard page: those of stacks that were used, and of those that workers have ready."""
+    kind, size = gdb.lookup_type('struct stack'), 4096
     for rt in runtimes():
         slab, step = rt['slabs'], int(rt['stack_bytes'])
         while int(slab):
@@ -201,9 +201,14 @@ def guards():
             while int(slab['stacks']) and base < end:
                 s = gdb.Value(base + step - (kind.sizeof + 63) // 64 * 64).cast(kind.pointer())
                 if int(s['san']['base']):
-                    yield base, int(s['san']['base']) - base
+                    size = int(s['san']['base']) - base
+                    yield base, size
                 base += step
             slab = slab['next']
+        for i in range(int(rt['nworkers'])):
+            w = rt['workers'][i]
+            for base in range(int(w['stack_slab']), int(w['stack_guarded']), step):
+                yield base, size
 
 
 def core(path):

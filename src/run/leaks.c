@@ -149,14 +149,33 @@ static void read_range(struct look *k, uintptr_t from, uintptr_t to)
         heap_read(from, to, read_words, k);
 }
 
+/* A block of malloc is there: no need to ask the kernel for a copy. */
+static void read_block(struct look *k, struct span b)
+{
+    size_t lo = 0, hi = k->ctxs;                     /* the first context that ends behind the beginning */
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if ((uintptr_t)k->ctx[mid] + sizeof(leat_ctx) <= b.from)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    bool holds_ctx = lo < k->ctxs && (uintptr_t)k->ctx[lo] < b.to;
+    for (uintptr_t at = b.from; at + sizeof at <= b.to; at += sizeof at) {
+        uintptr_t v = peek_word((const void *)at);
+        if (holds_ctx)
+            read_words(k, &v, 1, at);
+        else
+            visit(k, v);
+    }
+}
+
 static void drain(struct look *k)
 {
     for (bool more = true; more; ) {
         more = false;
-        while (k->todos) {
-            struct span b = k->block[k->todo[--k->todos]];
-            read_range(k, b.from, b.to);
-        }
+        while (k->todos)
+            read_block(k, k->block[k->todo[--k->todos]]);
         for (size_t i = 0; i < k->parks; i++) {
             struct parked *s = &k->parked[i];
             if (s->seen && !s->read) {
