@@ -10,6 +10,7 @@
  * serves it leaves in `back` what it is ordered after; it joins that itself. */
 #ifndef CHAN_EDGES_H
 #define CHAN_EDGES_H
+#include "base/alloc.h"
 #include "chan/chan.h"
 
 #if SAN_EDGES
@@ -79,6 +80,10 @@ static inline void edge_refill(leat_chan_ *c, uint32_t slot, uint32_t emptied, s
     edge_set(&s->back, edge_hold(c->edges[emptied].got));
 }
 
+/* A timer that the caller sets will tick for it. */
+static inline void edge_sets(struct edge_clock **at) { edge_set(at, edge_now()); }
+static inline void edge_unsets(struct edge_clock **at) { edge_set(at, NULL); }
+
 static inline void edge_closes(leat_chan_ *c) { edge_release(&c->ended); }
 static inline void edge_sees_close(leat_chan_ *c) { edge_acquire(&c->ended); }
 
@@ -108,6 +113,8 @@ static inline void edge_refill(leat_chan_ *c, uint32_t slot, uint32_t emptied, s
 {
     (void)c; (void)slot; (void)emptied; (void)s;
 }
+static inline void edge_sets(struct edge_clock **at) { (void)at; }
+static inline void edge_unsets(struct edge_clock **at) { (void)at; }
 static inline void edge_closes(leat_chan_ *c) { (void)c; }
 static inline void edge_sees_close(leat_chan_ *c) { (void)c; }
 static inline bool edges_open(leat_chan_ *c) { (void)c; return true; }

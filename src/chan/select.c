@@ -755,7 +755,7 @@ static inline uint64_t quick_array(const leat_case_ *k)
         memcpy(&c, at, sizeof c);                    /* the program's own type of a pointer to a channel */
         mask <<= 1;
         if (likely(c != NULL))
-            mask |= (at_load(&c->count) != 0) | (at_load(&c->sq.head) != NULL);
+            mask |= (uint64_t)(at_load(&c->count) != 0) | (uint64_t)(at_load(&c->sq.head) != NULL);
     }
     return mask;
 }

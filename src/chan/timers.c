@@ -5,7 +5,7 @@
  * protects what it is set for; lock before wheel, wheel before channel. */
 #include <string.h>
 #include "base/alloc.h"
-#include "chan/chan.h"
+#include "chan/edges.h"
 #include "run/alarm.h"
 #include "run/err.h"
 #include "run/later.h"
@@ -18,6 +18,7 @@ struct leat_timer {
     bool ticker;
     leat_chan_ *c;                                   /* null: a call */
     struct later *call;
+    struct edge_clock *set;                          /* of who set it last: edges.h; changes while it is off the wheel */
 };
 
 /* [wheel locked] */
@@ -37,9 +38,13 @@ static void tick(leat_chan_ *c, int64_t now, struct worker *into)
 
 static bool timer_ring(struct alarm *a, int64_t now, struct worker *into)
 {
-    if (into)
-        tick(container_of(a, struct leat_timer, alarm)->c, now, into);
-    return into != NULL;
+    struct leat_timer *t = container_of(a, struct leat_timer, alarm);
+    if (!into)
+        return false;
+    edge_for(t->set);
+    tick(t->c, now, into);
+    edge_own();
+    return true;
 }
 
 static bool no_ring(struct alarm *a, int64_t now, struct worker *into)
@@ -82,6 +87,7 @@ leat_err leat_timer_open(leat_dur d, leat_timer **ret)
 {
     leat_timer *t = NULL;
     LEAT_TRY(timer_new(true, &t));
+    edge_sets(&t->set);
     (void)alarm_set(&t->alarm, due_in(t, d), 0);
     *ret = t;
     return LEAT_OK;
@@ -93,6 +99,7 @@ leat_err leat_ticker_open(leat_dur every, leat_timer **ret)
     LEAT_TRY(period_check(every));
     LEAT_TRY(timer_new(true, &t));
     t->ticker = true;
+    edge_sets(&t->set);
     (void)alarm_set(&t->alarm, due_in(t, every), every.ns);
     *ret = t;
     return LEAT_OK;
@@ -153,6 +160,7 @@ leat_err leat_timer_reset(leat_timer *t, leat_dur d, bool *was)
     lock(&t->lock);
     int64_t due = due_in(t, d);
     bool w = stop(t);
+    edge_sets(&t->set);                              /* it is off the wheel */
     if (t->c)
         (void)alarm_set(&t->alarm, due, t->ticker ? d.ns : 0);
     else
@@ -174,6 +182,7 @@ void leat_timer_close(leat_timer *t)
     if (t->call)
         later_close(t->call);
     alarm_close(&t->alarm);
+    edge_unsets(&t->set);
     mem_free(t);
 }
 

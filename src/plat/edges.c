@@ -23,8 +23,17 @@ void __tsan_set_fiber_name(void *fiber, const char *name);
 static void unseen_begin(void) { AnnotateIgnoreReadsBegin(__FILE__, __LINE__); }
 static void unseen_end(void) { AnnotateIgnoreReadsEnd(__FILE__, __LINE__); }
 
-void edge_quiet_begin(void) { AnnotateIgnoreSyncBegin(__FILE__, __LINE__); }
-void edge_quiet_end(void) { AnnotateIgnoreSyncEnd(__FILE__, __LINE__); }
+void edge_quiet_begin(void)
+{
+    unseen_begin();
+    AnnotateIgnoreSyncBegin(__FILE__, __LINE__);
+}
+
+void edge_quiet_end(void)
+{
+    AnnotateIgnoreSyncEnd(__FILE__, __LINE__);
+    unseen_end();
+}
 
 void edge_forget(const volatile void *at)
 {
@@ -90,9 +99,30 @@ void edges_free(void *p)
 
 /* -- clocks --------------------------------------------------------------------------------------------------------------------- */
 struct edge_clock { _Atomic uint32_t refs; };
+static __thread bool for_other;
+static __thread struct edge_clock *other;
+
+void edge_for(struct edge_clock *k)
+{
+    for_other = true;
+    other = k;
+}
+
+void edge_own(void)
+{
+    for_other = false;
+}
+
+void edge_join(struct edge_clock *k)
+{
+    if (k && !for_other)
+        __tsan_acquire(k);
+}
 
 struct edge_clock *edge_now(void)
 {
+    if (for_other)
+        return edge_hold(other);
     struct edge_clock *k = edges_malloc(sizeof *k);
     if (!k)
         return NULL;

@@ -14,6 +14,7 @@
 #define SAN_EDGES 0
 #endif
 
+struct edge_clock;
 #if SAN_EDGES
 void __tsan_acquire(void *at);
 void __tsan_release(void *at);
@@ -29,16 +30,20 @@ void edge_fresh(void *base, size_t size);            /* nobody has touched these
 /* The program's own variables, which the library uses for the calling task. */
 static inline void edge_reads(const volatile void *at, size_t size) { if (size) __tsan_read_range((void *)(__UINTPTR_TYPE__)at, size); }
 static inline void edge_writes(volatile void *at, size_t size) { if (size) __tsan_write_range((void *)(__UINTPTR_TYPE__)at, size); }
-void edge_quiet_begin(void);                         /* library calls of this thread order nothing */
+void edge_quiet_begin(void);                         /* what this thread calls orders nothing and uses nothing of the program's */
 void edge_quiet_end(void);
 
 /* What the one who took it had done by then. */
-struct edge_clock;
 struct edge_clock *edge_now(void);                   /* [owned: edge_drop]; NULL where there is no memory */
 struct edge_clock *edge_hold(struct edge_clock *k);
 void edge_drop(struct edge_clock *k);
-static inline void edge_join(struct edge_clock *k) { if (k) __tsan_acquire(k); }
+void edge_join(struct edge_clock *k);                /* k may be NULL */
 static inline void edge_set(struct edge_clock **at, struct edge_clock *k) { edge_drop(*at); *at = k; }
+
+/* What this thread does until edge_own is done for somebody else, a timer that was set: that one's clock counts and the caller's does
+ * not, and the caller is ordered after nothing.  No switch in between. */
+void edge_for(struct edge_clock *k);
+void edge_own(void);
 
 void *edge_task(const char *name);                   /* a fiber for a task that the caller starts */
 void edge_task_end(void *fiber);                     /* not the one that runs */
@@ -49,6 +54,8 @@ static inline void edge_release(const volatile void *at) { (void)at; }
 static inline void edge_forget(const volatile void *at) { (void)at; }
 static inline void edge_reads(const volatile void *at, size_t size) { (void)at; (void)size; }
 static inline void edge_writes(volatile void *at, size_t size) { (void)at; (void)size; }
+static inline void edge_for(void *k) { (void)k; }
+static inline void edge_own(void) { }
 static inline void edge_quiet_begin(void) { }
 static inline void edge_quiet_end(void) { }
 #endif

@@ -69,7 +69,10 @@ static int wait_ns(struct poll_epoll *p, int64_t limit_ns, struct epoll_event *e
     }
 #endif
     int64_t ms = limit_ns < 0 ? -1 : limit_ns / 1000000 + (limit_ns % 1000000 != 0);
-    return epoll_wait(p->fd, ev, n, ms > 1000000000 ? 1000000000 : (int)ms);
+    edge_quiet_begin();
+    int k = epoll_wait(p->fd, ev, n, ms > 1000000000 ? 1000000000 : (int)ms);
+    edge_quiet_end();
+    return k;
 }
 
 static uint32_t events_of(uint32_t ev)
@@ -94,17 +97,21 @@ static void epoll_wake(struct poll *p)
 {
     uint64_t one = 1;
     int saved = errno;
+    edge_quiet_begin();
     ssize_t n = write(self_of(p)->wake_fd, &one, sizeof one);
     (void)n;                                         /* it cannot fail: see above */
+    edge_quiet_end();
     errno = saved;
 }
 
 static void epoll_close(struct poll *p)
 {
+    edge_quiet_begin();
     close(self_of(p)->wake_fd);
     if (self_of(p)->timer_fd >= 0)
         close(self_of(p)->timer_fd);
     close(self_of(p)->fd);
+    edge_quiet_end();
     free(p);
 }
 

@@ -352,7 +352,7 @@ static leat_err put_array(struct gob_writer *w, struct gob_view v, const char *a
 static leat_err put_struct(struct gob_writer *w, struct gob_view v, const char *at)
 {
     if (v.kind == LEAT_K_OPTIONAL_)
-        memcpy(&at, at, sizeof at);
+        memcpy(&at, at, sizeof(void *));
     return push(w, &(struct place){ .fields = v.inner, .at = at });
 }
 
