@@ -57,7 +57,7 @@ static int turns_wanted(const struct op *op, bool threads)
         alarm(0);
         return atoi(n);
     }
-    return 16 + (getenv("T_QUICK") ? 32 : threads ? 32 : 160) / (op->slow ? op->slow : 1);
+    return 16 + (getenv("T_QUICK") ? 32 : threads ? 16 : 96) / (op->slow ? op->slow : 1);
 }
 
 static unsigned draw(unsigned *seed) { return (unsigned)rand_r(seed) >> 4; }
