@@ -24,7 +24,8 @@ def programs():
     found = set()
     for path in glob.glob(os.path.join(HERE, '*_test.c')):
         with open(path) as f:
-            found |= {'goker/%s:%s' % (os.path.basename(path)[:-len('_test.c')], name) for name in re.findall(r'^GOKER\((\w+),', f.read(), re.M)}
+            names = re.findall(r'^GOKER\((\w+),', f.read(), re.M)
+        found |= {'goker/%s:%s' % (os.path.basename(path)[:-len('_test.c')], name) for name in names}
     return found
 
 
