@@ -415,7 +415,7 @@ def group(broken):
     """Two members of a group end, and one waits for both and then frees the group."""
     mo = 'acq' if 'a member leaves without releasing' in broken else 'ar'
 
-    def ends(me):                                    # group_done
+    def ends(me):                                    # task_main, group_wake
         yield na_write('result%d' % me, 1)
         yield na_write('group%d' % me, 'used')       # the group's memory, as this member sees it
         was = yield add('count', -2, mo)
