@@ -164,7 +164,7 @@ static struct stack *stack_new(struct worker *w)
     w->stack_slab += size;
     s = (struct stack *)(void *)(base + size - align_up(sizeof *s, 64));
     size_t page = plat_page();
-    if (!guard(w, base)) {                               /* then a page below it is nobody's, and its upper end tells */
+    if (!guard(w, base)) {                           /* then a page below it is nobody's, and its upper end tells */
         s->marks = STACK_CANARY;
         memset(base + page - CANARY, PATTERN, CANARY);
     }
