@@ -153,6 +153,8 @@ static void sent_by_default(void)
 
 TEST(other_faults_end_as_they_did_before)
 {
+    if (san_on_valgrind())                           /* the faulting instruction is not tried again there when a handler has returned */
+        return;
     int status = apart(fault_by_default);
     CHECK(under_a_tool() ? status != 0 : WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
     CHECK(!strstr(err_text, "leat: stack overflow"));
