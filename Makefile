@@ -10,7 +10,7 @@
 #   make sim       the word count in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another; FLAGS="--faults cut")
 #   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (hours)
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
-#   make endure   what the tests do on a small scale, at full size: 10^6 descriptors used again (ENDURE=n), at most BUDGET seconds
+#   make endure   what the tests do on a small scale, at full size: 10^6 descriptors used again (ENDURE=n), at most ENDURE_S seconds
 #   make install   to PREFIX (/usr/local), under DESTDIR where that is given
 #   make clean     removes every build directory
 
@@ -68,9 +68,9 @@ race-cancel: build
 	@for p in share io; do RACE_TURNS=$(N) build/test/cancel/cancel_$${p}_test || exit 1; done
 
 ENDURE ?= 1000000
-BUDGET ?= 600
+ENDURE_S ?= 600
 endure: build
-	@ENDURE=$(ENDURE) T_SLOW=1 timeout $(BUDGET) build/boot_endure_test a_number_that_is_closed_and_used_again_is_silent
+	@ENDURE=$(ENDURE) T_SLOW=1 timeout $(ENDURE_S) build/boot_endure_test a_number_that_is_closed_and_used_again_is_silent
 
 install: build
 	@meson configure build -Dprefix=$(PREFIX) >/dev/null
