@@ -1,11 +1,10 @@
-/* thread.h - threads: how many are worth having, starting and joining one, the bounds of its stack. */
+/* thread.h - threads: starting and joining one, the bounds of its stack. */
 #ifndef PLAT_THREAD_H
 #define PLAT_THREAD_H
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
-uint32_t plat_cpus(void);                            /* the smaller of affinity and cgroup quota (rounded up), at least 1 */
 int plat_thread_start(pthread_t *ret, void *(*fn)(void *), void *arg, const char *name);   /* 0 or an errno; signals blocked in it */
 void plat_thread_join(pthread_t t);
 void plat_thread_detach(pthread_t t);                /* nobody will join it */

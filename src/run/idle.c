@@ -85,6 +85,11 @@ void idle_wake_all(struct rt *rt)
         idle_wake(rt->workers[i]);
 }
 
+static bool is_active(const struct worker *w)
+{
+    return w->id == 0 || w->id < atomic_load_explicit(&w->rt->active, SEQ);
+}
+
 bool idle_should_retreat(struct worker *w)
 {
     uint64_t met = w->contended - w->contended_seen;
@@ -249,15 +254,17 @@ static void sleep_now(struct worker *w, int64_t limit, uint32_t how, bool spins,
     if (counts && !spins)
         spin_slept(&w->rt->spin, rt_now(w->rt) - from);
 }
-enum nap { SHORT, DEEP, FOR_GOOD };
+/* RESTING: a worker that is not active; it leaves the poll to others. */
+enum nap { SHORT, DEEP, FOR_GOOD, RESTING };
 
 /* limit: ns or NEVER */
 static void nap(struct worker *w, int64_t limit, enum nap kind)
 {
-    bool deep = kind != SHORT;
+    bool deep = kind == DEEP || kind == FOR_GOOD, rests = kind == RESTING;
     struct rt *rt = w->rt;
     uint32_t free_ = 0;
-    bool poll = atomic_load_explicit(&rt->io, ACQ) && atomic_compare_exchange_strong_explicit(&rt->polling, &free_, 1, ACQ_REL, RLX);
+    bool poll = !rests && atomic_load_explicit(&rt->io, ACQ) &&
+        atomic_compare_exchange_strong_explicit(&rt->polling, &free_, 1, ACQ_REL, RLX);
     bool spins = spin_begin(w, deep, poll), last = deep;
     uint32_t how = poll ? IN_POLL : ON_FUTEX;
     atomic_exchange_explicit(&w->sleeping, spins ? (uint32_t)SPINNING : how, SEQ);
@@ -272,7 +279,7 @@ static void nap(struct worker *w, int64_t limit, enum nap kind)
     }
     if (at_load(&w->wheel.far_due) != NEVER)         /* another thread has set an alarm here meanwhile */
         limit = MIN(limit, MAX(at_load(&w->wheel.far_due) - w->now, (int64_t)0));
-    if (!at_load(&w->pinned_count) && !(deep && work_anywhere(rt)) && !at_load(&rt->stop))
+    if (!at_load(&w->pinned_count) && !(deep && work_anywhere(rt)) && !at_load(&rt->stop) && !(rests && is_active(w)))
         sleep_now(w, limit, how, spins, last && (poll || !at_load(&rt->io)));
     else if (spins)
         at_store_rel(&rt->spinning, 0);
@@ -330,11 +337,14 @@ static void retreat(struct worker *w)
     w->now = rt_now(w->rt);
     w->backoff = w->now - w->stint > 1000000 ? BACKOFF_NS : MIN(2 * w->backoff, (int64_t)BACKOFF_MAX_NS);
     give_all(w);
-    int64_t next = timers_run(w, w, w->now), limit = w->backoff;
+    bool rests = !is_active(w);
+    if (rests)
+        idle_wake_one(w->rt);                        /* a wake, or the poll, may have been this worker's */
+    int64_t next = timers_run(w, w, w->now), limit = rests ? NEVER : w->backoff;
     if (next != NEVER)
-        limit = MIN(limit, next - w->now);
+        limit = MIN(limit, (rests ? timers_next(w) : next) - w->now);
     if (limit > 0)
-        nap(w, limit, SHORT);
+        nap(w, limit, rests ? RESTING : SHORT);
     w->now = w->stint = rt_now(w->rt);
     worker_stamp(w);
 }
@@ -365,6 +375,12 @@ static struct task *idle(struct worker *w)
             if (unlikely(at_load(&rt->unwatched)) && work_anywhere(rt))
                 idle_watch(rt);
             return t != &w->sched ? t : NULL;
+        }
+        if (unlikely(w->now >= at_load(&rt->follow_at)))
+            cpus_follow(w);
+        if (unlikely(!is_active(w))) {
+            w->retreat = true;
+            return NULL;
         }
         if (rt->nworkers > 1) {
             run_late_timers(w);
@@ -429,6 +445,8 @@ void worker_loop(struct worker *w)
             wait_for_pend(w);
             continue;
         }
+        if (w->follow)
+            cpus_follow(w);
         if (w->retreat)
             retreat(w);
         struct task *t = sched_pick(w);

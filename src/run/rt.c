@@ -8,6 +8,7 @@
 #include "plat/barrier.h"
 #include "plat/clock.h"
 #include "plat/freeze.h"
+#include "plat/cpus.h"
 #include "plat/thread.h"
 #include "run/alarm.h"
 #include "run/block.h"
@@ -88,7 +89,12 @@ static struct rt *rt_new(const struct rt_main *m)
     rt->seam = m->seam;
     rt->seam_self = m->seam_self;
     rt->guest = m->guest;
-    rt->nworkers = m->seam || m->guest ? 1 : (uint32_t)bounded(rt->opts.workers, plat_cpus(), 1, WORKERS_MAX);
+    rt->nworkers = m->seam || m->guest ? 1 : (uint32_t)bounded(rt->opts.workers, MIN(plat_cpu_affinity(0), (uint32_t)WORKERS_MAX), 1,
+        WORKERS_MAX);
+    rt->follows = !m->seam && !m->guest && rt->opts.workers == 0;
+    uint32_t quota = rt->follows ? plat_cpu_quota() : 0;
+    at_store(&rt->active, quota ? MIN(quota, rt->nworkers) : rt->nworkers);
+    at_store(&rt->follow_at, rt->follows && rt->nworkers > 1 ? rt_now(rt) + rt_follow_ns : NEVER);
     rt->opts.max_tasks = (uint32_t)bounded(rt->opts.max_tasks, TASKS_DEFAULT, 1, UINT32_MAX);
     rt->stack_bytes = align_up((size_t)bounded(rt->opts.stack_bytes, STACK_DEFAULT, STACK_MIN, STACK_MAX), 4096);
     ctx_init(&rt->root, NULL, NEVER);

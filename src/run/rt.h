@@ -8,6 +8,8 @@
 void global_push(struct rt *rt, struct task *first, struct task *last, uint32_t n);
 struct task *global_pop(struct worker *w, uint32_t max);
 struct task *sched_pinned(struct worker *w);
+extern int64_t rt_follow_ns;                         /* how often the CPUs are counted, at most; tests set it */
+void cpus_follow(struct worker *w);                  /* cpus.c */
 void fresh_starved(struct worker *w, struct task *t);                /* there is no memory for its stack: puts it back, or ends it */
 struct task *seam_pick(struct worker *w);            /* seam.c */
 struct task *seam_idle(struct worker *w);

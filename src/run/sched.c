@@ -192,8 +192,14 @@ static struct task *tick(struct worker *w)
     struct rt *rt = w->rt;
     if (at_load(&rt->stop) || (unlikely(rt->guest) && rt_now(rt) >= rt->slice_end))
         return &w->sched;
-    if (w->id && idle_should_retreat(w))
+    if (w->id && (idle_should_retreat(w) || unlikely(w->id >= at_load(&rt->active)))) {
+        w->retreat = true;
         return &w->sched;
+    }
+    if (unlikely(w->looked_at >= at_load(&rt->follow_at))) {
+        w->follow = true;
+        return &w->sched;
+    }
     if (at_load(&w->wheel.n)) {
         w->now = rt_now(rt);
         worker_stamp(w);

@@ -194,6 +194,7 @@ struct worker {
     struct task *pend;                               /* to be resumed by the scheduler's context, once its sp is there */
     void *_Atomic dead_sp;                           /* where a switch away from an ended task leaves what nobody reads */
     uint64_t contended, contended_seen;
+    bool follow;                                     /* to count the CPUs (cpus.c) */
     bool retreat, saw, behind;                       /* behind: the oldest in fresh may be one that waits for the fresh ones */
     int64_t backoff, stint;
     int64_t looked_at;                               /* at the clock */
@@ -264,6 +265,9 @@ struct rt {
     leat_opts opts;
     size_t stack_bytes;
     _Atomic int64_t starved_since, starved_last;     /* when fresh tasks began to find no memory for a stack, and did so last */
+    bool follows;                                    /* the CPUs it may use decide how many workers are active */
+    _Atomic uint32_t active;                         /* workers from this number on rest; as many as there are, or fewer */
+    _Atomic int64_t follow_at;                       /* when the CPUs are counted again; NEVER: not at all */
     bool guest;                                      /* its one worker runs in steps, within another's loop (guest.c) */
     int64_t slice_end;                               /* of a guest's step */
     leat_ctx root;
