@@ -497,8 +497,8 @@ __attribute__((noinline)) leat_err leat_leaks(int fd, size_t *ret)
     struct scratch mem;
     uintptr_t key = heap_key();
     unwind_here(&me, NULL, NULL);
-    if (SAN_THREAD || SAN_EDGES)
-        return leat_fail(LEAT_INVAL, "leat_leaks: ThreadSanitizer lets no thread be stopped: ask another build");
+    if (SAN_THREAD || SAN_EDGES || SAN_ADDRESS)
+        return leat_fail(LEAT_INVAL, "leat_leaks: a sanitizer's memory cannot be looked through: ask a build without one");
     if (freeze_init() != 0)
         return leat_fail(LEAT_LIMIT, "leat_leaks: the program uses every real-time signal");
     if (!scratch_open(&mem, SCRATCH))

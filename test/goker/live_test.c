@@ -16,7 +16,7 @@ static void nothing_leaks(void)
         leat_ignore(leat_sleep(LEAT_MS(2)));
         size_t n = 0;
         leat_err e = leat_leaks(STDERR_FILENO, &n);
-        if (e == LEAT_INVAL)                         /* ThreadSanitizer: it cannot be asked */
+        if (e == LEAT_INVAL)                         /* a sanitizer: it cannot be asked */
             return;
         if (e == LEAT_OK)
             CHECK_EQ(n, 0);
