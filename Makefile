@@ -6,7 +6,8 @@
 #                  what needs a tool that is missing is skipped and named, unless STRICT=1
 #   make models    every order of things in the protocols that hold without a lock, the long ones too
 #   make schedules small programs under every schedule with up to three preemptions (BUDGET=10: ten times as many at the most)
-#   make bench     the measurements (ONLY=regex: these; PEERS="go": beside the same programs of others)
+#   make bench     the measurements, of a build without asserts (ONLY=regex: these; PEERS="go": beside the same programs of others)
+#   make growth    how the cost of one grows with how many there are, as charts in docs/growth (AGAIN=1: measures all of it anew)
 #   make sim       the word count in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another; FLAGS="--faults cut")
 #   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (hours)
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
@@ -21,7 +22,7 @@ VARIANTS ?= test
 NO_DEPS ?=
 MESON_FLAGS ?=
 
-.PHONY: help build demo test models schedules bench sim check endure install clean deps-build deps-test
+.PHONY: help build demo test models schedules bench growth bench-build sim check endure install clean deps-build deps-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,9 +54,19 @@ schedules: build
 models:
 	@MODELS_LONG=1 test/models/run.py
 
-bench: build
+build-bench/build.ninja: | deps-build
+	@meson setup build-bench -Db_ndebug=true $(MESON_FLAGS) >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
+	@mv build.log build-bench/setup.log
+
+bench-build: deps-build build-bench/build.ninja
 	@[ -n "$(NO_DEPS)" ] || command -v go >/dev/null || scripts/deps.sh bench || true
+	@ninja -C build-bench -j$(JOBS) --quiet bench/leat_bench bench/net_bench bench/raw_bench bench/codec_bench | sed '/no work to do/d'
+
+bench: bench-build
 	@bench/run.py $(if $(ONLY),--only '$(ONLY)') $(if $(filter command environment,$(origin PEERS)),--peers '$(PEERS)')
+
+growth: bench-build
+	@bench/growth.py $(if $(ONLY),--only '$(ONLY)') $(if $(AGAIN),--again)
 
 SEEDS ?= 1..100
 PROGRAM ?= build/examples/wordcount run examples/data/opticks.txt

@@ -12,7 +12,7 @@
 struct bench { const char *name; int64_t n; leat_err (*run)(int64_t n); };
 
 extern const struct bench bench_task[], bench_chan[], bench_relay[], bench_select[], bench_tree[], bench_parked[], bench_timer[],
-    bench_echo[];                                    /* each ends with an entry without a name */
+    bench_echo[], bench_growth[];                                    /* each ends with an entry without a name */
 
 void bench_result(const char *name, const char *unit, double value);
 void bench_per(const char *name, leat_time start, int64_t n);        /* ns since start, divided among n operations */

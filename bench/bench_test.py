@@ -2,13 +2,15 @@
 """bench_test.py BUILD_DIR - a smoke run of every benchmark: each prints its rows as JSON, and nothing is timed.  Prints TAP."""
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import growth                                        # noqa: E402
 from rows import ROWS                                # noqa: E402
 
 KEYS = {'bench', 'who', 'unit', 'median', 'min', 'max', 'runs', 'workers'}
@@ -24,6 +26,8 @@ def rows_are_whole(build, who):
         done = bench('--quick', '--build', build, '--peers', '' if who == 'leat' else who, '--out', out.name)
         if done.returncode:
             return done.stdout + done.stderr
+        if 'left out' in done.stdout:
+            raise LookupError(re.search('left out: (.*)', done.stdout).group(1))
         found = [json.loads(line) for line in open(out.name)]
     wrong = ['not of the agreed form: %s' % f for f in found if set(f) != KEYS or not f['min'] <= f['median'] <= f['max']]
     units = {f['bench']: f['unit'] for f in found if f['who'] == who}
@@ -40,9 +44,53 @@ def every_row_of_the_sockets_by_hand(build):
 
 
 def every_row_of_go(build):
-    if not shutil.which('go'):
-        raise LookupError('there is no go command')
     return rows_are_whole(build, 'go')
+
+
+def every_row_of_erlang(build):
+    return rows_are_whole(build, 'erlang')
+
+
+def if_built(build, who):
+    """Compilers of C++ and Rust take too long for a test."""
+    if not os.path.exists(os.path.join(build, 'bench', who + '_bench')):
+        raise LookupError('make bench builds it')
+    return rows_are_whole(build, who)
+
+
+def every_row_of_tokio(build):
+    return if_built(build, 'tokio')
+
+
+def every_row_of_boost(build):
+    return if_built(build, 'boost')
+
+
+def charts_are_drawn_from_points_and_nothing_is_measured_twice(build):
+    """Points of all curves are given, so growth.py only draws: every chart is well-formed, and the tables have the figures."""
+    with tempfile.TemporaryDirectory() as docs:
+        points = os.path.join(build, 'growth.jsonl')
+        kept = open(points).read() if os.path.exists(points) else None
+        try:
+            with open(points, 'w') as f:
+                for c in growth.CURVES:
+                    for n, w, who in ((n, w, who) for n in c.points for w in (1, 2) for who in ('leat', 'go')):
+                        rows = {row.format(n): [n * w + 0.5, unit] for row, _, unit, _ in c.charts}
+                        f.write(json.dumps({'key': growth.key_of(c, n, who, w), 'rows': rows, 'load': 9.5, 'date': '2020-02-02'}) + '\n')
+                f.write('{"key": "cut o')
+            done = subprocess.run([sys.executable, os.path.join(HERE, 'growth.py'), '--build', build, '--docs', docs], capture_output=True,
+                                  text=True)
+        finally:
+            os.remove(points) if kept is None else open(points, 'w').write(kept)
+        if done.returncode:
+            return done.stdout + done.stderr
+        page = open(os.path.join(docs, 'README.md')).read()
+        for name in [name for c in growth.CURVES for _, name, _, _ in c.charts]:
+            root = xml.etree.ElementTree.parse(os.path.join(docs, name + '.svg')).getroot()
+            if not root.findall('{http://www.w3.org/2000/svg}polyline') or '(%s.svg)' % name not in page:
+                return 'no curve in %s.svg, or it is not on the page' % name
+        wanted = ('2020-02-02, load 9.5', 'was busy', '| 1,000 | 1k ns |')
+        return ''.join('the page lacks %r\n' % w for w in wanted if w not in page)
 
 
 def wrong_arguments_are_refused(build):
@@ -67,8 +115,9 @@ def a_failing_program_is_named_and_fails_the_run(build):
 
 
 def main(build):
-    tests = [every_row_of_leat, every_row_of_the_sockets_by_hand, every_row_of_go, wrong_arguments_are_refused,
-             a_failing_program_is_named_and_fails_the_run]
+    tests = [every_row_of_leat, every_row_of_the_sockets_by_hand, every_row_of_go, every_row_of_erlang,
+             every_row_of_tokio, every_row_of_boost, charts_are_drawn_from_points_and_nothing_is_measured_twice,
+             wrong_arguments_are_refused, a_failing_program_is_named_and_fails_the_run]
     bad = 0
     print('1..%d' % len(tests), flush=True)
     for i, test in enumerate(tests):

@@ -6,7 +6,7 @@
 #include "bench.h"
 
 static const struct bench *const files[] = { bench_task, bench_chan, bench_relay, bench_select, bench_tree, bench_parked,
-    bench_timer, bench_echo };
+    bench_timer, bench_echo, bench_growth };
 enum { FILES = sizeof files / sizeof *files };
 
 void bench_result(const char *name, const char *unit, double value)

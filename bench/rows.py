@@ -10,7 +10,8 @@ import collections
 # reach.
 Row = collections.namedtuple('Row', 'name unit program targets quick peers what of_raw')
 
-LEAT_GO, LEAT_GO_RAW = ('leat', 'go'), ('leat', 'go', 'raw')
+LEAT_GO, LEAT_GO_RAW, LEAT_GO_TOKIO, LEAT_GO_BOOST = ('leat', 'go'), ('leat', 'go', 'raw'), ('leat', 'go', 'tokio'), ('leat', 'go', 'boost')
+ALL, NO_BOOST, NO_ERLANG = LEAT_GO_TOKIO + ('boost', 'erlang'), LEAT_GO_TOKIO + ('erlang',), LEAT_GO_TOKIO + ('boost',)
 
 
 def _row(name, unit, targets, what, program=None, quick=1000, peers=LEAT_GO, of_raw=None):
@@ -20,39 +21,42 @@ def _row(name, unit, targets, what, program=None, quick=1000, peers=LEAT_GO, of_
 
 
 ROWS = [
-    _row('spawn', 'ns', (16, 24), 'start a task in a group and wait for it, in batches of 1,000'),
+    _row('spawn', 'ns', (16, 24), 'start a task in a group and wait for it, in batches of 1,000', peers=ALL),
     _row('spawn-wait', 'ns', None, 'the same, one by one'),
-    _row('yield', 'ns', 7, 'two tasks give way to each other; with 2 workers each may run alone'),
-    _row('pingpong', 'ns', (45, 52), 'a value and its answer over two unbuffered channels, a round trip'),
+    _row('yield', 'ns', 7, 'two tasks give way to each other; with 2 workers each may run alone', peers=ALL),
+    _row('pingpong', 'ns', (45, 52), 'a value and its answer over two unbuffered channels, a round trip', peers=ALL),
     _row('pingpong-deadline', 'ns', 62, 'the same, each receive under a deadline; Go: one reused timer a goroutine'),
     _row('pingpong-cancel', 'ns', (45, 52), 'the same in a scope that can be cancelled; Go: select with ctx.Done()'),
     _row('select-after', 'ns', None, 'the same, each receive a select with a time-out case; Go: time.After'),
-    _row('buffered-1x1', 'ns', 9, 'one producer, one consumer, room for 128, an element'),
-    _row('buffered-4x4', 'ns', 9, 'four of each, room for 128'),
+    _row('buffered-1x1', 'ns', 9, 'one producer, one consumer, room for 128, an element', peers=NO_ERLANG),
+    _row('buffered-4x4', 'ns', 9, 'four of each, room for 128', peers=LEAT_GO_BOOST),
     _row('unbuffered-4x4', 'ns', (22, 26), 'four of each, no room'),
     _row('select-ready-2', 'ns', 13, 'a send, then a select over an array of 2 channels that finds it; Go: a select statement'),
     _row('select-ready-8', 'ns', 18, 'the same over 8'),
     _row('select-ready-64', 'ns', 80, 'the same over 64'),
-    _row('select-ready-2-cases', 'ns', 18, 'over 2, each a case of its own'),
+    _row('select-ready-2-cases', 'ns', 18, 'over 2, each a case of its own', peers=LEAT_GO_TOKIO),
     _row('select-ready-8-cases', 'ns', 25, 'over 8, each a case of its own'),
     _row('select-blocked-2', 'ns', 32, 'a select over an array of 2 that waits for the sender'),
     _row('select-blocked-8', 'ns', 55, 'the same over 8'),
     _row('select-blocked-64', 'ns', 280, 'the same over 64'),
-    _row('select-blocked-2-cases', 'ns', None, 'over 2, each a case of its own'),
+    _row('select-blocked-2-cases', 'ns', None, 'over 2, each a case of its own', peers=LEAT_GO_TOKIO),
     _row('select-blocked-8-cases', 'ns', None, 'over 8, each a case of its own'),
-    _row('skynet', 'ms', 60, 'a tree of tasks with a million leaves, ten below each, sums their numbers', quick=100),
-    _row('skynet-peak', 'MiB', 8, 'the most memory that took', 'skynet', 100),
+    _row('skynet', 'ms', 60, 'a tree of tasks with a million leaves, ten below each, sums their numbers', quick=100, peers=ALL),
+    _row('skynet-peak', 'MiB', 8, 'the most memory that took', 'skynet', 100, peers=ALL),
     _row('sieve', 'ms', (110, 70), '2,500 primes from a chain of 2,500 filters', quick=20),
-    _row('ring', 'ns', 45, 'a token in a ring of 10,000 tasks that all wait, a hop'),
-    _row('parked', 'ns', 4500, 'start one of a million tasks and let it wait, on memory never touched before'),
-    _row('parked-warm', 'ns', 250, 'the same again, on the memory of the first million', 'parked'),
-    _row('parked-bytes', 'B', 4500, 'memory a waiting task takes, with its page tables', 'parked'),
-    _row('wake', 'ns', (300, 170), 'send to one of a million waiting tasks, and its end', 'parked'),
+    _row('ring', 'ns', 45, 'a token in a ring of 10,000 tasks that all wait, a hop', peers=ALL),
+    _row('parked', 'ns', 4500, 'start one of a million tasks and let it wait, on memory never touched before; Boost: of'
+         ' 100,000', peers=ALL),
+    _row('parked-warm', 'ns', 250, 'the same again, on the memory of the first million', 'parked', peers=ALL),
+    _row('parked-bytes', 'B', 4500, 'memory a waiting task takes, with its page tables', 'parked', peers=ALL),
+    _row('wake', 'ns', (300, 170), 'send to one of a million waiting tasks, and its end', 'parked', peers=ALL),
+    _row('parked-hibernated', 'B', None, 'only Erlang: the memory of a waiting process that has been hibernated', peers=('erlang',)),
     _row('sleepers-p50', 'us', 40, 'a million sleepers, 500 due each millisecond: how late the middle one wakes', 'sleepers'),
     _row('sleepers-p99', 'us', 1000, 'and 1 in 100', 'sleepers'),
-    _row('timer', 'ns', 24, 'a time limit of 10 s set and lifted; Go: NewTimer and Stop'),
-    _row('cancel-tree', 'ms', (30, 24), 'cancel 111,111 waiting tasks at the root of their tree, and wait for them', quick=2),
-    _row('mutex', 'ns', (4.6, 6), 'eight tasks lock, count and unlock'),
+    _row('timer', 'ns', 24, 'a time limit of 10 s set and lifted; Go: NewTimer and Stop', peers=NO_BOOST),
+    _row('cancel-tree', 'ms', (30, 24), 'cancel 111,111 waiting tasks at the root of their tree, and wait for them', quick=2,
+         peers=NO_BOOST),
+    _row('mutex', 'ns', (4.6, 6), 'eight tasks lock, count and unlock', peers=NO_ERLANG),
     _row('tcp-pingpong', 'us', None, 'a struct of 8 bytes and its answer between two processes, a round trip; Go: gob values '
          'on a connection; raw: blocking sockets', quick=20, peers=LEAT_GO_RAW, of_raw=1 / 1.15),
     _row('unix-pingpong', 'us', None, 'the same over a Unix socket', quick=20, peers=LEAT_GO_RAW, of_raw=1 / 1.15),

@@ -9,21 +9,17 @@ import json
 import os
 import platform
 import re
-import shutil
 import statistics
 import subprocess
 import sys
 import time
 
 from rows import ROWS, better, meets
+from who import PEERS, Failure, Leat
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 RUN_LIMIT_S = 300                    # of one run of one program
-
-
-class Failure(Exception):
-    """What went wrong, in one line."""
 
 
 class Progress:
@@ -47,79 +43,6 @@ class Progress:
             sys.stderr.flush()
 
 
-class Who:
-    """leat, or a peer: how its programs are made and started.  `absent` says why it is left out, when it is."""
-
-    def __init__(self, name, build_dir, rows):
-        self.name, self.build_dir, self.absent, self.version, self.env = name, build_dir, None, '', dict(os.environ)
-        self.programs = {r.program for r in rows if name in r.peers}
-
-    def prepare(self, progress):
-        pass
-
-    def binary(self, program):
-        raise NotImplementedError
-
-    def command(self, program):
-        own = os.path.join(self.build_dir, 'bench', self.binary(program))
-        if program.startswith('echo-'):              # one load for every server
-            return [os.path.join(self.build_dir, 'bench', 'raw_bench'), program, '--server', own]
-        return [own, program]
-
-
-class Leat(Who):
-    def prepare(self, progress):
-        for binary in sorted({self.command(p)[0] for p in self.programs}):
-            if not os.path.exists(binary):
-                raise Failure('%s is not there: run make build first' % binary)
-        self.version = compiler_of(self.build_dir)
-
-    def binary(self, program):
-        return 'net_bench' if program.startswith(('tcp-', 'unix-', 'calls-')) else 'leat_bench'
-
-
-class Raw(Leat):
-    def binary(self, program):
-        return 'raw_bench'
-
-
-class Go(Who):
-    def prepare(self, progress):
-        if not shutil.which('go'):
-            self.absent = 'there is no go command; apt-get install golang-go'
-            return
-        progress.show('building the Go programs')
-        binary = os.path.join(self.build_dir, 'bench', 'go_bench')
-        # A timer that nobody waits for costs less since Go 1.23; go.mod names an older Go, which would turn that off.
-        self.env.update(GOTOOLCHAIN='local', GOFLAGS='', GO111MODULE='on', GODEBUG='asynctimerchan=0')
-        if not self.env.get('HOME'):
-            self.env.setdefault('GOCACHE', os.path.join(self.build_dir, 'bench', 'go_cache'))
-        made = subprocess.run(['go', 'build', '-buildvcs=false', '-o', binary, '.'], cwd=os.path.join(HERE, 'peers', 'go'),
-                              env=self.env, capture_output=True, text=True)
-        if made.returncode:
-            raise Failure('the Go programs do not build: ' + made.stderr.strip())
-        version = subprocess.run(['go', 'version'], env=self.env, capture_output=True, text=True).stdout.split()
-        self.version = version[2].replace('go', 'Go ', 1) if len(version) > 2 else 'Go'
-
-    def binary(self, program):
-        return 'go_bench'
-
-
-PEERS = {'go': Go, 'raw': Raw}
-
-
-def compiler_of(build_dir):
-    """'gcc 12.2.0, debugoptimized', or nothing: it is only for the head of the table."""
-    def introspect(what):
-        return json.loads(subprocess.run(['meson', 'introspect', what, build_dir], capture_output=True, text=True).stdout)
-    try:
-        cc = introspect('--compilers')['host']['c']
-        build_type = [o['value'] for o in introspect('--buildoptions') if o['name'] == 'buildtype']
-        return '%s %s, %s' % (cc['id'], cc['version'], build_type[0])
-    except (OSError, ValueError, KeyError, IndexError):
-        return ''
-
-
 def machine():
     cpu = platform.machine()
     try:
@@ -132,7 +55,7 @@ def machine():
 
 def run_once(who, program, workers, n):
     """{row: (value, unit)} of one run of one program."""
-    command = who.command(program) + ['--workers', str(workers)] + ([str(n)] if n else [])
+    command = who.call(program, workers, n)
     try:
         done = subprocess.run(command, env=who.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=RUN_LIMIT_S, text=True)
@@ -203,7 +126,7 @@ class Table:
                 if who == 'raw' and row.of_raw:
                     mark = self.target(row, workers, '>= %.2f times' % row.of_raw, max(each) >= row.of_raw)
                 if times < 1 and who != 'raw':
-                    self.slower.append('%s (%d)' % (row.name, workers))
+                    self.slower.append('%s (%d, %s)' % (row.name, workers, who))
                     ratio, color = ratio + ' SLOWER', 31
             cell = 'failed' if who in failed else self.cell(theirs, row.unit) if who else ''
             self.line((self.LINE % (head + (who, cell, ratio, mark))).rstrip(), color)
@@ -255,7 +178,7 @@ def measure_all(rows, whos, args, out, progress):
         for row in mine:
             values = {w.name: found[w.name].get(row.name, []) for w in able}
             failures += ['%s: %s printed no row %s' % (program, w.name, row.name) for w in able
-                         if not values[w.name] and w.name not in failed]
+                         if not values[w.name] and w.name not in failed and w.name in row.peers]
             table.row(row, workers, values, failed)
             write_rows(out, row, workers, values)
     progress.clear()
@@ -268,7 +191,7 @@ def arguments(argv):
     p.add_argument('--peers', default=' '.join(PEERS), metavar='"NAME ..."', help='of: %s; "" for none' % ' '.join(PEERS))
     p.add_argument('--runs', type=int, default=5, help='of each program, in turn')
     p.add_argument('--workers', default='1,2', help='worker threads: a list')
-    p.add_argument('--build', default=os.path.join(ROOT, 'build'), metavar='DIR', help='the build directory')
+    p.add_argument('--build', default=os.path.join(ROOT, 'build-bench'), metavar='DIR', help='the build directory')
     p.add_argument('--out', metavar='FILE', help='where the JSON lines go: DIR/bench.jsonl')
     p.add_argument('--quick', action='store_true', help='a smoke run: tiny n, one run, two workers')
     p.add_argument('--list', action='store_true', help='say what each row means, and end')

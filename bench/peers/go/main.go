@@ -2,7 +2,7 @@
 //
 //	go_bench NAME [--workers N] [N]
 //
-// Each prints a JSON line a result, as build/bench/leat_bench does. Where Go offers several ways, the fastest one that a
+// Each prints a JSON line a result, as leat_bench does. Where Go offers several ways, the fastest one that a
 // reader would still call ordinary is taken: a reused timer, a select statement instead of reflect, a direct call after go.
 package main
 
@@ -56,6 +56,7 @@ func main() {
 	registerTimers()
 	registerNet()
 	registerEcho()
+	registerGrowth()
 	name, n := "", 0
 	for i := 1; i < len(os.Args); i++ {
 		arg := os.Args[i]

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include "raw.h"
 
-enum { CONNS_MAX = 4096, MESSAGE = 64, BATCH = 256, PATIENCE_MS = 10000 };
+enum { CONNS_MAX = 16384, MESSAGE = 64, BATCH = 256, PATIENCE_MS = 10000 };
 static char message[MESSAGE];
 static int got[CONNS_MAX];                           /* bytes of the answer so far */
 
