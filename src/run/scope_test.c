@@ -236,9 +236,10 @@ static leat_err first_wins(leat_none *none)
     int v = 0;
     leat_err err;
     leat_with_race(g, err) {
+        LEAT_TRY(leat_go(&g, runner, (struct runner){ LEAT_REFUSED, LEAT_NS(1), leat_tx_of(out), 50, &ended, &cancelled }));
+        CHECK_EQ(leat_group_wait(&g), LEAT_REFUSED);
         for (int i = 0; i < 10; i++)
             LEAT_TRY(leat_go(&g, runner, (struct runner){ LEAT_OK, LEAT_S(1000), leat_tx_of(out), i, &ended, &cancelled }));
-        LEAT_TRY(leat_go(&g, runner, (struct runner){ LEAT_REFUSED, LEAT_NS(1), leat_tx_of(out), 50, &ended, &cancelled }));
         LEAT_TRY(leat_go(&g, runner, (struct runner){ LEAT_OK, LEAT_MS(2), leat_tx_of(out), 99, &ended, &cancelled }));
     }
     CHECK_EQ(err, LEAT_OK);                          /* an error before it does not matter */
@@ -258,8 +259,9 @@ static leat_err all_fail(leat_none *none)
     _Atomic int ended = 0, cancelled = 0;
     leat_err err;
     leat_with_race(g, err) {
-        LEAT_TRY(leat_go(&g, runner, (struct runner){ LEAT_TYPE, LEAT_MS(5), leat_tx_of(out), 1, &ended, &cancelled }));
         LEAT_TRY(leat_go(&g, runner, (struct runner){ LEAT_GONE, LEAT_NS(1), leat_tx_of(out), 2, &ended, &cancelled }));
+        CHECK_EQ(leat_group_wait(&g), LEAT_GONE);
+        LEAT_TRY(leat_go(&g, runner, (struct runner){ LEAT_TYPE, LEAT_MS(5), leat_tx_of(out), 1, &ended, &cancelled }));
         LEAT_TRY(leat_go(&g, runner, (struct runner){ LEAT_TYPE, LEAT_MS(5), leat_tx_of(out), 3, &ended, &cancelled }));
     }
     CHECK_EQ(err, LEAT_GONE);
