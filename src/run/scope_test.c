@@ -261,11 +261,11 @@ static leat_err all_fail(leat_none *none)
     leat_with_race(g, err) {
         LEAT_TRY(leat_go(&g, runner, (struct runner){ LEAT_GONE, LEAT_NS(1), leat_tx_of(out), 2, &ended, &cancelled }));
         CHECK_EQ(leat_group_wait(&g), LEAT_GONE);
+        CHECK_STR(leat_err_detail(), "runner 2");    /* told once, to who waits first */
         LEAT_TRY(leat_go(&g, runner, (struct runner){ LEAT_TYPE, LEAT_MS(5), leat_tx_of(out), 1, &ended, &cancelled }));
         LEAT_TRY(leat_go(&g, runner, (struct runner){ LEAT_TYPE, LEAT_MS(5), leat_tx_of(out), 3, &ended, &cancelled }));
     }
     CHECK_EQ(err, LEAT_GONE);
-    CHECK_STR(leat_err_detail(), "runner 2");
     CHECK_EQ(ended, 3);
     CHECK_EQ(cancelled, 0);                          /* an error cancels nobody */
     return LEAT_OK;
