@@ -45,9 +45,10 @@ typedef struct leat_addrs { uint32_t len; leat_addr at[LEAT_ADDRS_MAX]; } leat_a
 LEAT_CHECK leat_err leat_resolve(const char *host, const char *service, leat_addrs *ret);    /* [blocks] INVAL, NOMEM, SYS: no such name */
 
 /* == Files.  Read and written at an offset, by any number of tasks at once. =============================================== *
- * Through io_uring where the system has it, else on a thread of leat_blocking's pool; LEAT_FILES=pool or =io_uring in the environment
- * names one.  A cancel or a deadline ends what the kernel lets be ended (a FIFO, a terminal, what has not begun); a disk finishes.  So a
- * call that has been done is OK although its time is over.  A thread that is no task waits itself, and looks at its deadline first. */
+ * Through io_uring where the system has it, else (and to open) on a thread of leat_blocking's pool; LEAT_FILES=pool or =io_uring in
+ * the environment names one.  A cancel or a deadline ends what the kernel lets be ended (a FIFO, a terminal, what has not begun); a
+ * disk finishes.  So a call that has been done is OK although its time is over.  A thread that is no task waits itself, and looks at
+ * its deadline first. */
 typedef struct leat_file leat_file;
 LEAT_CHECK leat_err leat_file_open(const char *path, int flags, unsigned mode, leat_file **ret);   /* [blocks] [owned:
                             leat_file_close] flags and mode of open(2); closes on exec.  SYS: the detail names path; NOMEM */

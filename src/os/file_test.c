@@ -12,13 +12,22 @@ static char dir[64];
 
 static int rounds(int n) { return getenv("T_QUICK") ? (n + 9) / 10 : n; }
 
+static const char *const names[] = { "a", "f", "fifo", "large", "link", "log", "none", "none/f", "t" };
+enum { NAMES = sizeof names / sizeof *names };
+static char paths[NAMES][128];                       /* written by enter_dir alone: tasks read them all at once */
+
+static void enter_dir(void)
+{
+    for (int i = 0; i < NAMES; i++)
+        snprintf(paths[i], sizeof paths[i], "%s/%s", dir, names[i]);
+}
+
 static const char *at(const char *name)
 {
-    static char path[4][128];
-    static int i;
-    i = (i + 1) % 4;
-    snprintf(path[i], sizeof path[i], "%s/%s", dir, name);
-    return path[i];
+    for (int i = 0; i < NAMES; i++)
+        if (strcmp(name, names[i]) == 0)
+            return paths[i];
+    t_fail(__FILE__, __LINE__, "no path was made for %s", name);
 }
 
 static int files_left(void)
@@ -47,6 +56,7 @@ static void run(leat_err (*fn)(leat_none *))
         setenv("LEAT_POLL", i & 2 ? "epoll" : "io_uring", 1);
         snprintf(dir, sizeof dir, "/tmp/leat-file-%d-%d", (int)getpid(), i);
         CHECK_EQ(mkdir(dir, 0700), 0);
+        enter_dir();
         int before = descriptors();
         leat_err e = leat_run(&(leat_opts){ .workers = i < 4 ? 1 : 2 }, fn, LEAT_NONE);
         if (e != LEAT_OK)
@@ -221,6 +231,27 @@ BY_RING_AND_POOL(a_wait_for_a_fifo_ends_by_deadline_and_cancel)
     LEAT_TRY(leat_file_write_at(f, 0, "x", 1));
     LEAT_TRY(reads(&(struct reads){ f }));           /* and the byte is there for who comes later */
     return leat_file_close(f);
+}
+
+BY_RING_AND_POOL(calls_that_wait_do_not_hold_up_those_that_need_not)
+{
+    enum { WAITING = 20 };
+    leat_err err;
+    leat_file *f;
+    CHECK_EQ(mkfifo(at("fifo"), 0600), 0);
+    leat_with_group(g, err) {
+        for (int i = 0; i < WAITING; i++)
+            LEAT_TRY(leat_go(&g, opens_fifo, LEAT_NONE));
+        LEAT_TRY(leat_sleep(LEAT_MS(5)));
+        LEAT_TRY(leat_file_open(at("a"), O_RDWR | O_CREAT, 0600, &f));
+        LEAT_TRY(leat_file_write_at(f, 0, "x", 1));
+        LEAT_TRY(leat_file_sync(f));
+        LEAT_TRY(reads(&(struct reads){ f }));
+        LEAT_TRY(leat_file_close(f));
+        leat_group_cancel(&g);
+    }
+    CHECK_EQ(err, LEAT_CANCELED);
+    return LEAT_OK;
 }
 
 struct races { leat_file *f; _Atomic int got; };
@@ -401,6 +432,7 @@ TEST(a_thread_that_is_no_task_uses_files)
     pthread_t t;
     strcpy(dir, "/tmp/leat-file-XXXXXX");
     CHECK(mkdtemp(dir));
+    enter_dir();
     CHECK_EQ(pthread_create(&t, NULL, from_a_thread, NULL), 0);
     pthread_join(t, NULL);
     unlink(at("t"));

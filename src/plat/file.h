@@ -30,7 +30,8 @@ struct ring;
 int ring_open(struct ring **ret);                    /* 0 or an errno; ENOSYS: not in this build or this kernel */
 void ring_close(struct ring *r);
 int ring_fd(const struct ring *r);
-int ring_give(struct ring *r, const struct file_op *op, void *tag);  /* 0 or an errno: it was not taken */
+/* 0 or an errno: it was not taken.  OPEN never is: the kernel tries it with O_NONBLOCK, and a FIFO would open without its other end. */
+int ring_give(struct ring *r, const struct file_op *op, void *tag);
 void ring_cancel(struct ring *r, void *tag);         /* it is still told as done: with ECANCELED or EINTR, if that came in time */
 bool ring_next(struct ring *r, void **tag, int64_t *res);            /* what is done, as file_do gives it; false: nothing more */
 #endif

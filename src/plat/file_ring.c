@@ -3,7 +3,6 @@
 #include "plat/errno.h"
 #include "plat/san.h"
 #ifdef HAVE_URING
-#include <fcntl.h>
 #include <liburing.h>
 #include <stdlib.h>
 
@@ -55,16 +54,12 @@ static int submit(struct ring *r, struct io_uring_sqe *s)
 
 int ring_give(struct ring *r, const struct file_op *op, void *tag)
 {
-    struct io_uring_sqe *s = io_uring_get_sqe(&r->u);
+    struct io_uring_sqe *s = op->kind == FILE_OPEN ? NULL : io_uring_get_sqe(&r->u);
     unsigned len = (unsigned)op->len;
     int saved = errno, e = EAGAIN;
     if (!s)
         return e;
     switch (op->kind) {
-    case FILE_OPEN:
-        io_uring_prep_openat(s, AT_FDCWD, op->path, op->flags | O_CLOEXEC, op->mode);
-        s->flags |= IOSQE_ASYNC;                     /* else it tries with O_NONBLOCK first, and a FIFO would open without its other end */
-        break;
     case FILE_READ:
         io_uring_prep_read(s, op->fd, op->buf, len, (uint64_t)op->at);
         break;

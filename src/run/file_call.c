@@ -4,8 +4,8 @@
  * Laws (lock protects all)
  *  A job lies on its task's stack and is in the ring until `done`, so its argument and its buffer outlive the call in the kernel.
  *  Whoever finds the lock free takes what is done out of the ring: the task that has just given something, and the poll's worker.
- *  A job that is to end early is `ending`: its task no longer waits for context or clock but for `done` alone (as in blocking.c).
- * So there is one outcome: the kernel's, except that ECANCELED or EINTR of a job that was ending is the context's error. */
+ *  A job that is to end early is cancelled, now and every CANCEL_EVERY_MS, until it is done: its task waits for that alone, shielded.
+ * So there is one outcome: the kernel's, except that ECANCELED or EINTR of a job that was cancelled is the context's error. */
 #include "run/file_call.h"
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +15,13 @@
 #include "run/io_fd.h"
 #include "run/sched.h"
 
+enum { CANCEL_EVERY_MS = 1 };
+
 struct job {
     struct task *task;
     struct job *next;                                /* in a list of tasks to be made ready */
     int64_t res;
-    bool done, ending;
+    bool done;
 };
 
 struct file_ring {
@@ -49,7 +51,7 @@ static struct job *take_done(struct file_ring *r, struct job *mine, bool *ours)
         struct job *j = tag;
         j->res = res;
         j->done = true;
-        bool wake = j->ending || task_claim(j->task, PARK_CHAN);
+        bool wake = task_claim(j->task, PARK_CHAN);
         if (j == mine) {
             *ours = wake;
         } else if (wake) {
@@ -139,28 +141,47 @@ static struct file_ring *ring_get(struct rt *rt)
     return r;
 }
 
-/* The wait has ended without the job.  true: it is done after all, or has been ended early; false: wait once more. */
-static bool job_end_early(struct file_ring *r, struct job *j, leat_err why)
+/* The wait has ended without the job.  true: it is done after all; false: wait once more. */
+static bool job_is_done(struct file_ring *r, struct job *j, bool again)
+{
+    lock(&r->lock);
+    bool done = j->done;
+    if (!done && again)
+        at_store(&j->task->park, PARK_WAIT);
+    unlock_fence(&r->lock);
+    return done;
+}
+
+/* Cancels it and waits a little, shielded.  true: it is done. */
+static bool job_cancel(struct file_ring *r, struct job *j)
 {
     bool ours = false;
     lock(&r->lock);
-    if (!j->done && why == LEAT_AGAIN) {
-        at_store(&j->task->park, PARK_WAIT);
-        unlock_fence(&r->lock);
-        return false;
+    if (j->done) {
+        unlock(&r->lock);
+        return true;
     }
-    struct job *list = NULL;
-    if (!j->done) {
-        j->ending = true;                            /* from now on park is not PARK_WAIT, and only `done` wakes us */
-        ring_cancel(r->ring, j);
-        list = take_done(r, j, &ours);
-    }
-    bool parks = j->ending && !j->done;
-    unlock(&r->lock);
+    at_store(&j->task->park, PARK_WAIT);
+    ring_cancel(r->ring, j);
+    struct job *list = take_done(r, j, &ours);
+    bool done = j->done;
+    unlock_fence(&r->lock);
     ready_all(list);
-    if (parks)
-        task_park_plain(j->task);
-    return true;
+    if (done && !ours)
+        task_park_plain(j->task);                    /* a timer has ended the wait already: that wake is taken */
+    return done || task_wait(j->task) == PARK_CHAN;
+}
+
+/* A cancel that comes while the kernel hands the operation to one of its threads finds nothing, so it is repeated. */
+static void job_end_early(struct file_ring *r, struct job *j)
+{
+    bool done;
+    do {
+        struct shield s;
+        shield_begin(&s, LEAT_MS(CANCEL_EVERY_MS));
+        done = job_cancel(r, j);
+        shield_end(&s);
+    } while (!done);
 }
 
 /* AGAIN: the ring has not taken it. */
@@ -168,7 +189,7 @@ static leat_err ring_call(struct file_ring *r, const struct file_op *op, int64_t
 {
     struct task *t = task_self();
     struct job j = { .task = t };
-    bool ours = false, done;
+    bool ours = false, ended = false, done;
     leat_err why = LEAT_OK;
     at_store(&t->park, PARK_WAIT);
     lock(&r->lock);
@@ -185,17 +206,22 @@ static leat_err ring_call(struct file_ring *r, const struct file_op *op, int64_t
     }
     for (uint32_t w; (w = task_wait(t)) != PARK_CHAN; ) {
         why = task_wait_err(t, w);
-        if (job_end_early(r, &j, why))
+        if (job_is_done(r, &j, why == LEAT_AGAIN))
             break;
+        if (why != LEAT_AGAIN) {
+            job_end_early(r, &j);
+            ended = true;
+            break;
+        }
     }
     *res = j.res;
-    return j.ending && (j.res == -ECANCELED || j.res == -EINTR) ? err_of(why) : LEAT_OK;
+    return ended && (j.res == -ECANCELED || j.res == -EINTR) ? err_of(why) : LEAT_OK;
 }
 
 leat_err file_call(const struct file_op *op, int64_t *res)
 {
     struct rt *rt = rt_self();
-    struct file_ring *r = rt && !rt->seam ? ring_get(rt) : NULL;
+    struct file_ring *r = rt && !rt->seam && op->kind != FILE_OPEN ? ring_get(rt) : NULL;
     LEAT_TRY(leat_ctx_err());
     while (r) {
         leat_err e = ring_call(r, op, res);
