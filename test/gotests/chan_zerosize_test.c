@@ -6,7 +6,7 @@ struct nothing {};                                       /* GNU C; a struct on t
 
 static leat_err carry(leat_chan(struct nothing) c)
 {
-    struct nothing v;
+    struct nothing v = {};
     for (int i = 0; i < 3; i++)
         LEAT_TRY(leat_send(c, v));
     leat_close(c);
