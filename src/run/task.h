@@ -96,11 +96,10 @@ struct task {
     struct stack *stack;
     const leat_site_ *site;
     union {
-        uint32_t seq;                                /* of a fresh task: which spawn it was, for thieves */
-        _Atomic uint32_t since;                      /* of a started one: its worker's stamp when it parked */
+        uint32_t seq;                                /* of one in the fresh list: its place there, for thieves */
         _Atomic uint32_t awake;                      /* of a stand-in: 1 when it has been made ready */
     };
-    uint32_t pins;                                   /* depth of leat_with_pinned */
+    _Atomic uint32_t since;                          /* its worker's stamp when it parked; written when it may be claimed already */
     struct task *ctx_next, *ctx_prev;                /* the context's list; protected by its lock */
     struct rt *rt;
     struct host *host;                               /* the simulated machine, inherited; null in the real world */
@@ -108,6 +107,7 @@ struct task {
     struct timer timer;
     struct fault *fault;
     uint8_t last_err;                                /* what the last failing call returned: see err.c */
+    uint32_t pins;                                   /* depth of leat_with_pinned */
     void *big_arg;                                   /* the argument when it does not fit below */
 #if SAN_EDGES
     void *fiber;
