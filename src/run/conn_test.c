@@ -266,9 +266,10 @@ EVERYWHERE(close_wakes_who_waits_for_a_connection)
     leat_with_group(g, err) {
         for (int i = 0; i < 3; i++)
             LEAT_TRY(leat_go(&g, accepts, (struct served){ l, 0 }));
-        LEAT_TRY(leat_sleep(LEAT_MS(5)));            /* they wait by now; if not, closing under their feet is the program's fault */
-        leat_listener_close(l);
+        LEAT_TRY(leat_sleep(LEAT_US(500)));          /* before, while or after they begin to wait: a break is for all three */
+        listener_break(l);
     }
+    leat_listener_close(l);
     return err;
 }
 
