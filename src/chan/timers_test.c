@@ -413,8 +413,9 @@ static leat_err cause(leat_none *none)
 {
     (void)none;
     CHECK_EQ(leat_ctx_cause(), LEAT_OK);
+    leat_with_deadline_cause(LEAT_S(3600), LEAT_REFUSED)
+        CHECK_EQ(leat_ctx_cause(), LEAT_OK);         /* it has not passed */
     leat_with_deadline_cause(LEAT_MS(1), LEAT_REFUSED) {
-        CHECK_EQ(leat_ctx_cause(), LEAT_OK);
         CHECK_EQ(leat_sleep(LEAT_S(3600)), LEAT_DEADLINE);
         CHECK_EQ(leat_ctx_cause(), LEAT_REFUSED);
         leat_with_deadline_cause(LEAT_S(1), LEAT_GONE)               /* the nearer deadline is the outer one */
@@ -424,7 +425,7 @@ static leat_err cause(leat_none *none)
     leat_with_deadline(LEAT_NS(0))
         CHECK_EQ(leat_ctx_cause(), LEAT_DEADLINE);
     leat_with_cancel(ctx)
-        leat_with_deadline_cause(LEAT_S(1), LEAT_REFUSED) {
+        leat_with_deadline_cause(LEAT_S(3600), LEAT_REFUSED) {
             leat_cancel(ctx, LEAT_GONE);
             CHECK_EQ(leat_ctx_cause(), LEAT_GONE);
         }
