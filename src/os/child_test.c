@@ -244,12 +244,12 @@ IN_A_TASK(a_child_is_selected_on_killed_and_looked_at)
     CHECK(err == LEAT_OK && got == 2);
     CHECK_EQ(leat_child_kill(c, 1000), LEAT_INVAL);
     LEAT_TRY(leat_child_kill(c, 0));
-    LEAT_TRY(leat_child_kill(c, SIGINT));
+    LEAT_TRY(leat_child_kill(c, SIGUSR1));
     leat_select(err) { leat_on_fd(leat_child_fd(c), LEAT_READ) { got = 3; } }
     CHECK(err == LEAT_OK && got == 3);
     LEAT_TRY(leat_child_wait(c, &x));
-    CHECK_EQ(x.signo, SIGINT);
-    LEAT_TRY(leat_child_kill(c, SIGINT));            /* it has ended: nobody is meant */
+    CHECK_EQ(x.signo, SIGUSR1);
+    LEAT_TRY(leat_child_kill(c, SIGUSR1));            /* it has ended: nobody is meant */
     leat_child_close(c);
     return LEAT_OK;
 }
