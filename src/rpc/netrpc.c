@@ -19,14 +19,16 @@ leat_err netrpc_open(struct netrpc *s, leat_conn *c)
 {
     *s = (struct netrpc){ .c = c };
     s->feed = (struct gob_feed){ .read = fill, .self = s, .gob = &s->reader.gob, .limit = LIMIT_NETRPC_MESSAGE };
-    s->out.max = 2 * (size_t)LIMIT_NETRPC_MESSAGE;
+    s->out.max = s->writing.max = 2 * (size_t)LIMIT_NETRPC_MESSAGE;          /* they change places */
     s->kick = leat_chan_make(leat_none, 1);
-    return s->kick ? LEAT_OK : leat_fail(LEAT_NOMEM, "net/rpc: no memory for a connection");
+    s->room = leat_chan_make(leat_none, 1);
+    return s->kick && s->room ? LEAT_OK : leat_fail(LEAT_NOMEM, "net/rpc: no memory for a connection");
 }
 
 void netrpc_free(struct netrpc *s)
 {
     leat_unref(s->kick);
+    leat_unref(s->room);
     netrpc_shapes_free(s);
     gob_feed_free(&s->feed);
     gob_reader_free(&s->reader);
@@ -80,10 +82,25 @@ static leat_err write_out(struct netrpc *s)
         }
         if (e != LEAT_OK || s->writing.len == 0)
             return e;
+        leat_ignore(leat_try_send(s->room, LEAT_NONE));
         e = leat_write(s->c, s->writing.p, s->writing.len);
         buf_reset(&s->writing);
         if (e != LEAT_OK)
             return e;
+    }
+}
+
+leat_err netrpc_wait_room(struct netrpc *s)
+{
+    for (;;) {
+        size_t unsent = 0;
+        leat_none none;
+        leat_err e;
+        leat_with_lock(&s->lock, e)
+            unsent = s->out.len;
+        if (e != LEAT_OK || unsent < LIMIT_SESS_UNSENT)
+            return e;
+        LEAT_TRY(leat_recv(s->room, &none));
     }
 }
 

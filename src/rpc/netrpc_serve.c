@@ -20,12 +20,13 @@ static void answer(struct server *v, struct Response *head, const char *text, co
 {
     head->error = leat_string_of(text);
     leat_err e = netrpc_put(&v->s, &Response_type, head, t, text ? NULL : out);
-    if (e == LEAT_OK || text || e == LEAT_CANCELED)
+    if (e == LEAT_OK || e == LEAT_CANCELED)
         return;
     char why[CALL_TEXT];
     snprintf(why, sizeof why, "%s", leat_err_detail());
     head->error = leat_string_of(why);
-    leat_ignore(netrpc_put(&v->s, &Response_type, head, NULL, NULL));
+    if (netrpc_put(&v->s, &Response_type, head, NULL, NULL) != LEAT_OK)
+        leat_conn_break(v->s.c);                     /* better no connection than a call that nobody answers */
 }
 
 static void job_end(struct request_job *j)
@@ -109,7 +110,9 @@ static leat_err read_requests(struct server *v, leat_group *g)
 {
     for (;;) {
         struct Request r = { .seq = 0 };
-        leat_err e = netrpc_get(&v->s, &Request_type, &r);
+        leat_err e = netrpc_wait_room(&v->s);
+        if (e == LEAT_OK)
+            e = netrpc_get(&v->s, &Request_type, &r);
         if (e == LEAT_OK)
             e = take(v, g, &r);
         leat_drop(Request, &r);

@@ -3,9 +3,8 @@
 #include "t.h"
 #include <sys/socket.h>
 #include "leat.h"
-#include "type/gob_codec.h"
+#include "rpc/netrpc.h"
 
-LEAT_STRUCT(Request, (string, service_method), (uint64, seq));
 LEAT_STRUCT(Args, (int64, a), (int64, b));
 LEAT_STRUCT(Reply, (int64, c), (string, text));
 LEAT_STRUCT(Bytes, (bytes, v, .flags = LEAT_BARE));
@@ -325,6 +324,52 @@ static leat_err hostile(const char *url)
     return LEAT_OK;
 }
 TEST(other_bytes_harm_nobody_else) { run(hostile); }
+
+/* Answers that nobody takes: the requests of that peer are not read either, until they go out. */
+static leat_err takes(leat_conn **c)
+{
+    static char buf[4096];
+    size_t n;
+    leat_err e;
+    while ((e = leat_read(*c, buf, sizeof buf, &n)) == LEAT_OK)
+        ;
+    return e == LEAT_CLOSED ? LEAT_OK : e;
+}
+
+static leat_err no_room(leat_none *none)
+{
+    leat_listener *l;
+    leat_conn *here, *there;
+    struct netrpc s, *at = &s;
+    struct Bytes big = { .v = { calloc(1, 2 << 20), 2 << 20, 1 } };
+    leat_err e;
+    (void)none;
+    LEAT_TRY(leat_listen("tcp://127.0.0.1:0", &l));
+    LEAT_TRY(leat_dial(leat_listener_addr(l).url, &here));
+    LEAT_TRY(leat_accept(l, &there));
+    LEAT_TRY(netrpc_open(&s, here));
+    CHECK_EQ(netrpc_wait_room(&s), LEAT_OK);
+    CHECK_EQ(netrpc_put(&s, &Response_type, &(struct Response){ .seq = 1 }, &Bytes_type, &big), LEAT_OK);
+    leat_with_deadline(LEAT_MS(1))
+        CHECK_EQ(netrpc_wait_room(&s), LEAT_DEADLINE);           /* nobody writes yet */
+    leat_with_group(g, e) {
+        LEAT_TRY(leat_go(&g, takes, there));
+        leat_with_group(writer, e) {
+            e = leat_go(&writer, netrpc_writes, at);
+            CHECK_EQ(netrpc_wait_room(&s), LEAT_OK);
+            leat_close(s.kick);                      /* it writes what there is, and ends */
+        }
+        LEAT_TRY(leat_conn_close_write(here));
+    }
+    netrpc_free(&s);
+    leat_drop(Bytes, &big);
+    leat_conn_close(here);
+    leat_conn_close(there);
+    leat_listener_close(l);
+    return e;
+}
+TEST(who_takes_no_answers_is_read_no_further)
+{ CHECK_EQ(leat_run(NULL, no_room, LEAT_NONE), LEAT_OK); }
 
 static leat_err forgotten(const char *url)
 {

@@ -28,7 +28,7 @@
 enum { WORKERS_MAX = 64, TASKS_DEFAULT = 16 << 20, STACK_DEFAULT = 64 << 10, STACK_MIN = 16 << 10, STACK_MAX = 64 << 20 };
 
 static _Atomic uint32_t all_lock;
-static struct rt *all;                               /* all_lock */
+static struct rt *_Atomic all;                       /* written under all_lock; read by anyone, also in a signal handler */
 
 static struct worker *worker_new(struct rt *rt, uint32_t id)
 {
@@ -174,24 +174,27 @@ static void hear_of_forks(void)
 static void all_add(struct rt *rt)
 {
     lock(&all_lock);
-    rt->next = all;
-    all = rt;
+    rt->next = at_load(&all);
+    at_store_rel(&all, rt);
     unlock(&all_lock);
 }
 
-SAN_UNSEEN struct rt *rt_first(void)
+struct rt *rt_first(void)
 {
-    return all;
+    return at_load_acq(&all);
 }
 
 static void all_remove(struct rt *rt)
 {
     lock(&all_lock);
-    for (struct rt **p = &all; *p; p = &(*p)->next)
-        if (*p == rt) {
-            *p = rt->next;
-            break;
-        }
+    struct rt *before = at_load(&all);
+    if (before == rt)
+        at_store_rel(&all, rt->next);
+    else
+        while (before && before->next != rt)
+            before = before->next;
+    if (before && before != rt)
+        before->next = rt->next;
     unlock(&all_lock);
 }
 

@@ -13,7 +13,7 @@
 #include "type/desc.h"
 #include "type/gob.h"
 
-struct gob_sent { const leat_type *type; int64_t id, elem; uint64_t len; uint32_t key; };
+struct gob_sent { const leat_type *type; int64_t id; uint64_t len; uint32_t key; };
 struct gob_writer {                                  /* {0} is a new stream */
     struct buf sent;                                 /* of struct gob_sent: types that the other side knows */
     size_t sure;                                     /* bytes of it that are, once the last message has gone out */
