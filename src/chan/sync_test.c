@@ -83,8 +83,8 @@ TEST(once_runs_once_and_everybody_gets_its_error) { RUN(once); }
 static leat_err ticker(leat_none *none)
 {
     (void)none;
+    leat_time start = leat_now(), at = start, last = start;     /* before the ticker: its first tick counts from its making */
     leat_rx(leat_time) t = leat_ticker(LEAT_MS(2));
-    leat_time start = leat_now(), at = start, last = start;
     CHECK(t != NULL);
     for (int i = 1; i <= 3; i++) {
         LEAT_TRY(leat_recv(t, &at));
