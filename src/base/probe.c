@@ -31,11 +31,11 @@ static bool listed(const char *list, const char *name)
 }
 
 /* A quarter of the worlds have no rare turns at all, the others a quarter of them. */
-static void draw(struct probe *p, uint64_t seed, const char *active)
+static void draw(struct probe *p, uint64_t seed, const char *active, bool faults)
 {
     static const uint32_t one_in[] = { 2, 8, 64, 512 };
     uint64_t world = seed, r = seed ^ name_hash(p->name);
-    bool calm = rng_mix(&world) % 4 == 0, drawn = rng_mix(&r) % 4 == 0;
+    bool calm = rng_mix(&world) % 4 == 0, drawn = rng_mix(&r) % 4 == 0 && (faults || strncmp(p->name, "fault.", 6) != 0);
     p->active = p->kind == PROBE_BUGGIFY && (active ? listed(active, p->name) : drawn && !calm);
     p->one_in = one_in[rng_mix(&r) % ARRAY_LEN(one_in)];
     p->chance = r;
@@ -43,11 +43,11 @@ static void draw(struct probe *p, uint64_t seed, const char *active)
     p->level = 0;
 }
 
-void probes_begin(uint64_t seed, const char *active, const struct probe_watch *w)
+void probes_begin(uint64_t seed, const char *active, bool faults, const struct probe_watch *w)
 {
     watch = *w;
     for (struct probe *const *p = &first_probe; p < &last_probe; p++)
-        draw(*p, seed, active);
+        draw(*p, seed, active, faults);
     probe_on = true;
 }
 

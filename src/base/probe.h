@@ -33,8 +33,9 @@ struct probe_watch {
 };
 
 extern bool probe_on;                                /* a simulated world runs; set before its first task */
-/* active: the points that may fire, "NAME+NAME"; "": none; NULL: as the seed wants. */
-void probes_begin(uint64_t seed, const char *active, const struct probe_watch *watch);
+/* active: the points that may fire, "NAME+NAME"; "": none; NULL: as the seed wants.  faults: also those named "fault....", after which
+ * what the program wants may be impossible. */
+void probes_begin(uint64_t seed, const char *active, bool faults, const struct probe_watch *watch);
 void probes_end(void);
 void probes_each(void (*fn)(void *arg, const struct probe *p), void *arg);   /* in no certain order; names may come again */
 uint64_t probes_count(const char *name);             /* of all places of that name */

@@ -19,7 +19,7 @@ static void met_too(void) { SOMETIMES("test.met", "test.one"); }
 static uint64_t pattern(uint64_t seed, const char *active, bool (*fn)(void))
 {
     uint64_t bits = 0;
-    probes_begin(seed, active, &watch);
+    probes_begin(seed, active, true, &watch);
     for (int i = 0; i < 64; i++)
         bits = bits << 1 | fn();
     probes_end();
@@ -62,7 +62,7 @@ static void sum_level(void *arg, const struct probe *p) { *(int64_t *)arg += p->
 TEST(points_of_one_name_are_counted_together_and_gauges_are_summed)
 {
     int64_t level = 0;
-    probes_begin(1, "", &watch);
+    probes_begin(1, "", true, &watch);
     met();
     met();
     met_too();
@@ -77,7 +77,7 @@ TEST(points_of_one_name_are_counted_together_and_gauges_are_summed)
     LAW(1 + 1 == 2);
     CHECK_EQ(broken, 1);
     probes_end();
-    probes_begin(1, "", &watch);
+    probes_begin(1, "", true, &watch);
     CHECK_EQ(probes_count("test.met"), 0);
     probes_end();
 }

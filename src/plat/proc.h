@@ -57,6 +57,7 @@ int proc_listen_unix(const char *path, int *ret);
 int proc_listen_loopback(int *ret, uint16_t *ret_port);      /* 127.0.0.1, a free port */
 int proc_random(void *ret, size_t len);
 int64_t proc_clock_ms(void);                         /* monotonic */
+int64_t proc_children_cpu_ms(void);                  /* user and system time of the children that were waited for */
 bool proc_is_bad_program(int error);                 /* of proc_start: it is the program named that cannot be run */
 const char *proc_error(int error);                   /* "no such file or directory": in words, in lower case; static */
 const char *proc_signal_name(int signo);             /* "KILL"; "?" */

@@ -75,7 +75,7 @@ static leat_err numbers(leat_none *none)
 static struct sim_seen run(const char *faults, int seed)
 {
     char conf[80];
-    snprintf(conf, sizeof conf, "seed=%d,nodes=%d,faults=%s", seed, NODES, faults);
+    snprintf(conf, sizeof conf, "seed=%d,nodes=%d,faults=%s,restarts=0", seed, NODES, faults);
     return sim_of(conf, (leat_fn_ *)(void *)numbers);
 }
 

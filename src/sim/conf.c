@@ -5,7 +5,7 @@
 
 enum { LIMIT_S_DEFAULT = 3600, STEPS_DEFAULT = 50000000 };
 
-static const char *const fault_names[FAULTS_COUNT] = { "none", "delay", "cut", "crash", "all" };
+static const char *const names[FAULTS_COUNT] = { "none", "delay", "cut", "crash", "all", "heal" };
 
 struct part { const char *name, *value; int name_len, len; };
 
@@ -27,16 +27,25 @@ static leat_err number(const struct part *p, uint64_t min, uint64_t max, uint64_
 static leat_err faults(const struct part *p, struct sim_conf *c)
 {
     for (int i = 0; i < FAULTS_COUNT; i++)
-        if (strlen(fault_names[i]) == (size_t)p->len && memcmp(fault_names[i], p->value, (size_t)p->len) == 0) {
+        if (strlen(names[i]) == (size_t)p->len && memcmp(names[i], p->value, (size_t)p->len) == 0) {
             c->faults = (enum sim_faults)i;
             return LEAT_OK;
         }
-    return leat_fail(LEAT_INVAL, "LEAT_SIM: faults=%.*s: there are none, delay, cut, crash and all", p->len, p->value);
+    return leat_fail(LEAT_INVAL, "LEAT_SIM: faults=%.*s: there are none, delay, cut, crash, all and heal", p->len, p->value);
 }
 
 static bool is(const struct part *p, const char *name)
 {
     return strlen(name) == (size_t)p->name_len && memcmp(name, p->name, (size_t)p->name_len) == 0;
+}
+
+static leat_err text(const struct part *p, char *to, int cap)
+{
+    if (p->len >= cap)
+        return leat_fail(LEAT_INVAL, "LEAT_SIM: %.*s=%.20s...: more than %d bytes", p->name_len, p->name, p->value, cap - 1);
+    memcpy(to, p->value, (size_t)p->len);
+    to[p->len] = 0;
+    return LEAT_OK;
 }
 
 static leat_err set(const struct part *p, struct sim_conf *c)
@@ -46,14 +55,22 @@ static leat_err set(const struct part *p, struct sim_conf *c)
         return number(p, 0, UINT64_MAX, &c->seed);
     if (is(p, "faults"))
         return faults(p, c);
-    if (is(p, "trace")) {
-        if (p->len >= SIM_TRACE_MAX)
-            return leat_fail(LEAT_INVAL, "LEAT_SIM: trace=%.20s...: a path of more than %d bytes", p->value, SIM_TRACE_MAX - 1);
-        memcpy(c->trace, p->value, (size_t)p->len);
-        c->trace[p->len] = 0;
-        return LEAT_OK;
-    }
-    if (is(p, "nodes")) {
+    if (is(p, "trace"))
+        return text(p, c->trace, SIM_TRACE_MAX);
+    if (is(p, "plan"))
+        return text(p, c->plan, SIM_PLAN_MAX);
+    if (is(p, "bugs"))
+        return text(p, c->bugs, SIM_BUGS_MAX);
+    if (is(p, "restarts")) {
+        LEAT_TRY(number(p, 0, 1, &n));
+        c->stay_dead = !n;
+    } else if (is(p, "tasks")) {
+        LEAT_TRY(number(p, 0, 1, &n));
+        c->tasks = n;
+    } else if (is(p, "most")) {
+        LEAT_TRY(number(p, 1, PLAN_MAX, &n));
+        c->most = (uint32_t)n;
+    } else if (is(p, "nodes")) {
         LEAT_TRY(number(p, 1, SIM_NODES_MAX, &n));
         c->nodes = (uint32_t)n;
     } else if (is(p, "limit")) {
@@ -72,7 +89,8 @@ static leat_err set(const struct part *p, struct sim_conf *c)
 
 leat_err sim_conf_parse(const char *text, struct sim_conf *ret)
 {
-    struct sim_conf c = { .seed = 1, .nodes = SIM_NODES_DEFAULT, .faults = FAULTS_ALL, .steps = STEPS_DEFAULT, .fd = -1,
+    struct sim_conf c = { .seed = 1, .nodes = SIM_NODES_DEFAULT, .faults = FAULTS_ALL, .most = PLAN_DEFAULT,
+        .steps = STEPS_DEFAULT, .fd = -1,
         .limit_ns = (int64_t)LIMIT_S_DEFAULT * 1000000000 };
     while (*text) {
         size_t len = strcspn(text, ","), name = strcspn(text, "=,");

@@ -168,7 +168,7 @@ static void worlds(const char *faults)
         memset(received, 0, sizeof received);
         ahead = 0;
         finished = 0;
-        snprintf(conf, sizeof conf, "seed=%d,nodes=%d,faults=%s", seed, NODES, faults);
+        snprintf(conf, sizeof conf, "seed=%d,nodes=%d,faults=%s,restarts=0", seed, NODES, faults);
         struct sim_seen s = sim_of(conf, (leat_fn_ *)(void *)mix);
         bool good = strcmp(s.verdict, "ok") == 0;
         ok += good;

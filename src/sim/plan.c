@@ -1,127 +1,144 @@
-/* plan.c - which fault a world meets, when, and what it does.
- *
- * The fault comes when a certain chunk of bytes arrives, not at a certain time: so it comes while machines talk, however long or
- * short the program runs, and it hits a link that is in use. */
+/* plan.c - draws a plan of faults, reads one, writes one: see plan.h. */
+#include "sim/plan.h"
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/world.h"
 
-enum { CHUNKS_MAX = 4096 };
+enum { CHUNKS_MAX = 4096, NEAR_MAX = 64 };
 
-static const int64_t ms = 1000000, s = 1000000000;
+static const int64_t ms = 1000000;
 
+const char *const fault_names[FAULT_KINDS] = { "slow", "cut", "half", "down", "silence", "oneway", "clog", "refuse", "crash", "power" };
+
+/* -- drawing ------------------------------------------------------------------------------------------------------------------- */
 static enum fault_kind draw_cut(struct rng *r)
 {
-    uint32_t k = rng_below(r, 4);
-    return k < 2 ? FAULT_CUT : k == 2 ? FAULT_SILENCE : FAULT_ONE_WAY;
+    static const enum fault_kind kinds[] = { FAULT_CUT, FAULT_CUT, FAULT_HALF, FAULT_DOWN, FAULT_DOWN, FAULT_SILENCE, FAULT_ONE_WAY,
+        FAULT_CLOG, FAULT_REFUSE };
+    return kinds[rng_below(r, ARRAY_LEN(kinds))];
 }
 
-static enum fault_kind draw(const struct world *w, struct rng *r)
+static enum fault_kind draw_crash(struct rng *r) { return sim_chance(r, 2) ? FAULT_CRASH : FAULT_POWER; }
+
+static enum fault_kind draw_kind(enum sim_faults f, struct rng *r)
 {
-    if (w->conf.nodes == 1)
-        return FAULT_NONE;
-    switch (w->conf.faults) {
+    switch (f) {
     case FAULTS_DELAY:
-        return sim_chance(r, 4) ? FAULT_SLOW : FAULT_NONE;
+        return FAULT_SLOW;
     case FAULTS_CUT:
         return draw_cut(r);
     case FAULTS_CRASH:
-        return sim_chance(r, 2) ? FAULT_CRASH : FAULT_POWER;
-    case FAULTS_ALL: {
+        return draw_crash(r);
+    default: {
         uint32_t k = rng_below(r, 8);
-        return k < 4 ? FAULT_NONE : k < 6 ? draw_cut(r) : k == 6 ? FAULT_SLOW : sim_chance(r, 2) ? FAULT_CRASH : FAULT_POWER;
+        return k < 5 ? draw_cut(r) : k == 5 ? FAULT_SLOW : draw_crash(r);
     }
-    default:
-        return FAULT_NONE;
     }
 }
 
-void plan_make(struct world *w)
+/* In whole ms, so that a plan is short as text. */
+static int64_t draw_ms(struct rng *r, int64_t min, int64_t max)
 {
-    static const char *const planned[] = { "no fault", "a slow link", "a cut", "a silence", "a silence one way", "a crash",
-        "a power loss" };
-    struct rng *r = &w->faults;
-    struct plan *p = &w->plan;
-    p->kind = draw(w, r);
-    p->at_chunk = (uint64_t)sim_log_uniform(r, 1, CHUNKS_MAX);
-    p->lasts = sim_chance(r, 3) && p->kind != FAULT_SLOW ? NEVER : sim_log_uniform(r, 100 * ms, 60 * s);
-    snprintf(p->text, sizeof p->text, p->kind ? "%s that never came" : "%s", planned[p->kind]);
+    return sim_log_uniform(r, min, max) * ms;
 }
 
-static void healed(struct world *w, void *arg)
+static int64_t draw_time(const struct planned *f, const struct sim_conf *c, struct rng *r)
 {
-    (void)arg;
-    w->hits[HIT_HEAL]++;
-    trace_event(w, "heal", 0, 0);
-    trace_say(w, "the fault is over");
+    bool ever = sim_chance(r, 3), five = sim_chance(r, 3);
+    int64_t any = draw_ms(r, 100, 60000), brief = draw_ms(r, 10, 5000);
+    if (f->kind == FAULT_CUT || f->kind == FAULT_HALF)
+        return 0;
+    if (c->stay_dead && (f->kind == FAULT_CRASH || f->kind == FAULT_POWER))
+        return NEVER;
+    if (c->faults == FAULTS_HEAL)
+        return f->kind == FAULT_DOWN && five ? 5000 * ms : brief;
+    if (f->kind == FAULT_SLOW || f->kind == FAULT_REFUSE)
+        return any;
+    if (ever)
+        return NEVER;
+    return f->kind == FAULT_DOWN && five ? 5000 * ms : any;
 }
 
-static void describe(struct world *w, const char *what, uint32_t a, const char *between, uint32_t b)
+static uint32_t draw_count(const struct sim_conf *c, struct rng *r)
 {
-    char at[40], *text = w->plan.text;
-    size_t cap = sizeof w->plan.text;
-    snprintf(at, sizeof at, " at %.3f s", (double)(w->now - START_NS) / 1e9);
-    if (!between)
-        snprintf(text, cap, "%s of h%u%s", what, a, at);
-    else if (w->plan.kind == FAULT_CUT)
-        snprintf(text, cap, "%s h%u%sh%u%s", what, a, between, b, at);
-    else if (w->plan.lasts == NEVER)
-        snprintf(text, cap, "%s h%u%sh%u for ever%s", what, a, between, b, at);
-    else
-        snprintf(text, cap, "%s h%u%sh%u for %.3f s%s", what, a, between, b, (double)w->plan.lasts / 1e9, at);
-    trace_say(w, "%s", text);
+    uint32_t n = 1;
+    bool calm = sim_chance(r, 2), slow = sim_chance(r, 4);
+    while (n < c->most && sim_chance(r, 2))
+        n++;
+    if (c->nodes == 1 || c->faults == FAULTS_NONE || (c->faults == FAULTS_ALL && calm) || (c->faults == FAULTS_DELAY && !slow))
+        return 0;
+    return n;
 }
 
-static void crash(struct world *w, uint32_t from, uint32_t to, bool silent)
+/* Half of the later ones come soon after the one before, so while what that broke is being mended. */
+void plan_draw(struct plan *p, const struct sim_conf *c, struct rng *r)
 {
-    struct machine *m = &w->machines[to ? to : from];           /* machine 0 is the one whose result counts: it stays */
-    w->hits[silent ? HIT_POWER : HIT_CRASH]++;
-    describe(w, silent ? "power loss" : "crash", m->id, NULL, 0);
-    san_leaks_meant();                               /* nobody frees what that machine had */
-    m->dead = true;
-    m->silent = silent;
-    w->dead++;
-    net_crash(w, m);
-}
-
-static void strike(struct world *w, uint32_t from, uint32_t to)
-{
-    struct plan *p = &w->plan;
-    int64_t until = p->lasts == NEVER ? NEVER : w->now + p->lasts;
-    uint32_t a = MIN(from, to), b = MAX(from, to);
-    p->struck = true;
-    trace_event(w, "strike", p->kind, (uint64_t)from << 32 | to);
-    switch (p->kind) {
-    case FAULT_SLOW:
-        w->hits[HIT_SLOW]++;
-        way_of(w, a, b)->slow_until = way_of(w, b, a)->slow_until = until;
-        describe(w, "slow", a, "-", b);
-        break;
-    case FAULT_CUT:
-        w->hits[HIT_CUT]++;
-        net_cut(w, a, b);
-        describe(w, "cut", a, "-", b);
-        break;
-    case FAULT_SILENCE:
-        w->hits[HIT_SILENCE]++;
-        way_of(w, a, b)->blocked = way_of(w, b, a)->blocked = until;
-        describe(w, "silence", a, "-", b);
-        break;
-    case FAULT_ONE_WAY:
-        w->hits[HIT_ONE_WAY]++;
-        way_of(w, from, to)->blocked = until;
-        describe(w, "silence", from, ">", to);
-        break;
-    default:
-        crash(w, from, to, p->kind == FAULT_POWER);
-        return;
+    uint64_t before = 0;
+    p->len = draw_count(c, r);
+    for (uint32_t i = 0; i < p->len; i++) {
+        struct planned *f = &p->at[i];
+        bool near = i && sim_chance(r, 2);
+        f->kind = draw_kind(c->faults, r);
+        f->at_chunk = near ? before + (uint64_t)sim_log_uniform(r, 1, NEAR_MAX) : (uint64_t)sim_log_uniform(r, 1, CHUNKS_MAX);
+        f->lasts = draw_time(f, c, r);
+        before = f->at_chunk;
     }
-    if (p->kind != FAULT_CUT && until != NEVER)
-        event_add(w, until, healed, NULL);
 }
 
-void plan_chunk(struct world *w, uint32_t from, uint32_t to)
+/* -- as text ------------------------------------------------------------------------------------------------------------------- */
+void plan_format(const struct plan *p, char *to, size_t cap)
 {
-    if (++w->chunks == w->plan.at_chunk && w->plan.kind != FAULT_NONE)
-        strike(w, from, to);
+    size_t n = 0;
+    snprintf(to, cap, "none");
+    for (uint32_t i = 0; i < p->len && n < cap; i++) {
+        const struct planned *f = &p->at[i];
+        n += (size_t)snprintf(to + n, cap - n, "%s%s@%" PRIu64, i ? "+" : "", fault_names[f->kind], f->at_chunk);
+        if (n < cap && f->lasts == NEVER)
+            n += (size_t)snprintf(to + n, cap - n, "/ever");
+        else if (n < cap && f->lasts)
+            n += (size_t)snprintf(to + n, cap - n, "/%" PRId64 "ms", f->lasts / ms);
+    }
+}
+
+/* One fault, and what follows it. */
+static const char *parse_one(const char *s, struct planned *f)
+{
+    char *end;
+    size_t n = strcspn(s, "@");
+    uint32_t k = 0;
+    while (k < FAULT_KINDS && (strlen(fault_names[k]) != n || memcmp(fault_names[k], s, n) != 0))
+        k++;
+    if (k == FAULT_KINDS || s[n] != '@' || s[n + 1] < '0' || s[n + 1] > '9')
+        return NULL;
+    *f = (struct planned){ .kind = (enum fault_kind)k, .at_chunk = strtoull(s + n + 1, &end, 10) };
+    if (*end != '/')
+        return end;
+    if (strncmp(end, "/ever", 5) == 0) {
+        f->lasts = NEVER;
+        return end + 5;
+    }
+    unsigned long long n_ms = strtoull(end + 1, &end, 10);
+    if (strncmp(end, "ms", 2) != 0 || n_ms > 1000000000000)
+        return NULL;
+    f->lasts = (int64_t)n_ms * ms;
+    return end + 2;
+}
+
+leat_err plan_parse(const char *text, struct plan *ret)
+{
+    struct plan p = { .len = 0 };
+    const char *s = strcmp(text, "none") == 0 ? "" : text;
+    while (s && *s) {
+        if (p.len == PLAN_MAX)
+            return leat_fail(LEAT_INVAL, "LEAT_SIM: plan=%s: at most %d faults", text, PLAN_MAX);
+        s = parse_one(s, &p.at[p.len++]);
+        if (s && *s && *s++ != '+')
+            s = NULL;
+    }
+    if (!s)
+        return leat_fail(LEAT_INVAL, "LEAT_SIM: plan=%s: write KIND@CHUNK/TIME+KIND@CHUNK, as in cut@120+crash@300/2000ms", text);
+    *ret = p;
+    return LEAT_OK;
 }

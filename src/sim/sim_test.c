@@ -270,7 +270,7 @@ TEST(a_wrong_setting_is_refused_with_a_reason)
 {
     static const char *const wrong[][2] = {
         { "seed=x", "LEAT_SIM: seed=x: it must be a number" }, { "nodes=0", "LEAT_SIM: nodes=0: it must be a number from 1 to 64" },
-        { "nodes=65", "from 1 to 64" }, { "faults=some", "there are none, delay, cut, crash and all" },
+        { "nodes=65", "from 1 to 64" }, { "faults=some", "there are none, delay, cut, crash, all and heal" },
         { "seed", "'seed' has no value" }, { "color=red", "there is no setting 'color'" }, { "seed=99999999999999999999", "a number" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

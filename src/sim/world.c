@@ -1,11 +1,13 @@
 /* world.c - the machines of a world, its clock and its choices: the seam that run/ calls, and sim_run around it.
  *
- * The runtime's first task is the world's own.  It starts the program's main function once on each machine, and ends when that of
- * machine 0 has ended and the others have followed.  A machine's tasks are known by task.host, which tasks inherit. */
+ * The runtime's first task is the world's own.  It starts the program's main function once on each machine, and again on those that
+ * come back from a crash; it ends when that of machine 0 has ended and the others have followed. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/probe.h"
 #include "run/err.h"
 #include "run/host.h"
 #include "run/rt.h"
@@ -32,9 +34,28 @@ int64_t sim_log_uniform(struct rng *r, int64_t min, int64_t max)
     return MIN(low + (int64_t)(rng_next(r) % (uint64_t)low), max);
 }
 
-struct machine *machine_self(void)
+/* -- waiting for what comes from an event or another task --------------------------------------------------------------------- */
+leat_err slot_wait(struct task **slot)
 {
-    return host_self();
+    struct task *t = task_self();
+    assert(!*slot);
+    *slot = t;
+    at_store(&t->park, PARK_WAIT);
+    uint32_t why = task_wait(t);
+    if (why == PARK_CHAN)
+        return LEAT_OK;
+    if (*slot == t)
+        *slot = NULL;
+    leat_err e = task_wait_err(t, why);
+    return e == LEAT_AGAIN ? LEAT_OK : e;
+}
+
+void slot_wake(struct task **slot)
+{
+    struct task *t = *slot;
+    *slot = NULL;
+    if (t && task_claim(t, PARK_CHAN))
+        task_ready(worker_self(), t);
 }
 
 /* -- the seam ---------------------------------------------------------------------------------------------------------------- */
@@ -127,123 +148,83 @@ static void world_served(void *self, struct host *host)
 
 static const struct seam world_seam = { world_now, world_random, world_choose, world_idle, world_getenv, world_served };
 
-/* -- machines ---------------------------------------------------------------------------------------------------------------- */
-static leat_err program_main(struct machine *m)
-{
-    const struct rt_main *p = m->world->main;
-    void *arg = sim_alloc(p->len);                   /* each machine has an argument of its own, as each process would */
-    leat_err err;
-    if (p->len)
-        memcpy(arg, p->arg, p->len);
-    leat_with_cancel(ctx) {
-        m->root = ctx;
-        group_open_in(group_of(&m->host.detached), m->world->rt, ctx, NEVER);
-        err = p->fn(arg);
-        m->fault = err_take(task_self(), err);
-        leat_cancel(&group_of(&m->host.detached)->ctx, err);
-        leat_ignore(leat_group_wait(&m->host.detached));
-        rt_at_end_run(m->world->rt, &m->host);
-        m->root = NULL;
-    }
-    free(arg);
-    return err;
-}
-
-static leat_err machine_main(struct machine **arg)
-{
-    struct machine *m = *arg;
-    struct world *w = m->world;
-    if (w->conf.nodes > 1 && w->conf.faults != FAULTS_NONE) {
-        int64_t late = sim_log_uniform(&w->net, 1000, 1000000000);
-        w->hits[HIT_LATE_START] += late > 100000000;
-        leat_ignore(leat_sleep(LEAT_NS(late)));
-    }
-    m->err = program_main(m);
-    if (m->served) {
-        err_free(m->fault);
-        m->fault = NULL;
-        m->err = LEAT_OK;
-    }
-    m->ended = true;
-    trace_event(w, "end", m->id, m->err);
-    trace_say(w, "h%u  has ended: %s", m->id, leat_err_name(m->err));
-    return leat_send(w->ends, m->id);
-}
-
-static void machine_init(struct world *w, uint32_t i)
-{
-    struct machine *m = &w->machines[i];
-    uint64_t seed = w->conf.seed, high = rng_mix(&seed), low = rng_mix(&seed);
-    m->world = w;
-    m->id = i;
-    m->next_port = 40000;
-    snprintf(m->rank, sizeof m->rank, "%u", i);
-    snprintf(m->job, sizeof m->job, "%016" PRIx64 "%016" PRIx64, high, low);
-    size_t n = strlen(w->nodes);
-    snprintf(w->nodes + n, sizeof w->nodes - n, "%stcp://h%u:1", i ? "," : "", i);
-}
-
-static leat_err machines_start(struct world *w)
-{
-    struct task *t = task_self();
-    leat_err err = LEAT_OK;
-    for (uint32_t i = 0; i < w->conf.nodes && err == LEAT_OK; i++) {
-        struct machine *m = &w->machines[i];
-        t->host = &m->host;                          /* inherited by the task that starts here */
-        err = leat_go_(&w->group, (leat_fn_ *)(void *)machine_main, w->main->site, &m, sizeof m);
-    }
-    t->host = NULL;
-    return err;
-}
-
+/* -- the course of a world --------------------------------------------------------------------------------------------------------- */
 static struct machine *straggler(struct world *w)
 {
     for (uint32_t i = 0; i < w->conf.nodes; i++)
-        if (!w->machines[i].ended && !w->machines[i].dead)
-            return &w->machines[i];
+        if (!w->machines[i]->ended && !w->machines[i]->dead)
+            return w->machines[i];
     return NULL;
 }
 
 /* Waits until all machines that live have ended, at most PATIENCE_S.  The first that has not, or NULL. */
 static struct machine *await_others(struct world *w)
 {
-    uint32_t id;
     leat_err err = LEAT_OK;
     leat_with_deadline(LEAT_S(PATIENCE_S)) {
         while (straggler(w) && err == LEAT_OK)
-            err = leat_recv(w->ends, &id);
+            err = slot_wait(&w->waker);
     }
     return straggler(w);
+}
+
+static leat_err start_due(struct world *w)
+{
+    for (uint32_t i = 0; i < w->conf.nodes; i++)
+        if (w->machines[i]->again) {
+            w->machines[i]->again = false;
+            w->hits[HIT_RESTART]++;
+            trace_event(w, "restart", i, 0);
+            trace_say(w, "h%u  starts again", i);
+            LEAT_TRY(machine_start(machine_new(w, i)));
+        }
+    return LEAT_OK;
+}
+
+static void end_others(struct world *w)
+{
+    struct machine *late;
+    if (!await_others(w))
+        return;
+    trace_say(w, "the machines that have not ended are told to");
+    for (uint32_t i = 0; i < w->conf.nodes; i++)
+        if (!w->machines[i]->dead)
+            leat_cancel(w->machines[i]->root, LEAT_CANCELED);
+    if ((late = await_others(w)))
+        sim_stop(w, "stuck", "node %u has not ended %d s after node 0, though its context was cancelled then", late->id, PATIENCE_S);
 }
 
 static leat_err world_main(struct world **arg)
 {
     struct world *w = *arg;
-    struct machine *late;
-    uint32_t id;
     w->rt = rt_self();
     net_open(w);
-    LEAT_TRY(machines_start(w));
-    while (!w->machines[0].ended)
-        LEAT_TRY(leat_recv(w->ends, &id));
-    if (await_others(w)) {
-        trace_say(w, "the machines that have not ended are told to");
-        for (uint32_t i = 0; i < w->conf.nodes; i++)
-            leat_cancel(w->machines[i].root, LEAT_CANCELED);
-        if ((late = await_others(w)))
-            sim_stop(w, "stuck", "node %u has not ended %d s after node 0, though its context was cancelled then", late->id,
-                PATIENCE_S);
+    for (uint32_t i = 0; i < w->conf.nodes; i++)
+        LEAT_TRY(machine_start(w->machines[i]));
+    while (!w->machines[0]->ended) {
+        LEAT_TRY(slot_wait(&w->waker));
+        LEAT_TRY(start_due(w));
     }
+    end_others(w);
     if (!w->dead)                                    /* the tasks of a machine that crashed never end */
         leat_ignore(leat_group_wait(&w->group));
-    struct machine *m = &w->machines[0];
+    struct machine *m = w->machines[0];
     err_give(task_self(), m->fault, m->err);
     m->fault = NULL;
     return m->err;
 }
 
 /* -- the whole ----------------------------------------------------------------------------------------------------------------- */
-static struct world *world_new(const struct rt_main *m, const struct sim_conf *c)
+static void world_free(struct world *w)
+{
+    if (w->ways)
+        net_close(w);
+    free(w->events.at);
+    machines_free(w);
+    free(w);
+}
+
+static leat_err world_new(const struct rt_main *m, const struct sim_conf *c, struct world **ret)
 {
     struct world *w = sim_alloc(sizeof *w);
     uint64_t seed = c->seed;
@@ -254,38 +235,50 @@ static struct world *world_new(const struct rt_main *m, const struct sim_conf *c
     rng_init(&w->net, rng_mix(&seed));
     rng_init(&w->faults, rng_mix(&seed));
     rng_init(&w->program, rng_mix(&seed));
-    w->machines = sim_alloc(c->nodes * sizeof *w->machines);
-    for (uint32_t i = 0; i < c->nodes; i++)
-        machine_init(w, i);
+    w->machines = sim_alloc(c->nodes * sizeof(struct machine *));
+    plan_draw(&w->plan, c, &w->faults);
+    leat_err err = c->plan[0] ? plan_parse(c->plan, &w->plan) : LEAT_OK;
+    for (uint32_t i = 0; i < c->nodes; i++) {
+        size_t n = strlen(w->nodes);
+        (void)machine_new(w, i);
+        snprintf(w->nodes + n, sizeof w->nodes - n, "%stcp://h%u:1", i ? "," : "", i);
+    }
+    if (err != LEAT_OK) {
+        world_free(w);
+        return err;
+    }
     trace_open(w);
     trace_event(w, "world", c->seed, (uint64_t)c->nodes << 32 | c->faults);
-    plan_make(w);
-    return w;
+    *ret = w;
+    return LEAT_OK;
 }
 
-static void world_free(struct world *w)
+static void probes_start(struct world *w)
 {
-    for (uint32_t i = 0; i < w->conf.nodes; i++)
-        err_free(w->machines[i].fault);
-    net_close(w);
-    leat_unref(w->ends);
-    free(w->events.at);
-    free(w->machines);
-    free(w);
+    struct probe_watch watch = sim_watch;
+    const char *bugs = w->conf.bugs;
+    watch.self = w;
+    if (w->conf.faults == FAULTS_NONE && !*bugs)
+        bugs = "none";
+    probes_begin(w->conf.seed, strcmp(bugs, "none") == 0 ? "" : *bugs ? bugs : NULL, w->conf.faults > FAULTS_DELAY, &watch);
 }
 
 leat_err sim_run(const struct rt_main *m, const char *config)
 {
     static const leat_site_ site = { "world", "sim", 0 };
     struct sim_conf c;
+    struct world *w;
     LEAT_TRY(sim_conf_parse(config, &c));
     if (c.fd >= 0 && write(c.fd, "begin\n", 6) != 6)
         return leat_fail(LEAT_INVAL, "LEAT_SIM: fd=%d: nothing can be written there", c.fd);
-    struct world *w = world_new(m, &c);
-    w->ends = leat_chan_make(uint32_t, SIM_NODES_MAX);
+    LEAT_TRY(world_new(m, &c, &w));
+    probes_start(w);
     leat_err err = rt_run(&(struct rt_main){ .opts = m->opts, .fn = (leat_fn_ *)(void *)world_main, .site = &site, .arg = &w,
         .len = sizeof w, .seam = &world_seam, .seam_self = w });
+    probes_end();
     trace_event(w, "over", w->steps, err);
+    if (err == LEAT_OK && !w->dead)
+        report_leaks(w);
     report(w, err == LEAT_OK ? "ok" : leat_err_name(err));
     world_free(w);
     return err;

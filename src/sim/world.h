@@ -13,6 +13,7 @@
 #include "run/seam.h"
 #include "run/task.h"
 #include "sim/conf.h"
+#include "sim/plan.h"
 
 enum { STEP_NS = 1000, START_NS = 1000000000, ENV_MAX = 24 * SIM_NODES_MAX };
 
@@ -25,30 +26,26 @@ struct events { struct event *at; size_t len, cap; uint64_t seq; };
 
 /* What happened, counted: a run in which a thing never happened has not tested it. */
 enum sim_hit {
-    HIT_CHOICE, HIT_JUMP, HIT_LATE_START, HIT_CHUNK, HIT_DELAY, HIT_SHORT_READ, HIT_FULL, HIT_REFUSED, HIT_UNANSWERED,
-    HIT_SLOW, HIT_CUT, HIT_SILENCE, HIT_ONE_WAY, HIT_HEAL, HIT_CRASH, HIT_POWER, HIT_COUNT
+    HIT_CHOICE, HIT_JUMP, HIT_LATE_START, HIT_CHUNK, HIT_DELAY, HIT_SHORT_READ, HIT_FULL, HIT_REFUSED, HIT_UNANSWERED, HIT_TORN, HIT_RESET,
+    HIT_SLOW, HIT_CUT, HIT_HALF, HIT_DOWN, HIT_SILENCE, HIT_ONE_WAY, HIT_CLOG, HIT_REFUSE, HIT_CRASH, HIT_POWER, HIT_HEAL, HIT_RESTART,
+    HIT_OVERLAP, HIT_COUNT
 };
 extern const char *const sim_hit_names[HIT_COUNT];
 
-enum fault_kind { FAULT_NONE, FAULT_SLOW, FAULT_CUT, FAULT_SILENCE, FAULT_ONE_WAY, FAULT_CRASH, FAULT_POWER };
-struct plan {                                        /* at most one fault a world */
-    enum fault_kind kind;
-    uint64_t at_chunk;                               /* it comes when so many chunks have arrived between machines */
-    int64_t lasts;                                   /* ns, or NEVER */
-    bool struck;
-    char text[96];                                   /* "cut h0-h2 at 0.200 s" */
-};
-
 struct way {                                         /* from one machine to another */
     int64_t delay, blocked;                          /* ns; nothing arrives before the time `blocked` (NEVER: nothing at all) */
-    int64_t slow_until;
+    int64_t slow_until, down_until;                  /* down: no link can be made */
 };
 
+/* One incarnation.  A machine that is started again gets another record: what belonged to the old one never runs again. */
 struct machine {
     struct host host;                                /* first */
     struct world *world;
-    uint32_t id;
-    bool dead, silent, served, ended, told;          /* silent: it died without a word; told: it was cancelled after machine 0's end */
+    struct machine *older;                           /* the incarnation before it */
+    uint32_t id, number;                             /* number: 0, 1, ... of its incarnation */
+    bool dead, silent, served, ended;                /* silent: it died without a word */
+    bool again;                                      /* it is to be started again */
+    int64_t refuses_until;                           /* dials to it are refused */
     leat_ctx *root;                                  /* of its main function, while that runs */
     leat_err err;
     struct fault *fault;
@@ -65,8 +62,9 @@ struct world {
     int64_t now;
     uint64_t steps, chunks;
     struct events events;
-    struct machine *machines;
-    uint32_t dead;
+    struct machine **machines;                       /* the incarnation that runs, or ran last, of each */
+    uint32_t dead, faults_now;                       /* machines that crashed; faults that are not over */
+    struct task *waker;                              /* the world's own task, when it waits for an end or a restart */
     struct way *ways;                                /* nodes x nodes */
     struct cable *cables;
     struct port *ports;
@@ -75,7 +73,6 @@ struct world {
     uint64_t hits[HIT_COUNT];
     struct rt *rt;
     leat_group group;                                /* the machines' main functions */
-    leat_chan(uint32_t) ends;
     char nodes[ENV_MAX];                             /* LEAT_NODES */
 };
 
@@ -86,6 +83,15 @@ static inline struct way *way_of(struct world *w, uint32_t from, uint32_t to) { 
 void *sim_alloc(size_t size);                        /* zeroed; the simulator's own memory never fails: it ends the process */
 static inline uint32_t sim_chance(struct rng *r, uint32_t one_in) { return rng_below(r, one_in) == 0; }
 int64_t sim_log_uniform(struct rng *r, int64_t min, int64_t max);   /* every order of magnitude equally likely */
+
+/* world.c */
+leat_err slot_wait(struct task **slot);              /* [blocks] until slot_wake, or the context ends */
+void slot_wake(struct task **slot);                  /* from a task or from an event */
+
+/* machine.c */
+struct machine *machine_new(struct world *w, uint32_t id);           /* replaces the incarnation before */
+leat_err machine_start(struct machine *m);           /* its main function runs as a task of the world's group */
+void machines_free(struct world *w);
 
 /* event.c */
 void event_add(struct world *w, int64_t at, void (*fn)(struct world *w, void *arg), void *arg);
@@ -100,17 +106,24 @@ void trace_event(struct world *w, const char *what, uint64_t a, uint64_t b);
 void trace_task(struct world *w, const struct task *t, uint32_t k, uint32_t n);  /* t, the k-th of n, has its turn */
 /* To the trace only. */
 void trace_say(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* report.c */
 void report(struct world *w, const char *verdict);   /* to conf.fd, and closes the trace */
 /* The world cannot go on: says why on standard error with all its tasks, reports, ends the process with exit code 1. */
 __attribute__((noreturn, format(printf, 3, 4))) void sim_stop(struct world *w, const char *verdict, const char *fmt, ...);
+void report_leaks(struct world *w);                  /* an undisturbed world has ended: ends the process if something is still alive */
+extern const struct probe_watch sim_watch;           /* its self is the world */
 
-/* plan.c */
-void plan_make(struct world *w);
-void plan_chunk(struct world *w, uint32_t from, uint32_t to);       /* a chunk has arrived */
+/* strike.c */
+void strike_chunk(struct world *w, uint32_t from, uint32_t to);      /* a chunk has arrived */
+bool strike_tears(const struct world *w);            /* the next chunk arrives in part only: its link is cut then */
 
 /* net.c */
 void net_open(struct world *w);                      /* links of this runtime's tasks come from here */
 void net_close(struct world *w);
-void net_cut(struct world *w, uint32_t a, uint32_t b);              /* all links between the two break at once */
-void net_crash(struct world *w, struct machine *m);  /* its links break, or fall silent */
+void net_cut(struct world *w, uint32_t a, uint32_t b, bool half);    /* all links between the two break; half: one side is not told */
+void net_crash(struct world *w, struct machine *m);  /* m is dead */
+
+/* place.c */
+extern const struct link_provider net_provider;
 #endif

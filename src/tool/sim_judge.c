@@ -2,7 +2,8 @@
  *
  * ok       the program ended with 0, and printed what it printed under the other seeds that ended with 0.
  * error    it ended with an error, and its world had met a fault: that is allowed, a wrong result is not.
- * failed   anything else: a deadlock, a limit, a signal, a sanitizer's report, an error without a fault, another output. */
+ * failed   anything else: a deadlock, a limit, a signal, a sanitizer's report, an error without a fault, another output, a law of the
+ *          library that did not hold, something left when all had ended in order. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,85 +13,15 @@
 #include "tool/sim.h"
 #include "tool/tool.h"
 
+enum { STATE_EVERY = 50 };
+
 struct sim_judge {
     const struct sim_opts *o;
-    uint64_t seeds, ok, errors, failed, never_came;
-    bool have_output;                                /* of a seed that was ok: what others are compared with */
-    uint64_t output_seed, out_hash, out_len;
+    struct sim_totals t;
     struct sim_result first;                         /* with --twice: the first of the two */
     bool have_first, redraw;
-    struct { char name[20]; uint64_t n; } hits[SIM_HITS];
-    uint32_t hit_count;
-    int64_t began_ms;
+    int64_t began_ms, cpu_before_ms;
 };
-
-/* -- the library's report --------------------------------------------------------------------------------------------------- */
-static void hit_add(struct sim_result *r, const char *name, uint64_t n)
-{
-    uint32_t i = 0;
-    while (i < r->hit_count && strcmp(r->hits[i].name, name) != 0)
-        i++;
-    if (i == SIM_HITS)
-        return;
-    if (i == r->hit_count) {
-        snprintf(r->hits[i].name, sizeof r->hits[i].name, "%s", name);
-        r->hit_count++;
-    }
-    r->hits[i].n += n;
-}
-
-static void hits_read(struct sim_result *r, char *text)
-{
-    char *next = text;
-    for (char *p; (p = strsep(&next, ",")); ) {
-        char *colon = strchr(p, ':');
-        if (!colon)
-            continue;
-        *colon = 0;
-        hit_add(r, p, strtoull(colon + 1, NULL, 10));
-    }
-}
-
-static void field_read(struct sim_result *r, const char *name, char *value)
-{
-    if (strcmp(name, "verdict") == 0)
-        snprintf(r->verdict, sizeof r->verdict, "%s", value);
-    else if (strcmp(name, "ns") == 0)
-        r->ns += strtoll(value, NULL, 10);
-    else if (strcmp(name, "steps") == 0)
-        r->steps += strtoull(value, NULL, 10);
-    else if (strcmp(name, "hash") == 0)
-        r->hash = r->hash * 0x9fb21c651e98df25u ^ strtoull(value, NULL, 16);
-    else if (strcmp(name, "planned") == 0)
-        r->planned |= *value != '0';
-    else if (strcmp(name, "struck") == 0)
-        r->struck |= *value != '0';
-    else if (strcmp(name, "hits") == 0)
-        hits_read(r, value);
-}
-
-void sim_report_line(struct sim_result *r, char *line)
-{
-    if (strcmp(line, "begin") == 0) {
-        r->begun++;
-        return;
-    }
-    if (strncmp(line, "end ", 4) != 0)
-        return;
-    r->ended++;
-    char *fault = strstr(line, " fault="), *next = line + 4;
-    if (fault) {
-        *fault = 0;
-        snprintf(r->fault, sizeof r->fault, "%s", fault + 7);
-    }
-    for (char *p; (p = strsep(&next, " ")); ) {
-        char *equals = strchr(p, '=');
-        if (!equals)
-            continue;
-        *equals = 0;
-        field_read(r, p, equals + 1);
-    }
-}
 
 /* -- judging ------------------------------------------------------------------------------------------------------------------- */
 static bool has(const struct sim_text *t, const char *word)
@@ -104,32 +35,40 @@ static bool by_sanitizer(const struct sim_result *r)
         has(&r->err, "WARNING: ThreadSanitizer");
 }
 
-/* NULL: it did not fail; else why, a phrase. */
-static const char *why_failed(const struct sim_judge *j, const struct sim_result *r, char *buf, size_t cap)
+static bool is_standstill(const char *verdict)
+{
+    static const char *const names[] = { "deadlock", "timeout", "stuck", "law", "leak" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(verdict, names[i]) == 0)
+            return true;
+    return false;
+}
+
+const char *sim_why_failed(const struct sim_opts *o, const struct sim_totals *t, const struct sim_result *r, char *buf, size_t cap)
 {
     if (r->overdue)
-        snprintf(buf, cap, "no end within %u s of real time", j->o->timeout_s);
+        snprintf(buf, cap, "no end within %u s of real time", o->timeout_s);
     else if (r->signo)
         snprintf(buf, cap, "killed by signal %d (SIG%s)", r->signo, proc_signal_name(r->signo));
     else if (by_sanitizer(r))
         return "a sanitizer's report";
     else if (r->ended < r->begun)
         snprintf(buf, cap, "exit code %d in the middle of leat_run", r->code);
-    else if (strcmp(r->verdict, "deadlock") == 0 || strcmp(r->verdict, "timeout") == 0 || strcmp(r->verdict, "stuck") == 0)
+    else if (is_standstill(r->verdict))
         return r->verdict;
+    else if (r->code && o->must_succeed)
+        snprintf(buf, cap, "exit code %d where it must succeed", r->code);
     else if (r->code && !r->struck)
         snprintf(buf, cap, "exit code %d without a fault", r->code);
-    else if (!r->code && j->have_output && !j->o->any_output && (r->out_hash != j->out_hash || r->out_len != j->out_len))
-        snprintf(buf, cap, "another output than that of seed %" PRIu64, j->output_seed);
-    else if (j->o->twice && j->have_first && r->hash != j->first.hash)
-        snprintf(buf, cap, "another hash the second time, %016" PRIx64 " and then %016" PRIx64, j->first.hash, r->hash);
+    else if (!r->code && t->have_output && !o->any_output && (r->out_hash != t->out_hash || r->out_len != t->out_len))
+        snprintf(buf, cap, "another output than that of seed %" PRIu64, t->output_seed);
     else
         return NULL;
     return buf;
 }
 
 /* -- printing --------------------------------------------------------------------------------------------------------------------- */
-static const char *grouped(uint64_t n, char buf[32])
+const char *sim_grouped(uint64_t n, char buf[32])
 {
     char *p = buf + 31;
     *p = 0;
@@ -171,8 +110,11 @@ static void print_all_errors(const struct sim_result *r)
 
 static void print_again(const struct sim_judge *j, const struct sim_result *r)
 {
-    printf("    again: leat sim%s --seeds %" PRIu64 " --nodes %s --faults %s --trace trace-%" PRIu64 ".txt --",
-        j->o->any_output ? " --any-output" : "", r->seed, j->o->nodes, j->o->faults, r->seed);
+    const struct sim_opts *o = j->o;
+    printf("    again: leat sim%s%s%s --seeds %" PRIu64 " --nodes %s --faults %s%s%s%s%s%s%s --trace trace-%" PRIu64 ".txt --",
+        o->any_output ? " --any-output" : "", o->must_succeed ? " --must-succeed" : "", o->no_restarts ? " --no-restarts" : "", r->seed,
+        o->nodes, o->faults, o->most ? " --most " : "", o->most ? o->most : "", o->plan ? " --plan " : "", o->plan ? o->plan : "",
+        o->bugs ? " --bugs " : "", o->bugs ? o->bugs : "", r->seed);
     for (char **a = j->o->argv; *a; a++)
         printf(" %s", *a);
     puts("");
@@ -188,7 +130,7 @@ static void print_seed(const struct sim_judge *j, const struct sim_result *r, co
         printf("%s, exit code %d, ", strcmp(r->verdict, "ok") ? r->verdict : "error", r->code);
     else
         printf("ok ");
-    printf("%.3f s virtual, %s steps, %s, hash %016" PRIx64, (double)r->ns / 1e9, grouped(r->steps, buf), *r->fault ? r->fault : "-",
+    printf("%.3f s virtual, %s steps, %s, hash %016" PRIx64, (double)r->ns / 1e9, sim_grouped(r->steps, buf), *r->fault ? r->fault : "-",
         r->hash);
     if (r->code || failed)
         print_error(r, failed);
@@ -199,24 +141,65 @@ static void print_seed(const struct sim_judge *j, const struct sim_result *r, co
     }
 }
 
-static void count_hits(struct sim_judge *j, const struct sim_result *r)
+static bool is_fault(const char *hit)
 {
-    for (uint32_t i = 0; i < r->hit_count; i++) {
-        uint32_t k = 0;
-        while (k < j->hit_count && strcmp(j->hits[k].name, r->hits[i].name) != 0)
-            k++;
-        if (k == j->hit_count)
-            snprintf(j->hits[j->hit_count++].name, sizeof j->hits[k].name, "%s", r->hits[i].name);
-        j->hits[k].n += r->hits[i].n;
+    static const char *const names[] = { "slow", "cut", "half_cut", "down", "silence", "one_way", "clog", "refuse", "crash", "power_loss",
+        "restart", "heal", "overlap" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(hit, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void count(struct sim_judge *j, const struct sim_result *r, const char *failed)
+{
+    struct sim_totals *t = &j->t;
+    t->seeds++;
+    t->next = r->seed + 1;
+    t->ns += r->ns;
+    *(failed ? &t->failed : r->code ? &t->errors : &t->ok) += 1;
+    t->never_came += r->planned && !r->struck;
+    for (uint32_t i = 0; i < r->hits.len; i++)
+        sim_hit_add(&t->hits, r->hits.at[i].name, is_fault(r->hits.at[i].name) ? 1 : r->hits.at[i].n);
+    for (uint32_t i = 0; i < r->points.len; i++)
+        sim_point_add(&t->points, &r->points.at[i]);
+    if (!failed && !r->code && !t->have_output) {
+        t->have_output = true;
+        t->output_seed = r->seed;
+        t->out_hash = r->out_hash;
+        t->out_len = r->out_len;
     }
 }
 
-static int judge(struct sim_judge *j, const struct sim_result *r)
+static void clear_line(const struct sim_judge *j)
 {
+    if (j->redraw)
+        fputs("\r\033[K", stderr);
+}
+
+/* The second run of a seed was another than the first: NULL, or says so. */
+static const char *differs(struct sim_judge *j, const struct sim_result *r, char *buf, size_t cap)
+{
+    bool same = !j->o->twice || r->hash == j->first.hash;
+    j->have_first = false;
+    if (same)
+        return NULL;
+    snprintf(buf, cap, "another hash the second time, %016" PRIx64 " and then %016" PRIx64, j->first.hash, r->hash);
+    return buf;
+}
+
+static void keep_place(struct sim_judge *j)
+{
+    j->t.cpu_ms = j->cpu_before_ms + proc_children_cpu_ms();
+    sim_state_save(j->o, &j->t);
+}
+
+static int judge(void *arg, const struct sim_result *r)
+{
+    struct sim_judge *j = arg;
     char buf[160];
     if (!r->begun && !r->signo && !r->overdue) {
-        if (j->redraw)
-            fputs("\r\033[K", stderr);
+        clear_line(j);
         return usage_error("%s ended with %d and never called leat_run: it is not linked to leat, or these arguments do not bring it "
             "there; try it without `leat sim`", j->o->argv[0], r->code);
     }
@@ -225,37 +208,25 @@ static int judge(struct sim_judge *j, const struct sim_result *r)
         j->have_first = true;
         return 0;
     }
-    const char *failed = why_failed(j, r, buf, sizeof buf);
+    const char *failed = sim_why_failed(j->o, &j->t, r, buf, sizeof buf);
+    if (!failed)
+        failed = differs(j, r, buf, sizeof buf);
     j->have_first = false;
-    j->seeds++;
-    *(failed ? &j->failed : r->code ? &j->errors : &j->ok) += 1;
-    j->never_came += r->planned && !r->struck;
-    count_hits(j, r);
-    if (!failed && !r->code && !j->have_output) {
-        j->have_output = true;
-        j->output_seed = r->seed;
-        j->out_hash = r->out_hash;
-        j->out_len = r->out_len;
-    }
-    if (j->redraw)
-        fputs("\r\033[K", stderr);
+    count(j, r, failed);
+    clear_line(j);
     print_seed(j, r, failed);
+    if (failed && j->t.failed == 1 && !j->o->no_shrink && !j->o->plan)
+        sim_shrink(j->o, &j->t, r, failed);
     fflush(stdout);
     if (j->redraw)
-        fprintf(stderr, "%" PRIu64 " of %" PRIu64 " seeds: %" PRIu64 " ok, %" PRIu64 " ended with an error, %" PRIu64 " failed", j->seeds,
-            j->o->last - j->o->first + 1, j->ok, j->errors, j->failed);
+        fprintf(stderr, "%" PRIu64 " of %" PRIu64 " seeds: %" PRIu64 " ok, %" PRIu64 " ended with an error, %" PRIu64 " failed", j->t.seeds,
+            j->o->last - j->o->first + 1, j->t.ok, j->t.errors, j->t.failed);
+    if (j->t.seeds % STATE_EVERY == 0)
+        keep_place(j);
     return 0;
 }
 
-static uint64_t hit_of(const struct sim_judge *j, const char *name)
-{
-    for (uint32_t i = 0; i < j->hit_count; i++)
-        if (strcmp(j->hits[i].name, name) == 0)
-            return j->hits[i].n;
-    return 0;
-}
-
-/* What these faults should have brought: (name, which --faults ask for it). */
+/* -- the summary ------------------------------------------------------------------------------------------------------------------ */
 static void print_never(const struct sim_judge *j)
 {
     static const struct { const char *name, *of; } wanted[] = {
@@ -264,42 +235,75 @@ static void print_never(const struct sim_judge *j)
         { "crash", "crash all" }, { "power_loss", "crash all" },
     };
     const char *sep = "; never happened: ";
-    if (strcmp(j->o->nodes, "1") == 0)
+    if (strcmp(j->o->nodes, "1") == 0 || j->o->plan)
         return;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (strstr(wanted[i].of, j->o->faults) && !hit_of(j, wanted[i].name)) {
+        if (strstr(wanted[i].of, j->o->faults) && !sim_hit_of(&j->t.hits, wanted[i].name)) {
             printf("%s%s", sep, wanted[i].name);
             sep = ", ";
         }
 }
 
-static void print_summary(const struct sim_judge *j)
+static void print_speed(const struct sim_judge *j)
 {
     char buf[32];
-    printf("%s seeds: ", grouped(j->seeds, buf));
-    printf("%s ok, ", grouped(j->ok, buf));
-    printf("%s ended with an error, ", grouped(j->errors, buf));
-    printf("%s failed, in %.1f s", grouped(j->failed, buf), (double)(proc_clock_ms() - j->began_ms) / 1e3);
-    for (uint32_t i = 0; i < j->hit_count; i++)
-        printf("%s %s %s", i ? "," : "; happened:", j->hits[i].name, grouped(j->hits[i].n, buf));
+    double nodes = strtod(j->o->nodes, NULL), cpu = (double)j->t.cpu_ms / 1e3;
+    if (cpu > 0)
+        printf("; %s node-hours simulated in an hour of a processor", sim_grouped((uint64_t)((double)j->t.ns / 1e9 * nodes / cpu), buf));
+}
+
+static void print_summary(const struct sim_judge *j)
+{
+    const struct sim_totals *t = &j->t;
+    char buf[32];
+    printf("%s seeds: ", sim_grouped(t->seeds, buf));
+    printf("%s ok, ", sim_grouped(t->ok, buf));
+    printf("%s ended with an error, ", sim_grouped(t->errors, buf));
+    printf("%s failed, in %.1f s", sim_grouped(t->failed, buf), (double)(proc_clock_ms() - j->began_ms) / 1e3);
+    for (uint32_t i = 0; i < t->hits.len; i++)
+        printf("%s %s %s", i ? "," : "; happened:", t->hits.at[i].name, sim_grouped(t->hits.at[i].n, buf));
     print_never(j);
-    if (j->never_came)
-        printf("; %" PRIu64 " planned fault%s never came: the program had ended", j->never_came, j->never_came > 1 ? "s" : "");
+    print_speed(j);
+    if (t->never_came)
+        printf("; %" PRIu64 " planned fault%s never came: the program had ended", t->never_came, t->never_came > 1 ? "s" : "");
     puts("");
 }
 
-int sim_judge(const struct sim_opts *o)
+static int over(struct sim_judge *j)
 {
-    struct sim_judge j = { .o = o, .redraw = proc_is_tty(2), .began_ms = proc_clock_ms() };
-    int code = sim_runs(o, judge, &j);
-    if (j.redraw)
-        fputs("\r\033[K", stderr);
-    if (code)
-        return code;
-    print_summary(&j);
+    unsigned missed = 0;
+    keep_place(j);
+    if (j->o->first != j->o->last)
+        sim_points_print(&j->t.points);
+    missed = sim_points_missed(&j->t.points, &j->t.hits, j->o, j->t.seeds);
+    print_summary(j);
     if (fflush(stdout) != 0) {
         fputs("leat: cannot write to standard output: is the disk full?\n", stderr);
         return EXIT_FAILURE;
     }
-    return j.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return j->t.failed ? EXIT_FAILURE : missed ? EXIT_VOID : EXIT_SUCCESS;
+}
+
+int sim_judge(const struct sim_opts *o)
+{
+    struct sim_judge *j = calloc(1, sizeof *j);
+    struct sim_opts rest = *o;
+    if (!j)
+        abort();
+    j->o = o;
+    j->redraw = proc_is_tty(2);
+    j->began_ms = proc_clock_ms();
+    int code = sim_state_load(o, &j->t);
+    j->cpu_before_ms = j->t.cpu_ms;
+    if (o->first != o->last)
+        rest.trace = NULL;                           /* of the first failure, when it is shrunk */
+    if (j->t.seeds)
+        rest.first = j->t.next;
+    if (!code && rest.first <= o->last)
+        code = sim_runs(&rest, judge, j);
+    clear_line(j);
+    if (!code)
+        code = over(j);
+    free(j);
+    return code;
 }

@@ -86,8 +86,13 @@ static void take(struct run *x, int which)
 static int exec(const struct sim_opts *o, struct run *x, const int write_end[PIPES])
 {
     char conf[SIM_LINE_MAX];
-    snprintf(conf, sizeof conf, "seed=%llu,nodes=%s,faults=%s,limit=%s,fd=%d%s%s", (unsigned long long)x->result->seed, o->nodes,
-        o->faults, o->limit, write_end[REPORT], o->trace ? ",trace=" : "", o->trace ? o->trace : "");
+    const struct { const char *name, *value; } more[] = { { "trace", o->trace }, { "plan", o->plan }, { "bugs", o->bugs },
+        { "most", o->most }, { "restarts", o->no_restarts ? "0" : NULL }, { "tasks", o->tasks ? "1" : NULL } };
+    int n = snprintf(conf, sizeof conf, "seed=%llu,nodes=%s,faults=%s,limit=%s,fd=%d", (unsigned long long)x->result->seed, o->nodes,
+        o->faults, o->limit, write_end[REPORT]);
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        if (more[i].value && (size_t)n < sizeof conf)
+            n += snprintf(conf + n, sizeof conf - (size_t)n, ",%s=%s", more[i].name, more[i].value);
     const struct proc_var vars[] = { { "LEAT_SIM", conf }, { NULL, NULL } };
     return proc_start(&(struct proc_start){ .argv = o->argv, .vars = vars, .keep_fd = write_end[REPORT], .out_fd = write_end[OUT],
         .err_fd = write_end[ERR], .own_group = true }, &x->pid);
@@ -179,7 +184,7 @@ static void drop_all(struct runs *s)
         free(s->done[i]);
 }
 
-int sim_runs(const struct sim_opts *o, int (*each)(struct sim_judge *j, const struct sim_result *r), struct sim_judge *j)
+int sim_runs(const struct sim_opts *o, int (*each)(void *arg, const struct sim_result *r), void *arg)
 {
     struct runs *s = calloc(1, sizeof *s);
     uint64_t number[SIM_JOBS_MAX] = { 0 };
@@ -202,7 +207,7 @@ int sim_runs(const struct sim_opts *o, int (*each)(struct sim_judge *j, const st
                 end(s, &s->run[i], number[i]);
         for (struct sim_result *r; !code && (r = s->done[s->handed % QUEUE]); free(r)) {
             s->done[s->handed++ % QUEUE] = NULL;
-            code = each(j, r);
+            code = each(arg, r);
         }
     }
     drop_all(s);

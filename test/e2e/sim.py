@@ -89,7 +89,7 @@ def says_what_never_happened():
 def trace():
     with World() as w:
         path = w.path('trace')
-        code, seeds, _, _ = sim(w, [PROGRAM, 'other'], '--seeds', '5', '--nodes', '1', '--trace', path)
+        code, seeds, _, _ = sim(w, [PROGRAM, 'other'], '--seeds', '5', '--nodes', '1', '--trace', path, '--tasks')
         with open(path) as f:
             text = f.read()
         problems = differ('the exit code', code, 0) + differ('the seeds', [s for s, _, _ in seeds], [5])
@@ -103,7 +103,9 @@ def wrong_use():
              (['--nodes', '65', '--', PROGRAM], "--nodes '65'"), (['--faults', 'some', '--', PROGRAM], "--faults 'some'"),
              (['--jobs', '0', '--', PROGRAM], "--jobs '0'"), (['--what', '--', PROGRAM], "unknown flag '--what'"),
              (['--seeds'], "'--seeds' needs a value"), ([], 'no program'), (['--'], 'no program'), ([PROGRAM], 'where -- is expected'),
-             (['--trace', 'x', '--', PROGRAM], 'a trace is of one'), (['--', '/no/such/program'], 'cannot start /no/such/program: no such'),
+             (['--tasks', '--', PROGRAM], '--tasks is for --trace'),
+             (['--plan', 'a,b', '--', PROGRAM], "--plan 'a,b'"), (['--most', '0', '--', PROGRAM], "--most '0'"),
+             (['--', '/no/such/program'], 'cannot start /no/such/program: no such'),
              (['--', 'true'], 'true ended with 0 and never called leat_run'), (['--', PROGRAM], 'ended with 3 and never called leat_run')]
     problems = []
     with World() as w:
