@@ -9,6 +9,8 @@
 #   make bench     the measurements, of a build without asserts (ONLY=regex: these; PEERS="go": beside the same programs of others)
 #   make growth    how the cost of one grows with how many there are, as charts in docs/growth (AGAIN=1: measures all of it anew)
 #   make sim       the word count in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another; FLAGS="--faults cut")
+#   make fuzz     libFuzzer on everything that reads what may come from anyone (BUDGET=600: seconds in all; ONLY="talk frames": these)
+#   make fuzz-coverage   which branches of the decoders the corpus and its mutations take
 #   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (hours)
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
 #   make endure   what the tests do on a small scale, at full size: 10^6 descriptors used again (ENDURE=n), at most ENDURE_S seconds
@@ -22,6 +24,7 @@ VARIANTS ?= test
 NO_DEPS ?=
 MESON_FLAGS ?=
 
+.PHONY: fuzz fuzz-coverage
 .PHONY: help build demo test models schedules bench growth bench-build sim check endure install clean deps-build deps-test
 
 help:
@@ -50,6 +53,13 @@ check: deps-test
 BUDGET ?= 1
 schedules: build
 	@T_NOFORK=1 SCHEDULES=$(BUDGET) build/chan_schedule_test
+
+# its own default: a minute
+fuzz:
+	@test/fuzz/run.py fuzz $(if $(filter command environment,$(origin BUDGET)),$(BUDGET),60) $(ONLY)
+
+fuzz-coverage:
+	@test/fuzz/run.py coverage
 
 models:
 	@MODELS_LONG=1 test/models/run.py

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 typedef struct t_test { const char *name; void (*fn)(void); struct t_test *next; } t_test;
-static t_test *t_first, **t_last = &t_first;
+__attribute__((unused)) static t_test *t_first, **t_last = &t_first;
 
 #define TEST(id) \
     static void id(void); \

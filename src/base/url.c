@@ -60,8 +60,8 @@ static const char *tcp_parse(const char *s, struct url *u)
 
 static const char *unix_parse(const char *s, struct url *u)
 {
-    if (s[0] == '/' && s[1] == '/' && s[2] == '/')
-        s += 2;
+    while (s[0] == '/' && s[1] == '/')               /* unix:///PATH; several are as good as one, and the text is then the same again */
+        s++;
     if (*s != '/' && *s != '@')
         return "the path of a socket file begins with /, an abstract name with @";
     size_t n = strlen(s);

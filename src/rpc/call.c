@@ -402,9 +402,7 @@ static leat_err read_head(struct call *x, struct cur *in)
     const char *text = cur_text(in, &len), *form = cur_text(in, &form_len);
     if (in->bad || (x->err != LEAT_OK && cur_left(in)))
         return leat_fail(LEAT_INVAL, "a malformed frame RESULT");
-    len = MIN(len, sizeof x->text - 1);
-    memcpy(x->text, text, len);
-    x->text[len] = 0;
+    sess_show(x->text, sizeof x->text, text, len);
     if (x->err == LEAT_TYPE && !x->own && form_len)
         explain_type(x, cur_of(form, form_len));
     if (x->err != LEAT_OK && !x->own)

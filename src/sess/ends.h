@@ -46,6 +46,7 @@ struct end {
             uint64_t sent, sent_bytes, need_told, number, flood_sent, flood_bytes;   /* flood_: sent and sent_bytes when it was set */
             _Atomic bool flood;                      /* much was put: the sender lets the writer run.  No lock */
             bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, unanswered, holding, midway;
+            bool soft, withdrawing;                  /* the offer that is unanswered; it is to be withdrawn */
             leat_err why;                            /* of the offer that is being withdrawn */
             struct waiter *offered;                  /* whose value the home has; unanswered and null: its sender gave up */
             struct waiters askers, flushers;
@@ -65,6 +66,7 @@ struct end {
             leat_ctx *deliverer;
             leat_err seal_after;                     /* SEAL with this code goes when nothing is delivered any more */
             bool delivering, withdrawn;
+            bool seal_told, sealed_heard;            /* SEAL has gone; its answer has come */
         };
     };
 };

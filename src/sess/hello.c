@@ -162,10 +162,13 @@ static leat_err frame_get(struct sess *s, uint8_t *kind, struct cur *ret)
 
 static leat_err refused_by(struct cur *c)
 {
-    char text[LIMIT_REASON + 1];
+    char text[LIMIT_REASON + 1] = "";
+    size_t n;
     (void)cur_u8(c);
-    text_get(c, text, LIMIT_REASON);
-    return leat_fail(LEAT_REFUSED, "it refuses: %s", c->bad || !text[0] ? "it does not say why" : text);
+    const char *p = cur_text(c, &n);
+    if (p)
+        sess_show(text, sizeof text, p, n);
+    return leat_fail(LEAT_REFUSED, "it refuses: %s", text[0] ? text : "it does not say why");
 }
 
 /* -- the dialer ---------------------------------------------------------------------------------------------------------------- */

@@ -303,6 +303,7 @@ bool home_pull(struct end *e, struct sess *s)
 static void seal(struct end *e, leat_err why)
 {
     struct buf *b = sess_begin_in(e->s, FRAME_SEAL, 0, LANE_DATA);
+    e->seal_told = true;
     if (!b)
         return;
     buf_varint(b, e->id);
@@ -732,6 +733,15 @@ static void on_withdraw(struct end *e, struct cur *in)
 }
 
 /* -- frames ------------------------------------------------------------------------------------------------------------------- */
+/* What comes on e may still come.  A piece needs a credit at once, or there would be no bound to what is begun. */
+static bool may_come(struct end *e, bool piece)
+{
+    lock(&e->c->lock);
+    bool may = !e->finished && !e->sealed_heard && (!piece || e->out);
+    unlock(&e->c->lock);
+    return may;
+}
+
 static leat_err on_whole(struct end *e, struct cur *in)
 {
     while (cur_left(in) && !in->bad) {
@@ -756,6 +766,9 @@ leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in)
     at_store(&e->known, true);
     if (what == ELEM_WHOLE)
         return on_whole(e, in);
+    if (!may_come(e, what == ELEM_PIECE))
+        return leat_fail(LEAT_INVAL, "an element on end %llu %s", (unsigned long long)e->id,
+            buffered ? "without a credit" : "that has ended");
     struct cur bytes = *in;
     bool more = flags & FRAME_MORE;
     if (more || e->partial.len) {
@@ -811,12 +824,17 @@ leat_err home_on(struct end *e, uint8_t kind, struct cur *in)
     case FRAME_FLUSH: on_flush(e); break;
     case FRAME_CLOSE: close = true; break;
     case FRAME_SEALED:
-        if (count_is(e, in))
+        if (!e->seal_told || e->sealed_heard)
+            cur_fail(in);
+        else if (count_is(e, in))
             sealed(h, e);
+        e->sealed_heard = true;
         end = ends_now(h);
         break;
     case FRAME_FINISH:
-        if (count_is(e, in))
+        if (e->finished)
+            cur_fail(in);
+        else if (count_is(e, in))
             end = one_finished(h, e, &wake);
         break;
     case FRAME_DROP:

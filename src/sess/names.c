@@ -280,59 +280,72 @@ static struct attach *attach_take(struct ends *t, uint64_t id)
     return x;
 }
 
-/* text: why the exporter refused; where types differ, the field that does. */
-static void read_refusal(struct attach *x, struct cur *in)
+/* What ATTACHED says after its id. */
+struct attached { leat_err err; uint32_t cap; const char *text; size_t len; struct cur form; };
+
+static bool read_attached(struct cur *in, struct attached *ret)
 {
-    size_t len, form_len;
-    const char *text = cur_text(in, &len), *form = cur_text(in, &form_len);
+    size_t len = 0;
+    const char *form = NULL;
+    *ret = (struct attached){ .err = (leat_err)cur_u8(in) };
+    if (ret->err == LEAT_OK) {
+        ret->cap = cur_u32(in);
+    } else {
+        ret->text = cur_text(in, &ret->len);
+        form = cur_text(in, &len);
+    }
+    ret->form = cur_of(form, len);
+    return !in->bad;
+}
+
+/* text: why the exporter refused; where types differ, the field that does. */
+static void refused(struct attach *x, const struct attached *a)
+{
     struct cur mine;
-    if (in->bad)
-        return;
-    int n = snprintf(x->text, sizeof x->text, "%.*s", (int)MIN(len, sizeof x->text - 1), text);
-    size_t at = MIN((size_t)n, sizeof x->text - 3);
-    if (x->err == LEAT_TYPE && form_len && at + 4 < sizeof x->text && type_form(x->type, &mine) == LEAT_OK) {
+    x->err = a->err == LEAT_TYPE || a->err == LEAT_LIMIT || a->err == LEAT_NOMEM ? a->err : LEAT_REFUSED;
+    sess_show(x->text, sizeof x->text, a->text, a->len);
+    size_t at = MIN(strlen(x->text), sizeof x->text - 3);
+    if (x->err == LEAT_TYPE && cur_left(&a->form) && at + 4 < sizeof x->text && type_form(x->type, &mine) == LEAT_OK) {
         memcpy(x->text + at, ": ", 3);
-        if (!type_diff(x->type->name, mine, cur_of(form, form_len), x->text + at + 2, sizeof x->text - at - 2))
+        if (!type_diff(x->type->name, mine, a->form, x->text + at + 2, sizeof x->text - at - 2))
             x->text[at] = 0;
     }
 }
 
+/* A frame that is cut short leaves whoever waits to the end of the session. */
 leat_err names_on_attached(struct sess *s, uint8_t flags, struct cur *in)
 {
     struct ends *t = ends_of(s);
     uint64_t id = cur_varint(in);
-    leat_err err = (leat_err)cur_u8(in);
+    struct attached a;
     (void)flags;
+    if (!read_attached(in, &a))
+        return leat_fail(LEAT_INVAL, "a malformed frame ATTACHED");
     lock(&t->lock);
     struct attach *x = attach_take(t, id);
     unlock(&t->lock);
-    if (!x || in->bad) {
-        mem_free(x);
+    if (!x)
         return leat_fail(LEAT_INVAL, "a frame ATTACHED that nobody asked for");
-    }
     leat_chan_ *c = NULL;
-    if (err == LEAT_OK) {
-        uint32_t cap = cur_u32(in);
-        x->err = in->bad ? LEAT_INVAL : value_join(s, id, !x->sends, x->type, cap, &c);
-        if (x->err != LEAT_OK)
+    leat_err err = LEAT_OK;
+    if (a.err == LEAT_OK) {
+        err = x->err = value_join(s, id, !x->sends, x->type, a.cap, &c);     /* else the other side believes in an end that is not here */
+        if (err != LEAT_OK)
             snprintf(x->text, sizeof x->text, "%s", leat_err_detail());
-        err = x->err;                                /* the other side believes in an end that is not here */
     } else {
-        x->err = err == LEAT_TYPE || err == LEAT_LIMIT || err == LEAT_NOMEM ? err : LEAT_REFUSED;
-        read_refusal(x, in);
-        err = LEAT_OK;
+        refused(x, &a);
     }
     lock(&t->lock);
-    bool abandoned = x->abandoned;
+    bool abandoned = x->abandoned, sends = x->sends;
     x->c = c;
     settle_locked(x);
     unlock(&t->lock);
     if (abandoned) {
         if (c)
-            leat_unref_end_(c, end_bit(x->sends));
+            leat_unref_end_(c, end_bit(sends));
         mem_free(x);
     }
-    return in->bad ? leat_fail(LEAT_INVAL, "a malformed frame ATTACHED") : err;
+    return err;
 }
 
 void names_lost(struct sess *s)

@@ -99,9 +99,7 @@ static leat_err on_dead(struct sess *s, struct cur *in)
     if (in->bad)
         p = "", n = 0;
     int k = snprintf(text, sizeof text, "%s: it ended the session: ", s->text);
-    for (size_t i = 0; i < n && (size_t)k + 1 < sizeof text; i++)
-        text[k++] = (unsigned char)p[i] < ' ' || (unsigned char)p[i] == 127 ? ' ' : p[i];
-    text[k] = 0;
+    sess_show(text + k, sizeof text - (size_t)k, p, n);
     (void)err;
     lock(&s->out_lock);
     (void)sess_fail_locked(s, text);

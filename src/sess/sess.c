@@ -45,14 +45,18 @@ struct sess *sess_new(leat_node *n, struct link *l, bool dialed)
     return s;
 }
 
-/* A name comes from elsewhere and is shown to people: what could play tricks on a terminal is replaced. */
+void sess_show(char *to, size_t cap, const char *text, size_t n)
+{
+    n = MIN(n, cap - 1);
+    for (size_t i = 0; i < n; i++)
+        to[i] = (unsigned char)text[i] < ' ' || (unsigned char)text[i] == 127 ? ' ' : text[i];
+    to[n] = 0;
+}
+
 void sess_set_name(struct sess *s, const char *peer_name)
 {
-    size_t n = 0;
-    for (const char *p = peer_name; *p && n < LIMIT_NODE_NAME; p++)
-        s->name[n++] = (unsigned char)*p < ' ' || (unsigned char)*p == 127 ? '?' : *p;
-    s->name[n] = 0;
-    if (!n)
+    sess_show(s->name, sizeof s->name, peer_name, strlen(peer_name));
+    if (!s->name[0])
         snprintf(s->name, sizeof s->name, "%.*s", LIMIT_NODE_NAME, s->link->text);
     snprintf(s->text, sizeof s->text, "%s (%s)", s->name, s->link->text);
 }

@@ -107,6 +107,8 @@ bool sess_ended(const struct sess *s);
  * LEAT_PEER_LOST, also after an orderly end. */
 LEAT_CHECK leat_err sess_lost(struct sess *s);
 const char *sess_fail_text(struct sess *s);          /* why it has ended; valid as long as s */
+/* What a peer has said, n bytes, as it may be shown to people: cut to fit, and what could play tricks on a terminal is a blank. */
+void sess_show(char *to, size_t cap, const char *text, size_t n);
 /* Ends the session at once: the peer gets DEAD(reason).  From any task or thread, also from a handler. */
 void sess_break(struct sess *s, leat_err e, const char *fmt, ...) LEAT_PRINTF_(3, 4);
 

@@ -266,6 +266,8 @@ static leat_err offer(struct end *e, uint8_t what, struct waiter *x)
     if (err == LEAT_OK) {
         e->offered = x;
         e->unanswered = true;
+        e->soft = what == ELEM_SOFT;
+        e->withdrawing = false;
         e->sent++;
     } else {
         e->number--;
@@ -362,6 +364,7 @@ static leat_err site_withdraw(leat_chan_ *c, struct waiter *me, leat_err why)
         return waiting || me->err == LEAT_AGAIN ? why : outcome(e, me, LEAT_PEER_LOST);
     }
     e->why = why;
+    e->withdrawing = true;
     end_send(e, FRAME_WITHDRAW, e->number, true);
     return wait_offer(e, me, why);
 }
@@ -577,7 +580,7 @@ void site_lost(struct end *e)
 static void accepted(struct end *e, struct cur *in)
 {
     uint64_t n = cur_varint(in), bytes = cur_varint(in);
-    if (in->bad || n < e->accepted || n > e->sent || bytes < e->bytes) {
+    if (in->bad || n < e->accepted || n > e->sent || bytes < e->bytes || bytes > e->sent_bytes) {
         cur_fail(in);
         return;
     }
@@ -637,6 +640,19 @@ static struct waiter *on_seal(struct end *e, struct cur *in)
     return x ? x : wake;
 }
 
+/* BUSY is for soft offers, WITHDRAWN for those that were withdrawn: else a sender would get what no send returns. */
+static struct waiter *on_answer(struct end *e, uint8_t kind, struct cur *in)
+{
+    struct waiter *wake = NULL;
+    uint64_t number = cur_varint(in);
+    bool mine = e->unanswered && number == e->number;
+    if (in->bad || (mine && ((kind == FRAME_BUSY && !e->soft) || (kind == FRAME_WITHDRAWN && !e->withdrawing))))
+        cur_fail(in);
+    else
+        answered(e, number, kind == FRAME_TAKEN ? LEAT_OK : kind == FRAME_BUSY ? LEAT_AGAIN : e->why, &wake);
+    return wake;
+}
+
 leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
 {
     struct waiter *wake = NULL;
@@ -647,9 +663,7 @@ leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
         case FRAME_GRANT: wake = on_grant(e, in); break;
         case FRAME_NONE: wake_waiters(&e->askers, false, LEAT_AGAIN); break;
         case FRAME_RECALL: on_recall(e); break;
-        case FRAME_TAKEN: answered(e, cur_varint(in), LEAT_OK, &wake); break;
-        case FRAME_BUSY: answered(e, cur_varint(in), LEAT_AGAIN, &wake); break;
-        case FRAME_WITHDRAWN: answered(e, cur_varint(in), e->why, &wake); break;
+        case FRAME_TAKEN: case FRAME_BUSY: case FRAME_WITHDRAWN: wake = on_answer(e, kind, in); break;
         case FRAME_SEAL: wake = on_seal(e, in); break;
         case FRAME_FLUSHED: accepted(e, in); break;
         default: cur_fail(in);

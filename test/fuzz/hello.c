@@ -1,0 +1,99 @@
+/* hello.c - fuzz targets of the first words on a link, for both sides. */
+#include "fuzz.h"
+#include "peer.h"
+
+/* The first byte: how many bytes go at once; 0x80: hang up at the end instead of reading on. */
+static struct cur input;
+
+static leat_err say(struct link *l)
+{
+    struct cur in = input;
+    uint8_t how = fuzz_u8(&in);
+    size_t step = how & 0x7f ? how & 0x7f : cur_left(&in) + 1, n;
+    char got[512];
+    while (cur_left(&in)) {
+        size_t k = MIN(step, cur_left(&in));
+        leat_err e = peer_write(l, cur_take(&in, k), k);
+        if (e != LEAT_OK)
+            return e;
+        leat_yield();
+    }
+    if (how & 0x80)
+        return LEAT_OK;
+    leat_err e = LEAT_OK;
+    leat_with_deadline(LEAT_S(30))
+        while (e == LEAT_OK)
+            e = link_read(l, got, sizeof got, &n);
+    return e;
+}
+
+static leat_node *node(const char *name)
+{
+    leat_node *n = NULL;
+    FUZZ_CHECK(leat_node_open(&(leat_node_opts){ .name = name }, &n) == LEAT_OK);
+    return n;
+}
+
+static leat_err door(void *arg)
+{
+    leat_node *a = node("node a"), *b = node("node b");
+    leat_peer *p = NULL, *q = NULL;
+    struct link *l;
+    (void)arg;
+    FUZZ_CHECK(leat_node_listen(a, "inproc:a") == LEAT_OK);
+    FUZZ_CHECK(leat_node_dial(b, "inproc:a", &p) == LEAT_OK);
+    FUZZ_CHECK(link_dial("inproc:a", &l) == LEAT_OK);
+    leat_ignore(say(l));
+    link_close(l);
+    FUZZ_CHECK(leat_node_dial(b, "inproc:a", &q) == LEAT_OK);        /* others do not notice */
+    leat_peer_close(q);
+    leat_peer_close(p);
+    leat_node_close(b);
+    leat_node_close(a);
+    return LEAT_OK;
+}
+
+void fuzz_accept(const uint8_t *p, size_t n)
+{
+    input = cur_of(p, n);
+    fuzz_world(door, NULL, 0);
+}
+
+static leat_err answer(struct link_listener **l)
+{
+    struct link *x;
+    if (link_accept(*l, &x) != LEAT_OK)
+        return LEAT_OK;
+    leat_ignore(say(x));
+    link_close(x);
+    return LEAT_OK;
+}
+
+static leat_err behind(void *arg)
+{
+    leat_node *b = node("node b");
+    struct link_listener *l;
+    struct link_listen_opts o = { 0 };
+    leat_peer *p = NULL;
+    leat_err err;
+    (void)arg;
+    FUZZ_CHECK(link_listen("inproc:x", &o, &l) == LEAT_OK);
+    leat_with_group(g, err) {
+        FUZZ_CHECK(leat_go(&g, answer, l) == LEAT_OK);
+        leat_err e = leat_node_dial(b, "inproc:x", &p);
+        FUZZ_CHECK(e == LEAT_OK || e == LEAT_REFUSED || e == LEAT_PEER_LOST);
+        FUZZ_CHECK(e == LEAT_OK || (*leat_err_detail() && p == NULL));
+        for (const char *c = e == LEAT_OK ? "" : leat_err_detail(); *c; c++)
+            FUZZ_CHECK((unsigned char)*c >= ' ' && *c != 127);       /* what a stranger says is shown to people */
+    }
+    FUZZ_CHECK(err == LEAT_OK);
+    link_listener_close(l);
+    leat_node_close(b);
+    return LEAT_OK;
+}
+
+void fuzz_dial(const uint8_t *p, size_t n)
+{
+    input = cur_of(p, n);
+    fuzz_world(behind, NULL, 0);
+}

@@ -1,0 +1,197 @@
+/* values.c - fuzz targets of values: leat's own encoding, gob, JSON, and net/rpc, which is made of them. */
+#include <string.h>
+#include "fuzz.h"
+#include "base/limits.h"
+#include "rpc/netrpc_call.h"
+#include "type/gob_codec.h"
+#include "type/gob_feed.h"
+#include "type/type_test.h"
+
+static const leat_type *const types[] = { &all_type, &node_type, &word_type, &shard_type, &old_type, &numbers_type, &loose_type,
+    &point_type, &square_type };
+
+static bool is_zero(const void *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (((const char *)p)[i])
+            return false;
+    return true;
+}
+
+/* -- leat's own --------------------------------------------------------------------------------------------------------------- */
+static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, leat_chan_ **ret)
+{
+    uint8_t b = cur_u8(in);
+    (void)self, (void)is_rx;
+    if (in->bad || b > 1)
+        return leat_fail(LEAT_INVAL, "no end");
+    *ret = leat_chan_make_(elem->size, b);
+    return *ret ? LEAT_OK : LEAT_NOMEM;
+}
+static leat_err put_end(struct type_ends *self, leat_chan_ *c, int is_rx, const leat_type *elem, struct buf *out)
+{
+    (void)self, (void)is_rx, (void)elem;
+    buf_u8(out, (uint8_t)leat_cap_(c));
+    return buf_err(out);
+}
+
+/* What is understood is written as the same bytes; what is not leaves nothing. */
+void fuzz_own(const uint8_t *p, size_t n)
+{
+    struct cur in = cur_of(p, n);
+    uint8_t how = fuzz_u8(&in);
+    const leat_type *t = types[how % ARRAY_LEN(types)];
+    struct type_ends ends = { .put = put_end, .get = get_end };
+    size_t k = cur_left(&in);
+    uint8_t *exact = malloc(k ? k : 1);
+    void *v = malloc(t->size);
+    FUZZ_CHECK(exact && v);
+    if (k)
+        memcpy(exact, in.p, k);
+    memset(v, 0x5a, t->size);
+    struct cur c = cur_of(exact, k);
+    fuzz_memory_start();
+    leat_err e = type_decode(t, &c, v, how & 0x80 ? NULL : &ends, NULL);
+    FUZZ_CHECK(e == LEAT_OK || e == LEAT_TYPE || e == LEAT_LIMIT || e == LEAT_INVAL);
+    if (how & 0x80 || t != &shard_type)              /* channels are the session's to count */
+        FUZZ_MEMORY(k, LIMIT_DECODE_FREE + 80 * LIMIT_VALUE_DEPTH);
+    if (e == LEAT_OK) {
+        struct buf b = { 0 };
+        FUZZ_CHECK(type_encode(t, v, &b, &ends) == LEAT_OK);
+        FUZZ_CHECK(b.len == k - cur_left(&c) && memcmp(b.p, exact, b.len) == 0);
+        buf_free(&b);
+        leat_drop_(t, v);
+    } else {
+        FUZZ_CHECK(c.bad && is_zero(v, t->size) && *leat_err_detail());
+    }
+    free(v);
+    free(exact);
+}
+
+/* -- gob ---------------------------------------------------------------------------------------------------------------------- */
+struct bytes { struct cur c; uint8_t step; };        /* given in pieces of `step` */
+static leat_err give(void *self, void *p, size_t cap, size_t *n)
+{
+    struct bytes *b = self;
+    size_t most = MIN(cap, (size_t)b->step + 1), k = MIN(most, cur_left(&b->c));
+    *n = k;
+    if (k)
+        memcpy(p, cur_take(&b->c, k), k);
+    return LEAT_OK;
+}
+
+static bool honest(leat_err e) { return e == LEAT_INVAL || e == LEAT_LIMIT || e == LEAT_TYPE || e == LEAT_CLOSED; }
+
+static void gob_print(struct bytes *from)
+{
+    struct gob g = { 0 };
+    struct gob_feed f = { .read = give, .self = from, .gob = &g, .limit = 1 << 20 };
+    leat_err e;
+    g.deepest = 1000;
+    while ((e = gob_feed_value(&f)) == LEAT_OK) {
+        struct buf out = { 0 };
+        struct json_sink s = json_to_buf(&out);
+        leat_err shown = gob_json(&g, &s);
+        FUZZ_CHECK(shown == LEAT_OK || shown == LEAT_LIMIT);
+        buf_free(&out);
+    }
+    FUZZ_CHECK(honest(e) && (e == LEAT_CLOSED || g.why));
+    struct buf out = { 0 };
+    struct json_sink s = json_to_buf(&out);
+    FUZZ_CHECK(gob_declarations(&g, &s) == LEAT_OK);
+    buf_free(&out);
+    gob_feed_free(&f);
+    gob_free(&g);
+}
+
+static void gob_typed(struct bytes *from, const leat_type *t)
+{
+    struct gob_reader r = { 0 };
+    struct gob_feed f = { .read = give, .self = from, .gob = &r.gob, .limit = 1 << 20 };
+    void *v = malloc(t->size);
+    leat_err e;
+    FUZZ_CHECK(v != NULL);
+    while ((e = gob_feed_value(&f)) == LEAT_OK) {
+        memset(v, 0x5a, t->size);
+        leat_err got = gob_read(&r, t, v);
+        FUZZ_CHECK(got == LEAT_OK || honest(got));
+        if (got == LEAT_OK) {
+            struct gob_writer w = { 0 };
+            struct buf out = { 0 };
+            leat_err put = gob_write(&w, t, v, &out);
+            FUZZ_CHECK(put == LEAT_OK || put == LEAT_INVAL || put == LEAT_LIMIT);
+            buf_free(&out);
+            gob_writer_free(&w);
+            leat_drop_(t, v);
+        } else {
+            FUZZ_CHECK(is_zero(v, t->size));
+        }
+    }
+    FUZZ_CHECK(honest(e));
+    free(v);
+    gob_feed_free(&f);
+    gob_reader_free(&r);
+}
+
+void fuzz_gob(const uint8_t *p, size_t n)
+{
+    struct bytes from = { .c = cur_of(p, n) };
+    uint8_t how = fuzz_u8(&from.c);
+    from.step = fuzz_u8(&from.c);
+    fuzz_memory_start();
+    if (how & 0x80)
+        gob_print(&from);
+    else
+        gob_typed(&from, types[how % ARRAY_LEN(types)]);
+    FUZZ_MEMORY(2 * n, 512 << 10);
+}
+
+/* -- JSON and net/rpc ----------------------------------------------------------------------------------------------------------- */
+void fuzz_json(const uint8_t *p, size_t n)
+{
+    struct netrpc s;
+    char *text = malloc(n + 1);
+    FUZZ_CHECK(text && netrpc_open(&s, NULL) == LEAT_OK);
+    if (n)
+        memcpy(text, p, n);
+    text[n] = 0;
+    fuzz_memory_start();
+    for (int i = 0; i < 2; i++) {                    /* again: the shapes are known */
+        leat_err e = netrpc_put_json(&s, text);
+        FUZZ_CHECK(e == LEAT_OK || e == LEAT_INVAL || e == LEAT_LIMIT || e == LEAT_TYPE);
+        FUZZ_CHECK(e == LEAT_OK || *leat_err_detail());
+    }
+    FUZZ_MEMORY(8 * n, 64 << 10);
+    netrpc_free(&s);
+    free(text);
+}
+
+/* The client's or the server's side of a stream: headers and bodies in turn. */
+void fuzz_netrpc(const uint8_t *p, size_t n)
+{
+    struct bytes from = { .c = cur_of(p, n) };
+    uint8_t how = fuzz_u8(&from.c);
+    struct netrpc s;
+    from.step = fuzz_u8(&from.c);
+    FUZZ_CHECK(netrpc_open(&s, NULL) == LEAT_OK);
+    s.feed.read = give;
+    s.feed.self = &from;
+    fuzz_memory_start();
+    leat_err e = LEAT_OK;
+    while (e == LEAT_OK || e == LEAT_TYPE) {
+        union { struct Request q; struct Response a; struct all v; } v;
+        e = how & 1 ? netrpc_get(&s, &Request_type, &v.q) : netrpc_get(&s, &Response_type, &v.a);
+        if (e == LEAT_OK)
+            leat_drop_(how & 1 ? &Request_type : &Response_type, &v);
+        if (e != LEAT_OK && e != LEAT_TYPE)
+            break;
+        leat_string json = { 0 };
+        e = how & 2 ? netrpc_get_json(&s, &json) : how & 4 ? netrpc_skip(&s) : netrpc_get(&s, &all_type, &v.v);
+        leat_drop_(&word_type, &(struct word){ .text = json });
+        if (e == LEAT_OK && !(how & 6))
+            leat_drop(all, &v.v);
+    }
+    FUZZ_CHECK(honest(e));
+    FUZZ_MEMORY(4 * n, 512 << 10);
+    netrpc_free(&s);
+}
