@@ -110,18 +110,29 @@ static void on_broken(void *self, const char *law, const char *file, int line)
 
 const struct probe_watch sim_watch = { on_fired, on_broken, NULL };
 
+/* Told at the beginning: whatever becomes of the process, it is known what its world was to meet. */
+void report_drawn(const struct world *w)
+{
+    char plan[SIM_PLAN_MAX], bugs[SIM_BUGS_MAX], line[SIM_PLAN_MAX + SIM_BUGS_MAX + 64];
+    static struct points points;
+    points.len = 0;
+    probes_each(collect, &points);
+    plan_format(&w->plan, plan, sizeof plan);
+    bugs_format(&points, bugs, sizeof bugs);
+    if (w->conf.fd >= 0)
+        write_line(w->conf.fd, line, snprintf(line, sizeof line, "drawn planned=%u plan=%s bugs=%s\n", w->plan.len, plan, bugs), sizeof line);
+}
+
 /* -- the report ---------------------------------------------------------------------------------------------------------------- */
 void report(struct world *w, const char *verdict)
 {
-    char hits[HIT_COUNT * 40], plan[SIM_PLAN_MAX], bugs[SIM_BUGS_MAX], line[4096];
+    char hits[HIT_COUNT * 40], line[4096];
     static struct points points;
     int64_t ns = w->now - START_NS;
     const char *fault = w->plan.text[0] ? w->plan.text : w->plan.len ? "planned faults that never came" : "no fault";
     points.len = 0;
     probes_each(collect, &points);
     report_hits(w, hits, sizeof hits);
-    plan_format(&w->plan, plan, sizeof plan);
-    bugs_format(&points, bugs, sizeof bugs);
     trace_say(w, "%s: %" PRIu64 " steps, hash %016" PRIx64, verdict, w->steps, w->trace.hash);
     if (w->trace.text && fclose(w->trace.text) != 0)
         fprintf(stderr, "leat: cannot write the trace to %s: is the disk full?\n", w->conf.trace);
@@ -132,8 +143,8 @@ void report(struct world *w, const char *verdict)
         return;
     }
     report_points(w, &points);
-    int n = snprintf(line, sizeof line, "end verdict=%s ns=%" PRId64 " steps=%" PRIu64 " hash=%016" PRIx64 " planned=%u struck=%u"
-        " plan=%s bugs=%s hits=%s fault=%s\n", verdict, ns, w->steps, w->trace.hash, w->plan.len, w->plan.struck, plan, bugs, hits, fault);
+    int n = snprintf(line, sizeof line, "end verdict=%s ns=%" PRId64 " steps=%" PRIu64 " hash=%016" PRIx64 " struck=%u hits=%s fault=%s\n",
+        verdict, ns, w->steps, w->trace.hash, w->plan.struck, hits, fault);
     write_line(w->conf.fd, line, n, sizeof line);
 }
 

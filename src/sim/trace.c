@@ -17,7 +17,9 @@ void trace_open(struct world *w)
     if (!w->conf.trace[0])
         return;
     w->trace.text = fopen(w->conf.trace, "w");
-    if (!w->trace.text)
+    if (w->trace.text)
+        setvbuf(w->trace.text, NULL, _IOLBF, BUFSIZ);            /* whole, also where the process dies */
+    else
         fprintf(stderr, "leat: cannot write the trace to %s; the run goes on without\n", w->conf.trace);
 }
 

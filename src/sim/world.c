@@ -273,6 +273,7 @@ leat_err sim_run(const struct rt_main *m, const char *config)
         return leat_fail(LEAT_INVAL, "LEAT_SIM: fd=%d: nothing can be written there", c.fd);
     LEAT_TRY(world_new(m, &c, &w));
     probes_start(w);
+    report_drawn(w);
     leat_err err = rt_run(&(struct rt_main){ .opts = m->opts, .fn = (leat_fn_ *)(void *)world_main, .site = &site, .arg = &w,
         .len = sizeof w, .seam = &world_seam, .seam_self = w });
     probes_end();

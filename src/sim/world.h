@@ -108,6 +108,7 @@ void trace_task(struct world *w, const struct task *t, uint32_t k, uint32_t n); 
 void trace_say(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* report.c */
+void report_drawn(const struct world *w);            /* plan and rare turns */
 void report(struct world *w, const char *verdict);   /* to conf.fd, and closes the trace */
 /* The world cannot go on: says why on standard error with all its tasks, reports, ends the process with exit code 1. */
 __attribute__((noreturn, format(printf, 3, 4))) void sim_stop(struct world *w, const char *verdict, const char *fmt, ...);

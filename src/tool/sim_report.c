@@ -72,6 +72,17 @@ static void point_read(struct sim_result *r, char *text)
     sim_point_add(&r->points, &p);
 }
 
+static void fields_read(struct sim_result *r, char *line)
+{
+    for (char *p; (p = strsep(&line, " ")); ) {
+        char *equals = strchr(p, '=');
+        if (!equals)
+            continue;
+        *equals = 0;
+        field_read(r, p, equals + 1);
+    }
+}
+
 void sim_report_line(struct sim_result *r, char *line)
 {
     if (strcmp(line, "begin") == 0) {
@@ -82,19 +93,17 @@ void sim_report_line(struct sim_result *r, char *line)
         point_read(r, line + 6);
         return;
     }
+    if (strncmp(line, "drawn ", 6) == 0) {
+        fields_read(r, line + 6);
+        return;
+    }
     if (strncmp(line, "end ", 4) != 0)
         return;
     r->ended++;
-    char *fault = strstr(line, " fault="), *next = line + 4;
+    char *fault = strstr(line, " fault=");
     if (fault) {
         *fault = 0;
         snprintf(r->fault, sizeof r->fault, "%s", fault + 7);
     }
-    for (char *p; (p = strsep(&next, " ")); ) {
-        char *equals = strchr(p, '=');
-        if (!equals)
-            continue;
-        *equals = 0;
-        field_read(r, p, equals + 1);
-    }
+    fields_read(r, line + 4);
 }

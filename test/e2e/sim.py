@@ -138,6 +138,57 @@ def wordcount():
         return (problems and problems + text.splitlines()) + differ('the words', counted[:2], alone[:2]) + w.left()
 
 
+CHANNELS = os.path.join(BUILD, 'test', 'sim_channels')
+
+
+def channels():
+    """Every promise of channels holds, under every kind of fault, and a seed is the same run every time."""
+    problems = []
+    with World() as w:
+        for faults in ('delay', 'all', 'heal'):
+            code, seeds, last, text = sim(w, [CHANNELS], '--seeds', '1..60', '--faults', faults)
+            problems += [] if code == 0 and last.startswith('60 seeds: 60 ok, ') else ['--faults ' + faults] + text.splitlines()
+        again = sim(w, [CHANNELS], '--seeds', '1..60', '--faults', 'heal')[1]
+        return problems + differ('the second time', again, seeds)
+
+
+def shrinks():
+    """Of many faults and rare turns, those that the failure needs are left; the command that is printed fails in the same way."""
+    with World() as w:
+        path = w.path('trace')
+        code, seeds, last, text = sim(w, [PROGRAM, 'lost'], '--seeds', '1..60', '--faults', 'crash', '--trace', path)
+        problems = differ('the exit code', code, 1)
+        found = re.search(r'shrunk in \d+ runs: 1 fault, 0 rare turns, 2 nodes\n    again: leat (sim .*) --trace \S+ -- ', text)
+        if not found:
+            return problems + ['it was not shrunk to one fault between two nodes'] + text.splitlines()
+        code, out, err = w.run(LEAT, *found.group(1).split(), '--', PROGRAM, 'lost')
+        problems += differ('the exit code of what is left', code, 1)
+        with open(path) as f:
+            trace = f.read()
+        return problems + ['%r is not in the trace' % t for t in (' HELLO', ' WELCOME', 'ELEM#') if t not in trace]
+
+
+def goes_on():
+    """A campaign that was stopped goes on where it was, and its totals are those of one that was not."""
+    with World() as w:
+        state, what = w.path('state'), [CHANNELS]
+        whole = sim(w, what, '--seeds', '1..120')
+        sim(w, what, '--seeds', '1..50', '--state', state)
+        rest = sim(w, what, '--seeds', '1..120', '--state', state)
+        problems = differ('the seeds', [s for s, _, _ in rest[1]], list(range(51, 121)))
+        cut = re.compile(r'(failed), in [\d.]+ s|; [\d,]+ node-hours.*')
+        problems += differ('the summary', sorted(cut.sub('', rest[2]).split(', ')), sorted(cut.sub('', whole[2]).split(', ')))
+        code, _, _, text = sim(w, what, '--seeds', '1..120', '--state', state, '--faults', 'cut')
+        return problems + differ('the exit code of another', code, 2) + ([] if 'another campaign' in text else [text])
+
+
+def void():
+    """A campaign that never met what it should is none."""
+    with World() as w:
+        code, _, last, text = sim(w, [PROGRAM, 'other'], '--seeds', '1..30', '--faults', 'cut', '--enough', '20')
+        return differ('the exit code', code, 3) + ([] if 'void: never reached cut, in 30 seeds' in text else text.splitlines())
+
+
 tap.main([
     ('sim_of_a_good_program_is_ok', good_seeds_are_ok), ('sim_of_one_seed_has_one_hash_every_time', same_seed_same_hash),
     ('sim_reports_a_deadlock', deadlock), ('sim_ends_at_the_limit_of_virtual_time', limit),
@@ -146,4 +197,6 @@ tap.main([
     ('sim_fails_on_an_error_without_a_fault', error_without_fault), ('sim_finds_a_race_by_its_output', race),
     ('sim_says_what_never_happened', says_what_never_happened), ('sim_writes_a_trace_of_one_seed', trace),
     ('sim_used_wrongly_says_so_in_one_line', wrong_use), ('sim_runs_an_example', a_pool_under_many_seeds),
-    ('sim_runs_the_word_count_unchanged', wordcount)])
+    ('sim_runs_the_word_count_unchanged', wordcount), ('sim_of_many_channels_keeps_every_promise', channels),
+    ('sim_shrinks_a_failure_to_the_faults_it_needs', shrinks), ('sim_goes_on_where_a_campaign_was', goes_on),
+    ('sim_that_reached_nothing_is_void', void)])

@@ -39,8 +39,41 @@ static leat_err race(void)
     return err;
 }
 
+LEAT_STRUCT(item, (uint64, n));
+LEAT_STRUCT(feed, (tx(item), out));
+
+static leat_err lost_feed(struct feed *f)
+{
+    for (uint64_t i = 0; i < 50; i++)
+        LEAT_TRY(leat_send(f->out, { i }));
+    return leat_sleep(LEAT_S(1));
+}
+
+/* Node 1 sends to node 0, which takes a lost peer for a broken promise: for the search after the fault that a failure needs. */
+static leat_err lost(void)
+{
+    leat_auto_node leat_node *n = NULL;
+    leat_peers peers;
+    leat_err err;
+    LEAT_TRY(leat_node_open(NULL, &n));
+    LEAT_TRY(leat_expose(n, lost_feed, feed));
+    LEAT_TRY(leat_node_join(n, NULL, &peers));
+    leat_auto leat_chan(struct item) items = leat_chan_make(struct item, 2);
+    struct item got;
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go_on(&g, peers.at[0], lost_feed, feed, { leat_ref(leat_tx_of(items)) }));
+        for (int i = 0; i < 50 && err == LEAT_OK; i++)
+            err = leat_recv(items, &got);
+    }
+    if (err != LEAT_OK)
+        abort();
+    return err;
+}
+
 static leat_err run(struct what *w)
 {
+    if (strcmp(w->name, "lost") == 0)
+        return lost();
     if (strcmp(w->name, "year") == 0)
         return leat_sleep(LEAT_S(365 * 24 * 3600));
     if (strcmp(w->name, "deadlock") == 0)
