@@ -8,23 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "leat.h"
+#include "net.h"
 
-LEAT_STRUCT(number, (int64, v));
-LEAT_STRUCT(block, (array(uint64_t, 128), words));   /* 1 KiB */
-LEAT_SERVICE(adder, (increment, number, number));
-
-enum { NUMBERS_AHEAD = 4096, BLOCKS_AHEAD = 1024 };  /* room of a streaming channel: elements under way */
 enum { URL_MAX = 256, LIMIT_S = 120 };
 
-struct server { leat_node *node; const char *url; int tell; };
-struct client { leat_peer *peer; const char *name; int64_t n; };
-struct bench  { const char *name; int64_t n; leat_err (*serve)(struct server *s); leat_err (*run)(struct client *c); };
+static const struct net_bench *const files[] = { net_pairs, net_calls, net_many };
+enum { FILES = sizeof files / sizeof *files };
 
-/* == The child: export, listen and say where, work until the other side has closed its channel. ========================= */
-static leat_err server_listen(struct server *s)
+leat_err server_listen(struct server *s)
 {
     LEAT_TRY(leat_node_listen(s->node, s->url));
     const char *url = leat_node_url(s->node);
@@ -32,187 +26,31 @@ static leat_err server_listen(struct server *s)
     return write(s->tell, url, len) == (ssize_t)len ? LEAT_OK : leat_fail(LEAT_SYS, "the pipe to the parent is broken");
 }
 
-static leat_err serve_pingpong(struct server *s)
-{
-    leat_auto leat_chan(struct number) there = leat_chan_make(struct number, 0);
-    leat_auto leat_chan(struct number) back = leat_chan_make(struct number, 0);
-    leat_err err;
-    LEAT_TRY(leat_export(s->node, "there", leat_tx_of(there), number));
-    LEAT_TRY(leat_export(s->node, "back", leat_rx_of(back), number));
-    LEAT_TRY(server_listen(s));
-    leat_each(x, there, err)
-        LEAT_TRY(leat_send(back, { x.v + 1 }));
-    leat_close(back);
-    return err;
-}
-
-static leat_err serve_numbers(struct server *s)
-{
-    leat_auto leat_chan(struct number) in = leat_chan_make(struct number, NUMBERS_AHEAD);
-    leat_auto leat_chan(struct number) sum = leat_chan_make(struct number, 1);
-    int64_t total = 0;
-    leat_err err;
-    LEAT_TRY(leat_export(s->node, "in", leat_tx_of(in), number));
-    LEAT_TRY(leat_export(s->node, "sum", leat_rx_of(sum), number));
-    LEAT_TRY(server_listen(s));
-    leat_each(x, in, err)
-        total += x.v;
-    LEAT_TRY(err);
-    return leat_send(sum, { total });
-}
-
-static leat_err serve_blocks(struct server *s)
-{
-    leat_auto leat_chan(struct block) in = leat_chan_make(struct block, BLOCKS_AHEAD);
-    leat_auto leat_chan(struct number) sum = leat_chan_make(struct number, 1);
-    uint64_t total = 0;
-    leat_err err;
-    LEAT_TRY(leat_export(s->node, "in", leat_tx_of(in), block));
-    LEAT_TRY(leat_export(s->node, "sum", leat_rx_of(sum), number));
-    LEAT_TRY(server_listen(s));
-    leat_each(x, in, err)
-        total += x.words[0] + x.words[127];
-    LEAT_TRY(err);
-    return leat_send(sum, { (int64_t)total });
-}
-
-static leat_err increment(void *self, const struct number *in, struct number *out)
-{
-    (void)self;
-    out->v = in->v + 1;
-    return LEAT_OK;
-}
-
-static leat_err serve_calls(struct server *s)
-{
-    static const struct adder_impl impl = { .increment = increment };
-    leat_auto leat_chan(struct number) in = leat_chan_make(struct number, 1);
-    leat_err err;
-    LEAT_TRY(leat_export(s->node, "in", leat_tx_of(in), number));
-    LEAT_TRY(leat_serve(s->node, adder, &impl, NULL));
-    LEAT_TRY(server_listen(s));
-    leat_each(x, in, err)
-        return leat_fail(LEAT_INVAL, "nobody sends here, but %lld came", (long long)x.v);
-    return err;
-}
-
-/* == This process: dial, import, measure. ================================================================================ */
-static void result(const char *name, const char *unit, double value)
+void net_result(const char *name, const char *unit, double value)
 {
     printf("{\"bench\":\"%s\",\"unit\":\"%s\",\"value\":%.6g}\n", name, unit, value);
     fflush(stdout);
 }
 
-static void result_per_second(const char *name, leat_time start, int64_t n)
+void net_per_second(const char *name, leat_time start, int64_t n)
 {
-    result(name, "/s", (double)n / ((double)leat_since(start).ns / 1e9));
+    net_result(name, "/s", (double)n / ((double)leat_since(start).ns / 1e9));
 }
 
-static leat_err equal(const char *what, int64_t got, int64_t want)
+leat_err net_equal(const char *what, int64_t got, int64_t want)
 {
     return got == want ? LEAT_OK : leat_fail(LEAT_INVAL, "%s is %lld, not %lld", what, (long long)got, (long long)want);
 }
 
-static leat_err run_pingpong(struct client *c)
+static double cpu_seconds(int who)
 {
-    leat_auto leat_tx(struct number) there = NULL;
-    leat_auto leat_rx(struct number) back = NULL;
-    struct number x;
-    LEAT_TRY(leat_import(c->peer, "there", &there, number, 0));
-    LEAT_TRY(leat_import(c->peer, "back", &back, number, 0));
-    leat_time start = leat_now();
-    for (int64_t i = 0; i < c->n; i++) {
-        LEAT_TRY(leat_send(there, { i }));
-        LEAT_TRY(leat_recv(back, &x));
-        LEAT_TRY(equal("the answer", x.v, i + 1));
-    }
-    result(c->name, "us", (double)leat_since(start).ns / 1e3 / (double)c->n);
-    leat_close(there);
-    return LEAT_OK;
+    struct rusage r;
+    getrusage(who, &r);
+    return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) + (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
 }
-
-/* The time runs until the other side has received the last one and its sum is here. */
-static leat_err run_numbers(struct client *c)
-{
-    leat_auto leat_tx(struct number) out = NULL;
-    leat_auto leat_rx(struct number) sum = NULL;
-    struct number x;
-    LEAT_TRY(leat_import(c->peer, "in", &out, number, NUMBERS_AHEAD));
-    LEAT_TRY(leat_import(c->peer, "sum", &sum, number, 1));
-    leat_time start = leat_now();
-    for (int64_t i = 0; i < c->n; i++)
-        LEAT_TRY(leat_send(out, { i }));
-    leat_close(out);
-    LEAT_TRY(leat_recv(sum, &x));
-    result_per_second(c->name, start, c->n);
-    return equal("the sum", x.v, c->n * (c->n - 1) / 2);
-}
-
-static leat_err run_blocks(struct client *c)
-{
-    leat_auto leat_tx(struct block) out = NULL;
-    leat_auto leat_rx(struct number) sum = NULL;
-    struct block b = { { 0 } };
-    struct number x;
-    LEAT_TRY(leat_import(c->peer, "in", &out, block, BLOCKS_AHEAD));
-    LEAT_TRY(leat_import(c->peer, "sum", &sum, number, 1));
-    leat_time start = leat_now();
-    for (int64_t i = 0; i < c->n; i++) {
-        b.words[0] = b.words[127] = (uint64_t)i;
-        LEAT_TRY(leat_send_from(out, &b));
-    }
-    leat_close(out);
-    LEAT_TRY(leat_recv(sum, &x));
-    result_per_second(c->name, start, c->n);
-    return equal("the sum", x.v, c->n * (c->n - 1));
-}
-
-struct caller { leat_peer *peer; int64_t n; };
-
-static leat_err caller(struct caller *c)
-{
-    for (int64_t i = 0; i < c->n; i++) {
-        struct number in = { i }, out;
-        LEAT_TRY(leat_call(c->peer, adder, increment, &in, &out));
-        LEAT_TRY(equal("the answer", out.v, i + 1));
-    }
-    return LEAT_OK;
-}
-
-static leat_err run_calls(struct client *c, int callers)
-{
-    leat_auto leat_tx(struct number) open = NULL;
-    int64_t each = c->n / callers + 1;
-    leat_err err;
-    LEAT_TRY(leat_import(c->peer, "in", &open, number, 1));
-    leat_time start = leat_now();
-    leat_with_group(g, err)
-        for (int i = 0; i < callers; i++)
-            LEAT_TRY(leat_go(&g, caller, (struct caller){ c->peer, each }));
-    LEAT_TRY(err);
-    result_per_second(c->name, start, each * callers);
-    leat_close(open);
-    return LEAT_OK;
-}
-
-static leat_err run_calls_1(struct client *c)   { return run_calls(c, 1); }
-static leat_err run_calls_16(struct client *c)  { return run_calls(c, 16); }
-static leat_err run_calls_256(struct client *c) { return run_calls(c, 256); }
-
-static const struct bench benches[] = {
-    { "tcp-pingpong", 10000, serve_pingpong, run_pingpong },
-    { "unix-pingpong", 10000, serve_pingpong, run_pingpong },
-    { "tcp-stream-8", 5000000, serve_numbers, run_numbers },
-    { "unix-stream-8", 5000000, serve_numbers, run_numbers },
-    { "tcp-stream-1k", 500000, serve_blocks, run_blocks },
-    { "calls-1", 10000, serve_calls, run_calls_1 },
-    { "calls-16", 100000, serve_calls, run_calls_16 },
-    { "calls-256", 500000, serve_calls, run_calls_256 },
-    { 0 }
-};
 
 /* == Two processes. ====================================================================================================== */
-struct job { const struct bench *bench; int64_t n; const char *url; int tell; };
+struct job { const struct net_bench *bench; int64_t n; const char *url; int tell; };
 
 static leat_err server_run(struct job *j)
 {
@@ -229,7 +67,7 @@ static leat_err client_run(struct job *j)
     leat_with_deadline(LEAT_S(LIMIT_S)) {
         LEAT_TRY(leat_node_open(&(leat_node_opts){ .name = "client" }, &node));
         LEAT_TRY(leat_node_dial(node, j->url, &peer));
-        err = j->bench->run(&(struct client){ peer, j->bench->name, j->n });
+        err = j->bench->run(&(struct client){ node, peer, j->bench->name, j->url, j->n });
     }
     return err;
 }
@@ -270,7 +108,13 @@ static int parent_main(const leat_opts *opts, struct job job, pid_t child, int t
     if (failed)
         kill(child, SIGKILL);
     waitpid(child, &status, 0);
-    return failed || status != 0;
+    failed |= status != 0;
+    if (job.bench->cpu && !failed) {
+        char name[64];
+        snprintf(name, sizeof name, "%s-cpu", job.bench->name);
+        net_result(name, "s", (cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN)) * 1e6 / (double)job.n);
+    }
+    return failed;
 }
 
 static int run_pair(const leat_opts *opts, struct job job)
@@ -297,11 +141,21 @@ static int run_pair(const leat_opts *opts, struct job job)
     return code;
 }
 
+static const struct net_bench *bench_find(const char *name)
+{
+    for (size_t i = 0; i < FILES; i++)
+        for (const struct net_bench *b = files[i]; b->name; b++)
+            if (strcmp(b->name, name) == 0)
+                return b;
+    return NULL;
+}
+
 static int usage(void)
 {
     fprintf(stderr, "usage: net_bench NAME [--workers N] [N], where NAME is one of\n");
-    for (const struct bench *b = benches; b->name; b++)
-        fprintf(stderr, "  %s\n", b->name);
+    for (size_t i = 0; i < FILES; i++)
+        for (const struct net_bench *b = files[i]; b->name; b++)
+            fprintf(stderr, "  %s\n", b->name);
     return 2;
 }
 
@@ -310,19 +164,16 @@ int main(int argc, char **argv)
     leat_opts opts = { 0 };
     struct job job = { 0 };
     for (int i = 1; i < argc; i++) {
-        long v = strtol(argv[i], NULL, 10);
+        char *end;
+        long v = strtol(argv[i], &end, 10);
         if (strcmp(argv[i], "--workers") == 0) {
             if (!argv[++i] || (v = strtol(argv[i], NULL, 10)) < 1 || v > 4096)
                 return usage();
             opts.workers = (uint32_t)v;
-        } else if (v > 0) {
+        } else if (v > 0 && !*end) {
             job.n = v;
-        } else {
-            for (const struct bench *b = benches; b->name && !job.bench; b++)
-                if (strcmp(b->name, argv[i]) == 0)
-                    job.bench = b;
-            if (!job.bench)
-                return usage();
+        } else if (job.bench || !(job.bench = bench_find(argv[i]))) {
+            return usage();
         }
     }
     if (!job.bench)

@@ -63,9 +63,21 @@ static void backlog_done(struct end *e)
     e->holding = false;
 }
 
+/* What has left the backlog gives its room back: a sender that is never caught up with would make it grow for ever.  Moves each byte
+ * at most once for every byte that has left. */
+static void backlog_close_up(struct end *e)
+{
+    if (e->backlog_at < LIMIT_FRAME_CUT || e->backlog_at < e->backlog.len / 2)
+        return;
+    e->backlog.len -= e->backlog_at;
+    memmove(e->backlog.p, e->backlog.p + e->backlog_at, e->backlog.len);
+    e->backlog_at = 0;
+}
+
 /* Cuts one encoded element into pieces: into the session, or behind the backlog.  First all are put, so it is all or nothing. */
 static leat_err put_pieces(struct end *e, uint8_t what, const struct buf *v, bool now)
 {
+    backlog_close_up(e);
     size_t was = e->backlog.len;
     for (size_t at = 0; at == 0 || at < v->len; ) {
         size_t n = MIN(v->len - at, (size_t)LIMIT_FRAME_CUT);

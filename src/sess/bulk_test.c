@@ -1,0 +1,85 @@
+/* bulk_test.c - elements that do not fit into a frame or into what may be under way. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include "base/alloc.h"
+#include "leat.h"
+#include "t.h"
+#include "pair.h"
+
+LEAT_STRUCT(blob, (bytes, data));
+
+enum { SIZE = 256 << 10, AHEAD = 8, MOST = 8 * AHEAD * SIZE };
+
+static atomic_size_t largest;
+
+static bool note_size(void *self, size_t n)
+{
+    size_t was = atomic_load(&largest);
+    (void)self;
+    while (n > was && !atomic_compare_exchange_weak(&largest, &was, n))
+        ;
+    return false;
+}
+static const struct mem_hook noting = { note_size, NULL };
+
+struct source { leat_tx(struct blob) out; uint8_t *mem; int64_t n; };
+
+static leat_err send_all(struct source *s)
+{
+    for (int64_t i = 0; i < s->n; i++) {
+        s->mem[0] = s->mem[SIZE - 1] = (uint8_t)i;
+        LEAT_TRY(leat_send(s->out, { { s->mem, SIZE, 0 } }));
+    }
+    leat_close(s->out);
+    return LEAT_OK;
+}
+
+static void receive_all(leat_chan(struct blob) in, int64_t n)
+{
+    leat_err err;
+    int64_t i = 0;
+    leat_each(x, in, err) {
+        CHECK(x.data.len == SIZE && x.data.p[0] == (uint8_t)i && x.data.p[SIZE - 1] == (uint8_t)i);
+        leat_drop(blob, &x);
+        i++;
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(i, n);
+}
+
+/* A sender that is always ahead keeps a backlog all the time.  It is as long as the credits allow, not as all that was ever sent. */
+static leat_err stream(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    const int64_t n = getenv("T_QUICK") ? 200 : 400;
+    leat_chan(struct blob) in = leat_chan_make(struct blob, AHEAD);
+    leat_tx(struct blob) out = NULL;
+    uint8_t *mem = calloc(1, SIZE);
+    leat_group g = { 0 };
+    CHECK(in && mem);
+    CHECK_EQ(leat_export(x.a, "in", leat_tx_of(in), blob), LEAT_OK);
+    CHECK_EQ(leat_import(x.p, "in", &out, blob, 0), LEAT_OK);
+    CHECK_EQ(leat_go(&g, send_all, (struct source){ out, mem, n }), LEAT_OK);
+    receive_all(in, n);
+    CHECK_EQ(leat_group_wait(&g), LEAT_OK);
+    CHECK(atomic_load(&largest) <= MOST);
+    leat_unref(out);
+    leat_unref(in);
+    free(mem);
+    pair_close(&x);
+    return LEAT_OK;
+}
+
+static void bulk(enum place p)
+{
+    at(p);
+    mem_hook = &noting;
+    CHECK_EQ(leat_run(&quiet_opts, stream, LEAT_NONE), LEAT_OK);
+    mem_hook = NULL;
+}
+TEST(a_stream_of_large_elements_takes_no_more_memory_than_its_credits_inproc) { bulk(INPROC); }
+TEST(a_stream_of_large_elements_takes_no_more_memory_than_its_credits_unix) { bulk(UNIX); }
+TEST(a_stream_of_large_elements_takes_no_more_memory_than_its_credits_tcp) { bulk(TCP); }
+
+T_MAIN()
