@@ -61,8 +61,10 @@ struct taps { leat_tx(struct small) *out; int count; leat_rx(struct number) got;
 
 static void taps_close(struct taps *t)
 {
-    for (int i = 0; i < t->count; i++)
+    for (int i = 0; i < t->count; i++) {
+        leat_close(t->out[i]);
         leat_unref(t->out[i]);
+    }
     free(t->out);
     leat_unref(t->got);
     leat_unref(t->go_on);
