@@ -27,6 +27,18 @@ static inline void copy(const leat_chan_ *c, void *to, const void *from)
 #endif
 }
 
+/* false: no memory */
+static bool init(leat_chan_ *c, size_t elem_size, size_t capacity)
+{
+    memset(c, 0, sizeof *c);
+    c->cap = (uint32_t)capacity;
+    c->size = (uint32_t)elem_size;
+    c->senders = c->txs = c->rxs = 1;
+    at_store(&c->refs, 1);
+    at_store(&c->holds, 1);
+    return edges_open(c);
+}
+
 leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity)
 {
     size_t bytes;
@@ -38,22 +50,28 @@ leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity)
     }
     bytes &= ~(size_t)63;
     leat_chan_ *c = block_alloc(bytes);
-    if (!c) {
-        leat_ignore(err_of(LEAT_NOMEM));
-        return NULL;
-    }
-    memset(c, 0, sizeof *c);
-    c->cap = (uint32_t)capacity;
-    c->size = (uint32_t)elem_size;
-    c->buf = (char *)c + sizeof *c;
-    if (!edges_open(c)) {
+    if (c && !init(c, elem_size, capacity)) {
         block_free(c, bytes);
-        leat_ignore(err_of(LEAT_NOMEM));
-        return NULL;
+        c = NULL;
     }
-    c->senders = c->txs = c->rxs = 1;
-    at_store(&c->refs, 1);
-    at_store(&c->holds, 1);
+    if (!c)
+        leat_ignore(err_of(LEAT_NOMEM));
+    else
+        c->buf = (char *)c + sizeof *c;
+    return c;
+}
+
+leat_chan_ *chan_make_site(size_t size, uint32_t cap)
+{
+    leat_chan_ *c = mem_alloc(sizeof *c);
+    if (c && !init(c, size, 0)) {
+        mem_free(c);
+        c = NULL;
+    }
+    if (!c)
+        leat_ignore(err_of(LEAT_NOMEM));
+    else
+        c->cap = cap;
     return c;
 }
 
@@ -61,7 +79,10 @@ leat_chan_ *leat_chan_make_(size_t elem_size, size_t capacity)
 static void chan_free(leat_chan_ *c)
 {
     edges_close(c);
-    block_free(c, sizeof *c + (size_t)c->cap * c->size);             /* a site has less: then it is not kept, or as good as any */
+    if (c->buf)
+        block_free(c, sizeof *c + (size_t)c->cap * c->size);
+    else
+        mem_free(c);                                 /* it was made a site */
 }
 
 /* -- for reports ----------------------------------------------------------------------------------------------------------- */

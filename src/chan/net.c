@@ -6,14 +6,6 @@
 #include "chan/edges.h"
 #include "run/err.h"
 
-leat_chan_ *chan_make_site(size_t size, uint32_t cap)
-{
-    leat_chan_ *c = leat_chan_make_(size, 0);
-    if (c)
-        c->cap = cap;
-    return c;
-}
-
 /* A select cannot offer a value to another process without waiting there (a later version may): it looks again, and says so. */
 static void end_selects(leat_chan_ *c)
 {

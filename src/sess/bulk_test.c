@@ -1,4 +1,5 @@
-/* bulk_test.c - elements that do not fit into a frame or into what may be under way. */
+/* bulk_test.c - elements that do not fit into a frame or into what may be under way, and many ends in one session. */
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include "base/alloc.h"
@@ -7,6 +8,8 @@
 #include "pair.h"
 
 LEAT_STRUCT(blob, (bytes, data));
+LEAT_STRUCT(word, (string, text));
+LEAT_STRUCT(given, (tx(word), end));
 
 enum { SIZE = 256 << 10, AHEAD = 8, MOST = 8 * AHEAD * SIZE };
 
@@ -81,5 +84,51 @@ static void bulk(enum place p)
 TEST(a_stream_of_large_elements_takes_no_more_memory_than_its_credits_inproc) { bulk(INPROC); }
 TEST(a_stream_of_large_elements_takes_no_more_memory_than_its_credits_unix) { bulk(UNIX); }
 TEST(a_stream_of_large_elements_takes_no_more_memory_than_its_credits_tcp) { bulk(TCP); }
+
+/* Both sides are in this process: a record of the channel's home and its end at one, a channel and its end at the other. */
+enum { ENDS = 4000, END_BYTES = 512 };
+static leat_tx(struct word) kept[ENDS];
+static leat_chan(struct word) made[ENDS];
+
+static leat_err keep_ends(leat_rx(struct given) *in)
+{
+    struct given g;
+    for (int i = 0; i < ENDS; i++) {
+        LEAT_TRY(leat_recv(*in, &g));
+        kept[i] = g.end;
+    }
+    return LEAT_OK;
+}
+
+static leat_err many_ends(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    leat_chan(struct given) in = leat_chan_make(struct given, 0);
+    leat_tx(struct given) out = NULL;
+    leat_err err;
+    CHECK_EQ(leat_export(x.a, "in", leat_tx_of(in), given), LEAT_OK);
+    CHECK_EQ(leat_import(x.p, "in", &out, given, 0), LEAT_OK);
+    for (int i = 0; i < ENDS; i++)
+        CHECK(made[i] = leat_chan_make(struct word, 1));
+    size_t before = mallinfo2().uordblks;
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, keep_ends, leat_rx_of(in)));
+        for (int i = 0; i < ENDS; i++)
+            LEAT_TRY(leat_send(out, { leat_ref(leat_tx_of(made[i])) }));
+    }
+    CHECK_EQ(err, LEAT_OK);
+    size_t each = (mallinfo2().uordblks - before) / ENDS;            /* 0 where another allocator stands in for malloc's */
+    CHECK(each <= 2 * END_BYTES);
+    for (int i = 0; i < ENDS; i++) {
+        leat_unref(kept[i]);
+        leat_unref(made[i]);
+    }
+    leat_unref(out);
+    leat_unref(in);
+    pair_close(&x);
+    return LEAT_OK;
+}
+TEST(an_end_costs_each_side_at_most_512_bytes) { AT(INPROC, many_ends); }
 
 T_MAIN()

@@ -28,14 +28,14 @@ struct home;
 struct end {
     struct chan_net net;                             /* of a site's channel; unused at a home */
     struct sess_source control, bulk;                /* frames due; a site's backlog */
-    _Atomic uint32_t refs;
     uint64_t id;
     struct sess *s;
     leat_chan_ *c;
     struct end *hash_next;                           /* the table's lock */
     const leat_type *type;
-    bool site, ends_inside;                          /* ends_inside: values of the type may hold ends of channels */
+    _Atomic uint32_t refs;
     uint32_t raw;                                    /* bytes of a value, if they are its memory; else 0.  Never changes */
+    bool site, ends_inside;                          /* ends_inside: values of the type may hold ends of channels */
     bool in_table;                                   /* the table's lock */
     _Atomic bool known;                              /* the peer has shown that it knows this end: control frames may overtake */
     bool dead, sealed, finished;
@@ -50,8 +50,7 @@ struct end {
             leat_err why;                            /* of the offer that is being withdrawn */
             struct waiter *offered;                  /* whose value the home has; unanswered and null: its sender gave up */
             struct waiters askers, flushers;
-            struct buf backlog;                      /* pieces: u32 length, u8 flags, bytes */
-            size_t backlog_at;
+            struct backlog *backlog;                 /* null: there has not been one yet */
         };
         struct {                                     /* home */
             struct home *home;
@@ -59,14 +58,13 @@ struct end {
             struct end *need_next, *lend_next;
             uint64_t bytes_told, grown;              /* grown: want grows again when the site has seen so many credits */
             uint32_t out, need, want;                /* out: credits the site has; want: how many are good for it */
-            bool in_need, in_lend, recalled, grant_due, recall_due, none_due;
-            struct buf partial;                      /* reader only */
+            leat_err seal_after;                     /* SEAL with this code goes when nothing is delivered any more */
+            bool delivering, withdrawn, in_need, in_lend, recalled, grant_due, recall_due, none_due;
+            bool seal_told, sealed_heard;            /* SEAL has gone; its answer has come */
+            struct buf *partial;                     /* reader only; null: none */
             void *held;                              /* an offered value that waits for a receiver; the delivering task's */
             uint64_t held_number;
             leat_ctx *deliverer;
-            leat_err seal_after;                     /* SEAL with this code goes when nothing is delivered any more */
-            bool delivering, withdrawn;
-            bool seal_told, sealed_heard;            /* SEAL has gone; its answer has come */
         };
     };
 };

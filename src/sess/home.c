@@ -33,7 +33,7 @@ struct home {
     struct end_list need, lend;
     uint32_t refs, unsealed;
     bool sealing, ended, torn, deaf, gone;           /* deaf: nobody here receives; gone: nor does the program know c */
-    char torn_text[TEXT_MAX];                        /* who was lost */
+    char *torn_by;                                   /* who was lost first; null: nobody, or there was no memory to say so */
 };
 
 static CHAN_NET_OPS home_ops;
@@ -64,6 +64,7 @@ static void home_unref_unlock(struct home *h)
     leat_chan_ *c = h->c;
     unlock(&c->lock);
     if (last) {
+        mem_free(h->torn_by);
         mem_free(h);
         chan_net_unref(c);
     }
@@ -328,9 +329,18 @@ void home_join_locked(struct end *e)
         h->unsealed++;
 }
 
+static void partial_free(struct end *e)
+{
+    if (!e->partial)
+        return;
+    buf_free(e->partial);
+    mem_free(e->partial);
+    e->partial = NULL;
+}
+
 void home_end_free(struct end *e)
 {
-    buf_free(&e->partial);
+    partial_free(e);
 }
 
 /* Whether the channel ends now: to be asked when unsealed may have become 0; then call home_end without the lock. */
@@ -409,7 +419,8 @@ static void leave(struct home *h, struct end *e, bool lost)
     }
     if (lost && !e->finished && !e->sealed) {
         h->torn = true;
-        snprintf(h->torn_text, sizeof h->torn_text, "%s", sess_text(e->s));
+        if (!h->torn_by && (h->torn_by = mem_alloc(TEXT_MAX)))
+            snprintf(h->torn_by, TEXT_MAX, "%s", sess_text(e->s));
     }
     c->txs--;
     bool end = one_finished(h, e, &wake), torn = h->torn;
@@ -450,7 +461,10 @@ static leat_err home_explain(leat_chan_ *c, leat_err err)
     struct home *h = home_of(c);
     if (err != LEAT_PEER_LOST)
         return err;
-    return leat_fail(err, "%s ended before it had closed or finished this channel", h->torn_text);
+    lock(&c->lock);
+    const char *who = h->torn_by;                    /* once there, it stays as long as h */
+    unlock(&c->lock);
+    return leat_fail(err, "%s ended before it had closed or finished this channel", who ? who : "a peer");
 }
 
 /* Nobody will receive: what is queued is dropped, and the sites are told. */
@@ -756,6 +770,19 @@ static leat_err on_whole(struct end *e, struct cur *in)
     return LEAT_OK;
 }
 
+/* *piece becomes all that has come of its element. */
+static leat_err gather(struct end *e, struct cur *piece)
+{
+    if (!e->partial && !(e->partial = mem_zalloc(sizeof *e->partial)))
+        return leat_fail(LEAT_NOMEM, "no memory for an element");
+    e->partial->max = LIMIT_ELEM;
+    buf_put(e->partial, piece->p, cur_left(piece));
+    if (buf_err(e->partial) != LEAT_OK)
+        return leat_fail(buf_err(e->partial), "an element of more than %d bytes", LIMIT_ELEM);
+    *piece = cur_of(e->partial->p, e->partial->len);
+    return LEAT_OK;
+}
+
 leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in)
 {
     uint8_t what = cur_u8(in);
@@ -771,18 +798,13 @@ leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in)
             buffered ? "without a credit" : "that has ended");
     struct cur bytes = *in;
     bool more = flags & FRAME_MORE;
-    if (more || e->partial.len) {
-        e->partial.max = LIMIT_ELEM;
-        buf_put(&e->partial, in->p, cur_left(in));
-        if (buf_err(&e->partial) != LEAT_OK)
-            return leat_fail(buf_err(&e->partial), "an element of more than %d bytes", LIMIT_ELEM);
-        bytes = cur_of(e->partial.p, e->partial.len);
-    }
+    if (more || e->partial)
+        LEAT_TRY(gather(e, &bytes));
     in->p = in->end;
     if (more)
         return LEAT_OK;
     leat_err err = buffered ? element(e, &bytes) : offered(e, what == ELEM_FIRM, number, &bytes);
-    buf_free(&e->partial);
+    partial_free(e);
     return err;
 }
 

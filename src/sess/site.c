@@ -28,13 +28,17 @@ void site_join_locked(struct end *e)
     chan_attach_locked(e->c, &e->net, e->type, true);
 }
 
+struct backlog { struct buf buf; size_t at; };       /* pieces: u32 length, u8 flags, bytes; those before `at` have left */
+
 void site_end_free(struct end *e)
 {
-    buf_free(&e->backlog);
+    if (e->backlog)
+        buf_free(&e->backlog->buf);
+    mem_free(e->backlog);
 }
 
 /* -- what is sent ------------------------------------------------------------------------------------------------------------ */
-static bool backlogged(const struct end *e) { return e->backlog.len > e->backlog_at; }
+static bool backlogged(const struct end *e) { return e->backlog && e->backlog->buf.len > e->backlog->at; }
 
 static void piece_head(struct buf *b, const struct end *e, uint8_t what, uint64_t number)
 {
@@ -54,10 +58,11 @@ static void backlog_begun(struct end *e)
 
 static void backlog_done(struct end *e)
 {
-    if (e->backlog.cap > WINDOW)
-        buf_free(&e->backlog);
-    buf_reset(&e->backlog);
-    e->backlog_at = 0;
+    struct backlog *b = e->backlog;
+    if (b && b->buf.cap > WINDOW)
+        buf_free(&b->buf);
+    if (b)
+        b->buf.len = b->at = 0;
     if (e->holding)
         sess_release(e->s);
     e->holding = false;
@@ -65,32 +70,35 @@ static void backlog_done(struct end *e)
 
 /* What has left the backlog gives its room back: a sender that is never caught up with would make it grow for ever.  Moves each byte
  * at most once for every byte that has left. */
-static void backlog_close_up(struct end *e)
+static void backlog_close_up(struct backlog *b)
 {
-    if (e->backlog_at < LIMIT_FRAME_CUT || e->backlog_at < e->backlog.len / 2)
+    if (b->at < LIMIT_FRAME_CUT || b->at < b->buf.len / 2)
         return;
-    e->backlog.len -= e->backlog_at;
-    memmove(e->backlog.p, e->backlog.p + e->backlog_at, e->backlog.len);
-    e->backlog_at = 0;
+    b->buf.len -= b->at;
+    memmove(b->buf.p, b->buf.p + b->at, b->buf.len);
+    b->at = 0;
 }
 
 /* Cuts one encoded element into pieces: into the session, or behind the backlog.  First all are put, so it is all or nothing. */
 static leat_err put_pieces(struct end *e, uint8_t what, const struct buf *v, bool now)
 {
-    backlog_close_up(e);
-    size_t was = e->backlog.len;
+    if (!e->backlog && !(e->backlog = mem_zalloc(sizeof *e->backlog)))
+        return leat_fail(LEAT_NOMEM, "no memory for a backlog");
+    backlog_close_up(e->backlog);
+    struct buf *b = &e->backlog->buf;
+    size_t was = b->len;
     for (size_t at = 0; at == 0 || at < v->len; ) {
         size_t n = MIN(v->len - at, (size_t)LIMIT_FRAME_CUT);
-        buf_u32(&e->backlog, (uint32_t)n);
-        buf_u8(&e->backlog, (uint8_t)((at + n < v->len ? FRAME_MORE : 0) | what << 4));
-        buf_put(&e->backlog, v->p + at, n);
+        buf_u32(b, (uint32_t)n);
+        buf_u8(b, (uint8_t)((at + n < v->len ? FRAME_MORE : 0) | what << 4));
+        buf_put(b, v->p + at, n);
         at += n;
         if (n == 0)
             break;
     }
-    leat_err err = buf_err(&e->backlog);
+    leat_err err = buf_err(b);
     if (err != LEAT_OK) {
-        buf_undo(&e->backlog, was);
+        buf_undo(b, was);
         return leat_fail(err, "no room for an element of %zu bytes", v->len);
     }
     backlog_begun(e);
@@ -104,7 +112,8 @@ static bool send_piece(struct end *e)
 {
     if (!backlogged(e))
         return false;
-    struct cur in = cur_of(e->backlog.p + e->backlog_at, e->backlog.len - e->backlog_at);
+    struct backlog *l = e->backlog;
+    struct cur in = cur_of(l->buf.p + l->at, l->buf.len - l->at);
     uint32_t n = cur_u32(&in);
     uint8_t f = cur_u8(&in);
     struct buf *b = sess_begin_in(e->s, FRAME_ELEM, f & FRAME_MORE, LANE_DATA);
@@ -114,7 +123,7 @@ static bool send_piece(struct end *e)
     buf_put(b, cur_take(&in, n), n);
     if (!sess_commit_must(e->s))
         return false;
-    e->backlog_at += PIECE_HEAD + n;
+    l->at += PIECE_HEAD + n;
     e->sent_bytes += n;
     e->midway = f & FRAME_MORE;
     if (!backlogged(e))
