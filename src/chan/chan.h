@@ -78,7 +78,7 @@ struct leat_chan_ {
 #if SAN_EDGES
     struct chan_edges *edges;                        /* one a slot: edges.h */
 #endif
-} __attribute__((aligned(16)));                      /* elements lie behind it.  Local ones begin with a cache line (block.h), sites need not */
+} __attribute__((aligned(16)));                      /* elements lie behind it.  A cache line begins it, but for sites (block.h) */
 
 extern const struct wait_kind chan_wait_recv, chan_wait_send, chan_wait_end;
 
