@@ -66,6 +66,18 @@ def every_row_of_boost(build):
     return if_built(build, 'boost')
 
 
+def every_row_of_zmq(build):
+    return if_built(build, 'zmq')
+
+
+def every_row_of_nng(build):
+    return if_built(build, 'nng')
+
+
+def every_row_of_grpc(build):
+    return if_built(build, 'grpc')
+
+
 def charts_are_drawn_from_points_and_nothing_is_measured_twice(build):
     """Points of all curves are given, so growth.py only draws: every chart is well-formed, and the tables have the figures."""
     with tempfile.TemporaryDirectory() as docs:
@@ -116,7 +128,8 @@ def a_failing_program_is_named_and_fails_the_run(build):
 
 def main(build):
     tests = [every_row_of_leat, every_row_of_the_sockets_by_hand, every_row_of_go, every_row_of_erlang,
-             every_row_of_tokio, every_row_of_boost, charts_are_drawn_from_points_and_nothing_is_measured_twice,
+             every_row_of_tokio, every_row_of_boost, every_row_of_zmq, every_row_of_nng, every_row_of_grpc,
+             charts_are_drawn_from_points_and_nothing_is_measured_twice,
              wrong_arguments_are_refused, a_failing_program_is_named_and_fails_the_run]
     bad = 0
     print('1..%d' % len(tests), flush=True)

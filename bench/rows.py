@@ -10,6 +10,10 @@ import collections
 # reach.
 Row = collections.namedtuple('Row', 'name unit program targets quick peers what of_raw')
 
+LEAT = ('leat',)
+UNIX_NET = ('leat', 'go', 'zmq', 'nng', 'grpc')                      # over a Unix socket
+TCP_NET = UNIX_NET + ('erlang',)
+RAW_TCP, RAW_UNIX = TCP_NET + ('raw',), UNIX_NET + ('raw',)
 LEAT_GO, LEAT_GO_RAW, LEAT_GO_TOKIO, LEAT_GO_BOOST = ('leat', 'go'), ('leat', 'go', 'raw'), ('leat', 'go', 'tokio'), ('leat', 'go', 'boost')
 ALL, NO_BOOST, NO_ERLANG = LEAT_GO_TOKIO + ('boost', 'erlang'), LEAT_GO_TOKIO + ('erlang',), LEAT_GO_TOKIO + ('boost',)
 
@@ -58,15 +62,30 @@ ROWS = [
          peers=NO_BOOST),
     _row('mutex', 'ns', (4.6, 6), 'eight tasks lock, count and unlock', peers=NO_ERLANG),
     _row('tcp-pingpong', 'us', None, 'a struct of 8 bytes and its answer between two processes, a round trip; Go: gob values '
-         'on a connection; raw: blocking sockets', quick=20, peers=LEAT_GO_RAW, of_raw=1 / 1.15),
-    _row('unix-pingpong', 'us', None, 'the same over a Unix socket', quick=20, peers=LEAT_GO_RAW, of_raw=1 / 1.15),
+         'on a connection; raw: blocking sockets', quick=20, peers=RAW_TCP, of_raw=1 / 1.15),
+    _row('unix-pingpong', 'us', None, 'the same over a Unix socket', quick=20, peers=RAW_UNIX, of_raw=1 / 1.15),
     _row('tcp-stream-8', '/s', 20e6, 'structs of 8 bytes through a channel to another process; Go: gob; raw: pieces of 64 KiB',
-         peers=LEAT_GO_RAW),
-    _row('unix-stream-8', '/s', None, 'the same over a Unix socket', peers=LEAT_GO_RAW),
-    _row('tcp-stream-1k', '/s', 2.5e6, 'the same with 1 KiB', peers=LEAT_GO_RAW),
-    _row('calls-1', '/s', 16200, 'calls of a method with 8 bytes each way over TCP, one after the other; Go: net/rpc', quick=20),
-    _row('calls-16', '/s', 230e3, 'the same, 16 at a time', quick=100),
-    _row('calls-256', '/s', 1.7e6, 'the same, 256 at a time'),
+         peers=RAW_TCP),
+    _row('unix-stream-8', '/s', None, 'the same over a Unix socket', peers=RAW_UNIX),
+    _row('tcp-stream-1k', '/s', 2.5e6, 'the same with 1 KiB', peers=RAW_TCP),
+    _row('tcp-stream-8-cpu', 's', 0.10, 'the CPU seconds of both processes for a million of tcp-stream-8', 'tcp-stream-8',
+         peers=('leat', 'go', 'zmq', 'nng', 'grpc')),
+    _row('tcp-stream-1m', 'MB/s', None, 'the same with 1 MiB', quick=8, peers=RAW_TCP, of_raw=0.95),
+    _row('unix-stream-1m', 'MB/s', None, 'over a Unix socket', quick=8, peers=RAW_UNIX, of_raw=0.95),
+    _row('calls-1', '/s', 16200, 'calls of a method with 8 bytes each way over TCP, one after the other; Go: net/rpc; '
+         'raw: pieces of so many', quick=20, peers=RAW_TCP),
+    _row('calls-16', '/s', 230e3, 'the same, 16 at a time', quick=100, peers=RAW_TCP),
+    _row('calls-256', '/s', 1.7e6, 'the same, 256 at a time', peers=RAW_TCP),
+    _row('fan-out-100', '/s', 10e6, 'elements of 64 bytes, each to 100 channels of another process over TCP, received by a task each; '
+         'Go: 100 connections; zmq: XPUB and 100 SUB sockets', peers=('leat', 'go', 'zmq')),
+    _row('many-1000', '/s', None, 'elements of 64 bytes over 1,000 channels of one session, each with a task that sends and one that '
+         'receives', 'stalled-1000', quick=3000, peers=LEAT),
+    _row('stalled-1000', '%', 95, 'how much of that the others keep when one of them is not received from', quick=3000, peers=LEAT),
+    _row('ends-bytes', 'B', 512, '100,000 send ends in another process: memory there, a channel and its end each', peers=LEAT),
+    _row('ends-bytes-home', 'B', 512, 'the same, what they add where they came from', 'ends-bytes', peers=LEAT),
+    _row('tcp-setup', 'us', 200, 'a session, from the dial until it can be used; zmq, nng, grpc: until the first answer', quick=3,
+         peers=RAW_UNIX),
+    _row('unix-setup', 'us', None, 'the same over a Unix socket', quick=3, peers=RAW_UNIX),
     _row('echo-64', '/s', None, 'a TCP echo server, a task a connection; 64 connections with one message of 64 bytes each; raw: '
          'epoll', peers=LEAT_GO_RAW, of_raw=0.9),
     _row('echo-1000', '/s', None, 'the same with 1,000 connections', quick=2000, peers=LEAT_GO_RAW, of_raw=0.9),
@@ -78,7 +97,7 @@ def better(unit, value, than):
     """How many times better `value` is than `than`."""
     if not value or not than:
         return 0.0
-    return value / than if unit.endswith('/s') else than / value
+    return value / than if unit.endswith('/s') or unit == '%' else than / value
 
 
 def meets(unit, value, target):

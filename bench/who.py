@@ -5,10 +5,13 @@ JSON line a result.
 """
 import json
 import os
+import secrets
 import shutil
+import socket
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+BETWEEN = ('fan-out-100', 'stalled-1000', 'ends-bytes')              # rows between processes that do not say it by their name
 
 
 class Failure(Exception):
@@ -47,7 +50,7 @@ class Leat(Who):
         self.version = compiler_of(self.build_dir)
 
     def binary(self, program):
-        return 'net_bench' if program.startswith(('tcp-', 'unix-', 'calls-')) else 'leat_bench'
+        return 'net_bench' if program in BETWEEN or program.startswith(('tcp-', 'unix-', 'calls-')) else 'leat_bench'
 
 
 class Raw(Leat):
@@ -153,7 +156,82 @@ class Erlang(Who):
 
     def call(self, program, workers, n):
         return ['erl', '+S', '%d:%d' % (workers, workers), '+P', '4000000', '-noinput', '-pa', os.path.join(self.build_dir, 'bench'),
-                '-s', 'leat_bench', 'main', '-extra', program] + ([str(n)] if n else [])
+                *self.network(program), '-s', 'leat_bench', 'main', '-extra', program] + ([str(n)] if n else [])
+
+    @staticmethod
+    def network(program):
+        """A node on a free port of this host, which the other one knows: nobody starts a daemon that would stay."""
+        if not program.startswith(('tcp-', 'calls-')):
+            return []
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            port = s.getsockname()[1]
+        return ['-start_epmd', 'false', '-erl_epmd_port', str(port), '-name', 'bench@127.0.0.1', '-setcookie', secrets.token_hex(8),
+                '-kernel', 'inet_dist_use_interface', '{127,0,0,1}']
 
 
-PEERS = {'go': Go, 'tokio': Tokio, 'boost': Boost, 'erlang': Erlang, 'raw': Raw}
+class Library(Who):
+    """A C or C++ library from a package: one program, which holds both processes."""
+    header, package, sources = '', '', ()
+
+    def made(self, name):
+        return os.path.join(self.build_dir, 'bench', name)
+
+    def source(self, name):
+        return os.path.join(HERE, 'peers', self.name, name)
+
+    def prepare(self, progress):
+        if not os.path.exists(self.header) or not shutil.which('g++'):
+            self.absent = 'there is no %s; apt-get install g++ %s' % (self.name, self.package)
+            return
+        binary, sources = self.made(self.binary('')), [self.source(s) for s in self.sources] + [os.path.join(HERE, 'peers', 'pair.h')]
+        if not os.path.exists(binary) or os.path.getmtime(binary) < max(map(os.path.getmtime, sources)):
+            progress.show('building the %s programs' % self.name)
+            self.build(binary)
+        self.version = self.version_text()
+
+    def binary(self, program):
+        return self.name + '_bench'
+
+    def build(self, binary):
+        raise NotImplementedError
+
+    def version_text(self):
+        return '%s %s' % (self.name, first_line('dpkg-query', '-W', '-f', '${Version}', self.package.split()[0]))
+
+
+class Zmq(Library):
+    header, package, sources = '/usr/include/zmq.h', 'libzmq3-dev', ('zmq_bench.c',)
+
+    def build(self, binary):
+        built('the zmq programs', ['gcc', '-O2', '-DNDEBUG', '-o', binary, self.source('zmq_bench.c'), '-lzmq'])
+
+
+class Nng(Library):
+    header, package, sources = '/usr/include/nng/nng.h', 'libnng-dev', ('nng_bench.c',)
+
+    def build(self, binary):
+        built('the nng programs', ['gcc', '-O2', '-DNDEBUG', '-o', binary, self.source('nng_bench.c'), '-lnng', '-lpthread'])
+
+
+class Grpc(Library):
+    header, package = '/usr/include/grpcpp/grpcpp.h', 'libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc'
+    sources = ('grpc_bench.cpp', 'bench.proto')
+
+    def prepare(self, progress):
+        if not shutil.which('protoc') or not shutil.which('grpc_cpp_plugin'):
+            self.absent = 'there is no protoc with its plugin for gRPC; apt-get install g++ ' + self.package
+            return
+        super().prepare(progress)
+
+    def build(self, binary):
+        made = self.made('grpc')
+        os.makedirs(made, exist_ok=True)
+        built('the gRPC programs', ['protoc', '-I', os.path.dirname(self.source('')), '--cpp_out=' + made, '--grpc_out=' + made,
+                                    '--plugin=protoc-gen-grpc=' + shutil.which('grpc_cpp_plugin'), 'bench.proto'])
+        libs = subprocess.run(['pkg-config', '--libs', 'grpc++', 'protobuf'], capture_output=True, text=True).stdout.split()
+        parts = [self.source('grpc_bench.cpp'), os.path.join(made, 'bench.pb.cc'), os.path.join(made, 'bench.grpc.pb.cc')]
+        built('the gRPC programs', ['g++', '-std=c++17', '-O2', '-DNDEBUG', '-I', made, '-o', binary] + parts + libs)
+
+
+PEERS = {'go': Go, 'tokio': Tokio, 'boost': Boost, 'erlang': Erlang, 'raw': Raw, 'zmq': Zmq, 'nng': Nng, 'grpc': Grpc}

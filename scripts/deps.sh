@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh SET... - installs what is missing of the Debian packages of these sets, without asking: build test bench.
+# deps.sh SET... - installs what is missing of the Debian packages of these sets, without asking: build test bench peers.
 # Works as root or through sudo, on Debian 12 and 13; elsewhere it looks for the commands and says what to install.
 set -u
 
@@ -12,7 +12,9 @@ for set in "$@"; do
     test) want="$want g++ clang llvm gdb valgrind libc6-dbg qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
         libsystemd-dev libuv1-dev libglib2.0-dev" ;;
     bench) want="$want golang-go" ;;
-    *) say "no set '$set': there are build, test, bench"; exit 2 ;;
+    peers) want="$want g++ golang-go cargo librust-tokio-dev libboost-fiber-dev erlang-base libzmq3-dev libnng-dev
+        libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc" ;;
+    *) say "no set '$set': there are build, test, bench, peers"; exit 2 ;;
     esac
 done
 

@@ -1,9 +1,10 @@
 %% leat_bench - the benchmarks of bench/ in Erlang, under the same names.
 %%     erl -noinput -pa DIR -s leat_bench main -extra NAME [N]       prints a JSON line a result, as leat_bench does
+%% Rows between processes use a second node, which connects to this one: both know the port by -erl_epmd_port, so there is no epmd.
 %% The number of schedulers is erl's own option, +S.  A process has one mailbox without a limit and no channels, so the rows of channels
 %% that fill up and of selects have no equal here.
 -module(leat_bench).
--export([main/0, hibernated/0]).
+-export([main/0, hibernated/0, other/0]).
 
 -define(BATCH, 1000).
 -define(RING, 10000).
@@ -32,6 +33,13 @@ usual("parked") -> 1000000;
 usual("parked-hibernated") -> 1000000;
 usual("timer") -> 2000000;
 usual("cancel-tree") -> 5;
+usual("tcp-pingpong") -> 10000;
+usual("tcp-stream-8") -> 1000000;
+usual("tcp-stream-1k") -> 300000;
+usual("tcp-stream-1m") -> 1000;
+usual("calls-1") -> 10000;
+usual("calls-16") -> 50000;
+usual("calls-256") -> 100000;
 usual(_) -> none.
 
 run("spawn", N) -> spawn_all(N div ?BATCH);
@@ -42,7 +50,14 @@ run("ring", N) -> ring(N div ?RING);
 run("parked", N) -> parked(N);
 run("parked-hibernated", N) -> parked_hibernated(N);
 run("timer", N) -> timer(N);
-run("cancel-tree", N) -> cancel_tree(N).
+run("cancel-tree", N) -> cancel_tree(N);
+run("tcp-pingpong", N) -> with_other(fun(Other) -> net_pingpong(Other, N) end);
+run("tcp-stream-8", N) -> with_other(fun(Other) -> stream("tcp-stream-8", Other, N, <<>>) end);
+run("tcp-stream-1k", N) -> with_other(fun(Other) -> stream("tcp-stream-1k", Other, N, binary:copy(<<0>>, 1024)) end);
+run("tcp-stream-1m", N) -> with_other(fun(Other) -> stream("tcp-stream-1m", Other, N, binary:copy(<<0>>, 1048576)) end);
+run("calls-1", N) -> with_other(fun(Other) -> calls("calls-1", Other, N, 1) end);
+run("calls-16", N) -> with_other(fun(Other) -> calls("calls-16", Other, N, 16) end);
+run("calls-256", N) -> with_other(fun(Other) -> calls("calls-256", Other, N, 256) end).
 
 now_ns() -> erlang:monotonic_time(nanosecond).
 result(Name, Unit, Value) -> io:format("{\"bench\":\"~s\",\"unit\":\"~s\",\"value\":~w}~n", [Name, Unit, float(Value)]).
@@ -187,3 +202,68 @@ cancel_tree(Depth) ->
     exit(Root, shutdown),
     repeat(N, fun() -> receive {'DOWN', _, process, _, _} -> ok end end),
     result("cancel-tree", "ms", (now_ns() - Start) / 1.0e6).
+
+%% Between two nodes.
+flag(Name) -> {ok, [[Value]]} = init:get_argument(Name), Value.
+
+with_other(F) ->
+    register(bench, self()),
+    open_port({spawn_executable, os:find_executable("erl")},
+        [{args, ["-noinput", "+S", integer_to_list(erlang:system_info(schedulers)), "-start_epmd", "false", "-erl_epmd_port", flag(erl_epmd_port),
+                 "-dist_listen", "false", "-name", "other@127.0.0.1", "-setcookie", atom_to_list(erlang:get_cookie()),
+                 "-pa", filename:dirname(code:which(?MODULE)), "-s", "leat_bench", "other"]}]),
+    receive {other, Pid} -> ok end,
+    F(Pid),
+    Ref = monitor(process, Pid),
+    Pid ! stop,
+    receive {'DOWN', Ref, _, _, _} -> ok end.
+
+other() ->
+    true = net_kernel:connect_node('bench@127.0.0.1'),
+    monitor_node('bench@127.0.0.1', true),
+    {bench, 'bench@127.0.0.1'} ! {other, self()},
+    serve(0).
+
+serve(Sum) ->
+    receive
+        {ask, From, V} -> From ! V + 1, serve(Sum);
+        {add, V, _} -> serve(Sum + V);
+        {sum, From} -> From ! Sum, serve(0);
+        stop -> halt(0);
+        {nodedown, _} -> halt(0)
+    end.
+
+net_pingpong(Other, N) ->
+    Start = now_ns(),
+    net_ask(Other, N),
+    result("tcp-pingpong", "us", (now_ns() - Start) / 1000 / N).
+
+net_ask(_, 0) -> ok;
+net_ask(Other, N) ->
+    Other ! {ask, self(), N},
+    receive X -> equal("the answer", X, N + 1) end,
+    net_ask(Other, N - 1).
+
+put_all(_, N, N, _) -> ok;
+put_all(Other, I, N, Data) ->
+    Other ! {add, I, Data},
+    put_all(Other, I + 1, N, Data).
+
+stream(Name, Other, N, Data) ->
+    Start = now_ns(),
+    put_all(Other, 0, N, Data),
+    Other ! {sum, self()},
+    receive Sum -> equal("the sum", Sum, N * (N - 1) div 2) end,
+    Seconds = (now_ns() - Start) / 1.0e9,
+    case byte_size(Data) >= 1048576 of
+        true -> result(Name, "MB/s", N * byte_size(Data) / 1.0e6 / Seconds);
+        false -> result(Name, "/s", N / Seconds)
+    end.
+
+calls(Name, Other, N, Callers) ->
+    Me = self(),
+    Each = N div Callers + 1,
+    Start = now_ns(),
+    repeat(Callers, fun() -> spawn(fun() -> net_ask(Other, Each), Me ! done end) end),
+    take(Callers),
+    result(Name, "/s", Each * Callers / ((now_ns() - Start) / 1.0e9)).

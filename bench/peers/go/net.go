@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -43,7 +44,15 @@ func registerNet() {
 	register("unix-pingpong", 10000, func(n int) { gobPingpong("unix", n) })
 	register("tcp-stream-8", 1000000, func(n int) { gobNumbers("tcp", n) })
 	register("unix-stream-8", 1000000, func(n int) { gobNumbers("unix", n) })
-	register("tcp-stream-1k", 300000, func(n int) { gobBlocks("tcp", n) })
+	register("tcp-stream-1k", 300000, func(n int) { gobKibibytes("tcp", n) })
+	register("tcp-stream-1m", 500, func(n int) { gobMebibytes("tcp", n) })
+	register("unix-stream-1m", 500, func(n int) { gobMebibytes("unix", n) })
+	register("serve-fan-tcp", 1, func(int) { serveFan() })
+	register("fan-out-100", 1000000, fanOut)
+	register("tcp-setup", 300, func(n int) { setup("tcp", n) })
+	register("unix-setup", 300, func(n int) { setup("unix", n) })
+	register("serve-many-tcp", 1, func(int) { serveMany("tcp") })
+	register("serve-many-unix", 1, func(int) { serveMany("unix") })
 	register("calls-1", 10000, func(n int) { calls("calls-1", n, 1) })
 	register("calls-16", 50000, func(n int) { calls("calls-16", n, 16) })
 	register("calls-256", 100000, func(n int) { calls("calls-256", n, 256) })
@@ -117,7 +126,7 @@ func serveGob(conn net.Conn) {
 		}
 		must(out.Encode(Number{sum}))
 	case "blocks":
-		b := block{Data: make([]byte, 1024)}
+		var b block
 		for in.Decode(&b) == nil && !b.Last {
 			sum += int64(len(b.Data))
 		}
@@ -143,8 +152,8 @@ func gobPingpong(network string, n int) {
 	end()
 }
 
-// The time runs until the other side has received the last one and its sum is here.
-func gobStream(name, network, kind string, n int, send func(out *gob.Encoder) int64) {
+// The time runs until the other side has received the last one and its sum is here. It returns how long that took.
+func gobStream(network, kind string, send func(out *gob.Encoder) int64) time.Duration {
 	conn, end := other("gob", network)
 	w := bufio.NewWriterSize(conn, 65536)
 	out, in := gob.NewEncoder(w), gob.NewDecoder(conn)
@@ -155,32 +164,143 @@ func gobStream(name, network, kind string, n int, send func(out *gob.Encoder) in
 	want := send(out)
 	must(w.Flush())
 	must(in.Decode(&sum))
-	result(name, "/s", float64(n)/time.Since(start).Seconds())
+	took := time.Since(start)
 	if sum.V != want {
-		wrong("%s: the sum is %d, not %d", name, sum.V, want)
+		wrong("%s %s: the sum is %d, not %d", network, kind, sum.V, want)
 	}
 	end()
+	return took
+}
+
+func cpuSeconds(who int) float64 {
+	var r syscall.Rusage
+	must(syscall.Getrusage(who, &r))
+	return float64(r.Utime.Sec+r.Stime.Sec) + float64(r.Utime.Usec+r.Stime.Usec)/1e6
 }
 
 func gobNumbers(network string, n int) {
-	gobStream(network+"-stream-8", network, "numbers", n, func(out *gob.Encoder) int64 {
+	took := gobStream(network, "numbers", func(out *gob.Encoder) int64 {
 		for i := 0; i < n; i++ {
 			must(out.Encode(Number{int64(i)}))
 		}
 		must(out.Encode(Number{-1}))
 		return int64(n) * int64(n-1) / 2
 	})
+	result(network+"-stream-8", "/s", float64(n)/took.Seconds())
+	cpu := cpuSeconds(syscall.RUSAGE_SELF) + cpuSeconds(syscall.RUSAGE_CHILDREN)
+	result(network+"-stream-8-cpu", "s", cpu*1e6/float64(n))
 }
 
-func gobBlocks(network string, n int) {
-	gobStream(network+"-stream-1k", network, "blocks", n, func(out *gob.Encoder) int64 {
-		b := block{Data: make([]byte, 1024)}
+func gobBlocks(network string, n, size int) float64 {
+	took := gobStream(network, "blocks", func(out *gob.Encoder) int64 {
+		b := block{Data: make([]byte, size)}
 		for i := 0; i < n; i++ {
 			must(out.Encode(b))
 		}
 		must(out.Encode(block{Last: true}))
-		return int64(n) * 1024
+		return int64(n) * int64(size)
 	})
+	return float64(n) / took.Seconds()
+}
+
+func gobKibibytes(network string, n int) {
+	result(network+"-stream-1k", "/s", gobBlocks(network, n, 1024))
+}
+
+func gobMebibytes(network string, n int) {
+	result(network+"-stream-1m", "MB/s", gobBlocks(network, n, 1<<20)*(1<<20)/1e6)
+}
+
+// One element to each of 100 connections, again and again; each has a goroutine that receives.
+const fan = 100
+
+type small struct{ Words [8]uint64 }
+
+func serveFan() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	fmt.Println(listener.Addr())
+	control, err := listener.Accept()
+	must(err)
+	var wg sync.WaitGroup
+	for i := 0; i < fan; i++ {
+		conn, err := listener.Accept()
+		must(err)
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			in := gob.NewDecoder(bufio.NewReaderSize(conn, 65536))
+			var x small
+			for in.Decode(&x) == nil {
+				x = small{}
+			}
+			conn.Close()
+		}()
+	}
+	wg.Wait()
+	must(gob.NewEncoder(control).Encode(Number{1}))
+	io.Copy(io.Discard, control)
+}
+
+func fanOut(n int) {
+	control, end := other("fan", "tcp")
+	conns, writers, outs := [fan]net.Conn{}, [fan]*bufio.Writer{}, [fan]*gob.Encoder{}
+	for i := range conns {
+		conn, err := net.Dial("tcp", control.RemoteAddr().String())
+		must(err)
+		conns[i], writers[i] = conn, bufio.NewWriterSize(conn, 16384)
+		outs[i] = gob.NewEncoder(writers[i])
+	}
+	start := time.Now()
+	for i := 0; i < n/fan; i++ {
+		for k := range outs {
+			must(outs[k].Encode(small{}))
+		}
+	}
+	for i := range conns {
+		must(writers[i].Flush())
+		conns[i].Close()
+	}
+	var done Number
+	must(gob.NewDecoder(control).Decode(&done))
+	result("fan-out-100", "/s", float64(n/fan*fan)/time.Since(start).Seconds())
+	end()
+}
+
+// A connection and its first call.
+func serveMany(network string) {
+	address := "127.0.0.1:0"
+	if network == "unix" {
+		dir, err := os.MkdirTemp("", "leat-bench-")
+		must(err)
+		defer os.RemoveAll(dir)
+		address = filepath.Join(dir, "s")
+	}
+	listener, err := net.Listen(network, address)
+	must(err)
+	fmt.Println(listener.Addr())
+	server := rpc.NewServer()
+	must(server.Register(Adder{}))
+	first, err := listener.Accept()
+	must(err)
+	go server.Accept(listener)
+	io.Copy(io.Discard, first)
+}
+
+func setup(network string, n int) {
+	control, end := other("many", network)
+	var took time.Duration
+	for i := 0; i < n; i++ {
+		var out Number
+		start := time.Now()
+		client, err := rpc.Dial(network, control.RemoteAddr().String())
+		must(err)
+		must(client.Call("Adder.Increment", &Number{1}, &out))
+		took += time.Since(start)
+		client.Close()
+	}
+	result(network+"-setup", "us", float64(took.Nanoseconds())/1e3/float64(n))
+	end()
 }
 
 func serveRPC(conn net.Conn) {
