@@ -120,7 +120,8 @@ void report_drawn(const struct world *w)
     plan_format(&w->plan, plan, sizeof plan);
     bugs_format(&points, bugs, sizeof bugs);
     if (w->conf.fd >= 0)
-        write_line(w->conf.fd, line, snprintf(line, sizeof line, "drawn planned=%u plan=%s bugs=%s\n", w->plan.len, plan, bugs), sizeof line);
+        write_line(w->conf.fd, line, snprintf(line, sizeof line, "drawn planned=%u plan=%s bugs=%s\n", w->plan.len, plan, bugs),
+            sizeof line);
 }
 
 /* -- the report ---------------------------------------------------------------------------------------------------------------- */

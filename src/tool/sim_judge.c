@@ -130,8 +130,8 @@ static void print_seed(const struct sim_judge *j, const struct sim_result *r, co
         printf("%s, exit code %d, ", strcmp(r->verdict, "ok") ? r->verdict : "error", r->code);
     else
         printf("ok ");
-    printf("%.3f s virtual, %s steps, %s, hash %016" PRIx64, (double)r->ns / 1e9, sim_grouped(r->steps, buf), *r->fault ? r->fault : *r->plan ? r->plan : "-",
-        r->hash);
+    printf("%.3f s virtual, %s steps, %s, hash %016" PRIx64, (double)r->ns / 1e9, sim_grouped(r->steps, buf),
+        *r->fault ? r->fault : *r->plan ? r->plan : "-", r->hash);
     if (r->code || failed)
         print_error(r, failed);
     puts("");

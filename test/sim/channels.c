@@ -412,9 +412,9 @@ int main(void)
         broken("node 0: %s: %s", leat_err_name(err), leat_err_detail());
     oracle_judge(err == LEAT_OK);
     if (getenv("CHANNELS_TALK"))
-        fprintf(stderr, "%u channels, %u senders: %" PRIu64 " sent, %" PRIu64 " perhaps, %" PRIu64 " not sent, %" PRIu64 " received, %" PRIu64
-            " lost, %" PRIu64 " ends moved\n", oracle.chans, oracle.senders, oracle.sent, oracle.perhaps, oracle.not_sent,
-            oracle.received, oracle.lost, oracle.moved);
+        fprintf(stderr, "%u channels, %u senders: %" PRIu64 " sent, %" PRIu64 " perhaps, %" PRIu64 " not sent, %" PRIu64
+            " received, %" PRIu64 " lost, %" PRIu64 " ends moved\n",
+            oracle.chans, oracle.senders, oracle.sent, oracle.perhaps, oracle.not_sent, oracle.received, oracle.lost, oracle.moved);
     puts("every promise was kept");
     return 0;
 }

@@ -73,7 +73,7 @@ static void oracle_outcome(uint32_t s, uint32_t n, leat_err err)
     oracle.lost += err == LEAT_PEER_LOST;
     c->ahead += err == LEAT_OK && !c->dead;
     if (err == LEAT_UNKNOWN && oracle.calm && !c->dropped && leat_err_why() == LEAT_PEER_LOST)
-        broken("channel %u (capacity %u, node %u's): number %u of sender %u at node %u is unknown for PEER_LOST in a world without faults: %s",
+        broken("channel %u (capacity %u, node %u's): number %u of sender %u at node %u is unknown without a fault, for PEER_LOST: %s",
             x->chan, c->capacity, c->home, n, s, x->node, leat_err_detail());
     if (err == LEAT_PEER_LOST && oracle.calm && !c->dropped)
         broken("channel %u (capacity %u, node %u's): node %u has lost a peer in a world without faults: %s", x->chan, c->capacity, c->home,
