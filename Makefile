@@ -12,6 +12,7 @@
 #   make fuzz     libFuzzer on everything that reads what may come from anyone (BUDGET=600: seconds in all; ONLY="talk frames": these)
 #   make fuzz-coverage   which branches of the decoders the corpus and its mutations take
 #   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (hours)
+#   make faults    25 kinds of fault on real networks, while two programs talk (SEEDS=1..1000: so many of each; ONLY=regex: these; hours)
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
 #   make endure   what the tests do on a small scale, at full size: 10^6 descriptors used again (ENDURE=n), at most ENDURE_S seconds
 #   make install   to PREFIX (/usr/local), under DESTDIR where that is given
@@ -26,6 +27,7 @@ MESON_FLAGS ?=
 
 .PHONY: fuzz fuzz-coverage
 .PHONY: help build demo test models schedules bench growth bench-build sim check endure install clean deps-build deps-test
+.PHONY: faults
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -83,6 +85,10 @@ PROGRAM ?= build/examples/wordcount run examples/data/opticks.txt
 FLAGS ?=
 sim: build
 	@build/leat sim --seeds $(SEEDS) $(FLAGS) -- $(PROGRAM)
+
+faults: SEEDS = 1..20
+faults: build
+	@test/faults/faults.py --seeds $(SEEDS) --jobs $$(( $(JOBS) * 4 )) $(if $(ONLY),--only '$(ONLY)')
 
 N ?= 1000000
 race-cancel: build

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""judge_test.py - the judge finds what is wrong with logs that were made up, and nothing else."""
+import os
+import sys
+
+sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.path.dirname(os.path.abspath(__file__))]
+import judge  # noqa: E402
+import tap  # noqa: E402
+from judge import DEADLINE, OK, PEER_LOST, UNKNOWN, Record, Side  # noqa: E402
+
+S = 10 ** 9
+
+
+def r(what, n, outcome=OK, epoch=1, why=OK, lasts=1):
+    return Record(ord(what), outcome, why, 0, epoch, n, 0, lasts)
+
+
+def sends(what, *numbers, outcome=OK, epoch=1):
+    return [r(what, n, outcome, epoch) for n in numbers]
+
+
+def verdict(driver, server, driver_killed=False, server_killed=False):
+    return judge.judge(Side([driver], driver_killed), Side([server], server_killed), 10 * S)
+
+
+FLUSHED = [r('F', 0)]
+CASES = [
+    ('what_fits_has_no_problem', sends('s', 1, 2) + FLUSHED + sends('m', 3) + sends('c', 4), sends('S', 1, 2) + sends('M', 3) +
+     sends('C', 4), {}, None),
+    ('twice', sends('m', 1), sends('M', 1, 1), {}, '1 was received twice'),
+    ('out_of_order', sends('s', 1, 2) + FLUSHED, sends('S', 2, 1), {}, '1 was received after 2'),
+    ('two_sessions_have_no_order', sends('s', 1) + sends('s', 2, epoch=2) + FLUSHED + [r('F', 0, epoch=2)],
+     sends('S', 2, epoch=2) + sends('S', 1), {}, None),
+    ('not_sent_and_received', sends('m', 1, outcome=PEER_LOST), sends('M', 1), {}, 'though its sender was told PEER_LOST'),
+    ('a_deadline_and_received', sends('c', 1, outcome=DEADLINE), sends('C', 1), {}, 'though its sender was told DEADLINE'),
+    ('a_doubt_may_be_either', sends('m', 1, 2, outcome=UNKNOWN), sends('M', 2), {}, None),
+    ('a_rendezvous_that_was_lost', sends('m', 1), [], {}, 'were OK and not received'),
+    ('a_killed_receiver_takes_one_rendezvous', sends('m', 1), [], {'server_killed': True}, None),
+    ('and_no_second_one', sends('m', 1, 2), [], {'server_killed': True}, 'were OK and not received'),
+    ('a_call_that_was_lost', sends('c', 1), [], {'server_killed': True}, 'was OK and was not executed'),
+    ('a_call_is_executed_once', sends('c', 1), sends('C', 1, 1), {}, 'twice'),
+    ('a_stream_that_lost_one', sends('s', 1, 2, 3) + FLUSHED, sends('S', 1, 2), {}, 'at most 0 may be'),
+    ('a_stream_without_a_flush', sends('s', 1, 2), sends('S', 1), {}, 'no flush said so'),
+    ('the_flush_said_so', sends('s', 1, 2, 3) + [r('F', 1, UNKNOWN)], sends('S', 1, 2), {}, None),
+    ('the_flush_said_less', sends('s', 1, 2, 3) + [r('F', 1, UNKNOWN)], sends('S', 1), {}, '2 elements are missing where at most 1'),
+    ('a_gap', sends('s', 1, 2, 3) + [r('F', 3, UNKNOWN)], sends('S', 1, 3), {}, '2 is missing and 3 behind it'),
+    ('a_killed_receiver_takes_its_queue', sends('s', *range(1, 20)) + FLUSHED, sends('S', 1, 2), {'server_killed': True}, None),
+    ('and_no_more', sends('s', *range(1, 22)) + FLUSHED, sends('S', 1, 2), {'server_killed': True}, '19 elements are missing'),
+    ('from_nowhere', [], sends('S', 9), {}, 'no outcome of it is written down'),
+    ('of_a_killed_sender', [], sends('S', 9), {'driver_killed': True}, None),
+    ('the_way_back', [], sends('b', 1) + [r('f', 0)], {}, '1 elements are missing'),
+    ('damaged', [], [r('X', 1)], {}, 'came damaged'),
+    ('too_long', [r('m', 1, UNKNOWN, lasts=11 * S)], [], {}, 'where 10.00 is the bound'),
+]
+
+
+def case(driver, server, how, expected):
+    got = verdict(driver, server, **how)
+    good = not got if expected is None else any(expected in line for line in got)
+    return None if good else ['expected: %s' % expected, 'got:'] + got
+
+
+def a_session_that_goes_on_is_noticed_by_nobody():
+    good = [r('D', 0), r('s', 1), r('m', 2, UNKNOWN, why=DEADLINE)]
+    bad = {'2 sessions': [r('D', 0), r('D', 0)], 'ended: PEER_LOST': [r('D', 0), r('L', 0, PEER_LOST)],
+           'm 2 is UNKNOWN': [r('D', 0), r('m', 2, UNKNOWN, why=PEER_LOST)]}
+    got = judge.unbroken(Side([good]), Side([[]]))
+    for text, records in bad.items():
+        if not any(text in line for line in judge.unbroken(Side([records]), Side([[]]))):
+            got.append('not found: %s' % text)
+    return got
+
+
+tap.main([('judge_' + name, lambda d=d, s=s, h=h, e=e: case(d, s, h, e)) for name, d, s, h, e in CASES] +
+         [('a_session_that_goes_on_is_noticed_by_nobody', a_session_that_goes_on_is_noticed_by_nobody)])
