@@ -4,6 +4,7 @@
  *                        a limit reached early, a pause skipped.  The seed decides which of them a world has, and when they fire.
  *   SOMETIMES(name, of)  this place was reached.  Worlds that never get here have not tested it: after many worlds that reached the
  *                        point `of` (a name in either macro, or of what a world counts: "cut", "crash"), one that never did is missed.
+ *                        NULL: the way into something that a program need not use.
  *   LAW(cond)            must hold: a world in which it does not stops and says so.
  *   GAUGE(name, d)       so many more things of a kind are alive: all gauges are zero when an undisturbed world has ended.
  *

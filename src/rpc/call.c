@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/probe.h"
 #include "rpc/calls.h"
 #include "run/err.h"
 #include "run/report.h"
@@ -62,6 +63,7 @@ static struct call *call_new_locked(struct calls *t, const struct what *w, size_
     x->bytes = bytes;
     x->sending = w->kind == OPEN_TASK;               /* a stand-in waits for it */
     x->text[0] = 0;
+    SOMETIMES("rpc.call", NULL);
     t->opens++;
     t->open_bytes += bytes;
     sess_ref(x->s);
@@ -76,7 +78,8 @@ static leat_err window(const struct what *w, size_t bytes, struct call **ret)
     const struct sess_limits *l = sess_limits(s);
     leat_err err = LEAT_AGAIN;
     lock(&t->lock);
-    while (err == LEAT_AGAIN && !t->over && t->opens && (t->opens >= l->opens || t->open_bytes + bytes > l->open_bytes))
+    while (err == LEAT_AGAIN && !t->over && t->opens &&
+        (t->opens >= l->opens || t->open_bytes + bytes > l->open_bytes || BUGGIFY("rpc.window_closed")))
         err = wait_in(t, &t->room);
     if (t->over) {
         err = LEAT_PEER_LOST;
@@ -224,6 +227,7 @@ static leat_err open_call(const struct what *w, struct buf *v, struct call **ret
 
 static void send_cancel(struct call *x, leat_err cause)
 {
+    SOMETIMES("rpc.cancelled", "rpc.call");
     struct buf *b = sess_begin(x->s, FRAME_CANCEL);
     if (!b)
         return;
@@ -247,6 +251,7 @@ static leat_err answer_err(const struct call *x, const char *name)
 
 static leat_err lost(const struct call *x, const char *name)
 {
+    SOMETIMES("rpc.unknown", "rpc.call");
     return err_unknown(LEAT_PEER_LOST, "%s: %s; %s may have run", sess_text(x->s), sess_fail_text(x->s), name);
 }
 

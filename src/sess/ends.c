@@ -2,6 +2,7 @@
 #include "sess/ends.h"
 #include <assert.h>
 #include "base/alloc.h"
+#include "base/probe.h"
 #include "sess/names.h"
 #include "sess/value.h"
 #include "type/codec.h"
@@ -123,6 +124,7 @@ leat_err end_new(struct sess *s, uint64_t id, leat_chan_ *c, const leat_type *t,
     e->raw = (uint32_t)type_raw_bytes(t);
     chan_hold(c);
     sess_ref(s);
+    GAUGE("ends", 1);
     leat_err r = insert(ends_of(s), e);
     if (r == LEAT_OK) {
         *ret = e;
@@ -130,6 +132,7 @@ leat_err end_new(struct sess *s, uint64_t id, leat_chan_ *c, const leat_type *t,
     }
     chan_net_unref(c);
     sess_unref(s);
+    GAUGE("ends", -1);
     mem_free(e);
     switch (r) {
     case LEAT_PEER_LOST: return sess_lost(s);
@@ -185,6 +188,7 @@ void end_unref(struct end *e)
         site_end_free(e);
     else
         home_end_free(e);
+    GAUGE("ends", -1);
     mem_free(e);
     chan_net_unref(c);
     sess_unref(s);
@@ -302,6 +306,7 @@ static void sess_frees(struct sess *s)
     struct ends *t = ends_of(s);
     if (!t)
         return;
+    LAW(t->count == 0);
     mem_free(t->bucket);
     mem_free(t->scratch);
     mem_free(t);

@@ -5,6 +5,7 @@
  * allocated for it beyond the first block of the inbox, and other peers do not notice. */
 #include <stdio.h>
 #include <string.h>
+#include "base/probe.h"
 #include "run/err.h"
 #include "sess/impl.h"
 
@@ -321,6 +322,8 @@ leat_err hello_welcome(struct sess *s)
     limits_put(&b);
     buf_text(&b, s->node->name, strlen(s->node->name));
     frame_close(&b, at);
+    if (BUGGIFY("sess.welcome_late"))
+        leat_ignore(leat_sleep(LEAT_MS(300)));
     leat_scope_ sc = leat_scope_begin_(node_silence(s->node));
     leat_err e = send_all(s, &b);
     leat_scope_end_(&sc);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/probe.h"
 #include "plat/peek.h"
 #include "run/err.h"
 #include "sess/ends.h"
@@ -47,6 +48,7 @@ leat_err home_make_locked(leat_chan_ *c, const leat_type *t)
     struct home *h = mem_zalloc(sizeof *h);
     if (!h)
         return leat_fail(LEAT_NOMEM, "no memory for the home of a channel");
+    GAUGE("homes", 1);
     h->net.ops = &home_ops;
     h->c = c;
     h->refs = 1;
@@ -64,6 +66,7 @@ static void home_unref_unlock(struct home *h)
     leat_chan_ *c = h->c;
     unlock(&c->lock);
     if (last) {
+        GAUGE("homes", -1);
         mem_free(h->torn_by);
         mem_free(h);
         chan_net_unref(c);
@@ -135,6 +138,7 @@ static void recall_others(struct home *h, const struct end *from)
 {
     for (struct end *e = h->ends; e; e = e->next)
         if (e != from && e->out && !e->recalled) {
+            SOMETIMES("chan.recall", "chan.need");
             e->recalled = e->recall_due = true;
             e->want = 1;
             end_due(e);
@@ -174,10 +178,22 @@ static void lend(struct home *h)
     }
 }
 
+static void check_laws(const struct home *h)
+{
+    uint64_t out = 0;
+    for (const struct end *e = h->ends; e; e = e->next)
+        out += e->out;
+    LAW(out == h->c->reserved);
+    LAW((uint64_t)at_load(&h->c->count) + h->c->reserved <= h->c->cap);
+    LAW(!h->sealing || !h->c->needy);
+}
+
 /* Slots may be free: to the needy in turn, then to those who stream. */
 static void serve(struct home *h)
 {
     leat_chan_ *c = h->c;
+    if (unlikely(probe_on))
+        check_laws(h);
     if (!h->sealing) {
         if (at_load(&c->sq.head) && (!h->need.head || (c->turn ^= 1)))
             chan_unreserve_locked(c, chan_reserve_locked(c, 1));     /* to a sender here: it would wait for ever */
@@ -191,7 +207,9 @@ static void serve(struct home *h)
         }
         if (h->need.head)
             recall_others(h, h->need.head == h->need.tail ? h->need.head : NULL);
-        else
+        else if (BUGGIFY("home.recall_early"))
+            recall_others(h, NULL);
+        else if (!BUGGIFY("home.lend_nothing"))
             lend(h);
     }
     c->needy = !h->sealing && (h->need.head || h->lend.head);
@@ -215,6 +233,7 @@ static void on_need(struct home *h, struct end *e, struct cur *in)
         cur_fail(in);
         return;
     }
+    SOMETIMES("chan.need", NULL);
     uint64_t coming = e->granted - seen, was = e->granted;
     e->need = count <= coming ? 0 : (uint32_t)MIN(count - coming, (uint64_t)UINT32_MAX);
     if (count && seen >= e->grown && e->want < lend_max(h)) {         /* it has run dry: of the want's present size for the first time */
@@ -234,6 +253,7 @@ static void on_need(struct home *h, struct end *e, struct cur *in)
     if (n) {
         grant(e, n);
     } else if (coming == 0) {
+        SOMETIMES("chan.none", "chan.need");
         e->none_due = true;
         recall_others(h, e);
         end_due(e);
@@ -371,6 +391,7 @@ static bool seal_all(struct home *h, leat_err why)
         h->sealing = true;
         h->c->needy = 0;
         for (struct end *e = h->ends; e; e = e->next) {
+            SOMETIMES("chan.seal", NULL);
             if (e->delivering)
                 e->seal_after = why;
             else
@@ -418,6 +439,7 @@ static void leave(struct home *h, struct end *e, bool lost)
         return;
     }
     if (lost && !e->finished && !e->sealed) {
+        SOMETIMES("chan.torn", "sess.lost");
         h->torn = true;
         if (!h->torn_by && (h->torn_by = mem_alloc(TEXT_MAX)))
             snprintf(h->torn_by, TEXT_MAX, "%s", sess_text(e->s));
@@ -478,6 +500,7 @@ static void home_deaf(leat_chan_ *c)
         memcpy(elems + (size_t)i * c->size, chan_elem_locked(c, i), c->size);
     chan_forget_elems_locked(c);
     h->deaf = true;
+    SOMETIMES("chan.gone", "chan.seal");
     struct waiter *wake = chan_shut_locked(c, LEAT_GONE, NULL);
     bool end = seal_all(h, LEAT_GONE), torn = h->torn;
     unlock(&c->lock);
@@ -671,6 +694,8 @@ static leat_err deliver(struct end **arg)
         end_send(e, FRAME_TAKEN, e->held_number, true);
     else if (!e->dead && withdrawn)
         end_send(e, FRAME_WITHDRAWN, e->held_number, true);
+    if (withdrawn)
+        SOMETIMES("chan.withdrawn", "chan.offer");
     delivered(e);
     unlock(&c->lock);
     end_unref(e);
@@ -724,6 +749,8 @@ static leat_err offered(struct end *e, bool firm, uint64_t number, struct cur *b
         end_send(e, FRAME_TAKEN, number, true);
     else if (r == CHAN_WAIT && !firm)
         end_send(e, FRAME_BUSY, number, true);
+    if (r == CHAN_WAIT && !firm)
+        SOMETIMES("chan.busy", "chan.offer");
     unlock(&c->lock);
     if (wake)
         task_ready(worker_self(), wake);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/probe.h"
 #include "run/err.h"
 #include "sess/impl.h"
 
@@ -42,7 +43,7 @@ leat_err inbox_fill(struct inbox *in, struct link *l)
 {
     size_t n;
     LEAT_TRY(inbox_room(in));
-    LEAT_TRY(link_read(l, in->p + in->len, in->cap - in->len, &n));
+    LEAT_TRY(link_read(l, in->p + in->len, BUGGIFY("sess.read_one_byte") ? 1 : in->cap - in->len, &n));
     in->len += (uint32_t)n;
     in->full = in->len == in->cap;
     return LEAT_OK;
@@ -65,14 +66,17 @@ static leat_err read_more(struct sess *s)
     struct task *t = task_self();
     leat_err e = LEAT_OK;
     for (int asked = 0; asked < 2; asked++) {
-        at_store(&t->deadline, leat_time_add(leat_now(), asked ? o->patience : o->idle).ns);
+        leat_dur idle = BUGGIFY("sess.ping_early") ? LEAT_MS(1) : o->idle;
+        at_store(&t->deadline, leat_time_add(leat_now(), asked ? o->patience : idle).ns);
         e = inbox_fill(&s->in, s->link);
         at_store(&t->deadline, NEVER);
         if (e != LEAT_DEADLINE || at_load_acq(&s->state) >= SESS_BROKEN)
             return e;
         if (!asked)
             poke(s, &s->ping_due);
+        SOMETIMES("sess.silence_asked", NULL);
     }
+    SOMETIMES("sess.silence_noticed", "silence");
     double heard = (double)node_silence(s->node).ns / 1e9;
     return leat_fail(LEAT_DEADLINE, "nothing was heard for %g s", heard);
 }
@@ -259,6 +263,10 @@ static void tell_end(struct sess *s)
     lock(&s->out_lock);
     bool orderly = at_load(&s->state) == SESS_CLOSING && s->bye_got && s->bye_sent;
     s->result = orderly ? LEAT_OK : LEAT_PEER_LOST;
+    if (orderly)
+        SOMETIMES("sess.closed", NULL);
+    else
+        SOMETIMES("sess.lost", "crash");
     if (orderly)
         snprintf(s->fail, sizeof s->fail, "the session was closed");
     else if (!s->fail[0])

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/probe.h"
 #include "plat/peek.h"
 #include "run/err.h"
 #include "sess/impl.h"
@@ -40,6 +41,7 @@ struct sess *sess_new(leat_node *n, struct link *l, bool dialed)
     s->dialed = dialed;
     s->last_at = SIZE_MAX;
     at_store(&s->refs, 1);
+    GAUGE("sessions", 1);
     node_ref(n);
     snprintf(s->text, sizeof s->text, "%s", l->text);
     return s;
@@ -80,6 +82,7 @@ void sess_unref(struct sess *s)
     buf_free(&s->wdata);
     mem_free(s->in.p);
     node_unref(s->node);
+    GAUGE("sessions", -1);
     mem_free(s);
 }
 

@@ -10,13 +10,14 @@
  *  4. sealed, or the channel closed here: nothing completes any more, no credit is given back. */
 #include <assert.h>
 #include "base/alloc.h"
+#include "base/probe.h"
 #include "plat/peek.h"
 #include "run/err.h"
 #include "sess/ends.h"
 #include "sess/value.h"
 #include "type/codec.h"
 
-enum { WINDOW = 1 << 20, PIECE_HEAD = 5, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10 };
+enum { WINDOW = 1 << 20, PIECE_HEAD = 5, SMALL_PIECE = 3, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10 };
 #define SETTLE LEAT_S(1)                             /* how long a sender that gives up waits to learn what became of its value */
 
 static CHAN_NET_OPS site_ops;
@@ -86,9 +87,9 @@ static leat_err put_pieces(struct end *e, uint8_t what, const struct buf *v, boo
         return leat_fail(LEAT_NOMEM, "no memory for a backlog");
     backlog_close_up(e->backlog);
     struct buf *b = &e->backlog->buf;
-    size_t was = b->len;
+    size_t was = b->len, cut = BUGGIFY("site.small_pieces") ? SMALL_PIECE : LIMIT_FRAME_CUT;
     for (size_t at = 0; at == 0 || at < v->len; ) {
-        size_t n = MIN(v->len - at, (size_t)LIMIT_FRAME_CUT);
+        size_t n = MIN(v->len - at, cut);
         buf_u32(b, (uint32_t)n);
         buf_u8(b, (uint8_t)((at + n < v->len ? FRAME_MORE : 0) | what << 4));
         buf_put(b, v->p + at, n);
@@ -282,6 +283,7 @@ static leat_err offer(struct end *e, uint8_t what, struct waiter *x)
 {
     if (e->dead || sess_ended(e->s))
         return LEAT_PEER_LOST;
+    SOMETIMES("chan.offer", NULL);
     e->number++;
     leat_err err = emit_pieces(e, what, x->val);
     if (err == LEAT_OK) {
@@ -331,6 +333,7 @@ static void answered(struct end *e, uint64_t number, leat_err err, struct waiter
 
 static leat_err unknown(struct end *e, leat_err why)
 {
+    SOMETIMES("chan.unknown", "chan.offer");
     return err_unknown(why, "%s: %s may have received it", leat_err_name(why), sess_text(e->s));
 }
 
@@ -351,7 +354,7 @@ static leat_err wait_offer(struct end *e, struct waiter *me, leat_err why)
 {
     leat_chan_ *c = e->c;
     struct shield shield;
-    shield_begin(&shield, SETTLE);
+    shield_begin(&shield, BUGGIFY("site.settle_short") ? LEAT_MS(1) : SETTLE);
     bool late = false;
     for (; e->offered == me && !late; lock(&c->lock)) {
         at_store(&me->task->park, PARK_WAIT);

@@ -5,6 +5,7 @@
  * is made ready behind the tasks that are ready already (task_ready_last), so it finds all they have committed. */
 #include <stdio.h>
 #include <string.h>
+#include "base/probe.h"
 #include "sess/impl.h"
 
 enum {
@@ -63,7 +64,8 @@ static bool source_pull(struct sess *s, enum sess_lane lane)
 
 static void pull(struct sess *s)
 {
-    for (int i = 0; i < PULL_CONTROL && source_pull(s, LANE_CONTROL); i++)
+    int most = BUGGIFY("sess.pull_one") ? 1 : PULL_CONTROL;
+    for (int i = 0; i < most && source_pull(s, LANE_CONTROL); i++)
         ;
     for (;;) {
         lock(&s->out_lock);
@@ -194,7 +196,8 @@ static leat_err round_write(struct sess *s)
     if (s->wctl.len)
         v[n++] = (struct iovec){ s->wctl.p, number(s, s->wctl.p, s->wctl.len, s->wctl.len) };
     if (s->wdata_at < s->wdata.len) {
-        size_t k = number(s, s->wdata.p + s->wdata_at, s->wdata.len - s->wdata_at, SLICE);
+        size_t k = number(s, s->wdata.p + s->wdata_at, s->wdata.len - s->wdata_at,
+            BUGGIFY("sess.write_one_frame") ? 1 : SLICE);
         v[n++] = (struct iovec){ s->wdata.p + s->wdata_at, k };
         s->wdata_at += k;
     }
@@ -249,6 +252,8 @@ leat_err sess_write(struct sess **arg)
     struct task *t = task_self();
     at_store(&t->deadline, NEVER);                   /* not that of whoever dialed */
     for (;;) {
+        for (int i = 0; i < 8 && BUGGIFY("sess.writer_late"); i++)
+            leat_yield();
         if (at_load_acq(&s->state) < SESS_BROKEN)
             pull(s);
         enum round r = round_take(s);
