@@ -85,7 +85,8 @@ LEAT_CHECK leat_err leat_node_join(leat_node *n, const char *urls, leat_peers *r
  * A send end may be imported many times, and the export itself counts as one more sender until leat_unexport.  A receive end is
  * imported once: the channel moves there, with what is queued, and this side can only send from then on.  A channel has the capacity
  * its maker gave it, wherever its ends are; `capacity` is a hint that this version ignores.  Names live as long as the node.
- * REFUSED: no such name, the other end, a policy, a channel whose home is a third node; TYPE: the detail names the field. */
+ * REFUSED: no such name, the other end, a policy; LIMIT: more than 8 nodes between this one and the receiver; TYPE: the detail names
+ * the field. */
 #define leat_export(n, name, end, S)    LEAT_EXPORT_(n, name, end, S)         /* INVAL: the name is taken; keeps a reference */
 #define leat_unexport(n, name)          leat_unexport_(n, name)
 #define leat_import(p, name, ret, S, capacity)  LEAT_IMPORT_(p, name, ret, S, capacity)  /* [blocks] REFUSED, TYPE, PEER_LOST;

@@ -20,4 +20,10 @@ static inline void *mem_alloc(size_t n) { return mem_fails(n) ? NULL : malloc(n)
 static inline void *mem_zalloc(size_t n) { return mem_fails(n) ? NULL : calloc(1, n); }
 static inline void *mem_realloc(void *p, size_t n) { return mem_fails(n) ? NULL : realloc(p, n); }    /* n > 0; on NULL p stays */
 static inline void mem_free(void *p) { free(p); }
+static inline char *mem_strdup(const char *text)
+{
+    size_t n = __builtin_strlen(text) + 1;
+    char *p = (char *)mem_alloc(n);
+    return p ? (char *)__builtin_memcpy(p, text, n) : NULL;
+}
 #endif

@@ -1,7 +1,8 @@
 /* chan.h - the record of a channel, and what sess/ needs to make one whose other end is elsewhere.
  *
  * Laws over the fields (lock protects all unless said otherwise)
- *  count + reserved <= cap.  count: elements in buf (at home), or credits in use (at a site).
+ *  count + reserved <= cap.  count: elements in buf (at home), or credits in use (at a site, which reserves some for who sends
+ *  through it).
  *  A receiver waits in rq only if count = 0 and nobody waits in sq; a sender waits in sq only if count + reserved = cap.
  *  closed  no send completes any more.  ended: receivers see the close once the buffer is empty; ended implies closed.
  *  site    this process has only send ends; the channel's home is elsewhere.  buf is unused; ops->put takes what is sent.
@@ -120,7 +121,7 @@ void chan_net_unref(leat_chan_ *c);
 leat_chan_ *chan_ref_again(leat_chan_ *c, int ends);                /* as leat_ref_, also when the program had none left; net holds c */
 void *chan_elem_locked(leat_chan_ *c, uint32_t i);   /* home: the i-th oldest element */
 void chan_forget_elems_locked(leat_chan_ *c);        /* home: the buffer is empty now */
-uint32_t chan_reserve_locked(leat_chan_ *c, uint32_t want);         /* home: slots promised; 0 ..want */
+uint32_t chan_reserve_locked(leat_chan_ *c, uint32_t want);         /* slots promised, or a relay's idle credits; 0 ..want */
 void chan_unreserve_locked(leat_chan_ *c, uint32_t n);              /* home: they come back; waiting senders use them */
 /* home: an element that used a reserved slot: goes to a waiting receiver (*wake: to be made ready after unlocking) or the buffer */
 void chan_put_reserved_locked(leat_chan_ *c, const void *v, struct task **wake);

@@ -130,7 +130,7 @@ struct waiter *chan_credit_locked(leat_chan_ *c, uint32_t n)
     uint32_t used = at_load(&c->count);
     assert(n <= used);
     used -= n;
-    while (used < c->cap && !c->closed && c->sq.head && (s = waiter_claim(&c->sq))) {
+    while (used + c->reserved < c->cap && !c->closed && c->sq.head && (s = waiter_claim(&c->sq))) {
         leat_err e = c->net->ops->put(c, s->val);
         if (e == LEAT_OK)
             used++;
@@ -149,7 +149,7 @@ struct waiter *chan_credit_locked(leat_chan_ *c, uint32_t n)
 
 uint32_t chan_idle_credits_locked(leat_chan_ *c)
 {
-    return c->cap - at_load(&c->count);
+    return c->cap - at_load(&c->count) - c->reserved;
 }
 
 uint32_t chan_take_credits_locked(leat_chan_ *c, uint32_t n)

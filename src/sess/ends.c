@@ -255,6 +255,7 @@ FOR_HOME(sealed, FRAME_SEALED)
 FOR_HOME(finish, FRAME_FINISH)
 FOR_HOME(flush, FRAME_FLUSH)
 FOR_HOME(drop, FRAME_DROP)
+FOR_HOME(torn, FRAME_TORN)
 FOR_SITE(grant, FRAME_GRANT)
 FOR_SITE(none, FRAME_NONE)
 FOR_SITE(recall, FRAME_RECALL)
@@ -321,7 +322,7 @@ const struct sess_user netchan_user = {
     .end = sess_ends,
     .free = sess_frees,
     .on = {
-        { FRAME_ATTACH, names_on_attach }, { FRAME_ATTACHED, names_on_attached }, { FRAME_DROP, on_drop },
+        { FRAME_ATTACH, names_on_attach }, { FRAME_ATTACHED, names_on_attached }, { FRAME_DROP, on_drop }, { FRAME_TORN, on_torn },
         { FRAME_NEED, on_need }, { FRAME_GRANT, on_grant }, { FRAME_NONE, on_none }, { FRAME_RECALL, on_recall },
         { FRAME_RETURN, on_return }, { FRAME_ELEM, on_elem }, { FRAME_TAKEN, on_taken }, { FRAME_BUSY, on_busy },
         { FRAME_WITHDRAW, on_withdraw }, { FRAME_WITHDRAWN, on_withdrawn }, { FRAME_CLOSE, on_close }, { FRAME_SEAL, on_seal },

@@ -43,7 +43,8 @@ struct end {
     uint64_t granted, accepted, bytes, returned;     /* totals, as in the frames; bytes: of the elements accepted */
     union {
         struct {                                     /* site */
-            uint64_t sent, sent_bytes, need_told, number, flood_sent, flood_bytes;   /* flood_: sent and sent_bytes when it was set */
+            struct relay *relay;                     /* NULL in most: home.h */
+            uint64_t sent, sent_bytes, number, flood_sent, flood_bytes;   /* flood_: sent and sent_bytes when it was set */
             _Atomic bool flood;                      /* much was put: the sender lets the writer run.  No lock */
             bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, unanswered, holding, midway;
             bool soft, withdrawing;                  /* the offer that is unanswered; it is to be withdrawn */
@@ -61,6 +62,8 @@ struct end {
             leat_err seal_after;                     /* SEAL with this code goes when nothing is delivered any more */
             bool delivering, withdrawn, in_need, in_lend, recalled, grant_due, recall_due, none_due;
             bool seal_told, sealed_heard;            /* SEAL has gone; its answer has come */
+            bool refused_here;                       /* relay: one of its elements could not go on, so none does */
+            bool asked, held_soft;                   /* relay: its try waits for what the home says; its offer is soft */
             struct buf *partial;                     /* reader only; null: none */
             void *held;                              /* an offered value that waits for a receiver; the delivering task's */
             uint64_t held_number;
@@ -115,6 +118,14 @@ void site_end_free(struct end *e);
 void site_lost(struct end *e);
 bool site_bulk(struct end *e, struct sess *s);
 leat_err site_on(struct end *e, uint8_t kind, struct cur *in);
+void site_left_unlock(struct end *e);                /* c locked, and unlocked: nobody here or behind it knows the channel any more */
+void site_tail(struct end *e);                       /* c locked: sends what was held back by elements, or by those behind it */
+void site_served(struct end *e);                     /* relay, c locked: credits have come or gone */
+void site_ask_up(struct end *e);
+void site_flush_up(struct end *e);
+void site_finish_locked(struct end *e);
+void site_torn_locked(struct end *e);                /* a site behind it was lost: below->torn_text */
+leat_err site_put_locked(struct end *e, const void *v);
 /* a channel that was local becomes a site that holds all credits; queue holds its elements as sent by site_pack_queue */
 void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued);
 leat_err site_pack_queue(leat_chan_ *c, const leat_type *t, struct buf *ret);

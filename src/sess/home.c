@@ -20,26 +20,22 @@
 #include "base/probe.h"
 #include "plat/peek.h"
 #include "run/err.h"
-#include "sess/ends.h"
+#include "sess/home.h"
 #include "sess/value.h"
 #include "type/codec.h"
 
 enum { TELL_BYTES = 1 << 18, TEXT_MAX = 200, RUN = 8, RUN_RAW = 64 };   /* RUN: elements decoded under one lock */
 
-struct end_list { struct end *head, *tail; };
-struct home {
-    struct chan_net net;
-    leat_chan_ *c;
-    struct end *ends;
-    struct end_list need, lend;
-    uint32_t refs, unsealed;
-    bool sealing, ended, torn, deaf, gone;           /* deaf: nobody here receives; gone: nor does the program know c */
-    char *torn_by;                                   /* who was lost first; null: nobody, or there was no memory to say so */
-};
-
 static CHAN_NET_OPS home_ops;
 static struct home *home_of(const leat_chan_ *c) { return (struct home *)(void *)c->net; }
 bool home_is(const struct chan_net *n) { return n && n->ops == &home_ops; }
+
+struct home *home_at(const leat_chan_ *c)
+{
+    if (!c->net)
+        return NULL;
+    return at_load(&c->site) ? relay_below((const struct end *)(const void *)c->net) : home_of(c);
+}
 
 leat_err home_make_locked(leat_chan_ *c, const leat_type *t)
 {
@@ -64,10 +60,14 @@ static void home_unref_unlock(struct home *h)
 {
     bool last = --h->refs == 0;
     leat_chan_ *c = h->c;
+    if (last && h->up) {
+        site_left_unlock(h->up);
+        return;
+    }
     unlock(&c->lock);
     if (last) {
         GAUGE("homes", -1);
-        mem_free(h->torn_by);
+        mem_free(h->torn_text);
         mem_free(h);
         chan_net_unref(c);
     }
@@ -124,6 +124,17 @@ static void lists_del(struct home *h, struct end *e)
 }
 
 /* -- credits ------------------------------------------------------------------------------------------------------------------ */
+/* n reserved slots of h are free. */
+static void unreserve(struct home *h, uint32_t n)
+{
+    if (!h->up) {
+        chan_unreserve_locked(h->c, n);
+        return;
+    }
+    h->c->reserved -= n;
+    chan_wake(chan_credit_locked(h->c, 0));
+}
+
 static void grant(struct end *e, uint32_t n)
 {
     e->granted += n;
@@ -149,7 +160,7 @@ static void recall_others(struct home *h, const struct end *from)
  * and has it back after one round trip. */
 static uint32_t lend_max(const struct home *h)
 {
-    bool one = h->ends && !h->ends->next;
+    bool one = h->up || (h->ends && !h->ends->next);
     return h->c->cap - (one ? 0 : MIN(h->c->cap, (uint32_t)1));
 }
 
@@ -196,7 +207,7 @@ static void serve(struct home *h)
         check_laws(h);
     if (!h->sealing) {
         if (at_load(&c->sq.head) && (!h->need.head || (c->turn ^= 1)))
-            chan_unreserve_locked(c, chan_reserve_locked(c, 1));     /* to a sender here: it would wait for ever */
+            unreserve(h, chan_reserve_locked(c, 1)); /* to a sender here: it would wait for ever */
         while (h->need.head && chan_reserve_locked(c, 1)) {
             struct end *e = need_pop(h);
             grant(e, 1);
@@ -209,13 +220,22 @@ static void serve(struct home *h)
             recall_others(h, h->need.head == h->need.tail ? h->need.head : NULL);
         else if (BUGGIFY("home.recall_early"))
             recall_others(h, NULL);
-        else if (!BUGGIFY("home.lend_nothing"))
+        else if (!h->recalled && !BUGGIFY("home.lend_nothing"))
             lend(h);
+    }
+    if (h->up) {
+        site_served(h->up);
+        return;
     }
     c->needy = !h->sealing && (h->need.head || h->lend.head);
     c->needy_at = h->need.head || !h->lend.head ? 1 : handful(h->lend.head);
 }
 
+void home_serve(struct home *h) { serve(h); }
+void home_recall(struct home *h) { recall_others(h, NULL); }
+void home_grant(struct end *e, uint32_t n) { grant(e, n); }
+struct end *home_need_pop(struct home *h) { return need_pop(h); }
+void home_need_again(struct home *h, struct end *e) { need_add(h, e); }
 static void home_room(leat_chan_ *c) { serve(home_of(c)); }
 
 static void home_need(leat_chan_ *c)
@@ -252,6 +272,10 @@ static void on_need(struct home *h, struct end *e, struct cur *in)
     uint32_t n = h->sealing ? 0 : chan_reserve_locked(c, 1);
     if (n) {
         grant(e, n);
+    } else if (coming == 0 && h->up && !h->sealing) {
+        e->asked = true;
+        recall_others(h, e);
+        site_ask_up(h->up);
     } else if (coming == 0) {
         SOMETIMES("chan.none", "chan.need");
         e->none_due = true;
@@ -269,7 +293,7 @@ static void take_back(struct home *h, struct end *e, uint32_t n)
     e->out -= n;
     for (; n; n--) {
         if (!h->need.head || (h->c->turn ^= 1)) {
-            chan_unreserve_locked(h->c, 1);
+            unreserve(h, 1);
             continue;
         }
         struct end *x = need_pop(h);
@@ -321,7 +345,7 @@ bool home_pull(struct end *e, struct sess *s)
 }
 
 /* -- ends come and go -------------------------------------------------------------------------------------------------------- */
-static void seal(struct end *e, leat_err why)
+static void seal_saying(struct end *e, leat_err why, bool not_taken)
 {
     struct buf *b = sess_begin_in(e->s, FRAME_SEAL, 0, LANE_DATA);
     e->seal_told = true;
@@ -329,12 +353,27 @@ static void seal(struct end *e, leat_err why)
         return;
     buf_varint(b, e->id);
     buf_u8(b, (uint8_t)why);
+    if (why == LEAT_PEER_LOST) {
+        const char *who = e->home->torn_text ? e->home->torn_text : "a node";
+        buf_u8(b, not_taken);
+        put_totals(e, b);
+        buf_text(b, who, MIN(strlen(who), (size_t)TEXT_MAX - 1));
+    }
     (void)sess_commit_must(e->s);
+}
+
+static void seal(struct end *e, leat_err why) { seal_saying(e, why, false); }
+
+void home_torn_locked(struct home *h, const char *who)
+{
+    mem_free(h->torn_text);
+    h->torn = true;
+    h->torn_text = mem_strdup(who);
 }
 
 void home_join_locked(struct end *e)
 {
-    struct home *h = home_of(e->c);
+    struct home *h = home_at(e->c);
     e->home = h;
     e->next = h->ends;
     if (h->ends)
@@ -368,6 +407,10 @@ static bool ends_now(struct home *h)
 {
     if (!h->sealing || h->ended || h->unsealed)
         return false;
+    if (h->up) {
+        site_tail(h->up);
+        return false;
+    }
     return h->ended = true;
 }
 
@@ -383,6 +426,15 @@ static void sealed(struct home *h, struct end *e)
     e->sealed = true;
 }
 
+void home_seal_one(struct home *h, struct end *e, leat_err why)
+{
+    (void)h;
+    if (e->delivering)
+        e->seal_after = why;
+    else
+        seal(e, why);
+}
+
 /* Begins the close; local senders know already.  true: the channel ends now.  A value that a task delivers may have been received,
  * though that task does not know yet: its TAKEN goes first, for to the site a SEAL says that it was not. */
 static bool seal_all(struct home *h, leat_err why)
@@ -392,14 +444,23 @@ static bool seal_all(struct home *h, leat_err why)
         h->c->needy = 0;
         for (struct end *e = h->ends; e; e = e->next) {
             SOMETIMES("chan.seal", NULL);
-            if (e->delivering)
-                e->seal_after = why;
-            else
-                seal(e, why);
-            h->unsealed += !e->finished;
+            if (!e->refused_here)
+                home_seal_one(h, e, why);
+            h->unsealed += !e->finished && !e->sealed;
         }
     }
     return ends_now(h);
+}
+
+void home_seal_all(struct home *h, leat_err why)
+{
+    bool again = h->sealing && why == LEAT_PEER_LOST && !h->lost;    /* closed, and then lost: they still wait to learn what arrived */
+    h->lost |= why == LEAT_PEER_LOST;
+    if (!h->sealing)
+        (void)seal_all(h, why);
+    for (struct end *e = again ? h->ends : NULL; e; e = e->next)
+        if (!e->refused_here)
+            home_seal_one(h, e, why);
 }
 
 static void home_close(leat_chan_ *c)
@@ -422,11 +483,21 @@ static bool one_finished(struct home *h, struct end *e, struct waiter **wake)
     sealed(h, e);
     e->finished = true;
     leat_chan_ *c = h->c;
-    if (c->senders && --c->senders == 0 && !h->sealing) {
+    bool last = c->senders && --c->senders == 0;
+    if (last && h->up)
+        site_finish_locked(h->up);
+    if (last && !h->up && !h->sealing) {
         *wake = chan_shut_locked(c, LEAT_CLOSED, NULL);
         return seal_all(h, LEAT_CLOSED);
     }
     return ends_now(h);
+}
+
+static void torn_by(struct home *h, const char *who)
+{
+    home_torn_locked(h, who);
+    if (h->up)
+        site_torn_locked(h->up);
 }
 
 /* e has no other side any more.  The lock is held, and released. */
@@ -440,10 +511,9 @@ static void leave(struct home *h, struct end *e, bool lost)
     }
     if (lost && !e->finished && !e->sealed) {
         SOMETIMES("chan.torn", "sess.lost");
-        h->torn = true;
-        if (!h->torn_by && (h->torn_by = mem_alloc(TEXT_MAX)))
-            snprintf(h->torn_by, TEXT_MAX, "%s", sess_text(e->s));
+        torn_by(h, sess_text(e->s));
     }
+    relay_left(h, e);
     c->txs--;
     bool end = one_finished(h, e, &wake), torn = h->torn;
     e->dead = true;
@@ -483,10 +553,11 @@ static leat_err home_explain(leat_chan_ *c, leat_err err)
     struct home *h = home_of(c);
     if (err != LEAT_PEER_LOST)
         return err;
+    char who[TEXT_MAX];
     lock(&c->lock);
-    const char *who = h->torn_by;                    /* once there, it stays as long as h */
+    snprintf(who, sizeof who, "%s", h->torn_text ? h->torn_text : "a node");
     unlock(&c->lock);
-    return leat_fail(err, "%s ended before it had closed or finished this channel", who ? who : "a peer");
+    return leat_fail(err, "%s ended before it had closed or finished this channel", who);
 }
 
 /* Nobody will receive: what is queued is dropped, and the sites are told. */
@@ -584,6 +655,8 @@ static leat_err take_element(struct end *e, void *v, size_t bytes)
         return leat_fail(LEAT_INVAL, "an element on end %llu without a credit", (unsigned long long)e->id);
     }
     bool gone = h->deaf;
+    if (h->up)
+        return relay_take_unlock(h, e, v, bytes);
     e->out--;
     e->accepted++;
     e->bytes += bytes;
@@ -642,7 +715,7 @@ static leat_err run_in_place(struct end *e, struct cur *in)
     leat_err err = LEAT_OK;
     lock(&c->lock);
     struct home *h = e->home;
-    if (h && !e->sealed && !h->deaf) {
+    if (h && !e->sealed && !h->deaf && !h->up) {
         uint64_t was = e->accepted;
         for (int n = e->raw ? RUN_RAW : RUN; n && e->out && cur_left(in) && !at_load(&c->rq.head) && err == LEAT_OK; n--) {
             struct cur bytes = cur_part(in, (size_t)cur_varint(in));
@@ -659,12 +732,12 @@ static leat_err run_in_place(struct end *e, struct cur *in)
 
 /* -- unbuffered: offers ------------------------------------------------------------------------------------------------------- */
 /* Nothing is delivered on e any more: a SEAL that waited for it goes.  Lock held. */
-static void delivered(struct end *e)
+static void delivered(struct end *e, bool certain)
 {
     e->held = NULL;
     e->delivering = false;
     if (e->seal_after != LEAT_OK && !e->dead)
-        seal(e, e->seal_after);
+        seal_saying(e, e->seal_after, certain);
     e->seal_after = LEAT_OK;
 }
 
@@ -679,31 +752,34 @@ static leat_err deliver(struct end **arg)
         e->deliverer = ctx;
         unlock(&c->lock);
         if (now)
-            err = leat_send_(c, e->held);
+            err = e->held_soft ? leat_try_send_(c, e->held) : leat_send_(c, e->held);
         lock(&c->lock);
         e->deliverer = NULL;
         unlock(&c->lock);
     }
-    if (err != LEAT_OK)
-        leat_drop_(e->type, e->held);
-    mem_free(e->held);
+    void *held = e->held;
     lock(&c->lock);
     bool withdrawn = e->withdrawn;
     e->withdrawn = false;
     if (!e->dead && err == LEAT_OK)
         end_send(e, FRAME_TAKEN, e->held_number, true);
-    else if (!e->dead && withdrawn)
+    else if (!e->dead && err == LEAT_AGAIN)
+        end_send(e, FRAME_BUSY, e->held_number, true);
+    else if (!e->dead && withdrawn && err != LEAT_UNKNOWN)
         end_send(e, FRAME_WITHDRAWN, e->held_number, true);
     if (withdrawn)
         SOMETIMES("chan.withdrawn", "chan.offer");
-    delivered(e);
+    delivered(e, err != LEAT_UNKNOWN);
     unlock(&c->lock);
+    if (err != LEAT_OK && err != LEAT_UNKNOWN)
+        leat_drop_(e->type, held);                   /* behind the answer: the sender, whose it still is, has its ends again by then */
+    mem_free(held);
     end_unref(e);
     return LEAT_OK;
 }
 
 /* The value waits for a receiver in a task of its own. */
-static leat_err hold(struct end *e, const void *v, uint64_t number)
+static leat_err hold(struct end *e, const void *v, uint64_t number, bool soft)
 {
     static const leat_site_ site = { "deliver", __FILE__, __LINE__ };
     void *held = mem_alloc(e->c->size);
@@ -715,6 +791,7 @@ static leat_err hold(struct end *e, const void *v, uint64_t number)
     if (!busy) {
         e->held = held;
         e->held_number = number;
+        e->held_soft = soft;
         e->delivering = true;
         e->withdrawn = false;
     }
@@ -726,7 +803,7 @@ static leat_err hold(struct end *e, const void *v, uint64_t number)
         return err;
     if (!busy) {
         lock(&e->c->lock);
-        delivered(e);
+        delivered(e, true);
         unlock(&e->c->lock);
     }
     mem_free(held);
@@ -747,7 +824,8 @@ static leat_err offered(struct end *e, bool firm, uint64_t number, struct cur *b
     enum chan_try r = !e->home || e->home->sealing ? CHAN_FAILED : chan_send_locked(c, v, &wake, &err);
     if (r == CHAN_DONE)
         end_send(e, FRAME_TAKEN, number, true);
-    else if (r == CHAN_WAIT && !firm)
+    bool keep = r == CHAN_WAIT && (firm || e->home->up);             /* a relay asks further up */
+    if (r == CHAN_WAIT && !keep)
         end_send(e, FRAME_BUSY, number, true);
     if (r == CHAN_WAIT && !firm)
         SOMETIMES("chan.busy", "chan.offer");
@@ -756,11 +834,10 @@ static leat_err offered(struct end *e, bool firm, uint64_t number, struct cur *b
         task_ready(worker_self(), wake);
     if (r == CHAN_DONE)
         return LEAT_OK;
-    if (r == CHAN_WAIT && firm)
-        err = hold(e, v, number);
-    if (r != CHAN_WAIT || !firm || err != LEAT_OK)
+    err = keep ? hold(e, v, number, !firm) : LEAT_OK;
+    if (!keep || err != LEAT_OK)
         leat_drop_(e->type, v);                      /* the SEAL on its way says that it was not taken */
-    return r == CHAN_WAIT && firm ? err : LEAT_OK;
+    return err;
 }
 
 static void on_withdraw(struct end *e, struct cur *in)
@@ -835,8 +912,12 @@ leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in)
     return err;
 }
 
-static void on_flush(struct end *e)
+static void on_flush(struct home *h, struct end *e)
 {
+    if (h->up && !h->up->dead && e->accepted < e->granted - e->returned - e->out) {
+        site_flush_up(h->up);                        /* what the home then has is told at once */
+        return;
+    }
     struct buf *b = sess_begin_in(e->s, FRAME_FLUSHED, 0, LANE_DATA);
     if (!b)
         return;
@@ -845,11 +926,24 @@ static void on_flush(struct end *e)
     (void)sess_commit_must(e->s);
 }
 
+static void on_torn(struct home *h, struct cur *in)
+{
+    size_t n;
+    const char *who = cur_text(in, &n);
+    char text[TEXT_MAX];
+    if (in->bad || n >= sizeof text) {
+        cur_fail(in);
+        return;
+    }
+    snprintf(text, sizeof text, "%.*s", (int)n, who);
+    torn_by(h, text);
+}
+
 /* SEALED and FINISH say how many elements were sent before. */
 static bool count_is(struct end *e, struct cur *in)
 {
     uint64_t sent = cur_varint(in);
-    if (in->bad || (e->c->cap && sent != e->accepted))
+    if (in->bad || (e->c->cap && sent != e->granted - e->returned - e->out))
         cur_fail(in);
     return !in->bad;
 }
@@ -870,7 +964,8 @@ leat_err home_on(struct end *e, uint8_t kind, struct cur *in)
     case FRAME_NEED: on_need(h, e, in); break;
     case FRAME_RETURN: on_return(h, e, in); break;
     case FRAME_WITHDRAW: on_withdraw(e, in); break;
-    case FRAME_FLUSH: on_flush(e); break;
+    case FRAME_FLUSH: on_flush(h, e); break;
+    case FRAME_TORN: on_torn(h, in); break;
     case FRAME_CLOSE: close = true; break;
     case FRAME_SEALED:
         if (!e->seal_told || e->sealed_heard)
@@ -897,6 +992,6 @@ leat_err home_on(struct end *e, uint8_t kind, struct cur *in)
     if (end)
         home_end(c, torn);
     if (close)
-        home_close(c);
+        c->net->ops->close(c);
     return LEAT_OK;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "run/err.h"
-#include "sess/ends.h"
+#include "sess/home.h"
 #include "sess/impl.h"
 #include "sess/value.h"
 
@@ -167,7 +167,7 @@ static leat_err look_up(struct sess *s, const struct asked *a, struct export *re
     return LEAT_OK;
 }
 
-static void answer_ok(struct sess *s, uint64_t id, uint32_t cap)
+static void answer_ok(struct sess *s, uint64_t id, uint32_t cap, const struct end *way)
 {
     struct buf *b = sess_begin(s, FRAME_ATTACHED);
     if (!b)
@@ -175,6 +175,8 @@ static void answer_ok(struct sess *s, uint64_t id, uint32_t cap)
     buf_varint(b, id);
     buf_u8(b, LEAT_OK);
     buf_u32(b, cap);
+    if (way)
+        relay_path_out(way, b);
     (void)sess_commit_must(s);
 }
 
@@ -183,13 +185,14 @@ static leat_err give_tx(struct sess *s, const struct export *x, uint64_t id)
     struct end *e;
     leat_chan_ *c = x->c;
     lock(&c->lock);
-    leat_err err = at_load(&c->site) ? leat_fail(LEAT_REFUSED, "'%s' has its home elsewhere: no relays yet", x->name) : LEAT_OK;
+    const struct end *way = at_load(&c->site) ? (const struct end *)(const void *)c->net : NULL;
+    leat_err err = way ? relay_way(way, sess_text(s)) : LEAT_OK;
     if (err == LEAT_OK)
-        err = home_make_locked(c, x->type);
+        err = way ? relay_make_locked(c) : home_make_locked(c, x->type);
     if (err == LEAT_OK)
         err = end_new(s, id, c, x->type, false, &e);
     if (err == LEAT_OK) {
-        answer_ok(s, id, c->cap);
+        answer_ok(s, id, c->cap, way);
         home_join_locked(e);
     }
     unlock(&c->lock);
@@ -215,7 +218,7 @@ static leat_err give_rx(struct sess *s, const struct export *x, uint64_t id)
     if (err == LEAT_OK)
         err = end_new(s, id, c, x->type, true, &e);
     if (err == LEAT_OK) {
-        answer_ok(s, id, c->cap);
+        answer_ok(s, id, c->cap, NULL);
         site_from_local_locked(e, &queue, queued);
     }
     unlock(&c->lock);
@@ -281,7 +284,7 @@ static struct attach *attach_take(struct ends *t, uint64_t id)
 }
 
 /* What ATTACHED says after its id. */
-struct attached { leat_err err; uint32_t cap; const char *text; size_t len; struct cur form; };
+struct attached { leat_err err; uint32_t cap; struct relay_way way; const char *text; size_t len; struct cur form; };
 
 static bool read_attached(struct cur *in, struct attached *ret)
 {
@@ -290,6 +293,8 @@ static bool read_attached(struct cur *in, struct attached *ret)
     *ret = (struct attached){ .err = (leat_err)cur_u8(in) };
     if (ret->err == LEAT_OK) {
         ret->cap = cur_u32(in);
+        if (cur_left(in))
+            leat_ignore(relay_path_in(in, &ret->way));
     } else {
         ret->text = cur_text(in, &ret->len);
         form = cur_text(in, &len);
@@ -329,7 +334,8 @@ leat_err names_on_attached(struct sess *s, uint8_t flags, struct cur *in)
     leat_chan_ *c = NULL;
     leat_err err = LEAT_OK;
     if (a.err == LEAT_OK) {
-        err = x->err = value_join(s, id, !x->sends, x->type, a.cap, &c);     /* else the other side believes in an end that is not here */
+        struct joining j = { .id = id, .rx = !x->sends, .cap = a.cap, .way = a.way };
+        err = x->err = value_join(s, &j, x->type, &c);       /* else the other side believes in an end that is not here */
         if (err != LEAT_OK)
             snprintf(x->text, sizeof x->text, "%s", leat_err_detail());
     } else {

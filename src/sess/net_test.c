@@ -693,42 +693,6 @@ static leat_err come_home(leat_none *none)
 ANYWHERE(a_send_end_that_comes_home_is_the_same_channel, come_home)
 
 
-static leat_err third_node(leat_none *none)
-{
-    (void)none;
-    struct pair x = pair_open();
-    leat_node *d = NULL;
-    leat_peer *q;
-    CHECK_EQ(leat_node_open(NULL, &d), LEAT_OK);
-    CHECK_EQ(leat_node_dial(x.b, leat_node_url(x.a), &q), LEAT_OK);  /* another session of the same two is a third side too */
-    leat_chan(struct num) c = leat_chan_make(struct num, 1);
-    leat_chan(struct parcel) post = leat_chan_make(struct parcel, 4);
-    leat_tx(struct num) out = NULL;
-    leat_tx(struct parcel) to = NULL;
-    CHECK_EQ(leat_export(x.a, "nums", leat_tx_of(c), num), LEAT_OK);
-    CHECK_EQ(leat_export(x.a, "post", leat_tx_of(post), parcel), LEAT_OK);
-    CHECK_EQ(leat_import(x.p, "nums", &out, num, 0), LEAT_OK);
-    CHECK_EQ(leat_import(q, "post", &to, parcel, 0), LEAT_OK);
-    struct parcel p = { .n = 1, .out = leat_ref(out) };
-    CHECK_EQ(leat_send_from(to, &p), LEAT_REFUSED);
-    CHECK_HAS(leat_err_detail(), "relay");
-    leat_drop(parcel, &p);                           /* certainly not sent: still ours */
-    CHECK_EQ(leat_send(out, { .n = 5 }), LEAT_OK);   /* and still good */
-    p = (struct parcel){ .n = 2 };
-    CHECK_EQ(leat_send_from(to, &p), LEAT_OK);
-    struct parcel got;
-    CHECK_EQ(leat_recv(post, &got), LEAT_OK);
-    CHECK_EQ(got.n, 2);
-    leat_unref(out);
-    leat_unref(to);
-    leat_unref(c);
-    leat_unref(post);
-    leat_node_close(d);
-    pair_close(&x);
-    return LEAT_OK;
-}
-ANYWHERE(a_send_end_is_not_passed_on_to_a_third_side_and_stays_good, third_node)
-
 static leat_err with_itself(leat_none *none)
 {
     (void)none;

@@ -9,15 +9,18 @@
  *  3. What is under way is at most WINDOW bytes and one element; the rest is in the backlog, which credits bound.
  *  4. sealed, or the channel closed here: nothing completes any more, no credit is given back. */
 #include <assert.h>
+#include <stdio.h>
+#include <string.h>
 #include "base/alloc.h"
 #include "base/probe.h"
 #include "plat/peek.h"
 #include "run/err.h"
-#include "sess/ends.h"
+#include "sess/home.h"
 #include "sess/value.h"
 #include "type/codec.h"
 
-enum { WINDOW = 1 << 20, PIECE_HEAD = 5, SMALL_PIECE = 3, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10 };
+enum { WINDOW = 1 << 20, PIECE_HEAD = 5, SMALL_PIECE = 3, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10, TEXT_MAX = 200 };
+#define SETTLE_RELAY LEAT_S(1 << 30)                 /* who relays waits for the answer, or the end of the session */
 #define SETTLE LEAT_S(1)                             /* how long a sender that gives up waits to learn what became of its value */
 
 static CHAN_NET_OPS site_ops;
@@ -36,6 +39,7 @@ void site_end_free(struct end *e)
     if (e->backlog)
         buf_free(&e->backlog->buf);
     mem_free(e->backlog);
+    relay_free(e);
 }
 
 /* -- what is sent ------------------------------------------------------------------------------------------------------------ */
@@ -132,20 +136,39 @@ static bool send_piece(struct end *e)
     return true;
 }
 
-/* What comes after the elements.  Call it whenever one of these has become due or the backlog empty. */
-static void site_tail(struct end *e)
+static void send_torn(struct end *e)
+{
+    const struct home *h = e->relay->below;
+    const char *who = h->torn_text ? h->torn_text : "a node";
+    struct buf *b = sess_begin_in(e->s, FRAME_TORN, 0, LANE_DATA);
+    e->relay->torn_due = false;
+    if (!b)
+        return;
+    buf_varint(b, e->id);
+    buf_text(b, who, MIN(strlen(who), (size_t)TEXT_MAX - 1));
+    (void)sess_commit_must(e->s);
+}
+
+/* What comes after the elements, and after those who send through here.  Call it whenever one of these has become due, or the
+ * backlog empty, or nobody behind it is left to wait for. */
+void site_tail(struct end *e)
 {
     if (e->dead || backlogged(e))
         return;
-    if (e->sealed_due)
+    if (e->relay && e->relay->torn_due)
+        send_torn(e);
+    bool last = !relay_waits(e);
+    if (e->sealed_due && last)
         end_send(e, FRAME_SEALED, e->sent, true);
-    if (e->finish_due)
+    if (e->finish_due && last)
         end_send(e, FRAME_FINISH, e->sent, true);
     if (e->close_due)
         end_send(e, FRAME_CLOSE, 0, false);
     if (e->flush_due)
         end_send(e, FRAME_FLUSH, 0, false);
-    e->sealed_due = e->finish_due = e->close_due = e->flush_due = false;
+    e->sealed_due &= !last;
+    e->finish_due &= !last;
+    e->close_due = e->flush_due = false;
     if (e->drop_due) {
         end_send(e, FRAME_DROP, 0, false);
         e->dead = true;
@@ -253,9 +276,8 @@ static leat_err emit_pieces(struct end *e, uint8_t what, const void *v)
     return err;
 }
 
-static leat_err site_put(leat_chan_ *c, const void *v)
+leat_err site_put_locked(struct end *e, const void *v)
 {
-    struct end *e = site_of(c);
     bool large = e->ends_inside || backlogged(e) || !window_open(e);
     leat_err err = e->dead || sess_ended(e->s) ? LEAT_PEER_LOST : LEAT_OK;
     if (err == LEAT_OK && !large)
@@ -263,8 +285,12 @@ static leat_err site_put(leat_chan_ *c, const void *v)
     if (err == LEAT_OK && large)
         err = emit_pieces(e, ELEM_PIECE, v);
     e->sent += err == LEAT_OK;
+    if (unlikely(e->relay) && err == LEAT_OK)
+        relay_sent(e);
     return err;
 }
+
+static leat_err site_put(leat_chan_ *c, const void *v) { return site_put_locked(site_of(c), v); }
 
 /* A sender that goes on and on lets the writer run now and then, so that both sides are at work. */
 static void site_moved(leat_chan_ *c, const void *v)
@@ -331,9 +357,25 @@ static void answered(struct end *e, uint64_t number, leat_err err, struct waiter
     offer_next(e);
 }
 
+static bool lost(const struct end *e) { return e->dead || (e->relay && e->relay->lost); }
+
+/* Not the session of this end was lost, but one behind it: of whom. */
+static bool lost_far(struct end *e, char text[TEXT_MAX])
+{
+    lock(&e->c->lock);
+    const char *who = e->relay ? e->relay->lost : NULL;
+    if (who)
+        snprintf(text, TEXT_MAX, "%s", who);
+    unlock(&e->c->lock);
+    return who;
+}
+
 static leat_err unknown(struct end *e, leat_err why)
 {
     SOMETIMES("chan.unknown", "chan.offer");
+    char text[TEXT_MAX];
+    if (why == LEAT_PEER_LOST && lost_far(e, text))
+        return err_unknown(why, "%s was lost, on the way of this channel to its home, and may have received it", text);
     return err_unknown(why, "%s: %s may have received it", leat_err_name(why), sess_text(e->s));
 }
 
@@ -354,7 +396,7 @@ static leat_err wait_offer(struct end *e, struct waiter *me, leat_err why)
 {
     leat_chan_ *c = e->c;
     struct shield shield;
-    shield_begin(&shield, BUGGIFY("site.settle_short") ? LEAT_MS(1) : SETTLE);
+    shield_begin(&shield, relay_holds(e, me->val) ? SETTLE_RELAY : BUGGIFY("site.settle_short") ? LEAT_MS(1) : SETTLE);
     bool late = false;
     for (; e->offered == me && !late; lock(&c->lock)) {
         at_store(&me->task->park, PARK_WAIT);
@@ -367,11 +409,11 @@ static leat_err wait_offer(struct end *e, struct waiter *me, leat_err why)
         e->offered = NULL;
     if (me->on)
         waiter_del(&c->sq, me);
-    bool lost = e->dead;
+    bool over = lost(e);
     unlock(&c->lock);
     shield_end(&shield);
     if (!late)
-        return outcome(e, me, lost ? LEAT_PEER_LOST : why);
+        return outcome(e, me, over ? LEAT_PEER_LOST : why);
     site_moved(c, me->val);
     return unknown(e, why);
 }
@@ -405,6 +447,31 @@ static void site_need(leat_chan_ *c)
     }
     e->need_due = true;
     end_due(e);
+    if (relay_below(e) && c->reserved)
+        home_recall(relay_below(e));
+}
+
+void site_ask_up(struct end *e)
+{
+    e->ask_due = e->need_due = true;
+    end_due(e);
+}
+
+/* What was free went to those who send through here; what they miss is asked for, what the home misses goes back. */
+void site_served(struct end *e)
+{
+    struct home *h = e->relay->below;
+    leat_chan_ *c = e->c;
+    if (e->dead || c->closed)
+        return;
+    if (h->need.head)
+        e->need_due = true;
+    else if (h->recalled && chan_idle_credits_locked(c)) {
+        e->returned += chan_take_credits_locked(c, chan_idle_credits_locked(c));
+        e->return_due = true;
+    }
+    if (e->need_due || e->return_due)
+        end_due(e);
 }
 
 static leat_err ask_buffered(struct end *e)
@@ -412,8 +479,7 @@ static leat_err ask_buffered(struct end *e)
     leat_chan_ *c = e->c;
     struct waiter me = { .task = task_self() };
     waiter_add(&e->askers, &me);
-    e->ask_due = e->need_due = true;
-    end_due(e);
+    site_ask_up(e);
     for (;;) {
         at_store(&me.task->park, PARK_WAIT);
         unlock_fence(&c->lock);
@@ -459,7 +525,7 @@ static void wake_waiters(struct waiters *q, bool ok, leat_err err)
 
 static void put_need(struct end *e, struct buf *b)
 {
-    buf_varint(b, chan_senders_waiting_locked(e->c));
+    buf_varint(b, chan_senders_waiting_locked(e->c) + relay_needs(e));
     buf_varint(b, e->granted);
     buf_u8(b, e->ask_due);
     e->need_due = e->ask_due = false;
@@ -484,7 +550,7 @@ bool site_pull(struct end *e, struct sess *s)
 }
 
 /* -- the end of sending ------------------------------------------------------------------------------------------------------ */
-static void finish_locked(struct end *e)
+void site_finish_locked(struct end *e)
 {
     if (e->finished)
         return;
@@ -500,7 +566,9 @@ static void site_close(leat_chan_ *c)
     if (!c->closed) {
         wake = chan_shut_locked(c, LEAT_CLOSED, e->offered);
         e->close_due = true;
-        finish_locked(e);                            /* it has said its last: whatever becomes of the session is no loss */
+        if (relay_below(e))
+            home_seal_all(relay_below(e), LEAT_CLOSED);
+        site_finish_locked(e);                            /* it has said its last: whatever becomes of the session is no loss */
         site_tail(e);
     }
     unlock(&c->lock);
@@ -510,31 +578,57 @@ static void site_close(leat_chan_ *c)
 static void site_finish(leat_chan_ *c)
 {
     lock(&c->lock);
-    finish_locked(site_of(c));
+    site_finish_locked(site_of(c));
     unlock(&c->lock);
 }
 
-static void site_gone(leat_chan_ *c)
+void site_left_unlock(struct end *e)
 {
-    struct end *e = site_of(c);
-    lock(&c->lock);
     bool was = e->drop_due;
-    finish_locked(e);
+    site_finish_locked(e);
     e->drop_due = true;
     site_tail(e);
     bool out = e->dead;
-    unlock(&c->lock);
+    unlock(&e->c->lock);
     if (out)
         end_out(e);
     if (!was)
         end_unref(e);
 }
 
+static void site_gone(leat_chan_ *c)
+{
+    struct end *e = site_of(c);
+    struct home *h;
+    lock(&c->lock);
+    if ((h = relay_below(e))) {
+        if (at_load(&c->refs) || h->gone || (h->gone = true, --h->refs)) {
+            unlock(&c->lock);                        /* others send through here, or an end came back meanwhile */
+            return;
+        }
+    }
+    site_left_unlock(e);
+}
+
+void site_torn_locked(struct end *e)
+{
+    e->relay->torn_due = true;
+    site_tail(e);
+}
+
 /* -- flush and errors -------------------------------------------------------------------------------------------------------- */
 static leat_err lost_count(struct end *e, uint64_t n)
 {
+    char text[TEXT_MAX];
+    bool far = lost_far(e, text);
     return err_unknown(LEAT_PEER_LOST, "%s: %s; of what was sent on this channel the last %llu may not have arrived",
-        sess_text(e->s), sess_fail_text(e->s), (unsigned long long)n);
+        far ? text : sess_text(e->s), far ? "it is lost, and was on the way" : sess_fail_text(e->s), (unsigned long long)n);
+}
+
+void site_flush_up(struct end *e)
+{
+    e->flush_due = true;
+    site_tail(e);
 }
 
 static leat_err site_flush(leat_chan_ *c)
@@ -544,10 +638,9 @@ static leat_err site_flush(leat_chan_ *c)
         return LEAT_OK;
     lock(&c->lock);
     uint64_t target = e->sent;
-    while (e->accepted < target && !e->dead) {
+    while (e->accepted < target && !lost(e)) {
         struct waiter me = { .task = task_self() };
-        e->flush_due = true;
-        site_tail(e);
+        site_flush_up(e);
         waiter_add(&e->flushers, &me);
         at_store(&me.task->park, PARK_WAIT);
         unlock_fence(&c->lock);
@@ -573,12 +666,14 @@ static leat_err site_explain(leat_chan_ *c, leat_err err)
         return leat_fail(err, "nobody at %s receives from this channel any more", sess_text(e->s));
     if (err == LEAT_UNKNOWN)
         return unknown(e, LEAT_PEER_LOST);
-    if (err != LEAT_PEER_LOST || !sess_ended(e->s))
+    char text[TEXT_MAX];
+    bool far = err == LEAT_PEER_LOST && lost_far(e, text);
+    if (err != LEAT_PEER_LOST || !(far || sess_ended(e->s)))
         return err;
     lock(&c->lock);
     uint64_t left = c->cap ? e->sent - e->accepted : 0;
     unlock(&c->lock);
-    err = sess_lost(e->s);
+    err = far ? leat_fail(err, "%s was lost, on the way of this channel to its home", text) : sess_lost(e->s);
     return left ? leat_wrap(err, "the last %llu that were sent before may not have arrived", (unsigned long long)left) : err;
 }
 
@@ -595,6 +690,10 @@ void site_lost(struct end *e)
     wake = chan_shut_locked(c, LEAT_PEER_LOST, NULL);
     wake_waiters(&e->flushers, false, LEAT_PEER_LOST);
     wake_waiters(&e->askers, false, LEAT_PEER_LOST);
+    if (relay_below(e)) {
+        home_torn_locked(relay_below(e), sess_text(e->s));
+        home_seal_all(relay_below(e), LEAT_PEER_LOST);
+    }
     unlock(&c->lock);
     chan_wake(x);
     chan_wake(wake);
@@ -608,8 +707,11 @@ static void accepted(struct end *e, struct cur *in)
         cur_fail(in);
         return;
     }
+    uint64_t more = n - e->accepted;
     e->accepted = n;
     e->bytes = bytes;
+    if (unlikely(e->relay) && more)
+        relay_accepted(e, more);
     wake_waiters(&e->flushers, true, LEAT_OK);
     if (backlogged(e))
         sess_source_add(e->s, &e->bulk, LANE_DATA);
@@ -625,7 +727,7 @@ static struct waiter *on_grant(struct end *e, struct cur *in)
         return NULL;
     }
     e->granted = granted;
-    struct waiter *wake = chan_credit_locked(c, (uint32_t)n);
+    struct waiter *wake = relay_below(e) ? relay_credit(e, (uint32_t)n) : chan_credit_locked(c, (uint32_t)n);
     if (n)
         wake_waiters(&e->askers, true, LEAT_OK);
     return wake;
@@ -639,6 +741,32 @@ static void on_recall(struct end *e)
     e->returned += chan_take_credits_locked(c, chan_idle_credits_locked(c));
     e->return_due = true;
     end_due(e);
+    if (relay_below(e))
+        relay_recalled(e);
+}
+
+/* Not the home seals this end: a relay has lost it.  true: an offer that is not answered was certainly not taken. */
+static bool lost_now(struct end *e, struct cur *in)
+{
+    size_t n;
+    bool not_taken = cur_u8(in);
+    accepted(e, in);
+    const char *who = cur_text(in, &n);
+    if (in->bad || n >= TEXT_MAX) {
+        cur_fail(in);
+        return false;
+    }
+    if (relay_record(e) == LEAT_OK && (e->relay->lost = mem_zalloc(n + 1)))
+        memcpy(e->relay->lost, who, n);
+    else
+        sess_break(e->s, LEAT_NOMEM, "no memory for the loss of a channel");
+    wake_waiters(&e->flushers, false, LEAT_PEER_LOST);
+    struct home *h = relay_below(e);
+    if (h && e->relay->lost) {
+        home_torn_locked(h, e->relay->lost);
+        home_seal_all(h, LEAT_PEER_LOST);
+    }
+    return not_taken;
 }
 
 static struct waiter *on_seal(struct end *e, struct cur *in)
@@ -647,17 +775,26 @@ static struct waiter *on_seal(struct end *e, struct cur *in)
     struct waiter *x = NULL, *wake;
     if (e->sealed && e->refused)
         return NULL;
+    if (e->sealed && why == LEAT_PEER_LOST && !lost(e)) {            /* after its close: what was under way may be lost */
+        lost_now(e, in);
+        return NULL;
+    }
     if (e->sealed || (why != LEAT_CLOSED && why != LEAT_GONE && why != LEAT_PEER_LOST)) {
         cur_fail(in);
         return NULL;
     }
+    bool perhaps = why == LEAT_PEER_LOST && !lost_now(e, in);
+    if (in->bad)
+        return NULL;
     e->sealed = e->sealed_due = true;
-    if (e->offered)                                  /* it was not taken: the home's frames keep their order */
-        x = chan_settle_locked(e->c, e->offered, why);
+    if (e->offered)                                  /* it was not taken, as the home's frames keep their order; of a loss nobody knows */
+        x = chan_settle_locked(e->c, e->offered, perhaps ? LEAT_UNKNOWN : why);
     e->offered = NULL;
     e->unanswered = false;
     wake = chan_shut_locked(e->c, why, NULL);
     wake_waiters(&e->askers, false, why);
+    if (relay_below(e))
+        home_seal_all(relay_below(e), why);
     site_tail(e);
     if (x)
         x->next = wake;
@@ -685,7 +822,11 @@ leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
     if (!e->dead)
         switch (kind) {
         case FRAME_GRANT: wake = on_grant(e, in); break;
-        case FRAME_NONE: wake_waiters(&e->askers, false, LEAT_AGAIN); break;
+        case FRAME_NONE:
+            wake_waiters(&e->askers, false, LEAT_AGAIN);
+            if (relay_below(e))
+                relay_answer(e);
+            break;
         case FRAME_RECALL: on_recall(e); break;
         case FRAME_TAKEN: case FRAME_BUSY: case FRAME_WITHDRAWN: wake = on_answer(e, kind, in); break;
         case FRAME_SEAL: wake = on_seal(e, in); break;
@@ -754,7 +895,7 @@ void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
     at_store(&c->count, queued);
     e->close_due = c->closed;
     if (c->closed || c->senders == 0)
-        finish_locked(e);                            /* who has closed has said its last: see site_close */
+        site_finish_locked(e);                            /* who has closed has said its last: see site_close */
     if (c->cap == 0 && at_load(&c->sq.head))
         offer_next(e);
 }

@@ -2,14 +2,14 @@
  *
  * A send end that moves leaves an end of the channel's home behind; its record makes a site on the other side.  A receive end takes
  * the home with it: the channel here becomes a site that holds all credits, and what was queued in it is sent first.  A send end of
- * a site that goes back to its home is that home's channel again.  A send end that would go on to a third node is refused: that
- * needs a relay.  The channels of a value are locked by trylock only, so no order among channels is needed. */
+ * a site that goes back to its home is that home's channel again.  A send end that goes on to a third node makes its site here a
+ * relay (relay.c).  The channels of a value are locked by trylock only, so no order among channels is needed. */
 #include "sess/value.h"
 #include "base/alloc.h"
-#include "sess/ends.h"
+#include "sess/home.h"
 #include "type/codec.h"
 
-enum { REC_RX = 1, REC_BACK = 2, TYPES_SEEN = 64 };
+enum { REC_RX = 1, REC_BACK = 2, REC_WAY = 4, REC_ALL = 7, TYPES_SEEN = 64 };
 
 /* -- which types ------------------------------------------------------------------------------------------------------------- */
 struct seen { const leat_type *at[TYPES_SEEN]; uint32_t n; };
@@ -55,17 +55,19 @@ static void unlock_moving(struct moving *m)
 }
 
 /* The other side of this end is the session's peer: it knows the channel as its own. */
-static leat_err put_site(struct value_out *o, struct moving *m, bool is_rx)
+static leat_err put_site(struct value_out *o, struct moving *m, bool is_rx, const leat_type *elem)
 {
     struct end *e = (struct end *)(void *)m->c->net;
     if (is_rx)
         return leat_fail(LEAT_INVAL, "a receive end that is not here any more");
-    if (e->s != o->s)
-        return leat_fail(LEAT_REFUSED, "a send end that came from %s cannot be passed on to %s: no relays yet", sess_text(e->s),
-            sess_text(o->s));
-    m->back = true;
-    m->e = e;
-    return LEAT_OK;
+    if (e->s == o->s && !e->dead) {
+        m->back = true;
+        m->e = e;
+        return LEAT_OK;
+    }
+    LEAT_TRY(relay_way(e, sess_text(o->s)));
+    LEAT_TRY(relay_make_locked(m->c));
+    return end_new(o->s, 0, m->c, elem, false, &m->e);
 }
 
 static leat_err put_rx(struct value_out *o, struct moving *m, const leat_type *elem)
@@ -84,7 +86,7 @@ static leat_err put_moving(struct value_out *o, struct moving *m, bool is_rx, co
 {
     m->rx = is_rx;
     if (at_load(&m->c->site))
-        return put_site(o, m, is_rx);
+        return put_site(o, m, is_rx, elem);
     if (is_rx)
         return put_rx(o, m, elem);
     LEAT_TRY(home_make_locked(m->c, elem));
@@ -94,7 +96,8 @@ static leat_err put_moving(struct value_out *o, struct moving *m, bool is_rx, co
 static leat_err put_record(const struct moving *m, const leat_type *elem, struct buf *out)
 {
     struct type_print print;
-    buf_u8(out, (uint8_t)((m->rx ? REC_RX : 0) | (m->back ? REC_BACK : 0)));
+    const struct end *way = !m->back && at_load(&m->c->site) ? (const struct end *)(const void *)m->c->net : NULL;
+    buf_u8(out, (uint8_t)((m->rx ? REC_RX : 0) | (m->back ? REC_BACK : 0) | (way ? REC_WAY : 0)));
     buf_varint(out, m->e->id);
     LEAT_TRY(type_print(elem, &print));
     buf_put(out, print.b, sizeof print.b);
@@ -102,6 +105,8 @@ static leat_err put_record(const struct moving *m, const leat_type *elem, struct
         buf_u32(out, m->c->cap);
         buf_varint(out, m->queued);
     }
+    if (way)
+        relay_path_out(way, out);
     return buf_err(out);
 }
 
@@ -229,27 +234,33 @@ static leat_err get_back(struct sess *s, uint64_t id, int is_rx, leat_chan_ **re
     return err;
 }
 
-static leat_err get_tx(struct sess *s, uint64_t id, const leat_type *elem, uint32_t cap, leat_chan_ **ret)
+static leat_err get_tx(struct sess *s, const struct joining *j, const leat_type *elem, leat_chan_ **ret)
 {
     struct end *e;
-    leat_chan_ *c = chan_make_site(elem->size, cap);
+    leat_chan_ *c = chan_make_site(elem->size, j->cap);
     if (!c)
         return leat_fail(LEAT_NOMEM, "no memory for a channel");
-    leat_err err = end_new(s, id, c, elem, true, &e);
+    leat_err err = end_new(s, j->id, c, elem, true, &e);
     if (err != LEAT_OK) {
         leat_unref_(c);
         return err;
     }
+    if (j->way.hops)
+        err = relay_path_set(e, &j->way);
     lock(&c->lock);
     site_join_locked(e);
     unlock(&c->lock);
-    *ret = c;
-    return LEAT_OK;
+    if (err == LEAT_OK)
+        *ret = c;
+    else
+        leat_unref_end_(c, LEAT_TX_END_);
+    return err;
 }
 
-static leat_err get_rx(struct sess *s, uint64_t id, const leat_type *elem, uint32_t cap, leat_chan_ **ret)
+static leat_err get_rx(struct sess *s, const struct joining *j, const leat_type *elem, leat_chan_ **ret)
 {
     struct end *e;
+    uint32_t cap = j->cap;
     if ((uint64_t)cap * elem->size > LIMIT_HOME_BYTES)
         return leat_fail(LEAT_LIMIT, "a channel of %u elements of %u bytes cannot move here", cap, elem->size);
     leat_chan_ *c = leat_chan_make_(elem->size, cap);
@@ -259,7 +270,7 @@ static leat_err get_rx(struct sess *s, uint64_t id, const leat_type *elem, uint3
     c->txs = c->senders = 0;                         /* the only send end is the other side's */
     leat_err err = home_make_locked(c, elem);
     if (err == LEAT_OK)
-        err = end_new(s, id, c, elem, false, &e);
+        err = end_new(s, j->id, c, elem, false, &e);
     if (err == LEAT_OK) {
         e->out = chan_reserve_locked(c, cap);
         e->granted = cap;
@@ -274,11 +285,11 @@ static leat_err get_rx(struct sess *s, uint64_t id, const leat_type *elem, uint3
     return err;
 }
 
-leat_err value_join(struct sess *s, uint64_t id, int is_rx, const leat_type *elem, uint32_t cap, leat_chan_ **ret)
+leat_err value_join(struct sess *s, const struct joining *j, const leat_type *elem, leat_chan_ **ret)
 {
-    if (cap > UINT32_MAX / 2)
-        return leat_fail(LEAT_LIMIT, "a channel of %u elements", cap);
-    return is_rx ? get_rx(s, id, elem, cap, ret) : get_tx(s, id, elem, cap, ret);
+    if (j->cap > UINT32_MAX / 2)
+        return leat_fail(LEAT_LIMIT, "a channel of %u elements", j->cap);
+    return j->rx ? get_rx(s, j, elem, ret) : get_tx(s, j, elem, ret);
 }
 
 static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, leat_chan_ **ret)
@@ -286,21 +297,23 @@ static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const
     struct sess *s = ((struct ends_in *)self)->s;
     struct type_print mine, theirs;
     uint8_t flags = cur_u8(in);
-    uint64_t id = cur_varint(in);
+    struct joining j = { .rx = is_rx, .id = cur_varint(in) };
     cur_get(in, theirs.b, sizeof theirs.b);
-    uint32_t cap = flags & REC_BACK ? 0 : cur_u32(in);
+    j.cap = flags & REC_BACK ? 0 : cur_u32(in);
     if (!(flags & REC_BACK))
         cur_varint(in);
-    if (in->bad || flags > (REC_RX | REC_BACK) || (flags & REC_RX) != (is_rx ? REC_RX : 0))
+    if (in->bad || flags > REC_ALL || (flags & REC_RX) != (is_rx ? REC_RX : 0) || (flags & REC_WAY && flags & (REC_RX | REC_BACK)))
         return leat_fail(LEAT_INVAL, "a malformed end of a channel");
+    if (flags & REC_WAY)
+        LEAT_TRY(relay_path_in(in, &j.way));
     LEAT_TRY(type_print(elem, &mine));
     if (!type_print_same(&mine, &theirs))
         return leat_fail(LEAT_TYPE, "an end of a channel of another type than %s", elem->name);
     if (flags & REC_BACK)
-        return get_back(s, id, is_rx, ret);
-    if (!ends_id_theirs(s, id))
-        return leat_fail(LEAT_INVAL, "the id %llu is not one that this peer makes", (unsigned long long)id);
-    return value_join(s, id, is_rx, elem, cap, ret);
+        return get_back(s, j.id, is_rx, ret);
+    if (!ends_id_theirs(s, j.id))
+        return leat_fail(LEAT_INVAL, "the id %llu is not one that this peer makes", (unsigned long long)j.id);
+    return value_join(s, &j, elem, ret);
 }
 
 leat_err value_unpack(struct sess *s, const leat_type *t, struct cur *in, void *v)

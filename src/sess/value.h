@@ -13,6 +13,8 @@ struct sess;
 struct end;
 enum { VALUE_ENDS = 16 };                            /* ends in one value; more: LEAT_LIMIT */
 
+struct relay_way { uint8_t hops; const char *path; size_t len; };     /* how a site reaches the home: through whom; hops 0: directly */
+struct joining { uint64_t id; bool rx; uint32_t cap; struct relay_way way; };
 struct moving { leat_chan_ *c; struct end *e; struct buf queue; uint32_t queued; bool rx, back, locked; };
 struct value_out {
     struct sess *s;
@@ -40,5 +42,5 @@ void value_refused(struct sess *s, const uint64_t *ids, uint32_t n);
 /* Reader task.  As type_decode, with no lock held; the ends are joined to their other sides when this returns. */
 LEAT_CHECK leat_err value_unpack(struct sess *s, const leat_type *t, struct cur *in, void *v);
 /* Reader task: this side of an end whose id the peer, or an import, has made.  *ret is a reference that the program will own. */
-LEAT_CHECK leat_err value_join(struct sess *s, uint64_t id, int is_rx, const leat_type *elem, uint32_t cap, leat_chan_ **ret);
+LEAT_CHECK leat_err value_join(struct sess *s, const struct joining *j, const leat_type *elem, leat_chan_ **ret);
 #endif

@@ -1,0 +1,71 @@
+/* home.h - who sends to a channel from elsewhere: the record that a home keeps, and a relay too.
+ *
+ * At the home of a channel it is the channel's net.  At a site through which others send (a relay) it hangs below the site's end:
+ * what is free there is not slots but the site's own idle credits, and what is taken goes up, not into a buffer.  All else is the
+ * same, so home.c serves both: `up` tells which.  Protected by the channel's lock. */
+#ifndef SESS_HOME_H
+#define SESS_HOME_H
+#include "sess/ends.h"
+#include "sess/value.h"
+
+struct end_list { struct end *head, *tail; };
+struct home {
+    struct chan_net net;
+    leat_chan_ *c;
+    struct end *ends;
+    struct end_list need, lend;
+    uint32_t refs, unsealed;
+    bool sealing, ended, torn, deaf, gone;           /* deaf: nobody here receives; gone: nor does the program know c */
+    bool lost;                                       /* relay: so is the home; all behind it have been told */
+    bool held;                                       /* it was a home before, and keeps its hold of c */
+    bool recalled;                                   /* relay: what comes back goes up, as the home misses it */
+    struct end *up;                                  /* relay: the site that passes it on; NULL: a home */
+    char *torn_text;                                 /* who was lost; NULL: nobody, or no memory for it */
+};
+
+/* a run of elements that went up one after the other: from NULL, of this site's own program */
+struct run { struct end *from; uint64_t count, bytes; };
+/* what only few sites have */
+struct relay {
+    struct home *below;                              /* who sends through this site; NULL: nobody has yet */
+    char *lost;                                      /* SEAL said PEER_LOST: who it was */
+    char *path;                                      /* the relays from here to the home; NULL: none */
+    uint8_t hops;                                    /* so many */
+    bool torn_due;
+    struct run *run;                                 /* a ring: what went up and is not accepted */
+    uint32_t run_at, run_n, run_cap;
+    struct end *passing;                             /* whose element is being put */
+    uint64_t passing_bytes;
+};
+
+struct home *home_at(const leat_chan_ *c);           /* of a home or a relay; NULL: neither */
+void home_torn_locked(struct home *h, const char *who);
+void home_serve(struct home *h);
+void home_recall(struct home *h);                    /* from every site, once */
+struct end *home_need_pop(struct home *h);
+void home_grant(struct end *e, uint32_t n);          /* of credits that are reserved */
+void home_need_again(struct home *h, struct end *e);
+void home_seal_one(struct home *h, struct end *e, leat_err why);
+void home_seal_all(struct home *h, leat_err why);    /* a relay's: whoever sends here is told that it is over */
+
+/* relay.c: all under the channel's lock unless said otherwise; e is the site */
+static inline struct home *relay_below(const struct end *e) { return e->relay ? e->relay->below : NULL; }
+leat_err relay_make_locked(leat_chan_ *c);           /* others may send through the site c.  NOMEM */
+leat_err relay_record(struct end *e);                /* e->relay is there.  NOMEM */
+void relay_free(struct end *e);                      /* no lock */
+void relay_sent(struct end *e);                      /* one element has been put */
+void relay_accepted(struct end *e, uint64_t n);      /* the home has n more of them */
+struct waiter *relay_credit(struct end *e, uint32_t n);      /* n more credits */
+void relay_answer(struct end *e);                    /* tries that waited: a credit, or NONE */
+void relay_recalled(struct end *e);
+uint64_t relay_needs(const struct end *e);           /* senders that wait behind it */
+bool relay_waits(const struct end *e);               /* not all behind it have said their last: SEALED and FINISH wait */
+void relay_left(struct home *h, struct end *e);      /* e is dropped or lost */
+leat_err relay_way(const struct end *e, const char *to);     /* LIMIT: one relay more would be too many */
+void relay_path_out(const struct end *e, struct buf *out);   /* for a record: how its reader will reach the home through e */
+leat_err relay_path_in(struct cur *in, struct relay_way *ret);       /* INVAL; ret points into what was read */
+leat_err relay_path_set(struct end *e, const struct relay_way *w);   /* e is not known to others yet.  NOMEM */
+bool relay_holds(const struct end *e, const void *v);        /* v is offered for one who sends through here */
+/* The lock is held, and released.  v is decoded, and owned. */
+leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes);
+#endif

@@ -1,0 +1,452 @@
+/* move_test.c - ends that go on to a third node: what a relay keeps, and what becomes of it when somebody ends. */
+#include "trio.h"
+#include "chan/chan.h"
+#include "sess/ends.h"
+
+enum { A, B, C, FROM = 40 };
+#define MASK ((1ull << FROM) - 1)
+static size_t cap;
+static const size_t caps[] = { 0, 1, 3, 64 };
+#define EACH_CAP(i) for (size_t i = 0; i < sizeof caps / sizeof *caps && (cap = caps[i], true); i++)
+
+/* c of node a; *b and *far: its send ends at b and, through b, at c. */
+static leat_chan(struct num) far_end(struct trio *x, leat_tx(struct num) *b, leat_tx(struct num) *far)
+{
+    leat_chan(struct num) c = leat_chan_make(struct num, cap);
+    *b = trio_tx(x, A, B, leat_ref(leat_tx_of(c)));
+    *far = trio_tx(x, B, C, leat_ref(*b));
+    leat_finish(c);
+    return c;
+}
+
+struct feed { leat_tx(struct num) out; uint64_t from, count; leat_err err; char text[300]; bool finish; };
+static leat_err feed(struct feed **arg)
+{
+    struct feed *f = *arg;
+    uint64_t i = 0;
+    while (i < f->count && (f->err = leat_send(f->out, { .n = f->from + i })) == LEAT_OK)
+        i++;
+    snprintf(f->text, sizeof f->text, "%s", leat_err_detail());
+    f->count = i;
+    if (f->finish)
+        leat_unref(f->out);
+    return LEAT_OK;
+}
+
+/* -- what is sent through a relay --------------------------------------------------------------------------------------------------- */
+static leat_err through(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    EACH_CAP(k) {
+        leat_tx(struct num) b = NULL, far = NULL;
+        leat_chan(struct num) c = far_end(&x, &b, &far);
+        struct feed fb = { .out = b, .from = 1ull << FROM, .count = 400, .finish = true };
+        struct feed ff = { .out = far, .count = 400, .finish = true };
+        uint64_t next[2] = { 0 };
+        leat_err err;
+        struct num v;
+        CHECK_EQ(leat_cap(far), cap);
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, feed, (struct feed *){ &fb }));
+            LEAT_TRY(leat_go(&g, feed, (struct feed *){ &ff }));
+            while ((err = leat_recv(c, &v)) == LEAT_OK)
+                CHECK_EQ(v.n & MASK, next[v.n >> FROM]++);
+            CHECK_EQ(err, LEAT_CLOSED);
+            err = LEAT_OK;
+        }
+        CHECK_EQ(err, LEAT_OK);
+        CHECK_EQ(next[0], 400);
+        CHECK_EQ(next[1], 400);
+        leat_unref(c);
+    }
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(what_is_sent_through_a_relay_arrives_once_and_in_order, through)
+
+/* What c sends follows what b had sent before it gave the end away. */
+static leat_err follows(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    cap = 64;
+    leat_chan(struct num) c = leat_chan_make(struct num, cap);
+    leat_tx(struct num) b = trio_tx(&x, A, B, leat_ref(leat_tx_of(c)));
+    struct num v;
+    for (uint64_t i = 0; i < 30; i++)
+        CHECK_EQ(leat_send(b, { .n = i }), LEAT_OK);
+    leat_tx(struct num) far = trio_tx(&x, B, C, b);
+    for (uint64_t i = 30; i < 60; i++)
+        CHECK_EQ(leat_send(far, { .n = i }), LEAT_OK);
+    leat_unref(far);
+    leat_finish(c);
+    for (uint64_t i = 0; i < 60; i++) {
+        CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+        CHECK_EQ(v.n, i);
+    }
+    CHECK_EQ(leat_recv(c, &v), LEAT_CLOSED);
+    leat_unref(c);
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(what_is_sent_through_a_relay_follows_what_the_relay_sent_before, follows)
+
+/* At most capacity elements are complete and not received, and a send that waits is served whoever had the credits before. */
+static leat_err capacity(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    cap = 3;
+    leat_tx(struct num) b = NULL, far = NULL;
+    leat_chan(struct num) c = far_end(&x, &b, &far);
+    leat_tx(struct num) here = leat_ref(leat_tx_of(c)), who[] = { far, b, here };
+    struct num v;
+    for (uint64_t round = 0; round < 60; round++) {
+        leat_tx(struct num) out = who[round % 3];
+        for (uint64_t i = 0; i < cap; i++)           /* whoever has idle credits gives them up to this one */
+            CHECK_EQ(leat_send(out, { .n = round }), LEAT_OK);
+        leat_err err = LEAT_OK;
+        leat_with_deadline(LEAT_MS(2))
+            err = leat_send(who[(round + 1) % 3], { .n = 1000 });
+        CHECK_EQ(err, LEAT_DEADLINE);
+        CHECK_EQ(leat_flush(out), LEAT_OK);
+        CHECK_EQ(leat_len(c), cap);
+        for (uint64_t i = 0; i < cap; i++) {
+            CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+            CHECK_EQ(v.n, round);
+        }
+    }
+    leat_unref(here);
+    leat_unref(b);
+    leat_unref(far);
+    leat_unref(c);
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_relay_neither_adds_to_the_capacity_nor_keeps_credits, capacity)
+
+static leat_err take_one(leat_rx(struct num) *in)
+{
+    struct num v;
+    return leat_recv(*in, &v);
+}
+
+static leat_err tries(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    EACH_CAP(k) {
+        leat_tx(struct num) b = NULL, far = NULL;
+        leat_chan(struct num) c = far_end(&x, &b, &far);
+        struct num v;
+        leat_err err;
+        for (size_t i = 0; i < cap; i++)
+            CHECK_EQ(leat_try_send(far, { .n = i }), LEAT_OK);
+        CHECK_EQ(leat_try_send(far, { .n = 1 }), LEAT_AGAIN);
+        CHECK_EQ(leat_try_send(b, { .n = 1 }), LEAT_AGAIN);
+        for (size_t i = 0; i < cap; i++)
+            CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+        if (cap == 0)
+            leat_with_group(g, err) {
+                LEAT_TRY(leat_go(&g, take_one, (leat_rx(struct num)){ leat_rx_of(c) }));
+                while ((err = leat_try_send(far, { .n = 1 })) == LEAT_AGAIN)
+                    leat_yield();
+                CHECK_EQ(err, LEAT_OK);
+            }
+        leat_unref(b);
+        leat_unref(far);
+        CHECK_EQ(leat_recv(c, &v), LEAT_CLOSED);
+        leat_unref(c);
+    }
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_try_through_a_relay_asks_the_home, tries)
+
+/* Given up in time: not sent, and nothing of it arrives; the next one does. */
+static leat_err withdrawn(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    cap = 0;
+    leat_tx(struct num) b = NULL, far = NULL;
+    leat_chan(struct num) c = far_end(&x, &b, &far);
+    struct num v;
+    leat_err err = LEAT_OK;
+    for (uint64_t i = 0; i < 10; i++) {
+        leat_with_deadline(LEAT_MS(2))
+            err = leat_send(i % 2 ? b : far, { .n = 1000 + i });
+        CHECK_EQ(err, LEAT_DEADLINE);
+        struct feed f = { .out = far, .from = i, .count = 1 };
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, feed, (struct feed *){ &f }));
+            LEAT_TRY(leat_recv(c, &v));
+        }
+        CHECK_EQ(err, LEAT_OK);
+        CHECK_EQ(v.n, i);
+        CHECK_EQ(f.err, LEAT_OK);
+    }
+    leat_unref(b);
+    leat_unref(far);
+    CHECK_EQ(leat_recv(c, &v), LEAT_CLOSED);
+    leat_unref(c);
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_rendezvous_through_a_relay_that_is_given_up_was_not_sent, withdrawn)
+
+struct race { leat_tx(struct num) out; uint64_t sent, unknown; };
+static leat_err race_send(struct race **arg)
+{
+    struct race *r = *arg;
+    leat_err err = LEAT_OK;
+    for (int i = 0; i < 150; i++) {
+        leat_with_deadline(LEAT_US(10 * (i % 40)))
+            err = leat_send(r->out, { .n = 1 });
+        CHECK(err == LEAT_OK || err == LEAT_DEADLINE || err == LEAT_UNKNOWN);
+        r->sent += err == LEAT_OK;
+        r->unknown += err == LEAT_UNKNOWN;
+    }
+    leat_unref(r->out);
+    return LEAT_OK;
+}
+
+/* A deadline runs against a receive: one outcome, the same at both sides. */
+static leat_err deadline_race(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    for (cap = 0; cap < 2; cap++) {
+        leat_tx(struct num) b = NULL, far = NULL;
+        leat_chan(struct num) c = far_end(&x, &b, &far);
+        struct race r = { .out = far };
+        uint64_t got = 0;
+        struct num v;
+        leat_err err;
+        leat_unref(b);
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, race_send, (struct race *){ &r }));
+            while ((err = leat_recv(c, &v)) == LEAT_OK)
+                if (++got % 3 == 0)
+                    leat_ignore(leat_sleep(LEAT_US(100)));
+            CHECK_EQ(err, LEAT_CLOSED);
+            err = LEAT_OK;
+        }
+        CHECK_EQ(err, LEAT_OK);
+        CHECK(got >= r.sent && got <= r.sent + r.unknown);
+        leat_unref(c);
+    }
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(deadline_against_a_send_through_a_relay_has_one_outcome, deadline_race)
+
+/* -- the end of sending --------------------------------------------------------------------------------------------------------------- */
+static leat_err closes(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    EACH_CAP(k)
+        for (int who = A; who <= C; who++) {
+            leat_tx(struct num) b = NULL, far = NULL;
+            leat_chan(struct num) c = far_end(&x, &b, &far);
+            leat_tx(struct num) at[] = { leat_ref(leat_tx_of(c)), b, far };
+            struct num v;
+            uint64_t got = 0, sent = MIN(cap, (size_t)2);
+            for (uint64_t i = 0; i < sent; i++)
+                CHECK_EQ(leat_send(far, { .n = i }), LEAT_OK);
+            leat_close(at[who]);
+            leat_err err;
+            while ((err = leat_recv(c, &v)) == LEAT_OK)
+                CHECK_EQ(v.n, got++);
+            CHECK_EQ(err, LEAT_CLOSED);
+            CHECK_EQ(got, sent);
+            for (int i = A; i <= C; i++)
+                CHECK_EQ(leat_send(at[i], { .n = 1 }), LEAT_CLOSED);
+            CHECK_EQ(leat_flush(far), LEAT_OK);
+            for (int i = A; i <= C; i++)
+                leat_unref(at[i]);
+            leat_unref(c);
+        }
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(whoever_closes_closes_for_all, closes)
+
+/* Senders wait at each node when the channel closes, or its receiver goes: each is told, and what was complete arrives. */
+static leat_err closed_on_senders(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    for (int gone = 0; gone < 2; gone++)
+        EACH_CAP(k)
+            for (int who = A; who <= (gone ? A : C); who++) {
+                leat_tx(struct num) b = NULL, far = NULL;
+                leat_chan(struct num) c = far_end(&x, &b, &far);
+                leat_tx(struct num) at[] = { leat_ref(leat_tx_of(c)), b, far };
+                leat_rx(struct num) in = leat_ref(leat_rx_of(c));
+                struct feed f[3];
+                uint64_t got[3] = { 0 };
+                leat_err err;
+                leat_unref(c);
+                leat_with_group(g, err) {
+                    for (int i = A; i <= C; i++) {
+                        f[i] = (struct feed){ .out = at[i], .from = (uint64_t)i << FROM, .count = UINT64_MAX };
+                        LEAT_TRY(leat_go(&g, feed, (struct feed *){ &f[i] }));
+                    }
+                    struct num v;
+                    for (int i = 0; i < 100; i++) {
+                        LEAT_TRY(leat_recv(in, &v));
+                        CHECK_EQ(v.n & MASK, got[v.n >> FROM]++);
+                    }
+                    if (gone)
+                        leat_unref(in);
+                    else
+                        leat_close(at[who]);
+                    while (in && (err = leat_recv(in, &v)) == LEAT_OK)
+                        CHECK_EQ(v.n & MASK, got[v.n >> FROM]++);
+                    CHECK(gone || err == LEAT_CLOSED);
+                    err = LEAT_OK;
+                }
+                CHECK_EQ(err, LEAT_OK);
+                for (int i = A; i <= C; i++) {
+                    CHECK_EQ(f[i].err, gone ? LEAT_GONE : LEAT_CLOSED);
+                    CHECK(gone ? f[i].count >= got[i] : f[i].count == got[i]);
+                    CHECK_EQ(leat_send(at[i], { .n = 1 }), gone ? LEAT_GONE : LEAT_CLOSED);
+                    leat_unref(at[i]);
+                }
+                leat_unref(in);
+            }
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(senders_that_wait_behind_a_relay_are_told_of_the_end, closed_on_senders)
+
+/* The giver has let go of its end, but stays attached for who uses it; the last one that goes closes. */
+static leat_err finishes(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    EACH_CAP(k)
+        for (int last = B; last <= C; last++) {
+            leat_tx(struct num) b = NULL, far = NULL;
+            leat_chan(struct num) c = far_end(&x, &b, &far);
+            struct num v;
+            leat_err err = LEAT_OK;
+            if (last == C)
+                leat_unref(b);
+            else
+                leat_unref(far);
+            struct feed f = { .out = last == C ? far : b, .count = 5, .finish = true };
+            leat_with_group(g, err) {
+                LEAT_TRY(leat_go(&g, feed, (struct feed *){ &f }));
+                for (uint64_t i = 0; i < 5; i++)
+                    CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+                CHECK_EQ(leat_recv(c, &v), LEAT_CLOSED);
+            }
+            CHECK_EQ(err, LEAT_OK);
+            leat_unref(c);
+        }
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(the_last_send_end_that_goes_closes_also_behind_a_relay, finishes)
+
+/* -- losses --------------------------------------------------------------------------------------------------------------------------- */
+static leat_err dies(leat_none *none)
+{
+    (void)none;
+    EACH_CAP(k)
+        for (int who = A; who <= C; who++) {
+            struct trio x = trio_open(3);
+            leat_tx(struct num) b = NULL, far = NULL;
+            leat_chan(struct num) c = far_end(&x, &b, &far);
+            struct feed fb = { .out = b, .from = 1ull << FROM, .count = UINT64_MAX }, ff = { .out = far, .count = UINT64_MAX };
+            uint64_t next[2] = { 0 };
+            leat_err err, flush = LEAT_OK;
+            struct num v;
+            leat_with_group(g, err) {
+                LEAT_TRY(leat_go(&g, feed, (struct feed *){ &ff }));
+                if (who != C)
+                    LEAT_TRY(leat_go(&g, feed, (struct feed *){ &fb }));
+                for (int i = 0; i < 100; i++) {
+                    CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+                    CHECK_EQ(v.n & MASK, next[v.n >> FROM]++);
+                }
+                trio_dies(&x, who);
+                if (who == C) {                      /* the channel goes on without it */
+                    fb.count = 50;
+                    fb.finish = true;
+                    LEAT_TRY(leat_go(&g, feed, (struct feed *){ &fb }));
+                }
+                while ((err = leat_recv(c, &v)) == LEAT_OK)
+                    CHECK_EQ(v.n & MASK, next[v.n >> FROM]++);
+                CHECK_EQ(err, LEAT_PEER_LOST);       /* never CLOSED */
+                CHECK_HAS(leat_err_detail(), who == C ? "node c" : "node b");
+                err = LEAT_OK;
+            }
+            CHECK_EQ(err, LEAT_OK);
+            CHECK(who == C ? next[1] == 50 : next[1] <= fb.count + (cap == 0));
+            CHECK(ff.err == LEAT_PEER_LOST || (cap == 0 && ff.err == LEAT_UNKNOWN));
+            CHECK_HAS(ff.text, who == A ? "node a" : "node b");
+            CHECK(next[0] <= ff.count + (ff.err == LEAT_UNKNOWN));
+            flush = leat_flush(far);
+            CHECK(flush == LEAT_OK || (flush == LEAT_UNKNOWN && leat_err_why() == LEAT_PEER_LOST));
+            CHECK(flush != LEAT_OK || next[0] >= ff.count);          /* OK: nothing of it is missing */
+            CHECK_EQ(leat_send(far, { .n = 1 }), LEAT_PEER_LOST);
+            if (who != C)
+                leat_unref(b);
+            leat_unref(far);
+            leat_unref(c);
+            trio_close(&x);
+        }
+    return LEAT_OK;
+}
+ANYWHERE(whoever_dies_the_others_are_told_and_nothing_is_a_close, dies)
+
+/* What a relay had taken and its home never got is counted, by flush and by the next send. */
+static leat_err counted(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    cap = 8;
+    leat_tx(struct num) b = NULL, far = NULL;
+    leat_chan(struct num) c = far_end(&x, &b, &far);
+    struct num v;
+    CHECK_EQ(leat_send(far, { .n = 0 }), LEAT_OK);
+    CHECK_EQ(leat_flush(far), LEAT_OK);
+    CHECK_EQ(leat_len(c), 1);                        /* not at the relay: at the home */
+    for (int i = 0; i < 40; i++) {                   /* until it holds several credits */
+        CHECK_EQ(leat_send(far, { .n = 1 }), LEAT_OK);
+        CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+    }
+    CHECK_EQ(leat_flush(far), LEAT_OK);
+    struct leat_chan_ *raw = (struct leat_chan_ *)(void *)far;
+    uint32_t idle = raw->cap - raw->count;
+    CHECK(idle >= 1);
+    trio_dies(&x, A);
+    leat_err err = LEAT_OK;
+    uint64_t sent = 0;
+    while ((err = leat_send(far, { .n = 2 })) == LEAT_OK)
+        sent++;
+    CHECK_EQ(err, LEAT_PEER_LOST);
+    CHECK_HAS(leat_err_detail(), "node a");
+    if (sent) {
+        char text[40];
+        snprintf(text, sizeof text, "the last %d ", (int)sent);
+        CHECK_HAS(leat_err_detail(), text);
+        CHECK_EQ(leat_flush(far), LEAT_UNKNOWN);
+        CHECK_EQ(leat_err_why(), LEAT_PEER_LOST);
+        CHECK_HAS(leat_err_detail(), text);
+        CHECK_HAS(leat_err_detail(), "node a");
+    }
+    leat_unref(b);
+    leat_unref(far);
+    leat_unref(c);
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(what_was_lost_behind_a_relay_is_counted, counted)
+
+T_MAIN()

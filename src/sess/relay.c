@@ -1,0 +1,296 @@
+/* relay.c - a site through which others send: an end that was passed on to a third node.
+ *
+ * The site of a channel here (`up` is its end) has a struct home below it, with an end for each session that sends through it.  Those
+ * ends see a home: it grants credits, which are credits of the site; what they send is put behind what the site has sent, in its lane.
+ * Laws (under the channel's lock)
+ *  1. count (credits the site used) + reserved (credits of those behind it) <= cap; the rest is idle.
+ *  2. `accepted` of an end behind the site is what the home has of its elements, not what has come here, so that a flush means the same
+ *     through any number of relays.  The ring of runs says whose the elements under way are.
+ *  3. SEALED, FINISH and DROP go up when all behind the site have said theirs (relay_waits).
+ *  4. The loss of one behind it goes up as TORN; the loss of what is above goes down as SEAL(PEER_LOST), with who and how much arrived. */
+#include <assert.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "run/err.h"
+#include "sess/home.h"
+#include "sess/value.h"
+#include "type/codec.h"
+
+enum { RELAYS_MAX = 8, PATH_MAX_ = RELAYS_MAX * (LIMIT_NODE_NAME + 2) };
+
+leat_err relay_record(struct end *e)
+{
+    if (!e->relay)
+        e->relay = mem_zalloc(sizeof *e->relay);
+    return e->relay ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a relay");
+}
+
+void relay_free(struct end *e)
+{
+    struct relay *r = e->relay;
+    if (!r)
+        return;
+    if (r->below) {
+        if (r->below->held)
+            chan_net_unref(e->c);
+        mem_free(r->below->torn_text);
+        mem_free(r->below);
+    }
+    mem_free(r->lost);
+    mem_free(r->path);
+    mem_free(r->run);
+    mem_free(r);
+}
+
+/* -- whose the elements under way are ------------------------------------------------------------------------------------------ */
+static bool run_room(struct relay *r)
+{
+    if (r->run_n < r->run_cap)
+        return true;
+    uint32_t cap = r->run_cap ? r->run_cap * 2 : 16;
+    struct run *more = mem_alloc(cap * sizeof *more);
+    if (!more)
+        return false;
+    for (uint32_t i = 0; i < r->run_n; i++)
+        more[i] = r->run[(r->run_at + i) & (r->run_cap - 1)];
+    mem_free(r->run);
+    r->run = more;
+    r->run_cap = cap;
+    r->run_at = 0;
+    return true;
+}
+
+static bool run_add(struct relay *r, struct end *from, uint64_t count, uint64_t bytes)
+{
+    struct run *last = r->run_n ? &r->run[(r->run_at + r->run_n - 1) & (r->run_cap - 1)] : NULL;
+    if (!last || last->from != from) {
+        if (!run_room(r))
+            return false;
+        last = &r->run[(r->run_at + r->run_n++) & (r->run_cap - 1)];
+        *last = (struct run){ .from = from };
+    }
+    last->count += count;
+    last->bytes += bytes;
+    return true;
+}
+
+void relay_sent(struct end *e)
+{
+    struct relay *r = e->relay;
+    if (r->below && !run_add(r, r->passing, 1, r->passing_bytes))
+        sess_break(e->s, LEAT_NOMEM, "no memory for elements that are passed on");
+}
+
+void relay_accepted(struct end *e, uint64_t n)
+{
+    struct relay *r = e->relay;
+    while (n && r->run_n) {
+        struct run *x = &r->run[r->run_at];
+        uint64_t k = MIN(n, x->count), bytes = x->bytes / x->count * k + x->bytes % x->count * k / x->count;
+        if (x->from) {
+            x->from->accepted += k;
+            x->from->bytes += bytes;
+            x->from->grant_due = true;               /* at once: what waits for a window or a flush is behind several of us */
+            end_due(x->from);
+        }
+        x->count -= k;
+        x->bytes -= bytes;
+        n -= k;
+        if (x->count == 0) {
+            r->run_at = (r->run_at + 1) & (r->run_cap - 1);
+            r->run_n--;
+        }
+    }
+}
+
+/* -- becoming a relay ------------------------------------------------------------------------------------------------------------ */
+leat_err relay_make_locked(leat_chan_ *c)
+{
+    struct end *e = (struct end *)(void *)c->net;
+    LEAT_TRY(relay_record(e));
+    if (e->relay->below)
+        return LEAT_OK;
+    struct home *h = mem_zalloc(sizeof *h);
+    if (!h || (e->sent > e->accepted && !run_add(e->relay, NULL, e->sent - e->accepted, 0))) {
+        mem_free(h);
+        return leat_fail(LEAT_NOMEM, "no memory for a relay");
+    }
+    h->c = c;
+    h->up = e;
+    h->refs = 1;
+    h->sealing = c->closed;
+    h->lost = c->err == LEAT_PEER_LOST;
+    if (h->lost)
+        home_torn_locked(h, e->relay->lost ? e->relay->lost : sess_text(e->s));
+    e->relay->below = h;
+    return LEAT_OK;
+}
+
+void relay_left(struct home *h, struct end *e)
+{
+    struct relay *r = h->up ? h->up->relay : NULL;
+    for (uint32_t i = 0; r && i < r->run_n; i++) {
+        struct run *x = &r->run[(r->run_at + i) & (r->run_cap - 1)];
+        if (x->from == e)
+            x->from = NULL;
+    }
+    e->asked = false;
+}
+
+bool relay_waits(const struct end *e)
+{
+    const struct home *h = relay_below(e);
+    return h && h->sealing && h->unsealed;
+}
+
+bool relay_holds(const struct end *e, const void *v)
+{
+    const struct home *h = relay_below(e);
+    for (const struct end *x = h ? h->ends : NULL; x; x = x->next)
+        if (x->delivering && x->held == v)
+            return true;
+    return false;
+}
+
+/* -- credits --------------------------------------------------------------------------------------------------------------------- */
+uint64_t relay_needs(const struct end *e)
+{
+    const struct home *h = relay_below(e);
+    uint64_t n = 0;
+    for (const struct end *x = h ? h->need.head : NULL; x; x = x->need_next)
+        n += x->need;
+    return n;
+}
+
+static void give(struct home *h)
+{
+    struct end *x = home_need_pop(h);
+    home_grant(x, 1);
+    if (--x->need)
+        home_need_again(h, x);
+}
+
+struct waiter *relay_credit(struct end *e, uint32_t n)
+{
+    struct home *h = e->relay->below;
+    leat_chan_ *c = e->c;
+    uint32_t theirs = !h->need.head || c->closed ? 0 : at_load(&c->sq.head) ? (n + (c->turn ^= 1)) / 2 : n;
+    h->recalled &= n == 0;
+    at_store(&c->count, at_load(&c->count) - theirs);
+    for (; theirs && h->need.head; theirs--) {
+        c->reserved++;
+        n--;
+        give(h);
+    }
+    struct waiter *wake = chan_credit_locked(c, n - theirs);
+    relay_answer(e);
+    home_serve(h);
+    return wake;
+}
+
+void relay_answer(struct end *e)
+{
+    struct home *h = e->relay->below;
+    for (struct end *x = h->ends; x; x = x->next) {
+        if (!x->asked)
+            continue;
+        x->asked = false;
+        if (!e->c->closed && chan_reserve_locked(e->c, 1)) {
+            home_grant(x, 1);
+            continue;
+        }
+        x->none_due = true;
+        end_due(x);
+    }
+}
+
+void relay_recalled(struct end *e)
+{
+    struct home *h = e->relay->below;
+    h->recalled = e->c->reserved > 0;
+    if (h->recalled)
+        home_recall(h);
+}
+
+/* -- elements -------------------------------------------------------------------------------------------------------------------- */
+/* It cannot go on: the sender learns that the way is lost, and the home that there is a gap. */
+static void cannot(struct home *h, struct end *e)
+{
+    home_torn_locked(h, leat_err_detail());
+    site_torn_locked(h->up);
+    e->refused_here = true;
+    home_seal_one(h, e, LEAT_PEER_LOST);
+}
+
+leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes)
+{
+    leat_chan_ *c = e->c;
+    struct relay *r = h->up->relay;
+    const leat_type *t = e->type;
+    leat_err err;
+    for (;; cpu_pause()) {
+        r->passing = e;
+        r->passing_bytes = bytes;
+        err = e->refused_here ? LEAT_PEER_LOST : site_put_locked(h->up, v);
+        r->passing = NULL;
+        r->passing_bytes = 0;
+        if (err != LEAT_AGAIN)
+            break;
+        unlock(&c->lock);                            /* who has a channel of the value may need this one */
+        lock(&c->lock);
+    }
+    e->out--;
+    c->reserved--;
+    if (err == LEAT_OK)
+        at_store(&c->count, at_load(&c->count) + 1);
+    else if (err != LEAT_PEER_LOST)
+        cannot(h, e);
+    unlock(&c->lock);
+    if (err == LEAT_OK)
+        type_moved(t, v);
+    else
+        leat_drop_(t, v);
+    return LEAT_OK;
+}
+
+/* -- the way to the home --------------------------------------------------------------------------------------------------------- */
+static const char *path_of(const struct end *e) { return e->relay && e->relay->path ? e->relay->path : ""; }
+
+leat_err relay_way(const struct end *e, const char *to)
+{
+    if (!e->relay || e->relay->hops < RELAYS_MAX)
+        return LEAT_OK;
+    return leat_fail(LEAT_LIMIT, "a send end that %s would reach through more than %d relays in a row: %s, %s", to, RELAYS_MAX,
+        node_name(sess_node(e->s)), path_of(e));
+}
+
+void relay_path_out(const struct end *e, struct buf *out)
+{
+    const char *me = node_name(sess_node(e->s)), *far = path_of(e);
+    size_t n = strlen(me), k = strlen(far);
+    buf_u8(out, (uint8_t)(1 + (e->relay ? e->relay->hops : 0)));
+    buf_varint(out, n + (k ? k + 2 : 0));
+    buf_put(out, me, n);
+    if (k)
+        buf_put(out, ", ", 2);
+    buf_put(out, far, k);
+}
+
+leat_err relay_path_in(struct cur *in, struct relay_way *ret)
+{
+    ret->hops = cur_u8(in);
+    ret->path = cur_text(in, &ret->len);
+    if (in->bad || ret->hops == 0 || ret->hops > RELAYS_MAX || ret->len >= PATH_MAX_)
+        return leat_fail(LEAT_INVAL, "a malformed way to an end of a channel");
+    return LEAT_OK;
+}
+
+leat_err relay_path_set(struct end *e, const struct relay_way *w)
+{
+    LEAT_TRY(relay_record(e));
+    e->relay->hops = w->hops;
+    if (!(e->relay->path = mem_zalloc(w->len + 1)))
+        return leat_fail(LEAT_NOMEM, "no memory for a relay");
+    memcpy(e->relay->path, w->path, w->len);
+    return LEAT_OK;
+}
