@@ -48,10 +48,12 @@ enum {
     LIMIT_FRAME_CUT = 16 << 10,          /* bytes of one element, argument or result in one frame */
     LIMIT_FRAME = 64 << 10,              /* bytes after a frame's header: a longer one that arrives breaks the session */
     LIMIT_ELEM = 16 << 20,               /* bytes of one element, argument or result: the send fails, the receiver breaks the session */
-    LIMIT_HOME_BYTES = 64 << 20,         /* of the buffer of a channel whose receive end moves here: the message is refused */
+    LIMIT_HOME_BYTES = 64 << 20,         /* of the buffers of channels whose receive ends one peer has moved here: the message is refused */
     LIMIT_SESS_UNSENT = 1 << 20,         /* bytes not yet written: sess_wait_room waits */
     LIMIT_SESS_OPENS = 1 << 16,          /* calls and remote tasks under way from one peer: a further OPEN breaks the session */
     LIMIT_SESS_OPEN_BYTES = 64 << 20,    /* bytes of their arguments */
+    LIMIT_SESS_OWED = 128 << 20,         /* bytes of answers that a peer does not take: the session breaks.  (Over LIMIT_SESS_UNSENT of
+                                          * them a refusal comes without the type's form; then no honest peer gets here.) */
     LIMIT_SESS_ENDS = 1 << 20,           /* ends of channels known to a peer at a time */
     LIMIT_HELLO = 1024,                  /* bytes of a HELLO, WELCOME or DEAD */
     LIMIT_NODE_NAME = 63,                /* bytes; a longer name is LEAT_INVAL */

@@ -19,11 +19,11 @@
 enum { OPEN_CALL = 0, OPEN_TASK = 1, CALL_TEXT = 400, CALL_NAME = 255, CALL_ROOM = 64, CALL_HEAD = 512 };
 
 struct slot { uint64_t id; struct slot *next; };
-struct slots { struct slot **bucket; uint32_t mask, count; };
+struct slots { struct slot **bucket; uint32_t mask, count, from; struct keyed key; };  /* from: no bucket below it has anything */
 bool slots_add(struct slots *t, struct slot *x);     /* false: no memory */
 struct slot *slots_find(const struct slots *t, uint64_t id);
 struct slot *slots_take(struct slots *t, uint64_t id);               /* NULL: not there */
-struct slot *slots_any(const struct slots *t);
+struct slot *slots_any(struct slots *t);
 void slots_free(struct slots *t);
 
 /* Records that wait to be used again; calls->lock. */
@@ -72,6 +72,7 @@ struct calls {                                       /* sess_slots(s)->calls */
     struct spares spare_calls, spare_jobs;
     uint64_t made;
     uint32_t opens;                                  /* under way from here */
+    uint32_t jobs_here;                              /* from their OPEN until their answer has been given to the session */
     size_t open_bytes, job_bytes;                    /* job_bytes: reader only */
     bool over;
     struct waiters room;                             /* who waits to open */

@@ -131,6 +131,8 @@ static leat_err job_task(struct job **arg)
     leat_err err = run_job(j, text, sizeof text);
     if (j->arg && !j->fn->in_plain)
         leat_drop_(j->fn->in, j->arg);               /* ends inside are done before the answer says so */
+    if (!j->over)
+        leat_ignore(sess_wait_room(j->s));           /* who asks and does not take the answers has so many jobs here, and no more */
     bool over = j->over, done = j->canceled && j->what == OPEN_CALL;             /* out of the table: nobody else knows it */
     if (!over && done) {
         answer_done(j);
@@ -154,6 +156,7 @@ static leat_err refuse(struct job *j, const struct answer *a)
     slots_take(&t->jobs, j->slot.id);
     unlock(&t->lock);
     answer(j, a);
+    sess_owe(j->s, CALL_HEAD + cur_left(&a->form));
     t->job_bytes -= j->total;
     job_free(j);
     return LEAT_OK;
@@ -162,7 +165,7 @@ static leat_err refuse(struct job *j, const struct answer *a)
 static leat_err refuse_form(struct job *j, const char *text, const leat_type *mine)
 {
     struct answer a = { .err = LEAT_TYPE, .text = text };
-    if (type_form(mine, &a.form) != LEAT_OK)
+    if (sess_owes_much(j->s) || type_form(mine, &a.form) != LEAT_OK)
         a.form = (struct cur){ 0 };
     return refuse(j, &a);
 }
@@ -270,9 +273,10 @@ leat_err serve_on_open(struct sess *s, uint8_t flags, struct cur *in)
     lock(&t->lock);
     struct job *j = (struct job *)(void *)slots_find(&t->jobs, id);
     bool started = j && j->started, first = !j;
-    uint32_t running = t->jobs.count;                /* only this task adds to them */
+    uint32_t running = t->jobs_here;                 /* only this task adds to them */
     if (first)
         j = spare_get_locked(&t->spare_jobs, sizeof *j, offsetof(struct job, arg_room));
+    t->jobs_here += first && j;
     unlock(&t->lock);
     if (started)
         return leat_fail(LEAT_INVAL, "a second OPEN of %llu", (unsigned long long)id);

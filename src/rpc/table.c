@@ -8,9 +8,11 @@
 enum { BUCKETS_FIRST = 16, SPARES_MAX = 512 };
 
 /* -- a table by id ------------------------------------------------------------------------------------------------------------ */
+static uint32_t bucket_of(const struct slots *t, uint64_t id) { return keyed_hash(&t->key, id) & t->mask; }
+
 static struct slot **place(const struct slots *t, uint64_t id)
 {
-    struct slot **p = &t->bucket[id & t->mask];
+    struct slot **p = &t->bucket[bucket_of(t, id)];
     while (*p && (*p)->id != id)
         p = &(*p)->next;
     return p;
@@ -19,13 +21,13 @@ static struct slot **place(const struct slots *t, uint64_t id)
 static bool grow(struct slots *t)
 {
     uint32_t n = t->bucket ? (t->mask + 1) * 2 : BUCKETS_FIRST;
-    struct slots more = { mem_zalloc(n * sizeof *more.bucket), n - 1, t->count };
+    struct slots more = { mem_zalloc(n * sizeof *more.bucket), n - 1, t->count, 0, t->key };
     if (!more.bucket)
         return t->bucket != NULL;
     for (uint32_t i = 0; t->bucket && i <= t->mask; i++)
         for (struct slot *next, *x = t->bucket[i]; x; x = next) {
             next = x->next;
-            struct slot **p = &more.bucket[x->id & more.mask];
+            struct slot **p = &more.bucket[bucket_of(&more, x->id)];
             x->next = *p;
             *p = x;
         }
@@ -38,9 +40,10 @@ bool slots_add(struct slots *t, struct slot *x)
 {
     if ((!t->bucket || t->count > t->mask) && !grow(t))
         return false;
-    struct slot **p = &t->bucket[x->id & t->mask];
-    x->next = *p;
-    *p = x;
+    uint32_t i = bucket_of(t, x->id);
+    x->next = t->bucket[i];
+    t->bucket[i] = x;
+    t->from = MIN(t->from, i);
     t->count++;
     return true;
 }
@@ -57,11 +60,11 @@ struct slot *slots_take(struct slots *t, uint64_t id)
     return x;
 }
 
-struct slot *slots_any(const struct slots *t)
+struct slot *slots_any(struct slots *t)
 {
-    for (uint32_t i = 0; t->count && i <= t->mask; i++)
-        if (t->bucket[i])
-            return t->bucket[i];
+    for (; t->count && t->from <= t->mask; t->from++)
+        if (t->bucket[t->from])
+            return t->bucket[t->from];
     return NULL;
 }
 
@@ -81,6 +84,7 @@ void *spare_get_locked(struct spares *s, size_t size, size_t cleared)
 void spare_put(struct calls *t, struct spares *s, struct slot *x)
 {
     lock(&t->lock);
+    t->jobs_here -= s == &t->spare_jobs;
     bool keep = s->n < SPARES_MAX;
     if (keep) {
         x->next = s->first;
@@ -238,7 +242,10 @@ static void node_closes(leat_node *n)
 static leat_err sess_opens(struct sess *s)
 {
     sess_slots(s)->calls = mem_zalloc(sizeof(struct calls));
-    return calls_of(s) ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a session's calls");
+    if (!calls_of(s))
+        return leat_fail(LEAT_NOMEM, "no memory for a session's calls");
+    calls_of(s)->jobs.key = *node_key(sess_node(s));
+    return LEAT_OK;
 }
 
 static void sess_ends(struct sess *s, leat_err why)

@@ -26,7 +26,7 @@ bool ends_id_theirs(struct sess *s, uint64_t id)
 
 static struct end **bucket_of(const struct ends *t, uint64_t id)
 {
-    return &t->bucket[(id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & t->mask];
+    return &t->bucket[keyed_hash(t->key, id) & t->mask];
 }
 
 static struct end *find_locked(const struct ends *t, uint64_t id)
@@ -77,6 +77,24 @@ static leat_err insert(struct ends *t, struct end *e)
     }
     unlock(&t->lock);
     return r;
+}
+
+bool ends_move_in(struct sess *s, uint64_t bytes)
+{
+    struct ends *t = ends_of(s);
+    lock(&t->lock);
+    bool room = bytes <= LIMIT_HOME_BYTES && t->moved_bytes + bytes <= LIMIT_HOME_BYTES;
+    t->moved_bytes += room ? bytes : 0;
+    unlock(&t->lock);
+    return room;
+}
+
+void ends_move_out(struct sess *s, uint64_t bytes)
+{
+    struct ends *t = ends_of(s);
+    lock(&t->lock);
+    t->moved_bytes -= bytes;
+    unlock(&t->lock);
 }
 
 /* -- sources: what the writer pulls ---------------------------------------------------------------------------------------- */
@@ -184,6 +202,8 @@ void end_unref(struct end *e)
         return;
     struct sess *s = e->s;
     leat_chan_ *c = e->c;
+    if (e->moved_bytes)
+        ends_move_out(s, e->moved_bytes);
     if (e->site)
         site_end_free(e);
     else
@@ -217,7 +237,7 @@ bool end_send(struct end *e, uint8_t kind, uint64_t number, bool has_number)
     buf_varint(b, e->id);
     if (has_number)
         buf_varint(b, number);
-    return sess_commit_must(e->s);
+    return sess_commit_answer(e->s);                 /* most are, the others are few */
 }
 
 /* -- frames ---------------------------------------------------------------------------------------------------------------- */
@@ -271,6 +291,7 @@ static leat_err sess_opens(struct sess *s)
     struct ends *t = mem_zalloc(sizeof *t);
     if (!t)
         return leat_fail(LEAT_NOMEM, "no memory for a session's ends");
+    t->key = node_key(sess_node(s));
     sess_slots(s)->chans = t;
     return LEAT_OK;
 }
@@ -280,8 +301,8 @@ static struct end *any_end(struct ends *t)
     struct end *e = NULL;
     lock(&t->lock);
     t->over = true;
-    for (uint32_t i = 0; t->bucket && i <= t->mask && !e; i++)
-        e = t->bucket[i];
+    for (; t->bucket && t->swept <= t->mask && !(e = t->bucket[t->swept]); t->swept++)
+        ;
     if (e)
         end_ref(e);
     unlock(&t->lock);

@@ -24,6 +24,7 @@ enum {
 };
 
 struct home;
+struct end_link { struct end_link *next, *prev; };   /* in a ring; next NULL: in none */
 
 struct end {
     struct chan_net net;                             /* of a site's channel; unused at a home */
@@ -34,6 +35,7 @@ struct end {
     struct end *hash_next;                           /* the table's lock */
     const leat_type *type;
     _Atomic uint32_t refs;
+    uint32_t moved_bytes;                            /* of its channel's buffer, which moved here with it: see LIMIT_HOME_BYTES */
     uint32_t raw;                                    /* bytes of a value, if they are its memory; else 0.  Never changes */
     bool site, ends_inside;                          /* ends_inside: values of the type may hold ends of channels */
     bool in_table;                                   /* the table's lock */
@@ -56,11 +58,11 @@ struct end {
         struct {                                     /* home */
             struct home *home;
             struct end *next, *prev;                 /* among the home's */
-            struct end *need_next, *lend_next;
+            struct end_link need_at, lend_at, lent_at;               /* in the home's lists of these names */
             uint64_t bytes_told, grown;              /* grown: want grows again when the site has seen so many credits */
             uint32_t out, need, want;                /* out: credits the site has; want: how many are good for it */
             leat_err seal_after;                     /* SEAL with this code goes when nothing is delivered any more */
-            bool delivering, withdrawn, in_need, in_lend, recalled, grant_due, recall_due, none_due;
+            bool delivering, withdrawn, recalled, grant_due, recall_due, none_due;
             bool seal_told, sealed_heard;            /* SEAL has gone; its answer has come */
             bool refused_here;                       /* relay: one of its elements could not go on, so none does */
             bool asked, held_soft;                   /* relay: its try waits for what the home says; its offer is soft */
@@ -77,8 +79,10 @@ struct attach;
 struct ends {
     _Atomic uint32_t lock;
     struct end **bucket;                             /* lock */
-    uint32_t mask, count;
+    uint32_t mask, count, swept;                     /* swept: over, and the buckets below this are empty */
+    const struct keyed *key;
     uint64_t made;                                   /* ids made here */
+    uint64_t moved_bytes;                            /* lock: of the buffers of channels that have moved here */
     bool over;                                       /* the session has ended */
     struct attach *attaching;                        /* imports that wait for an answer (names.c) */
     void *scratch;                                   /* reader only: room for one value */
@@ -97,6 +101,8 @@ void end_unref(struct end *e);
 void *ends_scratch(struct sess *s, size_t size);     /* reader only; NULL: no memory, the detail is set */
 static inline enum sess_lane end_lane(const struct end *e) { return at_load(&e->known) ? LANE_CONTROL : LANE_DATA; }
 static inline void end_due(struct end *e) { sess_source_add(e->s, &e->control, end_lane(e)); }
+bool ends_move_in(struct sess *s, uint64_t bytes);   /* false: over LIMIT_HOME_BYTES */
+void ends_move_out(struct sess *s, uint64_t bytes);
 /* a frame that is the id and up to one number.  false: the session has ended */
 bool end_send(struct end *e, uint8_t kind, uint64_t number, bool has_number);
 

@@ -11,7 +11,10 @@
  *  3. An end is in the list of its home until it is dropped, lost or (after the channel has ended) sealed and gone.
  *  4. Each end is an owner of a send end: it counts in the channel's txs, and in senders until it has finished.
  *  5. After the close began (sealing), the channel ends when the last of the ends is sealed, finished, dropped or lost (unsealed = 0).
- *  6. refs: 1 for the program's references taken together, 1 for each end; the last one frees the home.
+ *  6. An end is in `lent` if and only if it has credits that were not recalled.
+ *  7. What one frame makes the home do does not grow with how many ends there are: all three lists are rings, and a walk over one takes
+ *     each end that it meets out of it.  Many credits at once go in shares, not one by one.
+ *  8. refs: 1 for the program's references taken together, 1 for each end; the last one frees the home.
  * Unbuffered: an offer that meets a ready receiver is taken at once; else a task of its own waits with it as any sender would. */
 #include <assert.h>
 #include <stdio.h>
@@ -37,6 +40,13 @@ struct home *home_at(const leat_chan_ *c)
     return at_load(&c->site) ? relay_below((const struct end *)(const void *)c->net) : home_of(c);
 }
 
+void home_lists_init(struct home *h)
+{
+    h->need = (struct end_link){ &h->need, &h->need };
+    h->lend = (struct end_link){ &h->lend, &h->lend };
+    h->lent = (struct end_link){ &h->lent, &h->lent };
+}
+
 leat_err home_make_locked(leat_chan_ *c, const leat_type *t)
 {
     if (c->net)
@@ -48,6 +58,7 @@ leat_err home_make_locked(leat_chan_ *c, const leat_type *t)
     h->net.ops = &home_ops;
     h->c = c;
     h->refs = 1;
+    home_lists_init(h);
     h->sealing = c->closed;
     h->ended = c->ended;
     chan_hold(c);
@@ -74,53 +85,54 @@ static void home_unref_unlock(struct home *h)
 }
 
 /* -- lists ------------------------------------------------------------------------------------------------------------------- */
+static void ring_add(struct end_link *ring, struct end_link *x)      /* as the last one; nothing when it is in already */
+{
+    if (x->next)
+        return;
+    x->next = ring;
+    x->prev = ring->prev;
+    ring->prev->next = x;
+    ring->prev = x;
+}
+
+static void ring_del(struct end_link *x)
+{
+    if (!x->next)
+        return;
+    x->prev->next = x->next;
+    x->next->prev = x->prev;
+    x->next = x->prev = NULL;
+}
+
+static struct end *needs_first(struct home *h) { return h->need.next == &h->need ? NULL : container_of(h->need.next, struct end, need_at); }
+static struct end *lends_first(struct home *h) { return h->lend.next == &h->lend ? NULL : container_of(h->lend.next, struct end, lend_at); }
+
 static void need_add(struct home *h, struct end *e)
 {
-    if (e->in_need)
-        return;
-    e->in_need = true;
-    e->need_next = NULL;
-    *(h->need.head ? &h->need.tail->need_next : &h->need.head) = e;
-    h->need.tail = e;
+    h->needy += !e->need_at.next;
+    ring_add(&h->need, &e->need_at);
 }
 
-static struct end *need_pop(struct home *h)
+static void need_del(struct home *h, struct end *e)
 {
-    struct end *e = h->need.head;
-    h->need.head = e->need_next;
-    e->in_need = false;
-    return e;
+    h->needy -= e->need_at.next != NULL;
+    ring_del(&e->need_at);
 }
 
-static void lend_add(struct home *h, struct end *e)
+static void lend_add(struct home *h, struct end *e) { ring_add(&h->lend, &e->lend_at); }
+
+/* After credits of e have been used or given back. */
+static void lent_check(struct end *e)
 {
-    if (e->in_lend)
-        return;
-    e->in_lend = true;
-    e->lend_next = NULL;
-    *(h->lend.head ? &h->lend.tail->lend_next : &h->lend.head) = e;
-    h->lend.tail = e;
+    if (!e->out)
+        ring_del(&e->lent_at);
 }
 
 static void lists_del(struct home *h, struct end *e)
 {
-    struct end *prev = NULL, **p;
-    for (p = &h->need.head; e->in_need && *p != e; p = &(*p)->need_next)
-        prev = *p;
-    if (e->in_need) {
-        *p = e->need_next;
-        if (h->need.tail == e)
-            h->need.tail = prev;
-    }
-    prev = NULL;
-    for (p = &h->lend.head; e->in_lend && *p != e; p = &(*p)->lend_next)
-        prev = *p;
-    if (e->in_lend) {
-        *p = e->lend_next;
-        if (h->lend.tail == e)
-            h->lend.tail = prev;
-    }
-    e->in_need = e->in_lend = false;
+    need_del(h, e);
+    ring_del(&e->lend_at);
+    ring_del(&e->lent_at);
 }
 
 /* -- credits ------------------------------------------------------------------------------------------------------------------ */
@@ -141,19 +153,37 @@ static void grant(struct end *e, uint32_t n)
     e->out += n;
     e->recalled = false;
     e->grant_due = true;
+    ring_add(&e->home->lent, &e->lent_at);
     end_due(e);
+}
+
+uint32_t home_grant_next(struct home *h, uint32_t n)
+{
+    struct end *e = needs_first(h);
+    uint32_t share = MAX(n / h->needy, (uint32_t)1), k = MIN(e->need, share);
+    need_del(h, e);
+    grant(e, k);
+    if (e->need -= k)
+        need_add(h, e);
+    else if (e->want)
+        lend_add(h, e);
+    return k;
 }
 
 /* Takes idle credits back from every site but `from`, each once between two grants to it. */
 static void recall_others(struct home *h, const struct end *from)
 {
-    for (struct end *e = h->ends; e; e = e->next)
-        if (e != from && e->out && !e->recalled) {
-            SOMETIMES("chan.recall", "chan.need");
-            e->recalled = e->recall_due = true;
-            e->want = 1;
-            end_due(e);
-        }
+    for (struct end_link *next, *x = h->lent.next; x != &h->lent; x = next) {
+        struct end *e = container_of(x, struct end, lent_at);
+        next = x->next;
+        if (e == from)
+            continue;
+        SOMETIMES("chan.recall", "chan.need");
+        e->recalled = e->recall_due = true;
+        e->want = 1;
+        ring_del(x);
+        end_due(e);
+    }
 }
 
 /* How many credits may be out that nobody waits for: not the last slot, unless there is one site only: then who else wants it is here,
@@ -171,20 +201,19 @@ static void lend(struct home *h)
 {
     uint32_t most = lend_max(h);
     leat_chan_ *c = h->c;
-    for (struct end *e; (e = h->lend.head); ) {
+    for (struct end *e; (e = lends_first(h)); ) {
         uint32_t room = most - MIN(most, (uint32_t)c->reserved), n = e->want - MIN(e->want, e->out);
         uint32_t free_ = c->cap - at_load(&c->count) - c->reserved;
         if (n && !e->grant_due && MIN(room, free_) < handful(e))
             return;                                  /* but with one that is due anyway */
         if (n && !MIN(room, free_))
             return;
-        h->lend.head = e->lend_next;
-        e->in_lend = false;
+        ring_del(&e->lend_at);
         if ((n = chan_reserve_locked(c, MIN(n, room))))
             grant(e, n);
         if (e->grant_due && e->out < e->want)
             lend_add(h, e);                          /* more of it, until that one leaves */
-        if (h->lend.head == e)
+        if (lends_first(h) == e)
             return;
     }
 }
@@ -206,18 +235,15 @@ static void serve(struct home *h)
     if (unlikely(probe_on))
         check_laws(h);
     if (!h->sealing) {
-        if (at_load(&c->sq.head) && (!h->need.head || (c->turn ^= 1)))
+        if (at_load(&c->sq.head) && (!h->needy || (c->turn ^= 1)))
             unreserve(h, chan_reserve_locked(c, 1)); /* to a sender here: it would wait for ever */
-        while (h->need.head && chan_reserve_locked(c, 1)) {
-            struct end *e = need_pop(h);
-            grant(e, 1);
-            if (--e->need)
-                need_add(h, e);
-            else if (e->want)
-                lend_add(h, e);
-        }
-        if (h->need.head)
-            recall_others(h, h->need.head == h->need.tail ? h->need.head : NULL);
+        uint32_t n = h->needy ? chan_reserve_locked(c, c->cap) : 0;
+        while (n && h->needy)
+            n -= home_grant_next(h, n);
+        if (n)
+            unreserve(h, n);
+        if (h->needy)
+            recall_others(h, h->needy == 1 ? needs_first(h) : NULL);
         else if (BUGGIFY("home.recall_early"))
             recall_others(h, NULL);
         else if (!h->recalled && !BUGGIFY("home.lend_nothing"))
@@ -227,15 +253,14 @@ static void serve(struct home *h)
         site_served(h->up);
         return;
     }
-    c->needy = !h->sealing && (h->need.head || h->lend.head);
-    c->needy_at = h->need.head || !h->lend.head ? 1 : handful(h->lend.head);
+    struct end *idle = lends_first(h);
+    c->needy = !h->sealing && (h->needy || idle);
+    c->needy_at = h->needy || !idle ? 1 : handful(idle);
 }
 
 void home_serve(struct home *h) { serve(h); }
 void home_recall(struct home *h) { recall_others(h, NULL); }
 void home_grant(struct end *e, uint32_t n) { grant(e, n); }
-struct end *home_need_pop(struct home *h) { return need_pop(h); }
-void home_need_again(struct home *h, struct end *e) { need_add(h, e); }
 static void home_room(leat_chan_ *c) { serve(home_of(c)); }
 
 static void home_need(leat_chan_ *c)
@@ -262,8 +287,8 @@ static void on_need(struct home *h, struct end *e, struct cur *in)
     }
     if (e->need)
         need_add(h, e);
-    else if (e->in_need)
-        lists_del(h, e);
+    else
+        need_del(h, e);
     if (!e->need && e->want > 1)
         lend_add(h, e);
     serve(h);
@@ -291,16 +316,17 @@ static void on_need(struct home *h, struct end *e, struct cur *in)
 static void take_back(struct home *h, struct end *e, uint32_t n)
 {
     e->out -= n;
-    for (; n; n--) {
-        if (!h->need.head || (h->c->turn ^= 1)) {
-            unreserve(h, 1);
-            continue;
-        }
-        struct end *x = need_pop(h);
-        grant(x, 1);
-        if (--x->need)
-            need_add(h, x);
+    lent_check(e);
+    uint32_t here = n;
+    if (h->needy) {
+        h->c->turn ^= 1;
+        here = n / 2 + (n & h->c->turn);
     }
+    unreserve(h, here);
+    for (n -= here; n && h->needy; )
+        n -= home_grant_next(h, n);
+    if (n)
+        unreserve(h, n);
     serve(h);
 }
 
@@ -380,6 +406,8 @@ void home_join_locked(struct end *e)
         h->ends->prev = e;
     h->ends = e;
     h->refs++;
+    if (e->out)
+        ring_add(&h->lent, &e->lent_at);
     e->c->txs++;
     e->c->senders++;
     if (h->sealing)
@@ -632,6 +660,7 @@ static CHAN_NET_OPS home_ops = {
 /* [locked] After elements of e have been taken. */
 static void taken_locked(struct home *h, struct end *e)
 {
+    lent_check(e);
     if (e->want && e->out <= e->want / 2 && !h->sealing) {
         lend_add(h, e);
         serve(h);
@@ -923,7 +952,7 @@ static void on_flush(struct home *h, struct end *e)
         return;
     buf_varint(b, e->id);
     put_totals(e, b);
-    (void)sess_commit_must(e->s);
+    (void)sess_commit_answer(e->s);
 }
 
 static void on_torn(struct home *h, struct cur *in)
@@ -935,7 +964,7 @@ static void on_torn(struct home *h, struct cur *in)
         cur_fail(in);
         return;
     }
-    snprintf(text, sizeof text, "%.*s", (int)n, who);
+    sess_show(text, sizeof text, who, n);
     torn_by(h, text);
 }
 

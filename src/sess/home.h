@@ -8,13 +8,12 @@
 #include "sess/ends.h"
 #include "sess/value.h"
 
-struct end_list { struct end *head, *tail; };
 struct home {
     struct chan_net net;
     leat_chan_ *c;
     struct end *ends;
-    struct end_list need, lend;
-    uint32_t refs, unsealed;
+    struct end_link need, lend, lent;                /* need: who waits for credits; lend: who could use some */
+    uint32_t refs, unsealed, needy;                  /* needy: how many are in need */
     bool sealing, ended, torn, deaf, gone;           /* deaf: nobody here receives; gone: nor does the program know c */
     bool lost;                                       /* relay: so is the home; all behind it have been told */
     bool held;                                       /* it was a home before, and keeps its hold of c */
@@ -42,9 +41,11 @@ struct home *home_at(const leat_chan_ *c);           /* of a home or a relay; NU
 void home_torn_locked(struct home *h, const char *who);
 void home_serve(struct home *h);
 void home_recall(struct home *h);                    /* from every site, once */
-struct end *home_need_pop(struct home *h);
 void home_grant(struct end *e, uint32_t n);          /* of credits that are reserved */
-void home_need_again(struct home *h, struct end *e);
+/* Of n slots that are reserved already, the share of the one whose turn it is among those that need; h->needy is not 0.  Returns how
+ * many it took. */
+uint32_t home_grant_next(struct home *h, uint32_t n);
+void home_lists_init(struct home *h);
 void home_seal_one(struct home *h, struct end *e, leat_err why);
 void home_seal_all(struct home *h, leat_err why);    /* a relay's: whoever sends here is told that it is over */
 

@@ -49,6 +49,8 @@ struct sess {
     uint32_t holds;
     _Atomic bool crowded;                            /* LIMIT_SESS_UNSENT or more waits to be written; anybody may look */
     size_t unwritten;                                /* bytes of data that the writer has taken and not written */
+    _Atomic size_t owed;                             /* bytes of answers in data (sess_commit_answer); anybody may look */
+    size_t owed_taken;                               /* and in what the writer has taken */
     struct task *writer;                             /* it waits for something to do */
     struct task *_Atomic pulling;                    /* the writer, while it asks sources; only the writer changes it */
     struct waiters room, enders;                     /* who waits for room; for the writer's leave or the end */
@@ -78,6 +80,7 @@ struct leat_node {
     leat_node_opts opts;
     char name[LIMIT_NODE_NAME + 1], job[JOB_MAX + 1];
     uint8_t incarnation[INCARNATION];
+    struct keyed key;                                /* never leaves this process */
     leat_group group;                                /* accepters, readers, writers; nobody else's cancel reaches it */
     leat_group work;                                 /* tasks of users (node_group) */
     _Atomic uint32_t refs;

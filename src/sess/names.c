@@ -177,7 +177,7 @@ static void answer_ok(struct sess *s, uint64_t id, uint32_t cap, const struct en
     buf_u32(b, cap);
     if (way)
         relay_path_out(way, b);
-    (void)sess_commit_must(s);
+    (void)sess_commit_answer(s);
 }
 
 static leat_err give_tx(struct sess *s, const struct export *x, uint64_t id)
@@ -230,7 +230,7 @@ static void refuse(struct sess *s, uint64_t id, leat_err err, const leat_type *m
 {
     const char *text = leat_err_detail();
     struct cur form = { 0 };
-    if (err == LEAT_TYPE && mine && type_form(mine, &form) != LEAT_OK)
+    if (err == LEAT_TYPE && mine && !sess_owes_much(s) && type_form(mine, &form) != LEAT_OK)
         form = (struct cur){ 0 };
     struct buf *b = sess_begin(s, FRAME_ATTACHED);
     if (!b)
@@ -239,7 +239,7 @@ static void refuse(struct sess *s, uint64_t id, leat_err err, const leat_type *m
     buf_u8(b, (uint8_t)err);
     buf_text(b, text, strlen(text));
     buf_text(b, (const char *)form.p, cur_left(&form) > LIMIT_FRAME / 2 ? 0 : cur_left(&form));
-    (void)sess_commit_must(s);
+    (void)sess_commit_answer(s);
 }
 
 leat_err names_on_attach(struct sess *s, uint8_t flags, struct cur *in)

@@ -18,6 +18,7 @@
 enum { LOG_LINES = 10, ACCEPT_PAUSE_MS = 50, NAP_S = 5 };
 
 const char *node_name(const leat_node *n) { return n->name; }
+const struct keyed *node_key(const leat_node *n) { return &n->key; }
 leat_group *node_group(leat_node *n) { return &n->work; }
 leat_dur node_silence(const leat_node *n) { return (leat_dur){ n->opts.idle.ns + n->opts.patience.ns }; }
 
@@ -68,6 +69,8 @@ static leat_err incarnate(leat_node *n)
         return LEAT_OK;
     }
     int e = plat_random(n->incarnation, INCARNATION);
+    if (!e)
+        e = plat_random(&n->key, sizeof n->key);     /* a simulated world has no strangers, and does without */
     return e ? err_sys(e, "leat_node_open: no random numbers") : LEAT_OK;
 }
 

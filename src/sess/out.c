@@ -121,6 +121,38 @@ bool sess_commit_must(struct sess *s)
     return e == LEAT_OK;
 }
 
+/* out_lock is held.  false: it is too much. */
+static bool owe_locked(struct sess *s, size_t n)
+{
+    size_t owed = at_load(&s->owed) + n;
+    at_store(&s->owed, owed);
+    return owed + s->owed_taken <= LIMIT_SESS_OWED;
+}
+
+static void owes_too_much(struct sess *s)
+{
+    sess_break(s, LEAT_LIMIT, "it asks, and does not take the answers: over %d bytes of them wait", LIMIT_SESS_OWED);
+}
+
+bool sess_commit_answer(struct sess *s)
+{
+    bool fine = owe_locked(s, s->cur->len - s->cur_at), good = sess_commit_must(s);
+    if (good && unlikely(!fine))
+        owes_too_much(s);
+    return good;
+}
+
+void sess_owe(struct sess *s, size_t n)
+{
+    lock(&s->out_lock);
+    bool fine = owe_locked(s, n);
+    unlock(&s->out_lock);
+    if (!fine)
+        owes_too_much(s);
+}
+
+bool sess_owes_much(const struct sess *s) { return at_load(&s->owed) > LIMIT_SESS_UNSENT; }
+
 void sess_source_add(struct sess *s, struct sess_source *x, enum sess_lane lane)
 {
     struct task *wake = NULL;

@@ -118,6 +118,7 @@ leat_err relay_make_locked(leat_chan_ *c)
     h->c = c;
     h->up = e;
     h->refs = 1;
+    home_lists_init(h);
     h->sealing = c->closed;
     h->lost = c->err == LEAT_PEER_LOST;
     if (h->lost)
@@ -157,30 +158,23 @@ uint64_t relay_needs(const struct end *e)
 {
     const struct home *h = relay_below(e);
     uint64_t n = 0;
-    for (const struct end *x = h ? h->need.head : NULL; x; x = x->need_next)
-        n += x->need;
+    for (const struct end_link *x = h ? h->need.next : NULL; x && x != &h->need; x = x->next)
+        n += container_of(x, struct end, need_at)->need;
     return n;
-}
-
-static void give(struct home *h)
-{
-    struct end *x = home_need_pop(h);
-    home_grant(x, 1);
-    if (--x->need)
-        home_need_again(h, x);
 }
 
 struct waiter *relay_credit(struct end *e, uint32_t n)
 {
     struct home *h = e->relay->below;
     leat_chan_ *c = e->c;
-    uint32_t theirs = !h->need.head || c->closed ? 0 : at_load(&c->sq.head) ? (n + (c->turn ^= 1)) / 2 : n;
+    uint32_t theirs = !h->needy || c->closed ? 0 : at_load(&c->sq.head) ? (n + (c->turn ^= 1)) / 2 : n;
     h->recalled &= n == 0;
     at_store(&c->count, at_load(&c->count) - theirs);
-    for (; theirs && h->need.head; theirs--) {
-        c->reserved++;
-        n--;
-        give(h);
+    while (theirs && h->needy) {
+        uint32_t k = home_grant_next(h, theirs);
+        c->reserved += k;
+        theirs -= k;
+        n -= k;
     }
     struct waiter *wake = chan_credit_locked(c, n - theirs);
     relay_answer(e);
@@ -291,6 +285,6 @@ leat_err relay_path_set(struct end *e, const struct relay_way *w)
     e->relay->hops = w->hops;
     if (!(e->relay->path = mem_zalloc(w->len + 1)))
         return leat_fail(LEAT_NOMEM, "no memory for a relay");
-    memcpy(e->relay->path, w->path, w->len);
+    sess_show(e->relay->path, w->len + 1, w->path, w->len);
     return LEAT_OK;
 }

@@ -19,6 +19,7 @@
 #ifndef SESS_SESS_H
 #define SESS_SESS_H
 #include "base/buf.h"
+#include "base/keyed.h"
 #include "leat.h"
 #undef errno
 #include "sess/frame.h"
@@ -58,6 +59,11 @@ struct buf *sess_begin_in(struct sess *s, uint8_t kind, uint8_t flags, enum sess
 struct buf *sess_begin_more(struct sess *s, uint8_t kind, uint64_t key, bool *fresh);
 /* Ends the frame and unlocks.  A frame that failed for want of memory, or is longer than LIMIT_FRAME, is taken back: its error. */
 LEAT_CHECK leat_err sess_commit(struct sess *s);
+/* Ends a frame that answers one of the peer's, and that no credit, window or limit bounds: what a peer asks for and does not take is
+ * counted, and over LIMIT_SESS_OWED the session breaks. */
+bool sess_commit_answer(struct sess *s);             /* else as sess_commit_must */
+void sess_owe(struct sess *s, size_t n);             /* counts n bytes that were committed otherwise */
+bool sess_owes_much(const struct sess *s);           /* over LIMIT_SESS_UNSENT of such: an answer is to be short */
 bool sess_commit_must(struct sess *s);               /* of a frame the peer waits for: without memory for it the session breaks; false */
 void sess_abort(struct sess *s);                     /* takes the frame back and unlocks */
 
@@ -116,5 +122,6 @@ void sess_break(struct sess *s, leat_err e, const char *fmt, ...) LEAT_PRINTF_(3
 LEAT_CHECK leat_err node_open(const leat_node_opts *o, const struct sess_user *const *users, leat_node **ret);   /* ends with NULL */
 LEAT_CHECK leat_err node_listen_fd(leat_node *n, int fd, const char *url);   /* a socket that listens at url; n's on LEAT_OK */
 const char *node_name(const leat_node *n);
+const struct keyed *node_key(const leat_node *n);    /* for tables by ids that peers choose */
 struct leat_group *node_group(leat_node *n);         /* for tasks that serve n: leat_node_close cancels and awaits them */
 #endif

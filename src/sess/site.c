@@ -464,7 +464,7 @@ void site_served(struct end *e)
     leat_chan_ *c = e->c;
     if (e->dead || c->closed)
         return;
-    if (h->need.head)
+    if (h->needy)
         e->need_due = true;
     else if (h->recalled && chan_idle_credits_locked(c)) {
         e->returned += chan_take_credits_locked(c, chan_idle_credits_locked(c));

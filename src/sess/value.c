@@ -220,7 +220,7 @@ void value_refused(struct sess *s, const uint64_t *ids, uint32_t n)
 }
 
 /* -- in ---------------------------------------------------------------------------------------------------------------------- */
-struct ends_in { struct type_ends ops; struct sess *s; };
+struct ends_in { struct type_ends ops; struct sess *s; uint32_t n; };
 
 static leat_err get_back(struct sess *s, uint64_t id, int is_rx, leat_chan_ **ret)
 {
@@ -261,11 +261,15 @@ static leat_err get_rx(struct sess *s, const struct joining *j, const leat_type 
 {
     struct end *e;
     uint32_t cap = j->cap;
-    if ((uint64_t)cap * elem->size > LIMIT_HOME_BYTES)
-        return leat_fail(LEAT_LIMIT, "a channel of %u elements of %u bytes cannot move here", cap, elem->size);
+    uint64_t bytes = (uint64_t)cap * elem->size;
+    if (!ends_move_in(s, bytes))
+        return leat_fail(LEAT_LIMIT, "a channel of %u elements of %u bytes cannot move here: of one peer at most %d bytes are taken in",
+            cap, elem->size, LIMIT_HOME_BYTES);
     leat_chan_ *c = leat_chan_make_(elem->size, cap);
-    if (!c)
+    if (!c) {
+        ends_move_out(s, bytes);
         return leat_fail(LEAT_NOMEM, "no memory for a channel");
+    }
     lock(&c->lock);
     c->txs = c->senders = 0;                         /* the only send end is the other side's */
     leat_err err = home_make_locked(c, elem);
@@ -275,13 +279,16 @@ static leat_err get_rx(struct sess *s, const struct joining *j, const leat_type 
         e->out = chan_reserve_locked(c, cap);
         e->granted = cap;
         e->want = cap;
+        e->moved_bytes = (uint32_t)bytes;
         home_join_locked(e);
     }
     unlock(&c->lock);
-    if (err != LEAT_OK)
+    if (err != LEAT_OK) {
+        ends_move_out(s, bytes);
         leat_unref_(c);
-    else
+    } else {
         *ret = c;
+    }
     return err;
 }
 
@@ -294,7 +301,8 @@ leat_err value_join(struct sess *s, const struct joining *j, const leat_type *el
 
 static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, leat_chan_ **ret)
 {
-    struct sess *s = ((struct ends_in *)self)->s;
+    struct ends_in *ends = (struct ends_in *)self;
+    struct sess *s = ends->s;
     struct type_print mine, theirs;
     uint8_t flags = cur_u8(in);
     struct joining j = { .rx = is_rx, .id = cur_varint(in) };
@@ -304,6 +312,8 @@ static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const
         cur_varint(in);
     if (in->bad || flags > REC_ALL || (flags & REC_RX) != (is_rx ? REC_RX : 0) || (flags & REC_WAY && flags & (REC_RX | REC_BACK)))
         return leat_fail(LEAT_INVAL, "a malformed end of a channel");
+    if (ends->n++ == VALUE_ENDS)
+        return leat_fail(LEAT_INVAL, "more than %d ends of channels in one value", VALUE_ENDS);
     if (flags & REC_WAY)
         LEAT_TRY(relay_path_in(in, &j.way));
     LEAT_TRY(type_print(elem, &mine));

@@ -148,6 +148,8 @@ static enum round round_take(struct sess *s)
             s->wdata = s->data;
             s->data = empty;
             buf_reset(&s->data);
+            s->owed_taken = at_load(&s->owed);
+            at_store(&s->owed, 0);
             s->wdata_at = 0;
             s->last_at = SIZE_MAX;
         }
@@ -212,6 +214,8 @@ static leat_err round_write(struct sess *s)
     }
     lock(&s->out_lock);
     s->unwritten = s->wdata.len - s->wdata_at;
+    if (!s->unwritten)
+        s->owed_taken = 0;
     if (at_load(&s->crowded) && s->data.len + s->unwritten < LIMIT_SESS_UNSENT) {
         at_store(&s->crowded, false);
         sess_wake_all(&s->room);
