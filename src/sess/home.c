@@ -40,13 +40,6 @@ struct home *home_at(const leat_chan_ *c)
     return at_load(&c->site) ? relay_below((const struct end *)(const void *)c->net) : home_of(c);
 }
 
-void home_lists_init(struct home *h)
-{
-    h->need = (struct end_link){ &h->need, &h->need };
-    h->lend = (struct end_link){ &h->lend, &h->lend };
-    h->lent = (struct end_link){ &h->lent, &h->lent };
-}
-
 leat_err home_make_locked(leat_chan_ *c, const leat_type *t)
 {
     if (c->net)
@@ -84,261 +77,12 @@ static void home_unref_unlock(struct home *h)
     }
 }
 
-/* -- lists ------------------------------------------------------------------------------------------------------------------- */
-static void ring_add(struct end_link *ring, struct end_link *x)      /* as the last one; nothing when it is in already */
-{
-    if (x->next)
-        return;
-    x->next = ring;
-    x->prev = ring->prev;
-    ring->prev->next = x;
-    ring->prev = x;
-}
-
-static void ring_del(struct end_link *x)
-{
-    if (!x->next)
-        return;
-    x->prev->next = x->next;
-    x->next->prev = x->prev;
-    x->next = x->prev = NULL;
-}
-
-static struct end *needs_first(struct home *h) { return h->need.next == &h->need ? NULL : container_of(h->need.next, struct end, need_at); }
-static struct end *lends_first(struct home *h) { return h->lend.next == &h->lend ? NULL : container_of(h->lend.next, struct end, lend_at); }
-
-static void need_add(struct home *h, struct end *e)
-{
-    h->needy += !e->need_at.next;
-    ring_add(&h->need, &e->need_at);
-}
-
-static void need_del(struct home *h, struct end *e)
-{
-    h->needy -= e->need_at.next != NULL;
-    ring_del(&e->need_at);
-}
-
-static void lend_add(struct home *h, struct end *e) { ring_add(&h->lend, &e->lend_at); }
-
-/* After credits of e have been used or given back. */
-static void lent_check(struct end *e)
-{
-    if (!e->out)
-        ring_del(&e->lent_at);
-}
-
-static void lists_del(struct home *h, struct end *e)
-{
-    need_del(h, e);
-    ring_del(&e->lend_at);
-    ring_del(&e->lent_at);
-}
-
-/* -- credits ------------------------------------------------------------------------------------------------------------------ */
-/* n reserved slots of h are free. */
-static void unreserve(struct home *h, uint32_t n)
-{
-    if (!h->up) {
-        chan_unreserve_locked(h->c, n);
-        return;
-    }
-    h->c->reserved -= n;
-    chan_wake(chan_credit_locked(h->c, 0));
-}
-
-static void grant(struct end *e, uint32_t n)
-{
-    e->granted += n;
-    e->out += n;
-    e->recalled = false;
-    e->grant_due = true;
-    ring_add(&e->home->lent, &e->lent_at);
-    end_due(e);
-}
-
-uint32_t home_grant_next(struct home *h, uint32_t n)
-{
-    struct end *e = needs_first(h);
-    uint32_t share = MAX(n / h->needy, (uint32_t)1), k = MIN(e->need, share);
-    need_del(h, e);
-    grant(e, k);
-    if (e->need -= k)
-        need_add(h, e);
-    else if (e->want)
-        lend_add(h, e);
-    return k;
-}
-
-/* Takes idle credits back from every site but `from`, each once between two grants to it. */
-static void recall_others(struct home *h, const struct end *from)
-{
-    for (struct end_link *next, *x = h->lent.next; x != &h->lent; x = next) {
-        struct end *e = container_of(x, struct end, lent_at);
-        next = x->next;
-        if (e == from)
-            continue;
-        SOMETIMES("chan.recall", "chan.need");
-        e->recalled = e->recall_due = true;
-        e->want = 1;
-        ring_del(x);
-        end_due(e);
-    }
-}
-
-/* How many credits may be out that nobody waits for: not the last slot, unless there is one site only: then who else wants it is here,
- * and has it back after one round trip. */
-static uint32_t lend_max(const struct home *h)
-{
-    bool one = h->up || (h->ends && !h->ends->next);
-    return h->c->cap - (one ? 0 : MIN(h->c->cap, (uint32_t)1));
-}
-
-/* What is worth a GRANT of its own to e, or every receive would be a frame. */
-static uint32_t handful(const struct end *e) { return MAX(e->want / 4, (uint32_t)1); }
-
-static void lend(struct home *h)
-{
-    uint32_t most = lend_max(h);
-    leat_chan_ *c = h->c;
-    for (struct end *e; (e = lends_first(h)); ) {
-        uint32_t room = most - MIN(most, (uint32_t)c->reserved), n = e->want - MIN(e->want, e->out);
-        uint32_t free_ = c->cap - at_load(&c->count) - c->reserved;
-        if (n && !e->grant_due && MIN(room, free_) < handful(e))
-            return;                                  /* but with one that is due anyway */
-        if (n && !MIN(room, free_))
-            return;
-        ring_del(&e->lend_at);
-        if ((n = chan_reserve_locked(c, MIN(n, room))))
-            grant(e, n);
-        if (e->grant_due && e->out < e->want)
-            lend_add(h, e);                          /* more of it, until that one leaves */
-        if (lends_first(h) == e)
-            return;
-    }
-}
-
-static void check_laws(const struct home *h)
-{
-    uint64_t out = 0;
-    for (const struct end *e = h->ends; e; e = e->next)
-        out += e->out;
-    LAW(out == h->c->reserved);
-    LAW((uint64_t)at_load(&h->c->count) + h->c->reserved <= h->c->cap);
-    LAW(!h->sealing || !h->c->needy);
-}
-
-/* Slots may be free: to the needy in turn, then to those who stream. */
-static void serve(struct home *h)
-{
-    leat_chan_ *c = h->c;
-    if (unlikely(probe_on))
-        check_laws(h);
-    if (!h->sealing) {
-        if (at_load(&c->sq.head) && (!h->needy || (c->turn ^= 1)))
-            unreserve(h, chan_reserve_locked(c, 1)); /* to a sender here: it would wait for ever */
-        uint32_t n = h->needy ? chan_reserve_locked(c, c->cap) : 0;
-        while (n && h->needy)
-            n -= home_grant_next(h, n);
-        if (n)
-            unreserve(h, n);
-        if (h->needy)
-            recall_others(h, h->needy == 1 ? needs_first(h) : NULL);
-        else if (BUGGIFY("home.recall_early"))
-            recall_others(h, NULL);
-        else if (!h->recalled && !BUGGIFY("home.lend_nothing"))
-            lend(h);
-    }
-    if (h->up) {
-        site_served(h->up);
-        return;
-    }
-    struct end *idle = lends_first(h);
-    c->needy = !h->sealing && (h->needy || idle);
-    c->needy_at = h->needy || !idle ? 1 : handful(idle);
-}
-
-void home_serve(struct home *h) { serve(h); }
-void home_recall(struct home *h) { recall_others(h, NULL); }
-void home_grant(struct end *e, uint32_t n) { grant(e, n); }
-static void home_room(leat_chan_ *c) { serve(home_of(c)); }
+static void home_room(leat_chan_ *c) { home_serve(home_of(c)); }
 
 static void home_need(leat_chan_ *c)
 {
     if (c->cap && c->reserved)
-        recall_others(home_of(c), NULL);
-}
-
-static void on_need(struct home *h, struct end *e, struct cur *in)
-{
-    uint64_t count = cur_varint(in), seen = cur_varint(in);
-    bool ask = cur_u8(in);
-    leat_chan_ *c = h->c;
-    if (in->bad || seen > e->granted || c->cap == 0) {
-        cur_fail(in);
-        return;
-    }
-    SOMETIMES("chan.need", NULL);
-    uint64_t coming = e->granted - seen, was = e->granted;
-    e->need = count <= coming ? 0 : (uint32_t)MIN(count - coming, (uint64_t)UINT32_MAX);
-    if (count && seen >= e->grown && e->want < lend_max(h)) {         /* it has run dry: of the want's present size for the first time */
-        e->want = e->want ? MIN(e->want * 2, lend_max(h)) : MIN(lend_max(h), (uint32_t)8);
-        e->grown = e->granted + 1;
-    }
-    if (e->need)
-        need_add(h, e);
-    else
-        need_del(h, e);
-    if (!e->need && e->want > 1)
-        lend_add(h, e);
-    serve(h);
-    if (!ask || e->granted != was)
-        return;
-    uint32_t n = h->sealing ? 0 : chan_reserve_locked(c, 1);
-    if (n) {
-        grant(e, n);
-    } else if (coming == 0 && h->up && !h->sealing) {
-        e->asked = true;
-        recall_others(h, e);
-        site_ask_up(h->up);
-    } else if (coming == 0) {
-        SOMETIMES("chan.none", "chan.need");
-        e->none_due = true;
-        recall_others(h, e);
-        end_due(e);
-    } else {
-        e->grant_due = true;
-        end_due(e);
-    }
-}
-
-/* n credits have come back: first to where they are missed. */
-static void take_back(struct home *h, struct end *e, uint32_t n)
-{
-    e->out -= n;
-    lent_check(e);
-    uint32_t here = n;
-    if (h->needy) {
-        h->c->turn ^= 1;
-        here = n / 2 + (n & h->c->turn);
-    }
-    unreserve(h, here);
-    for (n -= here; n && h->needy; )
-        n -= home_grant_next(h, n);
-    if (n)
-        unreserve(h, n);
-    serve(h);
-}
-
-static void on_return(struct home *h, struct end *e, struct cur *in)
-{
-    uint64_t total = cur_varint(in), n = total - e->returned;
-    if (in->bad || total < e->returned || n > e->out) {
-        cur_fail(in);
-        return;
-    }
-    e->returned = total;
-    take_back(h, e, (uint32_t)n);
+        home_recall(home_of(c), NULL);
 }
 
 static void put_totals(struct end *e, struct buf *b)
@@ -406,8 +150,7 @@ void home_join_locked(struct end *e)
         h->ends->prev = e;
     h->ends = e;
     h->refs++;
-    if (e->out)
-        ring_add(&h->lent, &e->lent_at);
+    home_joined_locked(h, e);
     e->c->txs++;
     e->c->senders++;
     if (h->sealing)
@@ -545,8 +288,8 @@ static void leave(struct home *h, struct end *e, bool lost)
     c->txs--;
     bool end = one_finished(h, e, &wake), torn = h->torn;
     e->dead = true;
-    lists_del(h, e);
-    take_back(h, e, e->out);
+    home_lists_del(h, e);
+    home_take_back(h, e, e->out);
     if (e->deliverer)
         leat_cancel(e->deliverer, LEAT_PEER_LOST);
     *(e->prev ? &e->prev->next : &h->ends) = e->next;
@@ -660,11 +403,7 @@ static CHAN_NET_OPS home_ops = {
 /* [locked] After elements of e have been taken. */
 static void taken_locked(struct home *h, struct end *e)
 {
-    lent_check(e);
-    if (e->want && e->out <= e->want / 2 && !h->sealing) {
-        lend_add(h, e);
-        serve(h);
-    }
+    home_taken_locked(h, e);
     if (e->bytes - e->bytes_told >= TELL_BYTES) {
         e->grant_due = true;
         end_due(e);
@@ -990,8 +729,8 @@ leat_err home_on(struct end *e, uint8_t kind, struct cur *in)
     }
     at_store(&e->known, true);
     switch (kind) {
-    case FRAME_NEED: on_need(h, e, in); break;
-    case FRAME_RETURN: on_return(h, e, in); break;
+    case FRAME_NEED: home_on_need(h, e, in); break;
+    case FRAME_RETURN: home_on_return(h, e, in); break;
     case FRAME_WITHDRAW: on_withdraw(e, in); break;
     case FRAME_FLUSH: on_flush(h, e); break;
     case FRAME_TORN: on_torn(h, in); break;

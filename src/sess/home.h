@@ -39,13 +39,20 @@ struct relay {
 
 struct home *home_at(const leat_chan_ *c);           /* of a home or a relay; NULL: neither */
 void home_torn_locked(struct home *h, const char *who);
-void home_serve(struct home *h);
-void home_recall(struct home *h);                    /* from every site, once */
+void home_serve(struct home *h);                     /* slots may be free: to the needy in turn, then to those who stream */
+/* credit.c, all under the channel's lock */
+void home_recall(struct home *h, const struct end *from);            /* idle credits from every site but `from`, once between two grants */
 void home_grant(struct end *e, uint32_t n);          /* of credits that are reserved */
 /* Of n slots that are reserved already, the share of the one whose turn it is among those that need; h->needy is not 0.  Returns how
  * many it took. */
 uint32_t home_grant_next(struct home *h, uint32_t n);
 void home_lists_init(struct home *h);
+void home_lists_del(struct home *h, struct end *e);
+void home_joined_locked(struct home *h, struct end *e);              /* e may have credits already */
+void home_taken_locked(struct home *h, struct end *e);               /* elements of e have been taken */
+void home_take_back(struct home *h, struct end *e, uint32_t n);      /* n credits of e have come back */
+void home_on_need(struct home *h, struct end *e, struct cur *in);
+void home_on_return(struct home *h, struct end *e, struct cur *in);
 void home_seal_one(struct home *h, struct end *e, leat_err why);
 void home_seal_all(struct home *h, leat_err why);    /* a relay's: whoever sends here is told that it is over */
 

@@ -203,7 +203,7 @@ void relay_recalled(struct end *e)
     struct home *h = e->relay->below;
     h->recalled = e->c->reserved > 0;
     if (h->recalled)
-        home_recall(h);
+        home_recall(h, NULL);
 }
 
 /* -- elements -------------------------------------------------------------------------------------------------------------------- */

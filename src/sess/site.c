@@ -448,7 +448,7 @@ static void site_need(leat_chan_ *c)
     e->need_due = true;
     end_due(e);
     if (relay_below(e) && c->reserved)
-        home_recall(relay_below(e));
+        home_recall(relay_below(e), NULL);
 }
 
 void site_ask_up(struct end *e)
