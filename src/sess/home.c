@@ -511,12 +511,14 @@ static void delivered(struct end *e, bool certain)
 
 static leat_err deliver(struct end **arg)
 {
-    struct end *e = *arg;
+    struct end *e = *arg, *up = NULL;
     leat_chan_ *c = e->c;
     leat_err err = LEAT_CANCELED;
     leat_with_cancel(ctx) {
         lock(&c->lock);
         bool now = !e->withdrawn && !e->dead;
+        if ((up = now ? e->home->up : NULL))
+            end_ref(up);                             /* a relay's site stays while its sender is in it, whoever lets go of it */
         e->deliverer = ctx;
         unlock(&c->lock);
         if (now)
@@ -542,6 +544,7 @@ static leat_err deliver(struct end **arg)
     if (err != LEAT_OK && err != LEAT_UNKNOWN)
         leat_drop_(e->type, held);                   /* behind the answer: the sender, whose it still is, has its ends again by then */
     mem_free(held);
+    end_unref(up);
     end_unref(e);
     return LEAT_OK;
 }

@@ -449,4 +449,31 @@ static leat_err counted(leat_none *none)
 }
 ANYWHERE(what_was_lost_behind_a_relay_is_counted, counted)
 
+/* A rendezvous waits at a relay that holds no end any more when all its sessions break: what it waits in stays until it has left. */
+static leat_err waits(leat_none *none)
+{
+    (void)none;
+    for (int turn = 0; turn < 20; turn++) {
+        struct trio x = trio_open(3);
+        cap = 0;
+        leat_tx(struct num) b = NULL, far = NULL;
+        leat_chan(struct num) c = far_end(&x, &b, &far);
+        leat_unref(b);
+        struct feed f = { .out = far, .count = 1 };
+        leat_err err;
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, feed, (struct feed *){ &f }));
+            LEAT_TRY(leat_sleep(LEAT_MS(turn % 4)));
+            trio_dies(&x, turn % 2 ? B : C);
+        }
+        CHECK_EQ(err, LEAT_OK);
+        CHECK(f.err == LEAT_PEER_LOST || f.err == LEAT_UNKNOWN);
+        leat_unref(far);
+        leat_unref(c);
+        trio_close(&x);
+    }
+    return LEAT_OK;
+}
+ANYWHERE(a_rendezvous_that_waits_at_a_relay_outlives_all_its_sessions, waits)
+
 T_MAIN()

@@ -7,7 +7,7 @@
 #include "run/sched.h"
 #include "run/seam.h"
 
-enum { OWN_MAX = 4, PEERS_MAX = 16, PATIENCE_S = 90, GIFTS = 2 };
+enum { OWN_MAX = 4, PEERS_MAX = 16, PATIENCE_S = 90, RELAYS = 6 };
 
 LEAT_STRUCT(num,  (uint64, from), (uint64, n), (string, text));
 LEAT_STRUCT(gift, (tx(num), end), (uint64, chan), (uint64, relays));
@@ -16,7 +16,7 @@ static uint32_t any(uint32_t below) { return (uint32_t)(rt_random(rt_self()) % b
 static bool one_in(uint32_t n) { return any(n) == 0; }
 
 /* How a world is: all its machines agree. */
-static struct { uint32_t pace_ms, text_max, nodes; bool drawn; } style;
+static struct { uint32_t pace_ms, text_max, nodes; bool drawn, done[PEERS_MAX]; } style;
 
 struct own { leat_chan(struct num) c; uint32_t id; };
 struct me {                                          /* a node */
@@ -24,6 +24,8 @@ struct me {                                          /* a node */
     uint32_t rank, count;
     struct own own[OWN_MAX];
     leat_chan(struct gift) gifts;
+    leat_peer *peers[PEERS_MAX];                     /* those that were dialed */
+    uint32_t peers_n;
     leat_group *work;                                /* senders, also those that begin late */
 };
 
@@ -219,14 +221,34 @@ static leat_err take(struct taker *t)
     return LEAT_OK;
 }
 
+/* An end moves to another node.  `end` stays the caller's. */
+static void give(leat_peer *p, leat_tx(struct num) end, uint64_t chan, uint64_t relays)
+{
+    leat_auto leat_tx(struct gift) gifts = NULL;
+    leat_err err = leat_import(p, "gifts", &gifts, gift, 0);
+    if (err != LEAT_OK)
+        return;
+    struct gift g = { .end = leat_ref(end), .chan = chan, .relays = relays + 1 };
+    leat_with_deadline(LEAT_MS(any(3000)))
+        err = leat_send_from(gifts, &g);
+    if (err != LEAT_OK && err != LEAT_UNKNOWN)
+        leat_drop(gift, &g);
+}
+
+static void give_any(struct me *m, leat_tx(struct num) end, uint64_t chan, uint64_t relays)
+{
+    if (m->peers_n && relays < RELAYS)
+        give(m->peers[any(m->peers_n < PEERS_MAX ? m->peers_n : PEERS_MAX)], end, chan, relays);
+}
+
 static leat_err take_gifts(struct me **arg)
 {
     struct me *m = *arg;
-    struct gift g;
     leat_err err;
-    leat_each(g_, m->gifts, err) {
-        g = g_;
+    leat_each(g, m->gifts, err) {
         oracle.moved++;
+        if (one_in(3))
+            give_any(m, g.end, g.chan, g.relays);
         LEAT_TRY(start_sender(m, g.end, (uint32_t)g.chan, (uint32_t)g.relays));
     }
     return LEAT_OK;
@@ -264,20 +286,6 @@ static leat_err start_takers(struct me *m, leat_group *g)
     return leat_go(g, take_gifts, m);
 }
 
-static void give(struct me *m, leat_peer *p, leat_tx(struct num) end, uint32_t chan)
-{
-    leat_auto leat_tx(struct gift) gifts = NULL;
-    leat_err err = leat_import(p, "gifts", &gifts, gift, 0);
-    if (err != LEAT_OK)
-        return;
-    struct gift g = { .end = leat_ref(end), .chan = chan, .relays = 1 };
-    leat_with_deadline(LEAT_MS(any(3000)))
-        err = leat_send_from(gifts, &g);
-    if (err != LEAT_OK && err != LEAT_UNKNOWN)
-        leat_drop(gift, &g);
-    (void)m;
-}
-
 /* Sends to what the node with this rank has, and gives some of its ends on. */
 static leat_err visit(struct me *m, leat_peer *p, uint32_t rank)
 {
@@ -292,13 +300,13 @@ static leat_err visit(struct me *m, leat_peer *p, uint32_t rank)
             err = leat_import(p, name, &out, num, 0);
         if (err != LEAT_OK)
             continue;
-        if (one_in(6))
-            give(m, p, out, i);
+        if (one_in(4))
+            give_any(m, out, i, 0);
         LEAT_TRY(start_sender(m, out, i, 0));
     }
     for (uint32_t i = 0; i < m->count && m->own[i].c; i++)
         if (one_in(3))
-            give(m, p, leat_tx_of(m->own[i].c), m->own[i].id);
+            give(p, leat_tx_of(m->own[i].c), m->own[i].id, 0);
     return LEAT_OK;
 }
 
@@ -322,6 +330,7 @@ static leat_err guest(struct guest *g)
     leat_ignore(leat_sleep(LEAT_MS(any(1 + style.pace_ms))));
     if (dial(g->me, g->rank, &p) != LEAT_OK)
         return LEAT_OK;
+    g->me->peers[g->me->peers_n++ % PEERS_MAX] = p;
     leat_ignore(visit(g->me, p, g->rank));
     if (one_in(8)) {                                 /* a second session to the same node */
         leat_peer *q;
@@ -353,6 +362,18 @@ static void no_more_exports(struct me *m)
     leat_unexport(m->node, "gifts");
 }
 
+/* Nobody leaves while others may still need it: an end that was given on goes through who gave it.  For who has crashed, not for ever. */
+static void await_all(struct me *m)
+{
+    uint32_t left = 1;
+    style.done[m->rank] = true;
+    for (uint32_t i = 0; left && i < PATIENCE_S && leat_sleep(LEAT_S(1)) == LEAT_OK; i++) {
+        left = 0;
+        for (uint32_t r = 0; r < style.nodes; r++)
+            left += !style.done[r];
+    }
+}
+
 static leat_err live(struct me *m)
 {
     leat_err err;
@@ -366,6 +387,7 @@ static leat_err live(struct me *m)
         leat_close(m->gifts);
         leat_ignore(leat_group_wait(&work));
     }
+    await_all(m);
     leat_unref(m->gifts);
     return err;
 }
@@ -383,6 +405,7 @@ static leat_err node(leat_none *none)
     }
     for (uint32_t i = 0; i < oracle.chans; i++)      /* an incarnation before this one has died, and with it its channels */
         oracle.chan[i].dead |= oracle.chan[i].home == m.rank;
+    style.done[m.rank] = false;
     LEAT_TRY(leat_node_open(NULL, &m.node));
     LEAT_TRY(make_own(&m));
     snprintf(url, sizeof url, "tcp://h%u:1", m.rank);
