@@ -46,7 +46,8 @@ struct end {
     union {
         struct {                                     /* site */
             struct relay *relay;                     /* NULL in most: home.h */
-            uint64_t sent, sent_bytes, number, flood_sent, flood_bytes;   /* flood_: sent and sent_bytes when it was set */
+            uint64_t sent, sent_bytes, put_bytes;    /* put_bytes: with those that wait in the backlog */
+            uint64_t number, flood_sent, flood_bytes;                /* flood_: sent and put_bytes when it was set */
             _Atomic bool flood;                      /* much was put: the sender lets the writer run.  No lock */
             bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, unanswered, holding, midway;
             bool soft, withdrawing;                  /* the offer that is unanswered; it is to be withdrawn */

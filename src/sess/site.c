@@ -19,7 +19,7 @@
 #include "sess/value.h"
 #include "type/codec.h"
 
-enum { WINDOW = 1 << 20, PIECE_HEAD = 5, SMALL_PIECE = 3, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10, TEXT_MAX = 200 };
+enum { WINDOW = 1 << 20, SMALL_PIECE = 3, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10, TEXT_MAX = 200 };
 #define SETTLE_RELAY LEAT_S(1 << 30)                 /* who relays waits for the answer, or the end of the session */
 #define SETTLE LEAT_S(1)                             /* how long a sender that gives up waits to learn what became of its value */
 
@@ -32,7 +32,9 @@ void site_join_locked(struct end *e)
     chan_attach_locked(e->c, &e->net, e->type, true);
 }
 
-struct backlog { struct buf buf; size_t at; };       /* pieces: u32 length, u8 flags, bytes; those before `at` have left */
+struct piece { uint32_t len, elems; uint8_t flags; } __attribute__((packed));    /* elems: bytes of elements in it; flags: what << 4, too */
+/* Pieces, each with its bytes behind it.  Those before `at` have left. */
+struct backlog { struct buf buf; size_t at, last; };                 /* last: a piece that grows (ELEM_WHOLE), if it is not before `at` */
 
 void site_end_free(struct end *e)
 {
@@ -67,7 +69,7 @@ static void backlog_done(struct end *e)
     if (b && b->buf.cap > WINDOW)
         buf_free(&b->buf);
     if (b)
-        b->buf.len = b->at = 0;
+        b->buf.len = b->at = b->last = 0;
     if (e->holding)
         sess_release(e->s);
     e->holding = false;
@@ -75,27 +77,31 @@ static void backlog_done(struct end *e)
 
 /* What has left the backlog gives its room back: a sender that is never caught up with would make it grow for ever.  Moves each byte
  * at most once for every byte that has left. */
-static void backlog_close_up(struct backlog *b)
+static struct buf *backlog_open(struct end *e)
 {
+    struct backlog *b = e->backlog;
+    if (!b && !(b = e->backlog = mem_zalloc(sizeof *b)))
+        return NULL;
     if (b->at < LIMIT_FRAME_CUT || b->at < b->buf.len / 2)
-        return;
+        return &b->buf;
     b->buf.len -= b->at;
     memmove(b->buf.p, b->buf.p + b->at, b->buf.len);
+    b->last = b->last < b->at ? SIZE_MAX : b->last - b->at;
     b->at = 0;
+    return &b->buf;
 }
 
 /* Cuts one encoded element into pieces: into the session, or behind the backlog.  First all are put, so it is all or nothing. */
 static leat_err put_pieces(struct end *e, uint8_t what, const struct buf *v, bool now)
 {
-    if (!e->backlog && !(e->backlog = mem_zalloc(sizeof *e->backlog)))
-        return leat_fail(LEAT_NOMEM, "no memory for a backlog");
-    backlog_close_up(e->backlog);
-    struct buf *b = &e->backlog->buf;
+    struct buf *b = backlog_open(e);
+    if (!b)
+        return leat_fail(LEAT_NOMEM, "no memory for an element of %zu bytes", v->len);
     size_t was = b->len, cut = BUGGIFY("site.small_pieces") ? SMALL_PIECE : LIMIT_FRAME_CUT;
     for (size_t at = 0; at == 0 || at < v->len; ) {
         size_t n = MIN(v->len - at, cut);
-        buf_u32(b, (uint32_t)n);
-        buf_u8(b, (uint8_t)((at + n < v->len ? FRAME_MORE : 0) | what << 4));
+        struct piece p = { (uint32_t)n, (uint32_t)n, (uint8_t)((at + n < v->len ? FRAME_MORE : 0) | what << 4) };
+        buf_put(b, &p, sizeof p);
         buf_put(b, v->p + at, n);
         at += n;
         if (n == 0)
@@ -106,6 +112,7 @@ static leat_err put_pieces(struct end *e, uint8_t what, const struct buf *v, boo
         buf_undo(b, was);
         return leat_fail(err, "no room for an element of %zu bytes", v->len);
     }
+    e->backlog->last = SIZE_MAX;
     backlog_begun(e);
     if (!now)
         sess_source_add(e->s, &e->bulk, LANE_DATA);
@@ -118,19 +125,18 @@ static bool send_piece(struct end *e)
     if (!backlogged(e))
         return false;
     struct backlog *l = e->backlog;
-    struct cur in = cur_of(l->buf.p + l->at, l->buf.len - l->at);
-    uint32_t n = cur_u32(&in);
-    uint8_t f = cur_u8(&in);
-    struct buf *b = sess_begin_in(e->s, FRAME_ELEM, f & FRAME_MORE, LANE_DATA);
+    struct piece p;
+    memcpy(&p, l->buf.p + l->at, sizeof p);
+    struct buf *b = sess_begin_in(e->s, FRAME_ELEM, p.flags & FRAME_MORE, LANE_DATA);
     if (!b)
         return false;
-    piece_head(b, e, f >> 4, e->number);
-    buf_put(b, cur_take(&in, n), n);
+    piece_head(b, e, p.flags >> 4, e->number);
+    buf_put(b, l->buf.p + l->at + sizeof p, p.len);
     if (!sess_commit_must(e->s))
         return false;
-    l->at += PIECE_HEAD + n;
-    e->sent_bytes += n;
-    e->midway = f & FRAME_MORE;
+    l->at += sizeof p + p.len;
+    e->sent_bytes += p.elems;
+    e->midway = p.flags & FRAME_MORE;
     if (!backlogged(e))
         backlog_done(e);
     return true;
@@ -196,12 +202,12 @@ bool site_bulk(struct end *e, struct sess *s)
 /* Whether the sender is to let the writer run: it has put a quarter of what the channel holds, unless that is very little, or much. */
 static void flood(struct end *e, size_t n)
 {
-    e->sent_bytes += n;
-    uint64_t elems = e->sent + 1 - e->flood_sent, bytes = e->sent_bytes - e->flood_bytes;
+    e->put_bytes += n;
+    uint64_t elems = e->sent + 1 - e->flood_sent, bytes = e->put_bytes - e->flood_bytes;
     if (likely(bytes < FLOOD_MIN || (bytes < FLOOD_MAX && elems < e->c->cap / 4)))
         return;
     e->flood_sent = e->sent + 1;
-    e->flood_bytes = e->sent_bytes;
+    e->flood_bytes = e->put_bytes;
     at_store(&e->flood, true);
 }
 
@@ -226,31 +232,75 @@ static leat_err put_encoded(struct end *e, struct buf *b, const void *v, size_t 
     return LEAT_OK;
 }
 
+/* An element with its length before it. */
+static leat_err put_whole(struct end *e, struct buf *b, const void *v, size_t *n)
+{
+    *n = e->raw;
+    if (!*n)
+        return put_encoded(e, b, v, n);
+    put_raw(b, v, *n);
+    return LEAT_OK;
+}
+
+/* Behind the backlog, in one piece with the elements before it: where many channels send at a time, each has a frame for many elements
+ * and not many frames for one.  The writer takes the pieces of all channels in turn. */
+static leat_err gather(struct end *e, const void *v, bool *large)
+{
+    struct buf *b = backlog_open(e);
+    if (!b)
+        return leat_fail(LEAT_NOMEM, "no memory for an element");
+    struct backlog *l = e->backlog;
+    bool first = !backlogged(e);
+    size_t was = b->len, head = !first && l->last >= l->at && l->last < was && was - l->last < LIMIT_FRAME_CUT ? l->last : was, n;
+    struct piece p = { 0, 0, ELEM_WHOLE << 4 };
+    if (head == was)
+        buf_put(b, &p, sizeof p);
+    size_t body = b->len;
+    leat_err err = put_whole(e, b, v, &n);
+    if (err == LEAT_OK && buf_err(b) != LEAT_OK)
+        err = leat_fail(buf_err(b), "no room for an element");
+    *large = n > LIMIT_FRAME_CUT;
+    if (err != LEAT_OK || *large) {
+        buf_undo(b, was);
+        return err;
+    }
+    l->last = head;
+    memcpy(&p, b->p + head, sizeof p);
+    p.len += (uint32_t)(b->len - body);
+    p.elems += (uint32_t)n;
+    memcpy(b->p + head, &p, sizeof p);
+    backlog_begun(e);
+    if (first)                                       /* else the writer has it, or waits for a GRANT to go on */
+        sess_source_add(e->s, &e->bulk, LANE_DATA);
+    flood(e, n);
+    return LEAT_OK;
+}
+
 /* The common case: straight into the session's buffer, behind the last element if that has not left yet. */
 static leat_err emit_whole(struct end *e, const void *v, bool *large)
 {
     bool fresh;
-    if ((*large = e->raw > LIMIT_FRAME_CUT))
-        return LEAT_OK;
+    size_t n;
     struct buf *b = sess_begin_more(e->s, FRAME_ELEM, e->id, &fresh);
     if (!b)
         return LEAT_PEER_LOST;
+    if (fresh && b->len > FRAME_NUMBERED) {          /* others are about to send too */
+        sess_abort(e->s);
+        return gather(e, v, large);
+    }
     if (fresh)
         piece_head(b, e, ELEM_WHOLE, 0);
-    size_t n = e->raw;
-    leat_err err = LEAT_OK;
-    if (n)
-        put_raw(b, v, n);
-    else
-        err = put_encoded(e, b, v, &n);
+    leat_err err = put_whole(e, b, v, &n);
     *large = n > LIMIT_FRAME_CUT;
     if (err != LEAT_OK || *large) {
         sess_abort(e->s);
         return err;
     }
     err = sess_commit(e->s);
-    if (err == LEAT_OK)
+    if (err == LEAT_OK) {
+        e->sent_bytes += n;
         flood(e, n);
+    }
     return err;
 }
 
@@ -278,10 +328,10 @@ static leat_err emit_pieces(struct end *e, uint8_t what, const void *v)
 
 leat_err site_put_locked(struct end *e, const void *v)
 {
-    bool large = e->ends_inside || backlogged(e) || !window_open(e);
+    bool large = e->ends_inside || e->raw > LIMIT_FRAME_CUT;
     leat_err err = e->dead || sess_ended(e->s) ? LEAT_PEER_LOST : LEAT_OK;
     if (err == LEAT_OK && !large)
-        err = emit_whole(e, v, &large);
+        err = backlogged(e) || !window_open(e) ? gather(e, v, &large) : emit_whole(e, v, &large);
     if (err == LEAT_OK && large)
         err = emit_pieces(e, ELEM_PIECE, v);
     e->sent += err == LEAT_OK;
