@@ -57,7 +57,7 @@ static uint32_t count_lines(const char *p, size_t len, bool last)
 }
 
 /* Sends the first n pending bytes. */
-static leat_err send_some(struct pending *b, size_t n, bool last, leat_tx(struct lines) out)
+static leat_err send_some(struct pending *b, size_t n, bool last, const struct lines_reader *r)
 {
     char *rest = malloc(b->cap);
     if (!rest)
@@ -66,7 +66,7 @@ static leat_err send_some(struct pending *b, size_t n, bool last, leat_tx(struct
     struct lines l = { { b->p, (uint32_t)n, true }, count_lines(b->p, n, last) };
     b->p = rest;
     b->len -= n;
-    leat_err err = leat_send(out, l);
+    leat_err err = leat_send(n > LINES_HUGE ? r->huge : r->out, l);
     if (err != LEAT_OK && err != LEAT_UNKNOWN)
         leat_drop(lines, &l);                        /* certainly not sent, so it is still ours */
     return err;
@@ -85,7 +85,7 @@ static leat_err make_room(struct pending *b, const char *path)
     return LEAT_OK;
 }
 
-static leat_err read_on(int fd, const char *path, struct pending *b, leat_tx(struct lines) out)
+static leat_err read_on(int fd, const char *path, struct pending *b, const struct lines_reader *r)
 {
     for (;;) {
         size_t got = 0, n;
@@ -98,7 +98,7 @@ static leat_err read_on(int fd, const char *path, struct pending *b, leat_tx(str
             return LEAT_OK;
         b->len += got;
         if ((b->len >= LINES_BATCH || got < LINES_BATCH) && (n = cut(b)) > 0)
-            LEAT_TRY(send_some(b, n, false, out));
+            LEAT_TRY(send_some(b, n, false, r));
     }
 }
 
@@ -109,11 +109,11 @@ static leat_err read_all(struct lines_reader *r, struct pending *b)
         LEAT_TRY(leat_blocking(open_file, (struct open_call){ *f, &fd, &error }));
         if (error)
             return cannot_read(*f, error);
-        leat_err err = read_on(fd, *f, b, r->out);
+        leat_err err = read_on(fd, *f, b, r);
         close(fd);
         LEAT_TRY(err);
     }
-    return b->len > 0 ? send_some(b, b->len, true, r->out) : LEAT_OK;
+    return b->len > 0 ? send_some(b, b->len, true, r) : LEAT_OK;
 }
 
 leat_err lines_read(struct lines_reader *r)

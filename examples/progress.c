@@ -47,11 +47,11 @@ static void describe(const struct progress *p, struct line *l)
     put_number(l, (uint64_t)((double)words * 1e9 / (double)(ns > 0 ? ns : 1)));
     put(l, " words/s");
     for (uint32_t i = 0; i < p->nodes; i++) {
-        put(l, "; %s: ", p->node[i].name);
+        put(l, "; %s: ", p->is[i].name);
         put_number(l, p->node[i].lines);
         put(l, " lines, ");
         put_number(l, p->node[i].words);
-        put(l, " words");
+        put(l, p->is[i].up ? " words" : " words, lost");
     }
 }
 
@@ -61,20 +61,27 @@ static size_t columns(void)
     return ioctl(2, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col - 1u : 79;
 }
 
-leat_err progress_init(struct progress *p, const leat_peers *peers)
+leat_err progress_init(struct progress *p, leat_workers *workers)
 {
-    struct progress_node *node = calloc(peers->len, sizeof *node);
-    if (!node)
-        return leat_fail(LEAT_NOMEM, "no memory for %u nodes", peers->len);
-    for (uint32_t i = 0; i < peers->len; i++)
-        node[i].name = leat_peer_name(peers->at[i]);
-    *p = (struct progress){ .node = node, .nodes = peers->len, .terminal = isatty(2) == 1, .began = leat_now() };
-    return LEAT_OK;
+    uint32_t n = leat_workers_look(workers, NULL, 0);
+    *p = (struct progress){ .workers = workers, .is = calloc(n, sizeof *p->is), .node = calloc(n, sizeof *p->node), .nodes = n,
+        .terminal = isatty(2) == 1, .began = leat_now() };
+    if (p->is && p->node)
+        return LEAT_OK;
+    progress_done(p);
+    return leat_fail(LEAT_NOMEM, "no memory for %u nodes", n);
+}
+
+void progress_add(struct progress *p, uint32_t worker, uint64_t lines, uint64_t words)
+{
+    p->node[worker].lines += lines;
+    p->node[worker].words += words;
 }
 
 static void draw(const struct progress *p, const char *end)
 {
     struct line l = { .len = 0 };
+    leat_workers_look(p->workers, p->is, p->nodes);
     describe(p, &l);
     if (p->terminal && !*end && l.len > columns())
         l.len = columns();                           /* a line that is redrawn must not wrap */
@@ -109,5 +116,18 @@ void progress_end(struct progress *p)
 void progress_done(struct progress *p)
 {
     free(p->node);
+    free(p->is);
     p->node = NULL;
+    p->is = NULL;
+}
+
+void progress_say(const char *fmt, ...)
+{
+    struct line l = { .len = 0 };
+    va_list a;
+    va_start(a, fmt);
+    int n = vsnprintf(l.text, sizeof l.text, fmt, a);
+    va_end(a);
+    (void)n;
+    fprintf(stderr, "%s%s\n", isatty(2) == 1 ? "\r\033[K" : "", l.text);  /* the progress is drawn again soon */
 }

@@ -1,9 +1,10 @@
-/* wordcount - tasks on other nodes split lines into words, this one counts.
+/* wordcount - the lines of files are dealt to workers, who split them into words; this one counts.
  *   wordcount run FILE...                          in this process alone
  *   leat run -n 3 -- wordcount run FILE...         with two more processes
  *   wordcount run --on URL,URL FILE...             with nodes that already run
  *   wordcount node URL                             such a node
- * The program is the same in each case: leat_node_join says who works for it. */
+ * The program is the same in each case: leat_workers_join says who works for it.  A worker that dies changes no total: what it had
+ * not finished is dealt again.  --insecure, with run and node: plain TCP beyond this host too. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,118 +15,93 @@
 #include "progress.h"
 #include "words.h"
 
-enum { TOP = 20, SHARDS_A_NODE = 4, PIECE_MAX = 256 << 10, OUT_BUF = 64 << 10 };
+enum { TOP = 20, OUT_BUF = 64 << 10, GIVE_UP_S = 5 };
 enum { EXIT_USAGE = 2, EXIT_DEADLINE = 124, EXIT_INTERRUPTED = 130 };
 
-LEAT_STRUCT(word,  (string, text), (uint64, times), (uint32, node));
-LEAT_STRUCT(shard, (string, text), (uint32, node), (tx(word), out));  /* `out` is the counter's channel, used from afar */
+LEAT_STRUCT(word,  (string, text), (uint64, times));
+LEAT_STRUCT(tally, (list(word), words), (uint64, total), (uint32, lines));     /* one for each batch of lines */
+LEAT_SERVICE(splitter, (split, lines, tally));
 
-/* == Splitting: the task that runs on the workers.  It has only what it was given. == */
+/* == Splitting: what the workers do.  They have only what they were given. == */
 
-static leat_err send_words(struct words *seen, const struct shard *s)
+static leat_err list_words(struct words *seen, struct tally *out)
 {
-    struct word w = { .node = s->node };
+    struct word w;
     while (words_pop(seen, &w.text, &w.times)) {
-        leat_err err = leat_send(s->out, w);          /* waits when the counter is slow: credit, not a queue without end */
+        out->total += w.times;
+        leat_err err = leat_push(&out->words, w);
         if (err != LEAT_OK) {
-            if (err != LEAT_UNKNOWN)
-                leat_drop(word, &w);                  /* certainly not sent, so it is still ours */
+            leat_drop(word, &w);
             return err;
         }
     }
     return LEAT_OK;
 }
 
-static leat_err split(struct shard *s)
+static leat_err split(void *self, const struct lines *in, struct tally *out)
 {
     struct words seen = { 0 };
-    leat_string rest = s->text, w;
+    leat_string rest = in->text, w;
     leat_err err = LEAT_OK;
+    (void)self;
+    out->lines = in->count;
     while (err == LEAT_OK && words_next(&rest, &w))
         if (!words_add(&seen, w, 1))
             err = leat_fail(LEAT_NOMEM, "no memory for the words of a shard");
     if (err == LEAT_OK)
-        err = send_words(&seen, s);
+        err = list_words(&seen, out);
     words_free(&seen);
     return err;
 }
 
-/* == Driving: a few tasks here for each worker; each has one shard there at a time. == */
-
-struct report { uint32_t node, lines; };              /* a shard is done */
-struct drive {
-    leat_peer *peer;
-    uint32_t node;
-    leat_rx(struct lines) in;
-    leat_tx(struct word) words;
-    leat_tx(struct report) reports;
-};
-
-static leat_err drive_one(struct drive *d, struct lines *l)
-{
-    struct shard s = { l->text, d->node, leat_ref(d->words) };
-    leat_err err, sent = LEAT_OK;
-    *l = (struct lines){ .count = l->count };         /* the text is the shard's now */
-    if (s.text.len > PIECE_MAX) {                     /* a word without end: not worth the way */
-        err = split(&s);
-        leat_drop(shard, &s);
-        return err;
-    }
-    leat_with_group(g, err)                           /* a group may own tasks on other nodes; its end waits for this one */
-        err = sent = leat_go_on(&g, d->peer, split, shard, s);
-    if (sent != LEAT_OK && sent != LEAT_UNKNOWN)
-        leat_drop(shard, &s);                         /* certainly not started, so it is still ours */
-    if (err == LEAT_UNKNOWN)                          /* it may have run: for one who does not try again, that is a failure */
-        err = leat_fail(leat_err_why(), "%s", leat_err_detail());
-    return err;
-}
-
-static leat_err drive(struct drive *d)
-{
-    leat_err err;
-    leat_each(l, d->in, err) {
-        LEAT_TRY(drive_one(d, &l));                   /* LEAT_PEER_LOST when the node dies: never a wrong total */
-        LEAT_TRY(leat_send(d->reports, { d->node, l.count }));
-    }
-    return err;
-}
+static const struct splitter_impl splitter = { .split = split };
 
 /* == Counting: one task that totals and prints. == */
 
-struct count {
-    leat_rx(struct word) words;
-    leat_rx(struct report) reports;
-    leat_rx(int) signals;
-    const leat_peers *peers;
-};
+struct pipes { leat_chan(struct lines) lines, huge; leat_chan(struct tally_reply) tallies; };
+struct count { struct pipes *c; leat_rx(int) signals; leat_workers *workers; };
 
-static leat_err add(struct words *all, struct progress *p, struct word *w)
+static leat_err add(struct words *all, struct progress *p, uint32_t worker, struct tally *t)
 {
-    bool added = words_add(all, w->text, w->times);
-    p->node[w->node].words += w->times;
-    leat_drop(word, w);
+    bool added = true;
+    for (uint32_t i = 0; i < t->words.len && added; i++)
+        added = words_add(all, t->words.at[i].text, t->words.at[i].times);
+    progress_add(p, worker, t->lines, t->total);
+    leat_drop(tally, t);
     return added ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for the table of words");
 }
 
-static leat_err count_until_closed(struct count *c, struct words *all, struct progress *p)
+static leat_err add_reply(struct words *all, struct progress *p, struct tally_reply *r)
+{
+    LEAT_TRY(leat_reply_err(&r->reply));
+    return add(all, p, r->reply.worker, &r->value);
+}
+
+static leat_err add_huge(struct words *all, struct progress *p, struct lines *l)     /* a word without end: not worth the way */
+{
+    struct tally t = { .total = 0 };
+    leat_err err = split(NULL, l, &t);
+    leat_drop(lines, l);
+    return err == LEAT_OK ? add(all, p, 0, &t) : err;
+}
+
+static leat_err count_until_closed(struct count *a, struct words *all, struct progress *p)
 {
     leat_auto leat_rx(leat_time) tick = leat_ticker(LEAT_MS(PROGRESS_TICK_MS));
-    struct report r;
-    struct word w;
+    struct tally_reply r;
+    struct lines l;
     leat_time now;
     leat_err err = LEAT_OK;
     int signo;
     for (bool more = true; more && err == LEAT_OK; ) {
         leat_select(err) {
-            leat_on_recv(c->words, &w)     { err = w.node < p->nodes ? add(all, p, &w) : leat_fail(LEAT_INVAL, "no such node"); }
-            leat_on_recv(c->reports, &r)   { p->node[r.node].lines += r.lines; }
-            leat_on_recv(tick, &now)       { progress_tick(p); }
-            leat_on_recv(c->signals, &signo) { err = leat_fail(LEAT_CANCELED, "interrupted"); }
-            leat_on_closed(c->words)       { more = false; }
+            leat_on_recv(a->c->tallies, &r)  { err = add_reply(all, p, &r); }
+            leat_on_recv(a->c->huge, &l)     { err = add_huge(all, p, &l); }
+            leat_on_recv(tick, &now)         { progress_tick(p); }
+            leat_on_recv(a->signals, &signo) { err = leat_fail(LEAT_CANCELED, "interrupted"); }
+            leat_on_closed(a->c->tallies)    { more = false; }
         }
     }
-    while (err == LEAT_OK && leat_try_recv(c->reports, &r) == LEAT_OK)
-        p->node[r.node].lines += r.lines;
     return err;
 }
 
@@ -140,12 +116,12 @@ static leat_err print_top(const struct words *all)
     return LEAT_OK;
 }
 
-static leat_err count(struct count *c)
+static leat_err count(struct count *a)
 {
     struct words all = { 0 };
     struct progress p;
-    LEAT_TRY(progress_init(&p, c->peers));
-    leat_err err = count_until_closed(c, &all, &p);
+    LEAT_TRY(progress_init(&p, a->workers));
+    leat_err err = count_until_closed(a, &all, &p);
     progress_clear(&p);
     if (err == LEAT_OK)
         err = print_top(&all);
@@ -156,56 +132,36 @@ static leat_err count(struct count *c)
     return err;
 }
 
-/* == The program: reader -> lines -> drivers -> (split, anywhere) -> words -> counter. == */
+/* == The program: reader -> lines -> the deal (split, anywhere) -> tallies -> counter. == */
 
-struct args { char **files; const char *on; };
+struct args { char **files; const char *on; bool insecure; };
 
-struct pipes { leat_chan(struct lines) lines; leat_chan(struct word) words; leat_chan(struct report) reports; };
-
-struct watch { leat_peer *peer; };
-
-static leat_err watch(struct watch *w)                /* so that a node's death is noticed even while it has nothing to do */
+static void say_lost(void *self, const leat_worker *w, const char *why)
 {
-    leat_err err = leat_peer_wait(w->peer);
-    return err == LEAT_PEER_LOST ? err : LEAT_OK;     /* closed, or the work is done */
+    (void)self;
+    progress_say("leat: lost %s; %" PRIu64 " of its shards %s dealt again", why, w->again, w->again == 1 ? "is" : "are");
 }
 
-static leat_err work(const leat_peers *peers, char **files, struct pipes *c)
+static leat_err work(leat_workers *workers, char **files, struct pipes *c)
 {
+    const leat_deal_opts opts = { .lost = say_lost, .give_up = LEAT_S(GIVE_UP_S) };
     leat_err err;
     leat_with_group(g, err) {
-        LEAT_TRY(leat_go(&g, lines_read, (struct lines_reader){ files, leat_tx_of(c->lines) }));
-        for (uint32_t i = 0; i < peers->len * SHARDS_A_NODE; i++) {
-            uint32_t node = i % peers->len;
-            LEAT_TRY(leat_go(&g, drive, (struct drive){ peers->at[node], node, leat_rx_of(c->lines), leat_tx_of(c->words),
-                leat_tx_of(c->reports) }));
-        }
+        LEAT_TRY(leat_go(&g, lines_read, (struct lines_reader){ files, leat_tx_of(c->lines), leat_tx_of(c->huge) }));
+        err = leat_deal(workers, splitter, split, c->lines, c->tallies, &opts);
     }
     return err;
 }
 
-static leat_err watched_work(const leat_peers *peers, char **files, struct pipes *c)
-{
-    leat_err err;
-    leat_with_group(g, err) {
-        for (uint32_t i = 0; i < peers->len; i++)
-            LEAT_TRY(leat_go(&g, watch, (struct watch){ peers->at[i] }));
-        err = work(peers, files, c);
-        if (err == LEAT_OK)
-            leat_group_cancel(&g);
-    }
-    return err;
-}
-
-static leat_err run_with(const leat_peers *peers, char **files, struct pipes *c)
+static leat_err run_with(leat_workers *workers, char **files, struct pipes *c)
 {
     leat_auto leat_rx(int) signals = leat_signals((const int[]){ SIGINT }, 1);
     leat_err err;
     leat_with_group(g, err) {
-        LEAT_TRY(leat_go(&g, count, (struct count){ leat_rx_of(c->words), leat_rx_of(c->reports), signals, peers }));
-        err = watched_work(peers, files, c);
+        LEAT_TRY(leat_go(&g, count, (struct count){ c, signals, workers }));
+        err = work(workers, files, c);
         if (err == LEAT_OK)
-            leat_close(c->words);                     /* every producer, near or far, has ended; else the counter is cancelled */
+            leat_close(c->tallies);                   /* all have been dealt and are done; else the counter is cancelled */
     }
     return err;
 }
@@ -213,37 +169,37 @@ static leat_err run_with(const leat_peers *peers, char **files, struct pipes *c)
 static void drain(struct pipes *c)                    /* what was under way when it failed; no call fails here, so its detail stays */
 {
     struct lines l;
-    struct word w;
+    struct tally_reply r;
     while (leat_len(c->lines) > 0 && leat_try_recv(c->lines, &l) == LEAT_OK)
         leat_drop(lines, &l);
-    while (leat_len(c->words) > 0 && leat_try_recv(c->words, &w) == LEAT_OK)
-        leat_drop(word, &w);
+    while (leat_len(c->tallies) > 0 && leat_try_recv(c->tallies, &r) == LEAT_OK)
+        leat_drop(tally, &r.value);
 }
 
 static leat_err run(struct args *a)
 {
-    leat_auto leat_chan(struct lines) lines = leat_chan_make(struct lines, 4);
-    leat_auto leat_chan(struct word) words = leat_chan_make(struct word, 256);
-    leat_auto leat_chan(struct report) reports = leat_chan_make(struct report, 16);
+    leat_auto leat_chan(struct lines) lines = leat_chan_make(struct lines, 4), huge = leat_chan_make(struct lines, 0);
+    leat_auto leat_chan(struct tally_reply) tallies = leat_chan_make(struct tally_reply, 16);
     leat_auto_node leat_node *node = NULL;
-    struct pipes c = { lines, words, reports };
-    leat_peers peers;
-    LEAT_TRY(leat_node_open(NULL, &node));
-    LEAT_TRY(leat_expose(node, split, shard));        /* only what is listed can be started from afar */
-    LEAT_TRY(leat_node_join(node, a->on, &peers));    /* a worker of `leat run` serves in here until node 0 ends */
-    leat_err err = run_with(&peers, a->files, &c);
+    leat_auto_workers leat_workers *workers = NULL;
+    struct pipes c = { lines, huge, tallies };
+    LEAT_TRY(leat_node_open(&(leat_node_opts){ .insecure = a->insecure }, &node));
+    LEAT_TRY(leat_serve(node, splitter, &splitter, NULL));
+    LEAT_TRY(leat_workers_open(node, &workers));
+    LEAT_TRY(leat_workers_join(workers, a->on));      /* a worker of `leat run` serves in here until node 0 ends */
+    leat_err err = run_with(workers, a->files, &c);
     drain(&c);
     return err;
 }
 
-struct serve { const char *url; int *signo; };
+struct serve { const char *url; bool insecure; int *signo; };
 
 static leat_err serve(struct serve *s)
 {
     leat_auto leat_rx(int) signals = leat_signals((const int[]){ SIGINT, SIGTERM }, 2);
     leat_auto_node leat_node *node = NULL;
-    LEAT_TRY(leat_node_open(NULL, &node));
-    LEAT_TRY(leat_expose(node, split, shard));
+    LEAT_TRY(leat_node_open(&(leat_node_opts){ .insecure = s->insecure }, &node));
+    LEAT_TRY(leat_serve(node, splitter, &splitter, NULL));
     LEAT_TRY(leat_node_listen(node, s->url));
     printf("listening on %s\n", leat_node_url(node));
     if (fflush(stdout) != 0)
@@ -260,7 +216,8 @@ static leat_err serve(struct serve *s)
 
 static int usage(const char *what, const char *which)
 {
-    fprintf(stderr, "leat: wordcount: %s%s; usage: wordcount run [--on URL,URL] FILE... or wordcount node URL\n", what, which);
+    fprintf(stderr, "leat: wordcount: %s%s; usage: wordcount run [--on URL,URL] [--insecure] FILE... "
+        "or wordcount node URL [--insecure]\n", what, which);
     return EXIT_USAGE;
 }
 
@@ -287,6 +244,8 @@ static int run_main(char **argv)
             a.files[files++] = *argv;                 /* in place: flags are left out */
         else if (strcmp(*argv, "--") == 0)
             flags = false;
+        else if (strcmp(*argv, "--insecure") == 0)
+            a.insecure = true;
         else if (strncmp(*argv, "--on=", 5) == 0)
             a.on = *argv + 5;
         else if (strcmp(*argv, "--on") != 0)
@@ -300,18 +259,32 @@ static int run_main(char **argv)
     return exit_code(leat_run(NULL, run, a), 0);
 }
 
-int main(int argc, char **argv)
+static int node_main(char **argv)
 {
     int signo = 0;
+    struct serve s = { NULL, false, &signo };
+    for (; *argv; argv++) {
+        if (strcmp(*argv, "--insecure") == 0)
+            s.insecure = true;
+        else if (argv[0][0] == '-' || s.url)
+            return usage("a node needs one address", "");
+        else
+            s.url = *argv;
+    }
+    if (!s.url)
+        return usage("a node needs one address", "");
+    leat_err err = leat_run(NULL, serve, s);
+    return exit_code(err, signo);
+}
+
+int main(int argc, char **argv)
+{
     setvbuf(stdout, NULL, _IOFBF, OUT_BUF);           /* see progress_clear */
     if (argc < 2)
         return usage("no command", "");
     if (strcmp(argv[1], "run") == 0)
         return run_main(argv + 2);
-    if (strcmp(argv[1], "node") != 0)
-        return usage("unknown command ", argv[1]);
-    if (argc != 3 || argv[2][0] == '-')
-        return usage("a node needs one address", "");
-    leat_err err = leat_run(NULL, serve, (struct serve){ argv[2], &signo });
-    return exit_code(err, signo);
+    if (strcmp(argv[1], "node") == 0)
+        return node_main(argv + 2);
+    return usage("unknown command ", argv[1]);
 }

@@ -179,6 +179,7 @@ LEAT_END_
 #include "leat/guest.h"                             /* a runtime within the loop of another library */
 #ifndef LEAT_LOCAL_ONLY
 #include "leat/node.h"                               /* types on the wire, nodes, calls, remote tasks */
+#include "leat/deal.h"                               /* one queue, many workers */
 #include "leat/netrpc.h"                             /* Go's net/rpc, client and server */
 #endif
 #endif

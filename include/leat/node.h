@@ -31,6 +31,15 @@ typedef struct leat_float64s { double *at; uint32_t len, cap; } leat_float64s;
 typedef struct leat_date   { int64_t s; uint32_t ns; int32_t offset_s; } leat_date;   /* since 1970, UTC; offset for people */
 typedef struct leat_error  { leat_err code; leat_string text; } leat_error;
 enum { LEAT_BARE = 1, LEAT_PAIRS = 2 };
+/* With every described struct S comes a struct S_reply { leat_reply reply; <S> value; }: a result that was waited for in a channel. */
+typedef struct leat_reply {
+    leat_err err, why;                               /* OK: value is there, and yours to drop; why: as leat_err_why */
+    uint32_t worker, attempt;                        /* of a deal: which of the workers (leat_workers_look), which attempt */
+    uint64_t number;                                 /* of a deal: which element */
+    char detail[160];                                /* of the error; the rest is cut */
+} leat_reply;
+leat_err leat_reply_err(const leat_reply *r);        /* r->err, as if it had just been returned: with its detail and its why */
+typedef struct leat_dealt { uint64_t number; uint32_t attempt; } leat_dealt;          /* see leat_dealt_here */
 #define LEAT_STRING(lit) LEAT_VALUE_(leat_string, "" lit, sizeof(lit) - 1, 0) /* only a literal compiles; borrows */
 leat_string leat_string_of(const char *s);           /* borrows s; NULL is empty; of 4 GiB or more only the first 4 GiB - 1 */
 leat_string leat_string_view(const char *p, uint32_t len);                    /* borrows p[0] to p[len - 1] */

@@ -67,7 +67,7 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
     .size = (uint32_t)(sizeof(((S##_c_ *)0)->n) + 0 * sizeof(struct { \
     _Static_assert(LEAT_MEMBER_IS_(__typeof__(((S##_c_ *)0)->n), C, code), \
     "the member " #n " is not of the C type of its kind, " #C); char leat_; })), __VA_ARGS__ },
-#define LEAT_DESCRIBE_(S, T, ...) typedef T S##_c_; LEAT_TABLE_(S, T, LEAT_K_STRUCT_, LEAT_DESCR_, __VA_ARGS__)
+#define LEAT_DESCRIBE_(S, T, ...) LEAT_REPLY_(S, T); LEAT_TABLE_(S, T, LEAT_K_STRUCT_, LEAT_DESCR_, __VA_ARGS__)
 #define LEAT_TABLE_(S, T, code, F, ...) LEAT_MAYBE_ static const leat_type S##_type; \
     LEAT_MAYBE_ static const leat_field S##_fields[] = { LEAT_MAP_(F, S, __VA_ARGS__) }; \
     LEAT_MAYBE_ static const leat_type S##_type = { #S, S##_fields, sizeof(T), sizeof S##_fields / sizeof *S##_fields, \
@@ -79,13 +79,14 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
     struct O { enum O##_case which; union { LEAT_MAP_(LEAT_MEMBER_, O, __VA_ARGS__) }; }; typedef struct O O##_c_; \
     LEAT_TABLE_(O, struct O, LEAT_K_ONEOF_, LEAT_DESCR_, __VA_ARGS__)
 #else                                                /* C++: the same layout; descriptions stay in C */
-#define LEAT_DESCRIBE_(S, T, ...) typedef T S##_c_; extern const leat_type S##_type
+#define LEAT_DESCRIBE_(S, T, ...) LEAT_REPLY_(S, T); extern const leat_type S##_type
 #define LEAT_SLOT_(S, m, IN, OUT, ...) leat_err (*m)(void *self, const IN##_c_ *in, OUT##_c_ *out);
 #define LEAT_SERVICE_(S, ...) struct S##_impl { LEAT_MAP_(LEAT_SLOT_, S, __VA_ARGS__) }
 #define LEAT_ENUM_(E, ...) enum E { LEAT_MAP_(LEAT_ENUMERATOR_, E, __VA_ARGS__) }
 #define LEAT_ONEOF_(O, ...) enum O##_case { O##_none, LEAT_MAP_(LEAT_CASE_NAME_, O, __VA_ARGS__) }; \
     struct O { enum O##_case which; union { LEAT_MAP_(LEAT_MEMBER_, O, __VA_ARGS__) }; }; typedef struct O O##_c_
 #endif
+#define LEAT_REPLY_(S, T) typedef T S##_c_; struct S##_reply { leat_reply reply; S##_c_ value; }
 #define LEAT_ENUMERATOR_(E, n, v, ...) n = v,
 #define LEAT_CASE_NAME_(O, kind, n, ...) O##_##n,
 #define LEAT_STRUCT_(S, ...) struct S; typedef struct S##_list { struct S *at; uint32_t len, cap; } S##_list; \

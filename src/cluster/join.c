@@ -6,6 +6,8 @@
 #include <errno.h>                                   /* names of errors */
 #include "base/alloc.h"
 #include "cluster/env.h"
+#include "rpc/workers.h"
+#include "run/err.h"
 #include "run/sched.h"
 
 enum { PATIENCE_S = 10, AGAIN_MS = 50 };
@@ -159,6 +161,105 @@ leat_err leat_node_join(leat_node *n, const char *urls, leat_peers *ret)
         return join_list(n, urls, ret);
     LEAT_TRY(cluster_self(&c));
     leat_err err = cluster_join(n, &c, ret);
+    cluster_done(&c);
+    return err;
+}
+
+/* -- the workers of a deal ---------------------------------------------------------------------------------------------------- *
+ * The same addresses, but one that cannot be reached is dialed again by the deal. */
+struct reach {
+    leat_node *n;
+    const char *url;
+    uint32_t rank;                                   /* 0: of a list */
+    bool patient;
+    leat_peer *peer;
+    leat_err err;
+    struct fault *fault;                             /* its detail */
+};
+
+static leat_err reach_once(struct reach *r)
+{
+    leat_err err = dial(r->n, r->url, r->patient, &r->peer);
+    return err == LEAT_OK || r->rank == 0 ? err : node_missing(err, r->rank, r->patient);
+}
+
+static leat_err reach(struct reach **arg)
+{
+    struct reach *r = *arg;
+    r->err = reach_once(r);
+    if (r->err != LEAT_OK)
+        r->fault = err_take(task_self(), r->err);
+    return LEAT_OK;
+}
+
+static leat_err add_reached(leat_workers *ws, struct reach *r, uint32_t count)
+{
+    leat_err err = LEAT_OK;
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < count && err == LEAT_OK; i++) {
+        up += r[i].err == LEAT_OK;
+        err = r[i].err == LEAT_OK ? leat_workers_add(ws, r[i].peer) : leat_workers_add_url(ws, r[i].url);
+    }
+    if (err == LEAT_OK && up == 0) {
+        err = r[0].err;
+        err_give(task_self(), r[0].fault, err);
+        r[0].fault = NULL;
+    }
+    return err;
+}
+
+static leat_err reach_all(leat_workers *ws, const struct url_list *l, uint32_t first, bool patient)
+{
+    uint32_t count = l->len - first;
+    struct reach *r = mem_zalloc(count * sizeof *r);
+    leat_err err;
+    if (!r)
+        return leat_fail(LEAT_NOMEM, "no memory for %u workers", count);
+    leat_with_group(g, err)
+        for (uint32_t i = 0; i < count && err == LEAT_OK; i++) {
+            r[i] = (struct reach){ .n = ws->node, .url = l->at[first + i], .rank = first ? first + i : 0, .patient = patient };
+            err = leat_go(&g, reach, (struct reach *){ &r[i] });
+        }
+    if (err == LEAT_OK)
+        err = add_reached(ws, r, count);
+    for (uint32_t i = 0; i < count; i++)
+        err_free(r[i].fault);
+    mem_free(r);
+    return err;
+}
+
+static leat_err add_self(leat_workers *ws)
+{
+    leat_peer *self;
+    LEAT_TRY(leat_node_self(ws->node, &self));
+    return leat_workers_add(ws, self);
+}
+
+static leat_err join_workers(leat_workers *ws, const struct cluster *c)
+{
+    if (c->nodes.len == 0)
+        return add_self(ws);
+    if (c->rank != 0)
+        return serve(ws->node, c);
+    LEAT_TRY(listen_as_told(ws->node, c));
+    return c->nodes.len == 1 ? add_self(ws) : reach_all(ws, &c->nodes, 1, c->listen_fd < 0);
+}
+
+leat_err leat_workers_join(leat_workers *ws, const char *urls)
+{
+    struct cluster c;
+    struct url_list l;
+    leat_err err;
+    if (!ws)
+        return leat_fail(LEAT_INVAL, "leat_workers_join: no workers");
+    if (urls) {
+        LEAT_TRY(url_list_parse("the list of nodes", urls, &l));
+        err = reach_all(ws, &l, 0, false);
+        url_list_done(&l);
+        return err;
+    }
+    LEAT_TRY(cluster_self(&c));
+    err = join_workers(ws, &c);
     cluster_done(&c);
     return err;
 }

@@ -1,6 +1,7 @@
 /* link.c - which kind of link an address asks for. */
 #include "link/link.h"
 #include <string.h>
+#include "base/url.h"
 #include "link/kinds.h"
 #include "run/sched.h"
 
@@ -27,6 +28,15 @@ static leat_err scheme_find(const char *url, const struct scheme **ret)
             return LEAT_OK;
         }
     return leat_fail(LEAT_INVAL, "'%s' is no address: write tcp://HOST:PORT, unix:/PATH or inproc:NAME", url);
+}
+
+leat_err link_check(const char *url)
+{
+    const struct scheme *s;
+    struct url u;
+    LEAT_TRY(scheme_find(url, &s));
+    const char *wrong = s->listen_fd ? url_parse(url, &u) : NULL;
+    return wrong ? leat_fail(LEAT_INVAL, "'%s' is no address: %s", url, wrong) : LEAT_OK;
 }
 
 /* The simulated world of the calling task, if it makes the links to such addresses. */

@@ -45,6 +45,7 @@ struct link_listen_opts {
     bool insecure;                                   /* plain TCP beyond this host: the program said so in so many words */
 };
 
+LEAT_CHECK leat_err link_check(const char *url);     /* INVAL: no such address; nobody is asked */
 /* [blocks] INVAL: no such address; REFUSED: nobody listens there; SYS (a name that does not resolve, ...): the detail says it. */
 LEAT_CHECK leat_err link_dial(const char *url, struct link **ret);
 /* INVAL; REFUSED: off-host without TLS; SYS: the address is in use, ... */

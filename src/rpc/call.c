@@ -42,9 +42,6 @@ static leat_err wait_in(struct calls *t, struct waiters *q)
     return err;
 }
 
-/* What is to be opened. */
-struct what { leat_peer *p; const char *name; uint8_t kind; const leat_type *in, *out; const void *arg; };
-
 /* A new call, in the table and counted.  t->lock is held.  NULL: no memory. */
 static struct call *call_new_locked(struct calls *t, const struct what *w, size_t bytes)
 {
@@ -121,21 +118,25 @@ static void settle(struct call *x)
     call_unref(x);
 }
 
-static leat_err head_of(struct buf *b, uint8_t what, const char *name, size_t bytes, const leat_type *in, const leat_type *out)
+static leat_err head_of(struct buf *b, const struct what *w, size_t bytes)
 {
     struct type_print i, o;
     struct task *t = task_self();
     int64_t deadline = at_load(&t->deadline), left = deadline == NEVER ? -1 : deadline - rt_now(t->rt);
-    LEAT_TRY(type_print(in, &i));
+    LEAT_TRY(type_print(w->in, &i));
     memset(&o, 0, sizeof o);
-    if (out)
-        LEAT_TRY(type_print(out, &o));
-    buf_u8(b, what);
-    buf_text(b, name, strlen(name));
+    if (w->out)
+        LEAT_TRY(type_print(w->out, &o));
+    buf_u8(b, w->kind | (w->dealt.attempt ? OPEN_DEALT : 0));
+    buf_text(b, w->name, strlen(w->name));
     buf_u64(b, deadline == NEVER ? UINT64_MAX : (uint64_t)(left > 0 ? left : 0));
     buf_put(b, i.b, sizeof i.b);
     buf_put(b, o.b, sizeof o.b);
     buf_varint(b, bytes);
+    if (w->dealt.attempt) {
+        buf_varint(b, w->dealt.number);
+        buf_varint(b, w->dealt.attempt);
+    }
     return buf_err(b);
 }
 
@@ -183,7 +184,7 @@ static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
     if (err == LEAT_OK)
         err = note_ends(x, &o);
     if (err == LEAT_OK)
-        err = head_of(&head, w->kind, w->name, v->len, w->in, w->out);
+        err = head_of(&head, w, v->len);
     if (err == LEAT_OK)
         err = calls_send(x->s, FRAME_OPEN, x->slot.id, &head, v);
     if (err == LEAT_OK)
@@ -283,7 +284,7 @@ static leat_err wait_answer(struct call *x)
     }
 }
 
-static bool join_name(char *to, const char *svc, const char *method)
+bool call_name(char to[CALL_NAME + 1], const char *svc, const char *method)
 {
     size_t n = strlen(svc), k = strlen(method);
     if (n + 1 + k > CALL_NAME)
@@ -294,37 +295,45 @@ static bool join_name(char *to, const char *svc, const char *method)
     return true;
 }
 
-leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const void *in, void *out)
+leat_err call_do(const struct what *w, void *out, bool *own)
 {
-    char name[CALL_NAME + 1];
     uint8_t room[CALL_HEAD];
-    struct what w = { p, name, OPEN_CALL, m->in, m->out, in };
     struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
     struct call *x;
-    if (!join_name(name, svc, m->name))
-        return leat_fail(LEAT_LIMIT, "leat_call: a name has at most %d bytes", CALL_NAME);
-    leat_err err = open_call(&w, &v, &x);
+    *own = false;
+    leat_err err = open_call(w, &v, &x);
     if (err != LEAT_OK) {
         buf_free(&v);
         return err;
     }
-    err = send_open(x, &w, &v);
+    const char *name = w->name;
+    err = send_open(x, w, &v);
     buf_free(&v);
     if (err == LEAT_OK && (err = wait_answer(x)) != LEAT_OK) {
         send_cancel(x, leat_ctx_cause());
         err = err_unknown(err, "%s: %s has not answered; %s may have run", leat_err_name(err), sess_text(x->s), name);
     } else if (err == LEAT_OK && x->lost) {
         err = lost(x, name);
-    } else if (err == LEAT_OK && x->own && (x->err == LEAT_DEADLINE || x->err == LEAT_CANCELED)) {
+    } else if (err == LEAT_OK && (*own = x->own) && (x->err == LEAT_DEADLINE || x->err == LEAT_CANCELED)) {
         err = err_unknown(x->err, "%s: %s: %s: %s", leat_err_name(x->err), sess_text(x->s), name, x->text);   /* it did run */
     } else if (err == LEAT_OK && (err = answer_err(x, name)) == LEAT_OK) {
-        memcpy(out, x->value, m->out->size);
+        memcpy(out, x->value, w->out->size);
         if (x->value != x->room)
             mem_free(x->value);
         x->value = NULL;
     }
     call_unref(x);
     return err;
+}
+
+leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const void *in, void *out)
+{
+    char name[CALL_NAME + 1];
+    bool own;
+    if (!call_name(name, svc, m->name))
+        return leat_fail(LEAT_LIMIT, "leat_call: a name has at most %d bytes", CALL_NAME);
+    struct what w = { .p = p, .name = name, .kind = OPEN_CALL, .in = m->in, .out = m->out, .arg = in };
+    return call_do(&w, out, &own);
 }
 
 /* -- remote tasks -------------------------------------------------------------------------------------------------------------- */
@@ -367,7 +376,7 @@ static leat_err start_stand_in(leat_group *g, struct call *x, const char *name)
 
 leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_type *t, const void *arg)
 {
-    struct what w = { p, name, OPEN_TASK, t, NULL, arg };
+    struct what w = { .p = p, .name = name, .kind = OPEN_TASK, .in = t, .arg = arg };
     uint8_t room[CALL_HEAD];
     struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
     struct call *x;

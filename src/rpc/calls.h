@@ -16,7 +16,9 @@
 #include "sess/sess.h"
 #include "type/desc.h"
 
-enum { OPEN_CALL = 0, OPEN_TASK = 1, CALL_TEXT = 400, CALL_NAME = 255, CALL_ROOM = 64, CALL_HEAD = 512 };
+/* what an OPEN asks for.  OPEN_DEALT, with a call: the number of its element and the attempt follow the length of the argument. */
+enum { OPEN_CALL = 0, OPEN_TASK = 1, OPEN_DEALT = 2 };
+enum { CALL_TEXT = 400, CALL_NAME = 255, CALL_ROOM = 64, CALL_HEAD = 512 };
 
 struct slot { uint64_t id; struct slot *next; };
 struct slots { struct slot **bucket; uint32_t mask, count, from; struct keyed key; };  /* from: no bucket below it has anything */
@@ -53,7 +55,8 @@ struct job {                                         /* what this side runs for 
     struct slot slot;
     struct sess *s;
     struct exposed *fn;
-    uint8_t what;
+    uint8_t what;                                    /* OPEN_CALL or OPEN_TASK */
+    leat_dealt dealt;                                /* attempt 0: it was not */
     int64_t deadline;                                /* of this host's clock; NEVER */
     size_t total;
     struct buf partial;                              /* reader only, until it is whole */
@@ -93,6 +96,12 @@ struct exposed {                                     /* a function or method tha
 };
 struct exposed *exposed_find(leat_node *n, const char *name, size_t len);
 bool exposed_service(leat_node *n, const char *name, size_t len);     /* whether some method's name begins so */
+
+/* What is to be opened.  dealt.attempt 0: it is no element of a deal. */
+struct what { leat_peer *p; const char *name; uint8_t kind; const leat_type *in, *out; const void *arg; leat_dealt dealt; };
+/* [blocks] A call, as leat_call.  *own: the error is the method's own, not of leat. */
+leat_err call_do(const struct what *w, void *out, bool *own);
+bool call_name(char to[CALL_NAME + 1], const char *svc, const char *method);         /* false: too long */
 
 extern const struct sess_user calls_user;            /* what boot/ gives to node_open (table.c) */
 leat_err serve_on_open(struct sess *s, uint8_t flags, struct cur *in);

@@ -92,11 +92,22 @@ static leat_err answer_value(struct job *j)
 }
 
 /* -- the task ---------------------------------------------------------------------------------------------------------------------- */
+static const char dealt_key;                         /* of leat_value: the element that this task and its children work at */
+
+const leat_dealt *leat_dealt_here(void) { return leat_value(&dealt_key); }
+
+static leat_err run_method(struct job *j) { return ((leat_method_fn_ *)j->fn->call)(j->fn->self, j->arg, j->out); }
+
 static leat_err run_fn(struct job *j)
 {
+    leat_err err = LEAT_OK;
     if (j->fn->fn)
         return j->fn->fn(j->arg);
-    return ((leat_method_fn_ *)j->fn->call)(j->fn->self, j->arg, j->out);
+    if (likely(j->dealt.attempt == 0))
+        return run_method(j);
+    leat_with_value(&dealt_key, &j->dealt)
+        err = run_method(j);
+    return err;
 }
 
 /* Runs it with its context; *text: the detail of its error. */
@@ -210,7 +221,7 @@ static leat_err start(struct job *j, struct cur *bytes)
     if (!listed)
         return refuse(j, &(struct answer){ .err = LEAT_NOMEM, .text = "no memory for a call" });
     err = leat_go_(node_group(sess_node(j->s)), (leat_fn_ *)(void (*)(void))job_task, f->out ? &call_site : &task_site, &j, sizeof j);
-    return err == LEAT_OK ? err : refuse(j, &(struct answer){ .err = err == LEAT_CANCELED ? LEAT_REFUSED : err,
+    return err == LEAT_OK ? err : refuse(j, &(struct answer){ .err = err == LEAT_CANCELED ? LEAT_PEER_LOST : err,
         .text = err == LEAT_CANCELED ? "the node is closing" : leat_err_detail() });
 }
 
@@ -231,6 +242,15 @@ static void match(struct job *j, const struct asked *a)
     snprintf(j->text, sizeof j->text, "%s of '%s' is of another type", in ? "result" : "argument", f->name);
 }
 
+static void read_dealt(struct cur *in, struct job *j)
+{
+    j->dealt.number = cur_varint(in);
+    uint64_t attempt = cur_varint(in);
+    j->what &= (uint8_t)~OPEN_DEALT;
+    in->bad |= j->what != OPEN_CALL || attempt == 0 || attempt > UINT32_MAX;
+    j->dealt.attempt = (uint32_t)attempt;
+}
+
 static leat_err read_open(struct sess *s, struct cur *in, struct job *j, uint32_t running)
 {
     struct calls *t = calls_of(s);
@@ -243,6 +263,8 @@ static leat_err read_open(struct sess *s, struct cur *in, struct job *j, uint32_
     cur_get(in, a.in.b, sizeof a.in.b);
     cur_get(in, a.out.b, sizeof a.out.b);
     uint64_t total = cur_varint(in);
+    if (j->what & OPEN_DEALT)
+        read_dealt(in, j);
     if (in->bad || j->what > OPEN_TASK || a.len > CALL_NAME || total > LIMIT_ELEM)
         return leat_fail(LEAT_INVAL, "a malformed frame OPEN");
     if (running >= LIMIT_SESS_OPENS || t->job_bytes + total > LIMIT_SESS_OPEN_BYTES)

@@ -18,6 +18,8 @@ bool sess_dialed(const struct sess *s) { return s->dialed; }
 const char *sess_name(const struct sess *s) { return s->name; }
 const char *sess_text(const struct sess *s) { return s->text; }
 
+const char *sess_url(const struct sess *s) { return s->dialed && strchr(s->link->text, ':') ? s->link->text : ""; }
+
 void sess_peek_text(const struct sess *s, char *text, size_t cap)
 {
     size_t n = peek(s->text, text, MIN(cap, sizeof s->text) & ~(size_t)7);

@@ -95,6 +95,7 @@ leat_node *sess_node(struct sess *s);
 bool sess_dialed(const struct sess *s);              /* this side dialed: makes odd ids where both sides make ids, the other even */
 const char *sess_name(const struct sess *s);         /* the peer's: "node 2" */
 const char *sess_text(const struct sess *s);         /* for errors: "node 2 (unix:/tmp/x)" */
+const char *sess_url(const struct sess *s);          /* that can be dialed again: where it was dialed; "": nowhere */
 void sess_peek_text(const struct sess *s, char *text, size_t cap);   /* the same of a session that may be gone; [signal] */
 struct sess_limits {                                 /* what the peer takes */
     uint32_t frame;                                  /* bytes of a frame, without its header */

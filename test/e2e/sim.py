@@ -133,7 +133,7 @@ def wordcount():
         code, seeds, last, text = sim(w, what, *flags)
         problems = differ('the exit code', code, 0) + differ('the second time', sim(w, what, *flags)[1], seeds)
         problems += [] if re.match(r'40 seeds: \d+ ok, \d+ ended with an error, 0 failed, in .*happened: .*delay [1-9].*cut [1-9]', last) \
-            and any(how == 'ok' for _, how, _ in seeds) and any(how.startswith('PEER_LOST') for _, how, _ in seeds) else [last]
+            and all(how == 'ok' or how.startswith('PEER_LOST') for _, how, _ in seeds) else [last]
         counted, alone = w.run(*what, env={'LEAT_SIM': 'seed=1,faults=delay'}), w.run(*what)
         return (problems and problems + text.splitlines()) + differ('the words', counted[:2], alone[:2]) + w.left()
 
@@ -189,6 +189,17 @@ def void():
         return differ('the exit code', code, 3) + ([] if 'void: never reached cut, in 30 seeds' in text else text.splitlines())
 
 
+def wordcount_of_crashed_workers():
+    """A crash changes no total: ok, or, when no worker is left, PEER_LOST."""
+    with World() as w:
+        path = w.file('text', text_of(20000))
+        code, seeds, last, text = sim(w, [example('wordcount'), 'run', path], '--seeds', '1..60', '--nodes', '4', '--faults', 'crash')
+        crashed = re.findall(r'^seed \d+: (ok|PEER_LOST).* (?:crash|power loss) of ', text, re.M)
+        problems = differ('the exit code', code, 0) + differ('the number of seeds', len(seeds), 60)
+        problems += [] if crashed.count('ok') >= 10 and crashed.count('ok') > 4 * crashed.count('PEER_LOST') else [last]
+        return (problems and problems + text.splitlines()) + w.left()
+
+
 tap.main([
     ('sim_of_a_good_program_is_ok', good_seeds_are_ok), ('sim_of_one_seed_has_one_hash_every_time', same_seed_same_hash),
     ('sim_reports_a_deadlock', deadlock), ('sim_ends_at_the_limit_of_virtual_time', limit),
@@ -199,4 +210,5 @@ tap.main([
     ('sim_used_wrongly_says_so_in_one_line', wrong_use), ('sim_runs_an_example', a_pool_under_many_seeds),
     ('sim_runs_the_word_count_unchanged', wordcount), ('sim_of_many_channels_keeps_every_promise', channels),
     ('sim_shrinks_a_failure_to_the_faults_it_needs', shrinks), ('sim_goes_on_where_a_campaign_was', goes_on),
-    ('sim_that_reached_nothing_is_void', void)])
+    ('sim_that_reached_nothing_is_void', void),
+    ('sim_of_the_word_count_with_crashed_workers_is_right', wordcount_of_crashed_workers)])

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from e2e import LEAT, ROOT, World, differ, example, one_line, tap  # noqa: E402
@@ -120,37 +121,84 @@ class Pipe:
         os.close(self.fd)
 
 
+LOST = r'^%sleat: lost (%s) \(.*\): .*; (\d+) of its shards (is|are) dealt again$'
+
+
+def lost_line(err, name, prefix=r'\[0\] '):
+    """Lines that say how there is not one line of the loss of this node."""
+    found = re.findall(LOST % (prefix, name), err, re.M)
+    return [] if len(found) == 1 else ['%d lines say that %s was lost:' % (len(found), name), err]
+
+
+def right(code, out, *files):
+    return differ('the exit code', code, 0) + differ('the words', out, coreutils(*files))
+
+
 def killed_worker(*flags):
+    """While all wait for more lines, so that nothing is under way."""
     def test():
         with World() as w:
             pipe = Pipe(w)
             r = w.start(*launched(3, *flags), pipe.path)
             victim = int(r.until(r'^node 2 is pid (\d+) at ').group(1))
-            r.until(r'^node 2 is pid ')
             pipe.feed()
             os.kill(victim, signal.SIGKILL)
-            code = r.end(WITHIN_S)
+            r.until(r'leat: lost node 2')
             pipe.close()
-            said = re.search(r'^\[0\] leat: PEER_LOST: .*node 2', r.err, re.M)
-            return differ('the exit code', code, 1) + differ('standard output', r.out, '') + \
-                ([] if said else ['no word of PEER_LOST and node 2:', r.err]) + w.left()
+            return right(r.end(WITHIN_S), r.out, BOOK) + lost_line(r.err, 'node 2') + w.left()
     return test
 
 
 def killed_worker_at_work():
-    """The victim dies while lines are being sent, so that shards are under way to it."""
+    """The victim dies while lines are being sent, so that shards are under way to it; stopped first, so that it has some."""
     with World() as w:
         pipe = Pipe(w)
-        r = w.start(*launched(2), pipe.path)
+        r = w.start(*launched(3), pipe.path)
         victim = int(r.until(r'^node 1 is pid (\d+) at ').group(1))
-        feeder = threading.Thread(target=pipe.feed, args=(40,), daemon=True)
         pipe.feed()
-        feeder.start()
+        os.kill(victim, signal.SIGSTOP)
+        pipe.feed(4)
         os.kill(victim, signal.SIGKILL)
+        pipe.close()
+        problems = right(r.end(WITHIN_S), r.out, *[BOOK] * 5) + lost_line(r.err, 'node 1') + w.left()
+        return problems + ([] if int(re.search(LOST % (r'\[0\] ', 'node 1'), r.err, re.M).group(2)) > 0 else ['nothing is dealt again'])
+
+
+def killed_at_random_moments():
+    """From the start of the launch to its end; never a wrong total."""
+    times = 5 if os.environ.get('T_QUICK') else 50
+    words, problems, began = coreutils(*[BOOK] * 3), [], time.monotonic()
+    with World() as w:
+        w.run(*launched(3), *[BOOK] * 3)
+        takes = time.monotonic() - began
+        for i in range(times):
+            r = w.start(*launched(3), *[BOOK] * 3)
+            victim = int(r.until(r'^node %d is pid (\d+) at ' % (1 + i % 2)).group(1))
+            try:
+                r.process.wait(takes * i / times)    # no test depends on it: any moment is a good one
+            except subprocess.TimeoutExpired:
+                pass
+            try:
+                os.kill(victim, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            bad = differ('the exit code', r.end(WITHIN_S), 0) + differ('the words', r.out, words)
+            problems += bad and bad + ['killed after %.3f s' % (takes * i / times), r.err]
+        return problems + w.left()
+
+
+def all_workers_killed():
+    with World() as w:
+        pipe = Pipe(w)
+        r = w.start(*launched(3), pipe.path)
+        victims = [int(r.until(r'^node %d is pid (\d+) at ' % i).group(1)) for i in (1, 2)]
+        pipe.feed()
+        for v in victims:
+            os.kill(v, signal.SIGKILL)
         code = r.end(WITHIN_S)
-        pipe.abandon()
-        return differ('the exit code', code, 1) + differ('standard output', r.out, '') + \
-            ([] if re.search(r'^\[0\] leat: PEER_LOST: .*node 1', r.err, re.M) else [r.err]) + w.left()
+        pipe.close()
+        said = re.search(r'^\[0\] leat: PEER_LOST: no worker is left: node [12] \(', r.err, re.M)
+        return differ('the exit code', code, 1) + differ('standard output', r.out, '') + ([] if said else [r.err]) + w.left()
 
 
 def worker_that_dies_before_it_serves():
@@ -159,6 +207,8 @@ def worker_that_dies_before_it_serves():
         for link in ('unix', 'tcp'):
             script = '[ $LEAT_RANK = 1 ] && kill -9 $$; exec "$0" "$@"'
             code, out, err = w.run(LEAT, 'run', '-n', '3', '--link', link, '--', 'sh', '-c', script, *RUN, BOOK)
+            problems += right(code, out, BOOK) + w.left()
+            code, out, err = w.run(LEAT, 'run', '-n', '2', '--link', link, '--', 'sh', '-c', script, *RUN, BOOK)
             problems += differ('exit code and output', (code, out), (1, '')) + w.left() + \
                 ([] if re.search(r'^\[0\] leat: PEER_LOST: node 1: ', err, re.M) else [err])
     return problems
@@ -174,8 +224,45 @@ def killed_running_node():
         code = r.end(WITHIN_S)
         pipe.close()
         n.end()
-        return differ('the exit code', code, 1) + differ('standard output', r.out, '') + \
-            one_line(r.err, 'leat: PEER_LOST: ', url)
+        last = r.err.splitlines()[-1]
+        return differ('the exit code', code, 1) + differ('standard output', r.out, '') + one_line(last, 'leat: PEER_LOST: ', url) + \
+            lost_line(r.err, r'.*', '')
+
+
+def restarted_running_node(kind):
+    """The only node dies, is started again at its address, and the total is right: so the second one has taken part."""
+    def test():
+        with World() as w:
+            pipe = Pipe(w)
+            n, url = node(w, 'unix:' + w.path('n.sock') if kind == 'unix' else 'tcp://127.0.0.1:0')
+            r = w.start(*RUN, '--on', url, pipe.path)
+            pipe.feed()
+            n.kill(signal.SIGKILL)
+            n.end()
+            n, _ = node(w, url)
+            pipe.feed(2)
+            pipe.close()
+            problems = right(r.end(WITHIN_S), r.out, *[BOOK] * 3) + lost_line(r.err, r'.*', '')
+            n.kill(signal.SIGTERM)
+            return problems + differ('the exit code of the node', n.end(), 0)
+    return test
+
+
+def node_that_leaves_in_order():
+    """SIGTERM is no loss of anything: what it has not done is done by the other."""
+    with World() as w:
+        pipe = Pipe(w)
+        a, url_a = node(w, 'tcp://127.0.0.1:0')
+        b, url_b = node(w, 'tcp://127.0.0.1:0')
+        r = w.start(*RUN, '--on', url_a + ',' + url_b, pipe.path)
+        pipe.feed()
+        a.kill(signal.SIGTERM)
+        pipe.feed(3)
+        problems = differ('the exit code of the node', a.end(), 0)
+        pipe.close()
+        problems += right(r.end(WITHIN_S), r.out, *[BOOK] * 4)
+        b.kill(signal.SIGTERM)
+        return problems + differ('the exit code of the other', b.end(), 0)
 
 
 def killed_node_0():
@@ -374,11 +461,16 @@ tap.main([
     ('the_same_on_one_launched_node', the_same_at_three_distances(launched(1))),
     ('the_same_on_eight_nodes', the_same_at_three_distances(launched(8))),
     ('the_same_on_nodes_that_run', with_nodes_that_run),
-    ('a_killed_worker_is_peer_lost_over_unix_sockets', killed_worker()),
-    ('a_killed_worker_is_peer_lost_over_tcp', killed_worker('--link', 'tcp')),
-    ('a_worker_killed_at_work_is_peer_lost', killed_worker_at_work),
-    ('a_worker_that_dies_before_it_serves_is_peer_lost', worker_that_dies_before_it_serves),
+    ('a_killed_worker_changes_no_total_over_unix_sockets', killed_worker()),
+    ('a_killed_worker_changes_no_total_over_tcp', killed_worker('--link', 'tcp')),
+    ('what_a_worker_had_that_was_killed_at_work_is_dealt_again', killed_worker_at_work),
+    ('a_worker_killed_at_any_moment_changes_no_total', killed_at_random_moments),
+    ('without_any_worker_it_is_peer_lost', all_workers_killed),
+    ('a_worker_that_dies_before_it_serves_is_not_missed', worker_that_dies_before_it_serves),
     ('a_killed_running_node_is_peer_lost', killed_running_node),
+    ('a_running_node_that_is_started_again_takes_part_again_unix', restarted_running_node('unix')),
+    ('a_running_node_that_is_started_again_takes_part_again_tcp', restarted_running_node('tcp')),
+    ('a_running_node_that_leaves_in_order_changes_no_total', node_that_leaves_in_order),
     ('a_killed_node_0_ends_all', killed_node_0),
     ('interrupt_in_one_process', interrupted(RUN)),
     ('interrupt_of_three_processes', interrupted(launched(3))),
