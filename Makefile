@@ -4,7 +4,7 @@
 #   make demo      counts the words of a book with three processes (FILES="a b": of these files)
 #   make test      every test program in every variant (VARIANTS=gcc,asan: in these; ONLY=regex: tests that match);
 #                  what needs a tool that is missing is skipped and named, unless STRICT=1
-#   make models    every order of things in the protocols that hold without a lock, the long ones too
+#   make models    every order of things in the protocols that hold without a lock and in those between processes, the long ones too
 #   make schedules small programs under every schedule with up to three preemptions (BUDGET=10: ten times as many at the most)
 #   make bench     the measurements, of a build without asserts (ONLY=regex: these; PEERS="go": beside the same programs of others)
 #   make growth    how the cost of one grows with how many there are, as charts in docs/growth (AGAIN=1: measures all of it anew)
@@ -65,6 +65,7 @@ fuzz-coverage:
 
 models:
 	@MODELS_LONG=1 test/models/run.py
+	@MODELS_LONG=1 test/models/spin/run.py
 
 build-bench/build.ninja: | deps-build
 	@meson setup build-bench -Db_ndebug=true $(MESON_FLAGS) >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }

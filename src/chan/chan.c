@@ -261,11 +261,12 @@ static inline bool sites_wait(const leat_chan_ *c, uint32_t n)
     return unlikely(c->needy) && c->cap - n - c->reserved >= c->needy_at;
 }
 
-/* A slot of the buffer has become free (count does not say so yet): the next waiting sender's value takes it, or a site. */
+/* A slot of the buffer has become free (count does not say so yet): the next waiting sender's value takes it; where sites wait, too, the
+ * home says whose turn it is. */
 static inline void slot_free(leat_chan_ *c, uint32_t slot, uint32_t n, struct task **wake)
 {
     struct waiter *s;
-    if (sites_wait(c, n - 1) && ((c->turn ^= 1) || !at_load(&c->sq.head))) {
+    if (sites_wait(c, n - 1)) {
         at_store(&c->count, n - 1);
         c->net->ops->room(c);
         return;
@@ -281,8 +282,6 @@ static inline void slot_free(leat_chan_ *c, uint32_t slot, uint32_t n, struct ta
         return;
     }
     at_store(&c->count, n - 1);
-    if (sites_wait(c, n - 1))
-        c->net->ops->room(c);                        /* nobody in sq waited in earnest */
 }
 
 static ALWAYS enum chan_try recv_locked(leat_chan_ *c, void *out, struct task **wake, leat_err *err)

@@ -153,22 +153,32 @@ static void check_laws(const struct home *h)
     LAW(!h->sealing || !h->c->needy);
 }
 
-/* Slots may be free: to the needy in turn, then to those who stream. */
+/* Free slots: to those who wait here and to the needy in turn, many at once in shares. */
+static void hand_out(struct home *h)
+{
+    leat_chan_ *c = h->c;
+    for (uint32_t n; (h->needy || at_load(&c->sq.head)) && (n = chan_reserve_locked(c, c->cap)); ) {
+        uint32_t here = !at_load(&c->sq.head) ? 0 : h->needy ? n / 2 + (n & (c->turn ^= 1)) : n;
+        if (here)
+            unreserve(h, here);                      /* takes them to the senders; if those are fewer, the next round finds the rest */
+        for (n -= here; n && h->needy; )
+            n -= home_grant_next(h, n);
+        if (n)
+            unreserve(h, n);
+    }
+}
+
+/* Slots may be free: to who waits for one, then to those who stream. */
 void home_serve(struct home *h)
 {
     leat_chan_ *c = h->c;
     if (unlikely(probe_on))
         check_laws(h);
     if (!h->sealing) {
-        if (at_load(&c->sq.head) && (!h->needy || (c->turn ^= 1)))
-            unreserve(h, chan_reserve_locked(c, 1)); /* to a sender here: it would wait for ever */
-        uint32_t n = h->needy ? chan_reserve_locked(c, c->cap) : 0;
-        while (n && h->needy)
-            n -= home_grant_next(h, n);
-        if (n)
-            unreserve(h, n);
-        if (h->needy)
-            home_recall(h, h->needy == 1 ? needs_first(h) : NULL);
+        hand_out(h);
+        bool here = at_load(&c->sq.head);
+        if (h->needy || here)
+            home_recall(h, h->needy == 1 && !here ? needs_first(h) : NULL);
         else if (BUGGIFY("home.recall_early"))
             home_recall(h, NULL);
         else if (!h->recalled && !BUGGIFY("home.lend_nothing"))
@@ -226,21 +236,12 @@ void home_on_need(struct home *h, struct end *e, struct cur *in)
     }
 }
 
-/* n credits have come back: first to where they are missed. */
+/* n credits have come back. */
 void home_take_back(struct home *h, struct end *e, uint32_t n)
 {
     e->out -= n;
     lent_check(e);
-    uint32_t here = n;
-    if (h->needy) {
-        h->c->turn ^= 1;
-        here = n / 2 + (n & h->c->turn);
-    }
-    unreserve(h, here);
-    for (n -= here; n && h->needy; )
-        n -= home_grant_next(h, n);
-    if (n)
-        unreserve(h, n);
+    h->c->reserved -= n;
     home_serve(h);
 }
 

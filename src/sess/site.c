@@ -581,19 +581,20 @@ static void put_need(struct end *e, struct buf *b)
     e->need_due = e->ask_due = false;
 }
 
+/* RETURN goes first: the home asks for it once between two grants, whereas tasks may come and go, and with each there is a NEED. */
 bool site_pull(struct end *e, struct sess *s)
 {
     if (!e->need_due && !e->return_due)
         return false;
-    struct buf *b = sess_begin_in(s, e->need_due ? FRAME_NEED : FRAME_RETURN, 0, end_lane(e));
+    struct buf *b = sess_begin_in(s, e->return_due ? FRAME_RETURN : FRAME_NEED, 0, end_lane(e));
     if (!b)
         return false;
     buf_varint(b, e->id);
-    if (e->need_due) {
-        put_need(e, b);
-    } else {
+    if (e->return_due) {
         buf_varint(b, e->returned);
         e->return_due = false;
+    } else {
+        put_need(e, b);
     }
     (void)sess_commit_must(s);
     return e->need_due || e->return_due;

@@ -1,0 +1,167 @@
+/* turn_test.c - a buffered channel whose home has senders, too: whose turn it is, and what becomes of a credit that nobody uses.
+ *
+ * The site is one by hand (peer.h), so that it does what a task there does that gives up at the wrong moment.  These are the trails of
+ * test/models/spin/credit.pml: OWN_WAITS_UNTOLD and TURN_TAKEN_TWICE. */
+#include "base/base.h"
+#include "chan/chan.h"
+#include "peer.h"
+#include "type/desc.h"
+
+LEAT_STRUCT(mark, (int32, n));
+
+enum { END = 3 };                                    /* the peer's id: it has dialed, so it is odd */
+static struct peer peer;
+static leat_chan(struct mark) marks;
+
+static void attach(uint64_t id)
+{
+    struct buf b = { 0 };
+    struct type_print print;
+    CHECK_EQ(type_print(&mark_type, &print), LEAT_OK);
+    buf_varint(&b, id);
+    buf_u8(&b, 1);
+    buf_put(&b, print.b, sizeof print.b);
+    buf_text(&b, "marks", 5);
+    peer_send(&peer, FRAME_ATTACH, 0, &b);
+    buf_free(&b);
+    struct peer_frame f = peer_expect(&peer, FRAME_ATTACHED);
+    CHECK_EQ(cur_varint(&f.in), id);
+    CHECK_EQ(cur_u8(&f.in), 0);
+    CHECK_EQ(cur_u32(&f.in), 1);
+}
+
+/* The node has handled all that was sent before: it refuses a name that there is not. */
+static void heard(void)
+{
+    static uint64_t id = END + 2;
+    struct buf b = { 0 };
+    buf_varint(&b, id += 2);
+    buf_u8(&b, 1);
+    buf_put(&b, (uint8_t[16]){ 0 }, 16);
+    buf_text(&b, "no such", 7);
+    peer_send(&peer, FRAME_ATTACH, 0, &b);
+    buf_free(&b);
+    (void)peer_expect(&peer, FRAME_ATTACHED);
+}
+
+static leat_err own(struct mark *m) { return leat_send(marks, *m); }
+
+static leat_chan_ *chan(void) { return (leat_chan_ *)marks; }
+
+/* One more sender here, with the value n; then as many as that wait. */
+static void own_waits(leat_group *g, int n, uint32_t waiting)
+{
+    uint32_t now;
+    CHECK_EQ(leat_go(g, own, (struct mark){ n }), LEAT_OK);
+    do {
+        leat_yield();
+        lock(&chan()->lock);
+        now = chan_senders_waiting_locked(chan());
+        unlock(&chan()->lock);
+    } while (now < waiting);
+}
+
+static int take(void)
+{
+    struct mark m;
+    CHECK_EQ(leat_recv(marks, &m), LEAT_OK);
+    return m.n;
+}
+
+static void with_peer(void (*talk)(leat_group *g))
+{
+    leat_node *a;
+    leat_err err;
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node a" }, &a), LEAT_OK);
+    CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
+    marks = leat_chan_make(struct mark, 1);
+    CHECK_EQ(leat_export(a, "marks", leat_tx_of(marks), mark), LEAT_OK);
+    leat_with_deadline(LEAT_S(40)) {
+        leat_with_group(g, err) {
+            peer_dial(&peer, leat_node_url(a), 1);
+            attach(END);
+            talk(&g);
+        }
+        CHECK_EQ(err, LEAT_OK);
+    }
+    peer_hang_up(&peer);
+    leat_unref(marks);
+    leat_node_close(a);
+}
+
+/* The second slot that becomes free is the site's turn.  Nobody there wants it any more, so the sender here must get it. */
+static void nobody_there(leat_group *g)
+{
+    CHECK_EQ(leat_send(marks, { 0 }), LEAT_OK);
+    PEER_SAY(&peer, FRAME_NEED, END, 1, 0, 0);
+    heard();
+    own_waits(g, 1, 1);
+    CHECK_EQ(take(), 0);
+    CHECK_EQ(take(), 1);
+    struct peer_frame f = peer_expect(&peer, FRAME_GRANT);
+    CHECK_EQ(cur_varint(&f.in), END);
+    CHECK_EQ(cur_varint(&f.in), 1);
+    PEER_SAY(&peer, FRAME_NEED, END, 0, 1, 0);       /* it has given up; the credit is idle */
+    heard();
+    own_waits(g, 2, 1);
+    (void)peer_expect(&peer, FRAME_RECALL);
+    PEER_SAY(&peer, FRAME_RETURN, END, 1);
+    CHECK_EQ(take(), 2);
+}
+
+static void nobody_there_any_more(leat_group *g)
+{
+    CHECK_EQ(leat_send(marks, { 0 }), LEAT_OK);
+    PEER_SAY(&peer, FRAME_NEED, END, 2, 0, 0);
+    heard();
+    own_waits(g, 1, 1);
+    own_waits(g, 2, 2);
+    CHECK_EQ(take(), 0);
+    CHECK_EQ(take(), 1);                             /* now it is the site's turn, and the second sender here waits */
+    (void)peer_expect(&peer, FRAME_GRANT);
+    (void)peer_expect(&peer, FRAME_RECALL);
+    PEER_SAY(&peer, FRAME_NEED, END, 0, 1, 0);
+    PEER_SAY(&peer, FRAME_RETURN, END, 1);
+    CHECK_EQ(take(), 2);
+}
+
+/* Both always want the slot that becomes free.  A second site, so that nothing is lent. */
+static void both(leat_group *g)
+{
+    enum { EACH = 5 };
+    int here = 0, there = 0;
+    attach(END + 2);
+    CHECK_EQ(leat_send(marks, { 0 }), LEAT_OK);
+    PEER_SAY(&peer, FRAME_NEED, END, EACH, 0, 0);
+    heard();
+    for (uint32_t i = 1; i <= EACH; i++)
+        own_waits(g, 1, i);
+    CHECK_EQ(take(), 0);
+    while (here < EACH || there < EACH) {
+        struct buf b = { 0 };
+        if (here - there == 2 || there - here == 2)
+            t_fail(__FILE__, __LINE__, "%d from here, %d from there", here, there);
+        if (at_load(&chan()->count) == 0) {
+            while (peer_next(&peer).kind != FRAME_GRANT)
+                ;
+            buf_varint(&b, END);
+            buf_u8(&b, 0);
+            buf_varint(&b, 4);
+            buf_u32(&b, 2);
+            peer_send(&peer, FRAME_ELEM, 0, &b);
+            buf_free(&b);
+        }
+        while (at_load(&chan()->count) == 0)
+            leat_yield();                            /* or a receiver would take straight from who waits here */
+        *(take() == 1 ? &here : &there) += 1;
+    }
+}
+
+static leat_err untold(leat_none *none) { (void)none; with_peer(nobody_there); return LEAT_OK; }
+static leat_err untold_later(leat_none *none) { (void)none; with_peer(nobody_there_any_more); return LEAT_OK; }
+static leat_err turns(leat_none *none) { (void)none; with_peer(both); return LEAT_OK; }
+
+ANYWHERE(a_credit_that_nobody_uses_comes_back_to_who_begins_to_wait, untold)
+ANYWHERE(a_credit_that_nobody_uses_comes_back_to_who_waited_before, untold_later)
+ANYWHERE(senders_here_and_there_take_turns, turns)
+T_MAIN()
