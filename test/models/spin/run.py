@@ -35,11 +35,14 @@ MODELS = {
               (LIVE, '', 'turn_of_site'), (LIVE, '', 'turn_of_home')],
         live={'NOT_IN_TURN': 'turn_of_site', 'NEED_GOES_FIRST': 'turn_of_site'}, live_else='turn_of_home',
         at={'RECALL_ONLY_ONCE': '-DSENDS=1 -DOWN=2', 'OWN_WAITS_UNTOLD': '-DSENDS=1 -DOWN=2'}),
-    'crowd': dict(short=[(SAFETY, '-DCANCELS=0')], at={'NOT_JUDGED_AGAIN': ''},
-                  long=[(SAFETY, ''), (SAFETY, '-DCANCELS=1 -DWHIMS=2'), (SAFETY, '-DCANCELS=0 -DROUNDS=2')]),
+    'crowd': dict(
+        short=[(SAFETY, '-DCANCELS=0')],
+        at={'NOT_JUDGED_AGAIN': ''},
+        long=[(SAFETY, ''), (SAFETY, '-DCANCELS=1 -DWHIMS=2'), (SAFETY, '-DCANCELS=0 -DROUNDS=2')]),
     'select': dict(
         short=[(SAFETY, '-DFULL')],
-        progress='-DFULL -DCANCELS=0', long=[(PROGRESS, '-DFULL -DCANCELS=0'), (SAFETY, ''), (PROGRESS, ''), (SAFETY, '-DFULL -DROUNDS=2 -DCANCELS=0')]),
+        progress='-DFULL -DCANCELS=0',
+        long=[(PROGRESS, '-DFULL -DCANCELS=0'), (SAFETY, ''), (PROGRESS, ''), (SAFETY, '-DFULL -DROUNDS=2 -DCANCELS=0')]),
 }
 COMPILE = {SAFETY: ['-DSAFETY'], PROGRESS: ['-DNP'], LIVE: ['-DNFAIR=6']}
 SEARCH = {SAFETY: [], PROGRESS: ['-l', '-f'], LIVE: ['-a', '-f']}
@@ -82,8 +85,9 @@ def search(model, kind, bounds, formula=None, broken=0):
         tap.need(tool)
     where = verifier(model, kind, bounds)
     begun = time.time()
-    ran = subprocess.run(['./pan', '-E', '-m%d' % (4000000 if LONG else 50000)] + SEARCH[kind] + (['-N', formula] if formula else []), cwd=where,
-                         env=dict(os.environ, BROKEN=str(broken)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    options = ['-E', '-m%d' % (4000000 if LONG else 50000)] + SEARCH[kind] + (['-N', formula] if formula else [])
+    ran = subprocess.run(['./pan'] + options, cwd=where, env=dict(os.environ, BROKEN=str(broken)), stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True)
     out = ran.stdout
     counted = re.search(r'(\d[\d.e+]*) states, stored', out)
     if not counted or 'max search depth too small' in out or 'reached -DMEMLIM' in out or 'out of memory' in out:
