@@ -751,9 +751,14 @@ void site_lost(struct end *e)
 }
 
 /* -- frames from the home ---------------------------------------------------------------------------------------------------- */
-static void accepted(struct end *e, struct cur *in)
+/* Totals of the home.  overtaken: a GRANT may have told later ones already, as it goes in the control lane. */
+static void accepted(struct end *e, struct cur *in, bool overtaken)
 {
     uint64_t n = cur_varint(in), bytes = cur_varint(in);
+    if (overtaken && !in->bad && n <= e->accepted && bytes <= e->bytes) {
+        n = e->accepted;
+        bytes = e->bytes;
+    }
     if (in->bad || n < e->accepted || n > e->sent || bytes < e->bytes || bytes > e->sent_bytes) {
         cur_fail(in);
         return;
@@ -772,7 +777,7 @@ static struct waiter *on_grant(struct end *e, struct cur *in)
 {
     leat_chan_ *c = e->c;
     uint64_t granted = cur_varint(in), n = granted - e->granted;
-    accepted(e, in);
+    accepted(e, in, false);
     if (in->bad || granted < e->granted || n > at_load(&c->count)) {
         cur_fail(in);
         return NULL;
@@ -801,7 +806,7 @@ static bool lost_now(struct end *e, struct cur *in)
 {
     size_t n;
     bool not_taken = cur_u8(in);
-    accepted(e, in);
+    accepted(e, in, true);
     const char *who = cur_text(in, &n);
     if (in->bad || n >= TEXT_MAX) {
         cur_fail(in);
@@ -881,7 +886,7 @@ leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
         case FRAME_RECALL: on_recall(e); break;
         case FRAME_TAKEN: case FRAME_BUSY: case FRAME_WITHDRAWN: wake = on_answer(e, kind, in); break;
         case FRAME_SEAL: wake = on_seal(e, in); break;
-        case FRAME_FLUSHED: accepted(e, in); break;
+        case FRAME_FLUSHED: accepted(e, in, true); break;
         default: cur_fail(in);
         }
     unlock(&e->c->lock);
