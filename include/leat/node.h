@@ -92,7 +92,8 @@ LEAT_CHECK leat_err leat_node_join(leat_node *n, const char *urls, leat_peers *r
 
 /* == Names.  A channel end is exported under a name and imported elsewhere; its use does not change. ====================== *
  * A send end may be imported many times, and the export itself counts as one more sender until leat_unexport.  A receive end is
- * imported once: the channel moves there, with what is queued, and this side can only send from then on.  A channel has the capacity
+ * imported once: the channel moves there, with what is queued, and this side can only send from then on (as when it is sent in a value;
+ * REFUSED while a task waits on it, or another owner has a receive end alone).  A channel has the capacity
  * its maker gave it, wherever its ends are; `capacity` is a hint that this version ignores.  Names live as long as the node.
  * REFUSED: no such name, the other end, a policy; LIMIT: more than 8 nodes between this one and the receiver; TYPE: the detail names
  * the field. */

@@ -152,6 +152,7 @@ leat_chan_ *leat_ref_(leat_chan_ *c, int ends)
     c->senders += (ends & LEAT_TX_END_) != 0;
     c->txs += (ends & LEAT_TX_END_) != 0;
     c->rxs += (ends & LEAT_RX_END_) != 0;
+    c->lone = (uint16_t)(c->lone + (ends == LEAT_RX_END_ && c->lone < UINT16_MAX));
     unlock(&c->lock);
     return c;
 }
@@ -170,6 +171,8 @@ void leat_unref_end_(leat_chan_ *c, int ends)
         c->senders = MIN(c->senders, c->txs);
         finished = finished && c->senders == 0;
     }
+    if (ends == LEAT_RX_END_ && c->lone)
+        c->lone--;
     if ((ends & LEAT_RX_END_) && c->rxs)
         deaf = --c->rxs == 0 && !c->site;
     struct waiter *told = deaf ? chan_shut_locked(c, LEAT_GONE, NULL) : NULL;

@@ -71,6 +71,8 @@ struct leat_chan_ {
     uint32_t needy_at;                               /* so many free slots are worth a call of `room` */
     uint8_t err;                                     /* instead of LEAT_CLOSED: PEER_LOST, GONE, ... */
     uint8_t turn;                                    /* who gets the next free slot: a waiting sender here or a site */
+    uint16_t lone;                                   /* owners of a receive end and of no send end: only the last one may move.
+                                                      * At most 65,535 are counted */
     _Atomic uint32_t refs;                           /* the program's */
     _Atomic uint32_t holds;                          /* 1 for all of refs, more for net: who takes the last one off frees */
     const struct leat_type *type;                    /* once another process knows it; else null */

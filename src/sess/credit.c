@@ -47,7 +47,7 @@ static void need_del(struct home *h, struct end *e)
 static void lend_add(struct home *h, struct end *e) { ring_add(&h->lend, &e->lend_at); }
 
 /* After credits of e have been used or given back. */
-static void lent_check(struct end *e)
+void home_used(struct end *e)
 {
     if (!e->out)
         ring_del(&e->lent_at);
@@ -222,6 +222,7 @@ void home_on_need(struct home *h, struct end *e, struct cur *in)
     if (n) {
         home_grant(e, n);
     } else if (coming == 0 && h->up && !h->sealing) {
+        h->asking += !e->asked;
         e->asked = true;
         home_recall(h, e);
         site_ask_up(h->up);
@@ -240,7 +241,7 @@ void home_on_need(struct home *h, struct end *e, struct cur *in)
 void home_take_back(struct home *h, struct end *e, uint32_t n)
 {
     e->out -= n;
-    lent_check(e);
+    home_used(e);
     h->c->reserved -= n;
     home_serve(h);
 }
@@ -259,7 +260,7 @@ void home_on_return(struct home *h, struct end *e, struct cur *in)
 /* [locked] After elements of e have been taken. */
 void home_taken_locked(struct home *h, struct end *e)
 {
-    lent_check(e);
+    home_used(e);
     if (e->want && e->out <= e->want / 2 && !h->sealing) {
         lend_add(h, e);
         home_serve(h);

@@ -14,7 +14,7 @@
  *  6. An end is in `lent` if and only if it has credits that were not recalled.
  *  7. What one frame makes the home do does not grow with how many ends there are: all three lists are rings, and a walk over one takes
  *     each end that it meets out of it.  Many credits at once go in shares, not one by one.
- *  8. refs: 1 for the program's references taken together, 1 for each end; the last one frees the home.
+ *  8. refs: 1 for the program's references taken together, 1 for each end and each task that delivers; the last one frees the home.
  * Unbuffered: an offer that meets a ready receiver is taken at once; else a task of its own waits with it as any sender would. */
 #include <assert.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@
 #include "sess/value.h"
 #include "type/codec.h"
 
-enum { TELL_BYTES = 1 << 18, TEXT_MAX = 200, RUN = 8, RUN_RAW = 64 };   /* RUN: elements decoded under one lock */
+enum { TELL_BYTES = 1 << 18, TEXT_MAX = 200 };
 
 static CHAN_NET_OPS home_ops;
 static struct home *home_of(const leat_chan_ *c) { return (struct home *)(void *)c->net; }
@@ -59,6 +59,13 @@ leat_err home_make_locked(leat_chan_ *c, const leat_type *t)
     return LEAT_OK;
 }
 
+void home_free(struct home *h)
+{
+    mem_free(h->torn_text);
+    mem_free(h->left);
+    mem_free(h);
+}
+
 /* The lock is held and released: what the last reference frees cannot be locked. */
 static void home_unref_unlock(struct home *h)
 {
@@ -71,8 +78,7 @@ static void home_unref_unlock(struct home *h)
     unlock(&c->lock);
     if (last) {
         GAUGE("homes", -1);
-        mem_free(h->torn_text);
-        mem_free(h);
+        home_free(h);
         chan_net_unref(c);
     }
 }
@@ -134,13 +140,6 @@ static void seal_saying(struct end *e, leat_err why, bool not_taken)
 
 static void seal(struct end *e, leat_err why) { seal_saying(e, why, false); }
 
-void home_torn_locked(struct home *h, const char *who)
-{
-    mem_free(h->torn_text);
-    h->torn = true;
-    h->torn_text = mem_strdup(who);
-}
-
 void home_join_locked(struct end *e)
 {
     struct home *h = home_at(e->c);
@@ -197,9 +196,8 @@ static void sealed(struct home *h, struct end *e)
     e->sealed = true;
 }
 
-void home_seal_one(struct home *h, struct end *e, leat_err why)
+void home_seal_one(struct end *e, leat_err why)
 {
-    (void)h;
     if (e->delivering)
         e->seal_after = why;
     else
@@ -208,7 +206,7 @@ void home_seal_one(struct home *h, struct end *e, leat_err why)
 
 /* Begins the close; local senders know already.  true: the channel ends now.  A value that a task delivers may have been received,
  * though that task does not know yet: its TAKEN goes first, for to the site a SEAL says that it was not. */
-static bool seal_all(struct home *h, leat_err why)
+bool home_seal_begin(struct home *h, leat_err why)
 {
     if (!h->sealing) {
         h->sealing = true;
@@ -216,30 +214,32 @@ static bool seal_all(struct home *h, leat_err why)
         for (struct end *e = h->ends; e; e = e->next) {
             SOMETIMES("chan.seal", NULL);
             if (!e->refused_here)
-                home_seal_one(h, e, why);
+                home_seal_one(e, why);
             h->unsealed += !e->finished && !e->sealed;
         }
     }
     return ends_now(h);
 }
 
-void home_seal_all(struct home *h, leat_err why)
+/* Its receive end has moved away since c's net was looked at: true, and the lock is released. */
+static bool moved_away(leat_chan_ *c)
 {
-    bool again = h->sealing && why == LEAT_PEER_LOST && !h->lost;    /* closed, and then lost: they still wait to learn what arrived */
-    h->lost |= why == LEAT_PEER_LOST;
-    if (!h->sealing)
-        (void)seal_all(h, why);
-    for (struct end *e = again ? h->ends : NULL; e; e = e->next)
-        if (!e->refused_here)
-            home_seal_one(h, e, why);
+    bool site = at_load(&c->site);
+    if (site)
+        unlock(&c->lock);
+    return site;
 }
 
 static void home_close(leat_chan_ *c)
 {
-    struct home *h = home_of(c);
     lock(&c->lock);
+    if (moved_away(c)) {
+        c->net->ops->close(c);
+        return;
+    }
+    struct home *h = home_of(c);
     struct waiter *wake = chan_shut_locked(c, LEAT_CLOSED, NULL);
-    bool end = seal_all(h, LEAT_CLOSED), torn = h->torn;
+    bool end = home_seal_begin(h, LEAT_CLOSED), torn = h->torn;
     unlock(&c->lock);
     chan_wake(wake);
     if (end)
@@ -259,16 +259,9 @@ static bool one_finished(struct home *h, struct end *e, struct waiter **wake)
         site_finish_locked(h->up);
     if (last && !h->up && !h->sealing) {
         *wake = chan_shut_locked(c, LEAT_CLOSED, NULL);
-        return seal_all(h, LEAT_CLOSED);
+        return home_seal_begin(h, LEAT_CLOSED);
     }
     return ends_now(h);
-}
-
-static void torn_by(struct home *h, const char *who)
-{
-    home_torn_locked(h, who);
-    if (h->up)
-        site_torn_locked(h->up);
 }
 
 /* e has no other side any more.  The lock is held, and released. */
@@ -282,7 +275,7 @@ static void leave(struct home *h, struct end *e, bool lost)
     }
     if (lost && !e->finished && !e->sealed) {
         SOMETIMES("chan.torn", "sess.lost");
-        torn_by(h, sess_text(e->s));
+        relay_torn(h, sess_text(e->s));
     }
     relay_left(h, e);
     c->txs--;
@@ -321,11 +314,13 @@ static void home_finish(leat_chan_ *c)
 
 static leat_err home_explain(leat_chan_ *c, leat_err err)
 {
-    struct home *h = home_of(c);
     if (err != LEAT_PEER_LOST)
         return err;
     char who[TEXT_MAX];
     lock(&c->lock);
+    if (moved_away(c))
+        return c->net->ops->explain(c, err);
+    const struct home *h = home_of(c);
     snprintf(who, sizeof who, "%s", h->torn_text ? h->torn_text : "a node");
     unlock(&c->lock);
     return leat_fail(err, "%s ended before it had closed or finished this channel", who);
@@ -334,8 +329,10 @@ static leat_err home_explain(leat_chan_ *c, leat_err err)
 /* Nobody will receive: what is queued is dropped, and the sites are told. */
 static void home_deaf(leat_chan_ *c)
 {
-    struct home *h = home_of(c);
     lock(&c->lock);
+    if (moved_away(c))
+        return;
+    struct home *h = home_of(c);
     uint32_t n = at_load(&c->count);
     char *elems = n ? mem_alloc((size_t)n * c->size) : NULL;
     for (uint32_t i = 0; elems && i < n; i++)
@@ -344,7 +341,7 @@ static void home_deaf(leat_chan_ *c)
     h->deaf = true;
     SOMETIMES("chan.gone", "chan.seal");
     struct waiter *wake = chan_shut_locked(c, LEAT_GONE, NULL);
-    bool end = seal_all(h, LEAT_GONE), torn = h->torn;
+    bool end = home_seal_begin(h, LEAT_GONE), torn = h->torn;
     unlock(&c->lock);
     chan_wake(wake);
     if (end)
@@ -356,9 +353,13 @@ static void home_deaf(leat_chan_ *c)
 
 static void home_gone(leat_chan_ *c)
 {
-    struct home *h = home_of(c);
     home_deaf(c);
     lock(&c->lock);
+    if (moved_away(c)) {
+        c->net->ops->gone(c);
+        return;
+    }
+    struct home *h = home_of(c);
     if (at_load(&c->refs) || h->gone) {
         unlock(&c->lock);                            /* a send end came home meanwhile */
         return;
@@ -401,101 +402,13 @@ static CHAN_NET_OPS home_ops = {
 
 /* -- elements ----------------------------------------------------------------------------------------------------------------- */
 /* [locked] After elements of e have been taken. */
-static void taken_locked(struct home *h, struct end *e)
+void home_took_locked(struct home *h, struct end *e)
 {
     home_taken_locked(h, e);
     if (e->bytes - e->bytes_told >= TELL_BYTES) {
         e->grant_due = true;
         end_due(e);
     }
-}
-
-/* v is decoded, and owned; bytes it had. */
-static leat_err take_element(struct end *e, void *v, size_t bytes)
-{
-    leat_chan_ *c = e->c;
-    struct task *wake = NULL;
-    lock(&c->lock);
-    struct home *h = e->home;
-    if (!h || !e->out || e->sealed) {
-        unlock(&c->lock);
-        leat_drop_(e->type, v);
-        return leat_fail(LEAT_INVAL, "an element on end %llu without a credit", (unsigned long long)e->id);
-    }
-    bool gone = h->deaf;
-    if (h->up)
-        return relay_take_unlock(h, e, v, bytes);
-    e->out--;
-    e->accepted++;
-    e->bytes += bytes;
-    if (gone)
-        chan_unreserve_locked(c, 1);
-    else
-        chan_put_reserved_locked(c, v, &wake);
-    taken_locked(h, e);
-    unlock(&c->lock);
-    if (wake)
-        task_ready(worker_self(), wake);
-    if (gone)
-        leat_drop_(e->type, v);
-    return LEAT_OK;
-}
-
-static leat_err element(struct end *e, struct cur *bytes)
-{
-    size_t n = cur_left(bytes);
-    void *v = ends_scratch(e->s, e->c->size);
-    if (!v)
-        return LEAT_NOMEM;
-    LEAT_TRY(value_unpack(e->s, e->type, bytes, v));
-    if (!cur_done(bytes)) {
-        leat_drop_(e->type, v);
-        return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));
-    }
-    return take_element(e, v, n);
-}
-
-/* Decodes into the channel's buffer. */
-static leat_err element_in_place(struct end *e, struct cur *bytes)
-{
-    void *v = chan_slot_locked(e->c);
-    size_t n = cur_left(bytes);
-    if (n == e->raw && n) {
-        copy_short(v, cur_take(bytes, n), n);
-    } else {
-        LEAT_TRY(type_decode(e->type, bytes, v, NULL, NULL));
-        if (!cur_done(bytes)) {
-            leat_drop_(e->type, v);
-            return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));
-        }
-    }
-    chan_filled_locked(e->c);
-    e->out--;
-    e->accepted++;
-    e->bytes += n;
-    return LEAT_OK;
-}
-
-/* As many elements as go into the buffer under one lock, perhaps none: when a receiver waits, or it is not as usual. */
-static leat_err run_in_place(struct end *e, struct cur *in)
-{
-    leat_chan_ *c = e->c;
-    leat_err err = LEAT_OK;
-    lock(&c->lock);
-    struct home *h = e->home;
-    if (h && !e->sealed && !h->deaf && !h->up) {
-        uint64_t was = e->accepted;
-        for (int n = e->raw ? RUN_RAW : RUN; n && e->out && cur_left(in) && !at_load(&c->rq.head) && err == LEAT_OK; n--) {
-            struct cur bytes = cur_part(in, (size_t)cur_varint(in));
-            if (in->bad)
-                break;
-            err = element_in_place(e, &bytes);
-        }
-        if (e->accepted != was)
-            taken_locked(h, e);
-    }
-    unlock(&c->lock);
-    return err;
 }
 
 /* -- unbuffered: offers ------------------------------------------------------------------------------------------------------- */
@@ -511,14 +424,12 @@ static void delivered(struct end *e, bool certain)
 
 static leat_err deliver(struct end **arg)
 {
-    struct end *e = *arg, *up = NULL;
+    struct end *e = *arg;
     leat_chan_ *c = e->c;
     leat_err err = LEAT_CANCELED;
     leat_with_cancel(ctx) {
         lock(&c->lock);
         bool now = !e->withdrawn && !e->dead;
-        if ((up = now ? e->home->up : NULL))
-            end_ref(up);                             /* a relay's site stays while its sender is in it, whoever lets go of it */
         e->deliverer = ctx;
         unlock(&c->lock);
         if (now)
@@ -540,11 +451,10 @@ static leat_err deliver(struct end **arg)
     if (withdrawn)
         SOMETIMES("chan.withdrawn", "chan.offer");
     delivered(e, err != LEAT_UNKNOWN);
-    unlock(&c->lock);
+    home_unref_unlock(e->home);
     if (err != LEAT_OK && err != LEAT_UNKNOWN)
         leat_drop_(e->type, held);                   /* behind the answer: the sender, whose it still is, has its ends again by then */
     mem_free(held);
-    end_unref(up);
     end_unref(e);
     return LEAT_OK;
 }
@@ -565,6 +475,7 @@ static leat_err hold(struct end *e, const void *v, uint64_t number, bool soft)
         e->held_soft = soft;
         e->delivering = true;
         e->withdrawn = false;
+        e->home->refs++;                             /* the task sends as a program does: what c's net is must stay */
     }
     unlock(&e->c->lock);
     end_ref(e);
@@ -575,7 +486,7 @@ static leat_err hold(struct end *e, const void *v, uint64_t number, bool soft)
     if (!busy) {
         lock(&e->c->lock);
         delivered(e, true);
-        unlock(&e->c->lock);
+        home_unref_unlock(e->home);
     }
     mem_free(held);
     end_unref(e);
@@ -631,20 +542,6 @@ static bool may_come(struct end *e, bool piece)
     return may;
 }
 
-static leat_err on_whole(struct end *e, struct cur *in)
-{
-    while (cur_left(in) && !in->bad) {
-        if (!e->ends_inside)
-            LEAT_TRY(run_in_place(e, in));
-        if (!cur_left(in) || in->bad)
-            break;
-        struct cur bytes = cur_part(in, (size_t)cur_varint(in));
-        if (!in->bad)
-            LEAT_TRY(element(e, &bytes));
-    }
-    return LEAT_OK;
-}
-
 /* *piece becomes all that has come of its element. */
 static leat_err gather(struct end *e, struct cur *piece)
 {
@@ -667,7 +564,7 @@ leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in)
         return leat_fail(LEAT_INVAL, "a malformed frame ELEM");
     at_store(&e->known, true);
     if (what == ELEM_WHOLE)
-        return on_whole(e, in);
+        return take_elements(e, in);
     if (!may_come(e, what == ELEM_PIECE))
         return leat_fail(LEAT_INVAL, "an element on end %llu %s", (unsigned long long)e->id,
             buffered ? "without a credit" : "that has ended");
@@ -678,7 +575,7 @@ leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in)
     in->p = in->end;
     if (more)
         return LEAT_OK;
-    leat_err err = buffered ? element(e, &bytes) : offered(e, what == ELEM_FIRM, number, &bytes);
+    leat_err err = buffered ? take_element(e, &bytes) : offered(e, what == ELEM_FIRM, number, &bytes);
     partial_free(e);
     return err;
 }
@@ -695,19 +592,6 @@ static void on_flush(struct home *h, struct end *e)
     buf_varint(b, e->id);
     put_totals(e, b);
     (void)sess_commit_answer(e->s);
-}
-
-static void on_torn(struct home *h, struct cur *in)
-{
-    size_t n;
-    const char *who = cur_text(in, &n);
-    char text[TEXT_MAX];
-    if (in->bad || n >= sizeof text) {
-        cur_fail(in);
-        return;
-    }
-    sess_show(text, sizeof text, who, n);
-    torn_by(h, text);
 }
 
 /* SEALED and FINISH say how many elements were sent before. */
@@ -736,7 +620,7 @@ leat_err home_on(struct end *e, uint8_t kind, struct cur *in)
     case FRAME_RETURN: home_on_return(h, e, in); break;
     case FRAME_WITHDRAW: on_withdraw(e, in); break;
     case FRAME_FLUSH: on_flush(h, e); break;
-    case FRAME_TORN: on_torn(h, in); break;
+    case FRAME_TORN: relay_on_torn(h, in); break;
     case FRAME_CLOSE: close = true; break;
     case FRAME_SEALED:
         if (!e->seal_told || e->sealed_heard)

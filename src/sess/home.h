@@ -17,9 +17,12 @@ struct home {
     bool sealing, ended, torn, deaf, gone;           /* deaf: nobody here receives; gone: nor does the program know c */
     bool lost;                                       /* relay: so is the home; all behind it have been told */
     bool held;                                       /* it was a home before, and keeps its hold of c */
+    uint32_t asking;                                 /* relay: tries that wait for what the home says */
     bool recalled;                                   /* relay: what comes back goes up, as the home misses it */
     struct end *up;                                  /* relay: the site that passes it on; NULL: a home */
     char *torn_text;                                 /* who was lost; NULL: nobody, or no memory for it */
+    char *left;                                      /* the nodes that its receive end has left, the last first; NULL: none */
+    uint8_t left_n;
 };
 
 /* a run of elements that went up one after the other: from NULL, of this site's own program */
@@ -38,7 +41,8 @@ struct relay {
 };
 
 struct home *home_at(const leat_chan_ *c);           /* of a home or a relay; NULL: neither */
-void home_torn_locked(struct home *h, const char *who);
+void home_free(struct home *h);                      /* the memory */
+void home_torn_locked(struct home *h, const char *who);      /* relay.c */
 void home_serve(struct home *h);                     /* slots may be free: to the needy in turn, then to those who stream */
 /* credit.c, all under the channel's lock */
 void home_recall(struct home *h, const struct end *from);            /* idle credits from every site but `from`, once between two grants */
@@ -50,11 +54,18 @@ void home_lists_init(struct home *h);
 void home_lists_del(struct home *h, struct end *e);
 void home_joined_locked(struct home *h, struct end *e);              /* e may have credits already */
 void home_taken_locked(struct home *h, struct end *e);               /* elements of e have been taken */
+void home_used(struct end *e);                                       /* credits of e have been used */
 void home_take_back(struct home *h, struct end *e, uint32_t n);      /* n credits of e have come back */
 void home_on_need(struct home *h, struct end *e, struct cur *in);
 void home_on_return(struct home *h, struct end *e, struct cur *in);
-void home_seal_one(struct home *h, struct end *e, leat_err why);
-void home_seal_all(struct home *h, leat_err why);    /* a relay's: whoever sends here is told that it is over */
+
+void home_took_locked(struct home *h, struct end *e);                /* as home_taken_locked, and tells the site of much */
+void home_seal_one(struct end *e, leat_err why);
+bool home_seal_begin(struct home *h, leat_err why);  /* whoever sends here is told that it is over.  true: it has ended */
+
+/* take.c, no lock, reader: bytes of one element, or elements each with its length before it */
+leat_err take_element(struct end *e, struct cur *bytes);
+leat_err take_elements(struct end *e, struct cur *in);
 
 /* relay.c: all under the channel's lock unless said otherwise; e is the site */
 static inline struct home *relay_below(const struct end *e) { return e->relay ? e->relay->below : NULL; }
@@ -67,13 +78,23 @@ struct waiter *relay_credit(struct end *e, uint32_t n);      /* n more credits *
 void relay_answer(struct end *e);                    /* tries that waited: a credit, or NONE */
 void relay_recalled(struct end *e);
 uint64_t relay_needs(const struct end *e);           /* senders that wait behind it */
+void relay_seal(struct home *h, leat_err why);       /* h is a relay's: the channel is over, or lost after that */
+void relay_torn(struct home *h, const char *who);    /* of a home, too */
+void relay_on_torn(struct home *h, struct cur *in);
 bool relay_waits(const struct end *e);               /* not all behind it have said their last: SEALED and FINISH wait */
 void relay_left(struct home *h, struct end *e);      /* e is dropped or lost */
 leat_err relay_way(const struct end *e, const char *to);     /* LIMIT: one relay more would be too many */
 void relay_path_out(const struct end *e, struct buf *out);   /* for a record: how its reader will reach the home through e */
 leat_err relay_path_in(struct cur *in, struct relay_way *ret);       /* INVAL; ret points into what was read */
 leat_err relay_path_set(struct end *e, const struct relay_way *w);   /* e is not known to others yet.  NOMEM */
+void relay_left_out(const leat_chan_ *c, const char *me, struct buf *out);   /* the same of a receive end: the nodes it has left */
+leat_err relay_left_set(struct home *h, const struct relay_way *w);  /* NOMEM */
 bool relay_holds(const struct end *e, const void *v);        /* v is offered for one who sends through here */
+/* A receive end leaves: its channel, a home or a local one, becomes the site e, which is not known to others yet.  LIMIT: it has moved
+ * too often; REFUSED: somebody else has it; NOMEM.  Before: nothing has changed; then the move itself, which does not fail. */
+leat_err relay_may_leave(leat_chan_ *c, const char *me);
+leat_err relay_prepare(struct end *e);
+void relay_becomes(struct end *e);
 /* The lock is held, and released.  v is decoded, and owned. */
 leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes);
 #endif

@@ -476,4 +476,227 @@ static leat_err waits(leat_none *none)
 }
 ANYWHERE(a_rendezvous_that_waits_at_a_relay_outlives_all_its_sessions, waits)
 
+/* -- receive ends that move --------------------------------------------------------------------------------------------------------- */
+enum { EACH = 120 };
+
+/* Receives n elements of the three senders, in order each; or all that come. */
+static leat_err take(leat_rx(struct num) in, int n, uint64_t next[3])
+{
+    leat_err err = LEAT_OK;
+    struct num v;
+    for (; n && (err = leat_recv(in, &v)) == LEAT_OK; n--) {
+        CHECK(v.n >> FROM < 3);
+        CHECK_EQ(v.n & MASK, next[v.n >> FROM]++);
+    }
+    return err;
+}
+
+/* The receive end goes on along `way` while senders at all three nodes send; where it is, the channel is. */
+static leat_err moving_home(const int *way, int steps)
+{
+    struct trio x = trio_open(3);
+    EACH_CAP(k) {
+        leat_tx(struct num) b = NULL, far = NULL;
+        leat_chan(struct num) c = far_end(&x, &b, &far);
+        leat_tx(struct num) at[] = { leat_ref(leat_tx_of(c)), b, far };
+        leat_rx(struct num) in = leat_ref(leat_rx_of(c));
+        struct feed f[3];
+        uint64_t next[3] = { 0 };
+        leat_err err;
+        leat_unref(c);
+        leat_with_group(g, err) {
+            for (int i = A; i <= C; i++) {
+                f[i] = (struct feed){ .out = at[i], .from = (uint64_t)i << FROM, .count = EACH, .finish = true };
+                LEAT_TRY(leat_go(&g, feed, (struct feed *){ &f[i] }));
+            }
+            CHECK_EQ(take(in, 30, next), LEAT_OK);
+            for (int i = 0; i < steps; i++) {
+                in = trio_rx(&x, way[i], way[i + 1], in);
+                CHECK_EQ(leat_cap(in), cap);
+                CHECK_EQ(take(in, 30, next), LEAT_OK);
+            }
+            CHECK_EQ(take(in, -1, next), LEAT_CLOSED);
+        }
+        CHECK_EQ(err, LEAT_OK);
+        for (int i = A; i <= C; i++) {
+            CHECK_EQ(f[i].err, LEAT_OK);
+            CHECK_EQ(next[i], EACH);
+        }
+        leat_unref(in);
+    }
+    trio_close(&x);
+    return LEAT_OK;
+}
+static leat_err home_once(leat_none *n) { (void)n; return moving_home((int[]){ A, B }, 1); }
+static leat_err home_and_back(leat_none *n) { (void)n; return moving_home((int[]){ A, B, A }, 2); }
+static leat_err home_around(leat_none *n) { (void)n; return moving_home((int[]){ A, B, C, A, B }, 4); }
+static leat_err home_against(leat_none *n) { (void)n; return moving_home((int[]){ A, C, B, A }, 3); }
+ANYWHERE(a_receive_end_moves_under_senders_of_all_nodes, home_once)
+ANYWHERE(a_receive_end_moves_and_comes_back, home_and_back)
+ANYWHERE(a_receive_end_goes_around, home_around)
+ANYWHERE(a_receive_end_goes_around_against_its_senders, home_against)
+
+static leat_err wait_on(leat_rx(struct num) *in)
+{
+    struct num v;
+    CHECK_EQ(leat_recv(*in, &v), LEAT_OK);
+    return LEAT_OK;
+}
+
+/* Somebody else has it, or waits on it: refused in words, and all goes on as before. */
+static leat_err not_alone(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    for (cap = 0; cap < 2; cap++) {
+        leat_tx(struct num) b = NULL, far = NULL;
+        leat_chan(struct num) c = far_end(&x, &b, &far);
+        leat_rx(struct num) other = leat_ref(leat_rx_of(c));
+        struct parcel p = { .in = leat_ref(leat_rx_of(c)) };
+        struct num v;
+        leat_err err;
+        CHECK_EQ(leat_send_from(x.to[A][1], &p), LEAT_REFUSED);
+        CHECK_HAS(leat_err_detail(), "another one");
+        leat_unref(other);
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, wait_on, (leat_rx(struct num)){ p.in }));
+            while (!((leat_chan_ *)(void *)c)->rq.head)
+                leat_yield();
+            CHECK_EQ(leat_send_from(x.to[A][1], &p), LEAT_REFUSED);
+            CHECK_HAS(leat_err_detail(), "waits");
+            CHECK_EQ(leat_send(far, { .n = 1 }), LEAT_OK);
+        }
+        CHECK_EQ(err, LEAT_OK);
+        trio_move(&x, A, B, &p);
+        struct feed f = { .out = far, .from = 7, .count = 1 };
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, feed, (struct feed *){ &f }));
+            LEAT_TRY(leat_recv(p.in, &v));
+        }
+        CHECK_EQ(err, LEAT_OK);
+        CHECK_EQ(v.n, 7);
+        CHECK_EQ(leat_recv(leat_rx_of(c), &v), LEAT_INVAL);
+        leat_unref(b);
+        leat_unref(far);
+        CHECK_EQ(leat_recv(p.in, &v), LEAT_CLOSED);
+        leat_drop(parcel, &p);
+        leat_unref(c);
+    }
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_receive_end_moves_only_when_it_is_alone, not_alone)
+
+/* To and fro: eight nodes it may leave, then it is refused, with the way; what it had is still good. */
+static leat_err too_far(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    cap = 2;
+    leat_tx(struct num) b = NULL, far = NULL;
+    leat_chan(struct num) c = far_end(&x, &b, &far);
+    struct parcel p = { .in = leat_ref(leat_rx_of(c)), .out = leat_ref(far) };
+    struct num v;
+    struct parcel rx = { .in = p.in }, tx = { .out = p.out };
+    for (int i = 0; i < 8; i++)
+        trio_move(&x, i % 2 ? B : A, i % 2 ? A : B, &rx);
+    CHECK_EQ(leat_send_from(x.to[A][1], &rx), LEAT_LIMIT);
+    CHECK_HAS(leat_err_detail(), "node a, node b, node a, node b");
+    CHECK_EQ(leat_send(far, { .n = 5 }), LEAT_OK);
+    CHECK_EQ(leat_recv(rx.in, &v), LEAT_OK);
+    CHECK_EQ(v.n, 5);
+    int at = C;
+    for (int i = 0; i < 7; i++, at = (at + 1) % 3)   /* it has one relay already, and goes around */
+        trio_move(&x, at, (at + 1) % 3, &tx);
+    CHECK_EQ(leat_send_from(x.to[at][1], &tx), LEAT_LIMIT);
+    CHECK_HAS(leat_err_detail(), "in a row: node ");
+    CHECK_EQ(leat_send(tx.out, { .n = 6 }), LEAT_OK);
+    CHECK_EQ(leat_recv(rx.in, &v), LEAT_OK);
+    CHECK_EQ(v.n, 6);
+    leat_drop(parcel, &tx);
+    leat_unref(b);
+    leat_unref(far);
+    leat_unref(c);
+    CHECK_EQ(leat_recv(rx.in, &v), LEAT_CLOSED);
+    leat_drop(parcel, &rx);
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(there_are_at_most_eight_relays_in_a_row, too_far)
+
+/* The receive end has left a for b and b for c; b's send end still goes by a, who gave it.
+ * Whoever ends then: PEER_LOST for those it concerns, CLOSED and GONE for nobody. */
+static leat_err moved_and_dies(leat_none *none)
+{
+    (void)none;
+    EACH_CAP(k)
+        for (int who = A; who <= C; who++) {
+            struct trio x = trio_open(3);
+            leat_chan(struct num) c = leat_chan_make(struct num, cap);
+            leat_tx(struct num) b = trio_tx(&x, A, B, leat_ref(leat_tx_of(c)));
+            leat_rx(struct num) in = trio_rx(&x, A, B, leat_ref(leat_rx_of(c)));
+            in = trio_rx(&x, B, C, in);
+            struct feed f[2] = { { .out = leat_ref(leat_tx_of(c)), .count = UINT64_MAX },
+                { .out = b, .from = 1ull << FROM, .count = UINT64_MAX } };
+            uint64_t next[3] = { 0 };
+            leat_err err;
+            leat_unref(c);
+            leat_with_group(g, err) {
+                LEAT_TRY(leat_go(&g, feed, (struct feed *){ &f[0] }));
+                LEAT_TRY(leat_go(&g, feed, (struct feed *){ &f[1] }));
+                CHECK_EQ(take(in, 50, next), LEAT_OK);
+                trio_dies(&x, who);
+                CHECK_EQ(take(in, -1, next), LEAT_PEER_LOST);
+                CHECK_HAS(leat_err_detail(), who == A ? "node a" : "node b");
+            }
+            CHECK_EQ(err, LEAT_OK);
+            CHECK(f[0].err == LEAT_PEER_LOST || (cap == 0 && f[0].err == LEAT_UNKNOWN));
+            CHECK(f[1].err == LEAT_PEER_LOST || (cap == 0 && f[1].err == LEAT_UNKNOWN));
+            leat_unref(f[0].out);
+            leat_unref(b);
+            leat_unref(in);
+            trio_close(&x);
+        }
+    return LEAT_OK;
+}
+ANYWHERE(whoever_dies_after_a_receive_end_moved_is_no_close, moved_and_dies)
+
+/* What is queued moves; what had been told of the end moves too. */
+static leat_err moved_when_over(leat_none *none)
+{
+    (void)none;
+    for (int lost = 0; lost < 2; lost++) {
+        struct trio x = trio_open(3);
+        cap = 8;
+        leat_tx(struct num) b = NULL, far = NULL;
+        leat_chan(struct num) c = far_end(&x, &b, &far);
+        leat_rx(struct num) in = leat_ref(leat_rx_of(c));
+        struct num v;
+        for (uint64_t i = 0; i < 5; i++)
+            CHECK_EQ(leat_send(far, { .n = i }), LEAT_OK);
+        CHECK_EQ(leat_flush(far), LEAT_OK);
+        if (lost) {
+            sess_break(sess_of(x.peer[C]), LEAT_SYS, "the test ends c");
+            CHECK_EQ(leat_peer_wait(x.peer[C]), LEAT_PEER_LOST);
+        } else {
+            leat_close(far);
+        }
+        leat_unref(b);
+        leat_unref(c);
+        in = trio_rx(&x, A, B, in);
+        for (uint64_t i = 0; i < 5; i++) {
+            CHECK_EQ(leat_recv(in, &v), LEAT_OK);
+            CHECK_EQ(v.n, i);
+        }
+        CHECK_EQ(leat_recv(in, &v), lost ? LEAT_PEER_LOST : LEAT_CLOSED);
+        if (lost)
+            CHECK_HAS(leat_err_detail(), "node c");
+        leat_unref(far);
+        leat_unref(in);
+        trio_close(&x);
+    }
+    return LEAT_OK;
+}
+ANYWHERE(the_end_of_a_channel_moves_with_its_receive_end, moved_when_over)
+
 T_MAIN()

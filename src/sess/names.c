@@ -167,15 +167,17 @@ static leat_err look_up(struct sess *s, const struct asked *a, struct export *re
     return LEAT_OK;
 }
 
-static void answer_ok(struct sess *s, uint64_t id, uint32_t cap, const struct end *way)
+static void answer_ok(struct sess *s, uint64_t id, const leat_chan_ *c, const struct end *way)
 {
     struct buf *b = sess_begin(s, FRAME_ATTACHED);
     if (!b)
         return;
     buf_varint(b, id);
     buf_u8(b, LEAT_OK);
-    buf_u32(b, cap);
-    if (way)
+    buf_u32(b, c->cap);
+    if (!at_load(&c->site) && way)
+        relay_left_out(c, node_name(sess_node(s)), b);
+    else if (way)
         relay_path_out(way, b);
     (void)sess_commit_answer(s);
 }
@@ -192,7 +194,7 @@ static leat_err give_tx(struct sess *s, const struct export *x, uint64_t id)
     if (err == LEAT_OK)
         err = end_new(s, id, c, x->type, false, &e);
     if (err == LEAT_OK) {
-        answer_ok(s, id, c->cap, way);
+        answer_ok(s, id, c, way);
         home_join_locked(e);
     }
     unlock(&c->lock);
@@ -201,29 +203,21 @@ static leat_err give_tx(struct sess *s, const struct export *x, uint64_t id)
 
 static leat_err give_rx(struct sess *s, const struct export *x, uint64_t id)
 {
-    struct end *e;
-    struct buf queue = { .max = 0 };
+    struct moving m = { .c = x->c };
     leat_chan_ *c = x->c;
-    leat_err err = LEAT_OK;
     lock(&c->lock);
-    if (at_load(&c->site))
-        err = leat_fail(LEAT_REFUSED, "'%s' has a receiver already, elsewhere", x->name);
-    else if (c->net)
-        err = leat_fail(LEAT_REFUSED, "'%s' has senders in other nodes: it cannot move", x->name);
-    else if (at_load(&c->rq.head))
-        err = leat_fail(LEAT_REFUSED, "a task of %s receives from '%s'", node_name(sess_node(s)), x->name);
-    uint32_t queued = at_load(&c->count);
+    leat_err err = at_load(&c->site) ? leat_fail(LEAT_REFUSED, "'%s' has a receiver already, elsewhere", x->name) : LEAT_OK;
     if (err == LEAT_OK)
-        err = site_pack_queue(c, x->type, &queue);
-    if (err == LEAT_OK)
-        err = end_new(s, id, c, x->type, true, &e);
+        err = value_rx(s, id, x->type, &m);
     if (err == LEAT_OK) {
-        answer_ok(s, id, c->cap, NULL);
-        site_from_local_locked(e, &queue, queued);
+        answer_ok(s, id, c, m.e);
+        site_from_local_locked(m.e, &m.queue, m.queued);
+        buf_free(&m.queue);
+    } else {
+        value_undo(&m);
     }
     unlock(&c->lock);
-    buf_free(&queue);
-    return err;
+    return err == LEAT_REFUSED || err == LEAT_LIMIT ? leat_wrap(err, "'%s'", x->name) : err;
 }
 
 static void refuse(struct sess *s, uint64_t id, leat_err err, const leat_type *mine)

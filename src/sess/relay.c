@@ -16,7 +16,7 @@
 #include "sess/value.h"
 #include "type/codec.h"
 
-enum { RELAYS_MAX = 8, PATH_MAX_ = RELAYS_MAX * (LIMIT_NODE_NAME + 2) };
+enum { RELAYS_MAX = 8, TEXT_MAX = 200, PATH_MAX_ = RELAYS_MAX * (LIMIT_NODE_NAME + 2) };
 
 leat_err relay_record(struct end *e)
 {
@@ -33,8 +33,7 @@ void relay_free(struct end *e)
     if (r->below) {
         if (r->below->held)
             chan_net_unref(e->c);
-        mem_free(r->below->torn_text);
-        mem_free(r->below);
+        home_free(r->below);
     }
     mem_free(r->lost);
     mem_free(r->path);
@@ -127,6 +126,84 @@ leat_err relay_make_locked(leat_chan_ *c)
     return LEAT_OK;
 }
 
+/* -- the end, and losses --------------------------------------------------------------------------------------------------------- */
+void relay_seal(struct home *h, leat_err why)
+{
+    bool again = h->sealing && why == LEAT_PEER_LOST && !h->lost;    /* closed, and then lost: they still wait to learn what arrived */
+    h->lost |= why == LEAT_PEER_LOST;
+    if (!h->sealing)
+        (void)home_seal_begin(h, why);
+    for (struct end *e = again ? h->ends : NULL; e; e = e->next)
+        if (!e->refused_here)
+            home_seal_one(e, why);
+}
+
+void home_torn_locked(struct home *h, const char *who)
+{
+    mem_free(h->torn_text);
+    h->torn = true;
+    h->torn_text = mem_strdup(who);
+}
+
+void relay_torn(struct home *h, const char *who)
+{
+    home_torn_locked(h, who);
+    if (h->up)
+        site_torn_locked(h->up);
+}
+
+void relay_on_torn(struct home *h, struct cur *in)
+{
+    size_t n;
+    const char *who = cur_text(in, &n);
+    char text[TEXT_MAX];
+    if (in->bad || n >= sizeof text) {
+        cur_fail(in);
+        return;
+    }
+    sess_show(text, sizeof text, who, n);
+    relay_torn(h, text);
+}
+
+/* -- a receive end leaves ------------------------------------------------------------------------------------------------------- */
+leat_err relay_may_leave(leat_chan_ *c, const char *me)
+{
+    const struct home *h = home_at(c);
+    if (at_load(&c->rq.head) || at_load(&c->cq.head))
+        return leat_fail(LEAT_REFUSED, "a receive end cannot move while a task waits on it");
+    if (c->lone > 1)
+        return leat_fail(LEAT_REFUSED, "a receive end cannot move while there is another one of its channel: let go of that first");
+    if (h && h->left_n >= RELAYS_MAX)
+        return leat_fail(LEAT_LIMIT, "a receive end that has left more than %d nodes: %s, %s", RELAYS_MAX, me, h->left);
+    return LEAT_OK;
+}
+
+leat_err relay_prepare(struct end *e)
+{
+    if (!home_at(e->c))
+        return LEAT_OK;
+    LEAT_TRY(relay_record(e));
+    return run_room(e->relay) ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a relay");
+}
+
+/* Slots become credits: what is reserved for sites stays so, what is free is idle. */
+void relay_becomes(struct end *e)
+{
+    leat_chan_ *c = e->c;
+    struct home *h = home_at(c);
+    if (!h)
+        return;
+    e->relay->below = h;
+    h->up = e;
+    h->held = true;
+    h->recalled = false;
+    c->net = NULL;
+    c->needy = 0;
+    e->relay->torn_due = h->torn;
+    if (c->closed && !h->sealing)
+        relay_seal(h, LEAT_CLOSED);
+}
+
 void relay_left(struct home *h, struct end *e)
 {
     struct relay *r = h->up ? h->up->relay : NULL;
@@ -135,6 +212,7 @@ void relay_left(struct home *h, struct end *e)
         if (x->from == e)
             x->from = NULL;
     }
+    h->asking -= e->asked;
     e->asked = false;
 }
 
@@ -185,10 +263,11 @@ struct waiter *relay_credit(struct end *e, uint32_t n)
 void relay_answer(struct end *e)
 {
     struct home *h = e->relay->below;
-    for (struct end *x = h->ends; x; x = x->next) {
+    for (struct end *x = h->asking ? h->ends : NULL; x; x = x->next) {
         if (!x->asked)
             continue;
         x->asked = false;
+        h->asking--;
         if (!e->c->closed && chan_reserve_locked(e->c, 1)) {
             home_grant(x, 1);
             continue;
@@ -210,10 +289,9 @@ void relay_recalled(struct end *e)
 /* It cannot go on: the sender learns that the way is lost, and the home that there is a gap. */
 static void cannot(struct home *h, struct end *e)
 {
-    home_torn_locked(h, leat_err_detail());
-    site_torn_locked(h->up);
+    relay_torn(h, leat_err_detail());
     e->refused_here = true;
-    home_seal_one(h, e, LEAT_PEER_LOST);
+    home_seal_one(e, LEAT_PEER_LOST);
 }
 
 leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes)
@@ -235,6 +313,7 @@ leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes)
     }
     e->out--;
     c->reserved--;
+    home_used(e);
     if (err == LEAT_OK)
         at_store(&c->count, at_load(&c->count) + 1);
     else if (err != LEAT_PEER_LOST)
@@ -258,16 +337,35 @@ leat_err relay_way(const struct end *e, const char *to)
         node_name(sess_node(e->s)), path_of(e));
 }
 
-void relay_path_out(const struct end *e, struct buf *out)
+static void way_out(const char *me, unsigned hops, const char *far, struct buf *out)
 {
-    const char *me = node_name(sess_node(e->s)), *far = path_of(e);
     size_t n = strlen(me), k = strlen(far);
-    buf_u8(out, (uint8_t)(1 + (e->relay ? e->relay->hops : 0)));
+    buf_u8(out, (uint8_t)(1 + hops));
     buf_varint(out, n + (k ? k + 2 : 0));
     buf_put(out, me, n);
     if (k)
         buf_put(out, ", ", 2);
     buf_put(out, far, k);
+}
+
+void relay_path_out(const struct end *e, struct buf *out)
+{
+    way_out(node_name(sess_node(e->s)), e->relay ? e->relay->hops : 0, path_of(e), out);
+}
+
+void relay_left_out(const leat_chan_ *c, const char *me, struct buf *out)
+{
+    const struct home *h = home_at(c);
+    way_out(me, h ? h->left_n : 0, h && h->left ? h->left : "", out);
+}
+
+leat_err relay_left_set(struct home *h, const struct relay_way *w)
+{
+    h->left_n = w->hops;
+    if (!(h->left = mem_zalloc(w->len + 1)))
+        return leat_fail(LEAT_NOMEM, "no memory for a channel");
+    sess_show(h->left, w->len + 1, w->path, w->len);
+    return LEAT_OK;
 }
 
 leat_err relay_path_in(struct cur *in, struct relay_way *ret)

@@ -618,7 +618,7 @@ static void site_close(leat_chan_ *c)
         wake = chan_shut_locked(c, LEAT_CLOSED, e->offered);
         e->close_due = true;
         if (relay_below(e))
-            home_seal_all(relay_below(e), LEAT_CLOSED);
+            relay_seal(relay_below(e), LEAT_CLOSED);
         site_finish_locked(e);                            /* it has said its last: whatever becomes of the session is no loss */
         site_tail(e);
     }
@@ -743,7 +743,7 @@ void site_lost(struct end *e)
     wake_waiters(&e->askers, false, LEAT_PEER_LOST);
     if (relay_below(e)) {
         home_torn_locked(relay_below(e), sess_text(e->s));
-        home_seal_all(relay_below(e), LEAT_PEER_LOST);
+        relay_seal(relay_below(e), LEAT_PEER_LOST);
     }
     unlock(&c->lock);
     chan_wake(x);
@@ -813,14 +813,14 @@ static bool lost_now(struct end *e, struct cur *in)
         return false;
     }
     if (relay_record(e) == LEAT_OK && (e->relay->lost = mem_zalloc(n + 1)))
-        memcpy(e->relay->lost, who, n);
+        sess_show(e->relay->lost, n + 1, who, n);
     else
         sess_break(e->s, LEAT_NOMEM, "no memory for the loss of a channel");
     wake_waiters(&e->flushers, false, LEAT_PEER_LOST);
     struct home *h = relay_below(e);
     if (h && e->relay->lost) {
         home_torn_locked(h, e->relay->lost);
-        home_seal_all(h, LEAT_PEER_LOST);
+        relay_seal(h, LEAT_PEER_LOST);
     }
     return not_taken;
 }
@@ -850,7 +850,7 @@ static struct waiter *on_seal(struct end *e, struct cur *in)
     wake = chan_shut_locked(e->c, why, NULL);
     wake_waiters(&e->askers, false, why);
     if (relay_below(e))
-        home_seal_all(relay_below(e), why);
+        relay_seal(relay_below(e), why);
     site_tail(e);
     if (x)
         x->next = wake;
@@ -934,6 +934,7 @@ void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
     for (uint32_t i = 0; i < queued; i++)
         type_moved(e->type, chan_elem_locked(c, i)); /* no ends inside: nothing is locked */
     chan_forget_elems_locked(c);
+    relay_becomes(e);
     site_join_locked(e);
     e->granted = c->cap;
     for (uint32_t i = 0; i < queued; i++) {
@@ -945,6 +946,8 @@ void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
             break;
         }
         e->sent++;
+        if (e->relay)
+            relay_sent(e);
     }
     while (send_piece(e))
         ;
@@ -952,6 +955,11 @@ void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
     e->close_due = c->closed;
     if (c->closed || c->senders == 0)
         site_finish_locked(e);                            /* who has closed has said its last: see site_close */
+    site_tail(e);
     if (c->cap == 0 && at_load(&c->sq.head))
         offer_next(e);
+    if (c->cap && !c->closed && (at_load(&c->sq.head) || relay_needs(e))) {
+        e->need_due = true;
+        end_due(e);
+    }
 }

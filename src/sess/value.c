@@ -70,16 +70,25 @@ static leat_err put_site(struct value_out *o, struct moving *m, bool is_rx, cons
     return end_new(o->s, 0, m->c, elem, false, &m->e);
 }
 
-static leat_err put_rx(struct value_out *o, struct moving *m, const leat_type *elem)
+leat_err value_rx(struct sess *s, uint64_t id, const leat_type *elem, struct moving *m)
 {
     leat_chan_ *c = m->c;
-    if (c->net)
-        return leat_fail(LEAT_REFUSED, "a receive end cannot move while there are send ends of its channel in other nodes");
-    if (at_load(&c->rq.head))
-        return leat_fail(LEAT_REFUSED, "a receive end cannot move while a task waits to receive from it");
+    LEAT_TRY(relay_may_leave(c, node_name(sess_node(s))));
+    m->rx = true;
     m->queued = at_load(&c->count);
     LEAT_TRY(site_pack_queue(c, elem, &m->queue));
-    return end_new(o->s, 0, c, elem, true, &m->e);
+    LEAT_TRY(end_new(s, id, c, elem, true, &m->e));
+    return relay_prepare(m->e);
+}
+
+void value_undo(struct moving *m)
+{
+    if (m->e && !m->back) {
+        end_out(m->e);
+        end_unref(m->e);                             /* the channel itself is the value's, so it stays */
+    }
+    m->e = NULL;
+    buf_free(&m->queue);
 }
 
 static leat_err put_moving(struct value_out *o, struct moving *m, bool is_rx, const leat_type *elem)
@@ -88,7 +97,7 @@ static leat_err put_moving(struct value_out *o, struct moving *m, bool is_rx, co
     if (at_load(&m->c->site))
         return put_site(o, m, is_rx, elem);
     if (is_rx)
-        return put_rx(o, m, elem);
+        return value_rx(o->s, 0, elem, m);
     LEAT_TRY(home_make_locked(m->c, elem));
     return end_new(o->s, 0, m->c, elem, false, &m->e);
 }
@@ -96,8 +105,8 @@ static leat_err put_moving(struct value_out *o, struct moving *m, bool is_rx, co
 static leat_err put_record(const struct moving *m, const leat_type *elem, struct buf *out)
 {
     struct type_print print;
-    const struct end *way = !m->back && at_load(&m->c->site) ? (const struct end *)(const void *)m->c->net : NULL;
-    buf_u8(out, (uint8_t)((m->rx ? REC_RX : 0) | (m->back ? REC_BACK : 0) | (way ? REC_WAY : 0)));
+    const struct end *way = !m->back && at_load(&m->c->site) ? (const struct end *)(const void *)m->c->net : NULL;   /* not m->e */
+    buf_u8(out, (uint8_t)((m->rx ? REC_RX : 0) | (m->back ? REC_BACK : 0) | (way || m->rx ? REC_WAY : 0)));
     buf_varint(out, m->e->id);
     LEAT_TRY(type_print(elem, &print));
     buf_put(out, print.b, sizeof print.b);
@@ -105,7 +114,9 @@ static leat_err put_record(const struct moving *m, const leat_type *elem, struct
         buf_u32(out, m->c->cap);
         buf_varint(out, m->queued);
     }
-    if (way)
+    if (m->rx)
+        relay_left_out(m->c, node_name(sess_node(m->e->s)), out);
+    else if (way)
         relay_path_out(way, out);
     return buf_err(out);
 }
@@ -128,11 +139,7 @@ static leat_err put_end(struct type_ends *self, leat_chan_ *c, int is_rx, const 
         o->n++;
         return err;
     }
-    if (m->e && !m->back) {
-        end_out(m->e);
-        end_unref(m->e);
-    }
-    buf_free(&m->queue);
+    value_undo(m);
     unlock_moving(m);
     return err;
 }
@@ -140,11 +147,7 @@ static leat_err put_end(struct type_ends *self, leat_chan_ *c, int is_rx, const 
 static void undo_last(struct value_out *o)
 {
     struct moving *m = &o->at[--o->n];
-    if (!m->back) {
-        end_out(m->e);
-        end_unref(m->e);                             /* the channel itself is the value's, so it stays */
-    }
-    buf_free(&m->queue);
+    value_undo(m);
     unlock_moving(m);
 }
 
@@ -271,8 +274,11 @@ static leat_err get_rx(struct sess *s, const struct joining *j, const leat_type 
         return leat_fail(LEAT_NOMEM, "no memory for a channel");
     }
     lock(&c->lock);
+    c->lone = 1;
     c->txs = c->senders = 0;                         /* the only send end is the other side's */
     leat_err err = home_make_locked(c, elem);
+    if (err == LEAT_OK && j->way.hops)
+        err = relay_left_set(home_at(c), &j->way);
     if (err == LEAT_OK)
         err = end_new(s, j->id, c, elem, false, &e);
     if (err == LEAT_OK) {
@@ -310,7 +316,7 @@ static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const
     j.cap = flags & REC_BACK ? 0 : cur_u32(in);
     if (!(flags & REC_BACK))
         cur_varint(in);
-    if (in->bad || flags > REC_ALL || (flags & REC_RX) != (is_rx ? REC_RX : 0) || (flags & REC_WAY && flags & (REC_RX | REC_BACK)))
+    if (in->bad || flags > REC_ALL || (flags & REC_RX) != (is_rx ? REC_RX : 0) || (flags & REC_WAY && flags & REC_BACK))
         return leat_fail(LEAT_INVAL, "a malformed end of a channel");
     if (ends->n++ == VALUE_ENDS)
         return leat_fail(LEAT_INVAL, "more than %d ends of channels in one value", VALUE_ENDS);

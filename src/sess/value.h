@@ -43,4 +43,8 @@ void value_refused(struct sess *s, const uint64_t *ids, uint32_t n);
 LEAT_CHECK leat_err value_unpack(struct sess *s, const leat_type *t, struct cur *in, void *v);
 /* Reader task: this side of an end whose id the peer, or an import, has made.  *ret is a reference that the program will own. */
 LEAT_CHECK leat_err value_join(struct sess *s, const struct joining *j, const leat_type *elem, leat_chan_ **ret);
+/* c = m->c is locked, the rest of *m zero: its receive end is to move over s, under the peer's id or (0) a new one.  OK: then
+ * site_from_local_locked, or value_undo.  Any error: value_undo.  REFUSED, LIMIT, NOMEM, PEER_LOST */
+LEAT_CHECK leat_err value_rx(struct sess *s, uint64_t id, const leat_type *elem, struct moving *m);
+void value_undo(struct moving *m);
 #endif
