@@ -66,7 +66,8 @@ typedef struct leat_node_opts {                      /* 0: the default; grows on
     leat_dur grace;                                  /* how long a broken link may be re-made; default 30 s */
     leat_err (*allow)(void *self, const char *peer_key, const char *name, bool sends);   /* policy of every export */
     void *self;
-    bool insecure;                                   /* listens in plain TCP beyond this host too: whoever reaches the port is a peer */
+    bool insecure;                                   /* listens and dials in plain TCP beyond this host too: whoever reaches the port is
+                                                        a peer, and whoever is on the way reads and writes */
     leat_dur idle, patience;                         /* a silent peer is asked after idle, lost after patience more; default 5 s each */
 } leat_node_opts;
 LEAT_CHECK static inline leat_err leat_node_open(const leat_node_opts *o, leat_node **ret);   /* [owned: leat_node_close] NOMEM */

@@ -39,11 +39,31 @@ leat_err link_check(const char *url)
     return wrong ? leat_fail(LEAT_INVAL, "'%s' is no address: %s", url, wrong) : LEAT_OK;
 }
 
+static bool is_loopback(const char *host)
+{
+    bool v4 = host[strspn(host, "0123456789.")] == 0;                /* not a name that only begins like one */
+    return (v4 && strncmp(host, "127.", 4) == 0) || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
+
 /* The simulated world of the calling task, if it makes the links to such addresses. */
 static struct rt *world_for(const char *url)
 {
     struct rt *rt = rt_self();
     return rt && rt->links && url && strncmp(url, "inproc:", 7) != 0 ? rt : NULL;
+}
+
+bool link_off_host(const char *url)
+{
+    struct url u;
+    return url && !world_for(url) && !url_parse(url, &u) && u.kind == URL_TCP && !is_loopback(u.host);
+}
+
+leat_err link_allowed(const char *url, bool insecure)
+{
+    if (insecure || !link_off_host(url))
+        return LEAT_OK;
+    return leat_fail(LEAT_REFUSED, "%s: plain TCP has no keys, so it stays on this host (127.0.0.1, localhost): lead it through something "
+        "that has, such as ssh, or allow it by `.insecure = true` of leat_node_opts (--insecure)", url);
 }
 
 leat_err link_dial(const char *url, struct link **ret)

@@ -46,6 +46,10 @@ struct link_listen_opts {
 };
 
 LEAT_CHECK leat_err link_check(const char *url);     /* INVAL: no such address; nobody is asked */
+/* Plain TCP carries no keys, so it stays on this host unless the program says `insecure` in so many words.  An address that is malformed is
+ * not off this host: link_dial and link_listen say what is wrong with it.  REFUSED: off this host, and not insecure. */
+bool link_off_host(const char *url);
+LEAT_CHECK leat_err link_allowed(const char *url, bool insecure);
 /* [blocks] INVAL: no such address; REFUSED: nobody listens there; SYS (a name that does not resolve, ...): the detail says it. */
 LEAT_CHECK leat_err link_dial(const char *url, struct link **ret);
 /* INVAL; REFUSED: off-host without TLS; SYS: the address is in use, ... */

@@ -257,8 +257,8 @@ static leat_err off_host(leat_none *none)
     struct link_listener *l = NULL;
     struct link_listen_opts o = { .insecure = true };
     CHECK_EQ(link_listen("tcp://*:0", &plain, &l), LEAT_REFUSED);
-    CHECK_HAS(leat_err_detail(), "tcp://*:0: plain TCP listens on this host only");
-    CHECK_HAS(leat_err_detail(), "need TLS, or the option `insecure`");
+    CHECK_HAS(leat_err_detail(), "tcp://*:0: plain TCP has no keys, so it stays on this host");
+    CHECK_HAS(leat_err_detail(), "allow it by `.insecure = true`");
     CHECK_EQ(link_listen("tcp://0.0.0.0:0", &plain, &l), LEAT_REFUSED);
     CHECK_EQ(link_listen("tcp://[::]:0", &plain, &l), LEAT_REFUSED);
     CHECK_EQ(link_listen("tcp://192.0.2.1:0", &plain, &l), LEAT_REFUSED);

@@ -103,22 +103,11 @@ static leat_err listener_over(leat_listener *on, struct link_listener **ret)
     return LEAT_OK;
 }
 
-static bool is_loopback(const char *host)
-{
-    bool v4 = host[strspn(host, "0123456789.")] == 0;                /* not a name that only begins like one */
-    return (v4 && strncmp(host, "127.", 4) == 0) || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
-}
-
 leat_err stream_listen(const char *url, const struct link_listen_opts *o, struct link_listener **ret)
 {
-    struct url u;
     leat_listener *on;
-    const char *wrong = url_parse(url, &u);
-    if (wrong)
-        return leat_fail(LEAT_INVAL, "'%s' is no address: %s", url, wrong);
-    if (u.kind == URL_TCP && !is_loopback(u.host) && !o->insecure)
-        return leat_fail(LEAT_REFUSED, "%s: plain TCP listens on this host only (127.0.0.1, localhost): links to other hosts need TLS, "
-            "or the option `insecure` of the node", url);
+    LEAT_TRY(link_check(url));
+    LEAT_TRY(link_allowed(url, o->insecure));
     LEAT_TRY(leat_listen(url, &on));
     return listener_over(on, ret);
 }

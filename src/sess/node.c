@@ -329,12 +329,15 @@ leat_err leat_node_listen(leat_node *n, const char *url)
         return leat_fail(LEAT_INVAL, "leat_node_listen: no node");
     o.insecure = n->opts.insecure;
     LEAT_TRY(link_listen(url, &o, &l));
+    if (link_off_host(url))
+        node_log(n, "%s is plain TCP, insecure: whoever reaches it is a peer", l->url);
     return listen_at(n, l);
 }
 
 leat_err node_listen_fd(leat_node *n, int fd, const char *url)
 {
     struct link_listener *l;
+    LEAT_TRY(link_allowed(url, n->opts.insecure));
     LEAT_TRY(link_listen_fd(fd, url, &l));
     return listen_at(n, l);
 }
@@ -389,6 +392,7 @@ leat_err leat_node_dial(leat_node *n, const char *url, leat_peer **ret)
     struct sess *s = NULL;
     if (!n)
         return leat_fail(LEAT_INVAL, "leat_node_dial: no node");
+    LEAT_TRY(link_allowed(url, n->opts.insecure));
     LEAT_TRY(count_in(n));
     leat_err e = link_dial(url, &l);
     if (e == LEAT_OK)

@@ -734,6 +734,37 @@ TEST(sess_two_nodes_of_one_process_talk_unix) { at(UNIX); RUN(NULL, talk); }
 TEST(sess_two_nodes_of_one_process_talk_tcp) { at(TCP); RUN(NULL, talk); }
 TEST(sess_a_thousand_sessions_leave_nothing_behind_unix) { at(UNIX); RUN(NULL, many); }
 TEST(sess_a_thousand_sessions_leave_nothing_behind_tcp) { at(TCP); RUN(NULL, many); }
+/* Plain TCP stays on this host, unless the node says otherwise: who listens and who dials. */
+static leat_err off_host(leat_none *none)
+{
+    (void)none;
+    static const char *const far[] = { "tcp://192.0.2.1:9", "tcp://0.0.0.0:9", "tcp://[::]:9", "tcp://example.org:9",
+        "tcp://127.0.0.1.example.org:9", "tcp://[fe80::1]:9" };
+    leat_node *a = NULL, *b = NULL;
+    leat_peer *p = NULL;
+    CHECK_EQ(leat_node_open(NULL, &a), LEAT_OK);
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        CHECK_EQ(leat_node_listen(a, far[i]), LEAT_REFUSED);
+        CHECK_HAS(leat_err_detail(), far[i]);
+        CHECK_HAS(leat_err_detail(), ".insecure = true");
+        CHECK_HAS(leat_err_detail(), "--insecure");
+        CHECK_EQ(leat_node_dial(a, far[i], &p), LEAT_REFUSED);
+        CHECK_HAS(leat_err_detail(), far[i]);
+        CHECK_HAS(leat_err_detail(), ".insecure = true");
+    }
+    CHECK(leat_node_url(a) == NULL && p == NULL);
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .insecure = true }, &b), LEAT_OK);
+    CHECK_EQ(leat_node_listen(b, "tcp://0.0.0.0:0"), LEAT_OK);
+    char text[64];
+    snprintf(text, sizeof text, "tcp://0.0.0.0%s", strrchr(leat_node_url(b), ':'));
+    CHECK_EQ(leat_node_dial(a, text, &p), LEAT_REFUSED);
+    CHECK_EQ(leat_node_dial(b, text, &p), LEAT_OK);
+    leat_node_close(a);
+    leat_node_close(b);
+    return LEAT_OK;
+}
+TEST(plain_tcp_stays_on_this_host_unless_the_node_says_otherwise) { RUN(&quiet_opts, off_host); }
+
 TEST(sess_many_peers_at_once_unix) { at(UNIX); RUN(NULL, at_once); }
 TEST(sess_many_peers_at_once_tcp) { at(TCP); RUN(NULL, at_once); }
 TEST(sess_sources_are_pulled_in_turn_and_flushed_by_close_tcp) { at(TCP); RUN(NULL, sources); }

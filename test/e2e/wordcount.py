@@ -454,6 +454,40 @@ def node_that_cannot_listen():
         return problems + differ('the exit code of the node', n.end(), 0)
 
 
+def addresses_beyond_this_host():
+    """Plain TCP leaves this host only with --insecure, on both sides, and each refusal names the address and the flag."""
+    with World() as w:
+        far = 'tcp://0.0.0.0:0'
+        code, out, err = w.run(WORDCOUNT, 'node', far)
+        problems = differ('node: exit code and output', (code, out), (1, '')) + one_line(err, 'leat: REFUSED: ' + far, '--insecure')
+        n = w.start(WORDCOUNT, 'node', '--insecure', far)
+        port = n.until(r'^listening on tcp://\*:(\d+)$', 'out').group(1)
+        n.until(r'tcp://\*:%s is plain TCP, insecure: whoever reaches it is a peer$' % port)
+        url = 'tcp://0.0.0.0:' + port
+        code, out, err = w.run(*RUN, '--on', url, BOOK)
+        problems += differ('run: exit code and output', (code, out), (1, '')) + one_line(err, 'leat: REFUSED: ' + url, '--insecure')
+        problems += counts(w, RUN + ['--on', url, '--insecure'], [BOOK])
+        n.kill(signal.SIGTERM)
+        return problems + differ('the exit code of the node', n.end(), 0)
+
+
+def address_of_a_network():
+    """The same with the address of a network of its own."""
+    own = ['unshare', '-n' if os.getuid() == 0 else '-rn']
+    script = 'ip link set lo up && ip addr add 10.11.12.13/32 dev lo && exec "$@"'
+    with World() as w:
+        if w.run(*own, 'sh', '-c', script, 'sh', 'true')[0] != 0:
+            raise tap.Skip('no network namespaces')
+        both = '"$0" node $2 tcp://10.11.12.13:7000 & n=$!; trap "kill $n" EXIT; i=0; ' \
+            'until "$0" run --on tcp://10.11.12.13:7000 $3 "$1" 2>err; do i=$((i + 1)); [ $i -lt 100 ] || exit 1; sleep 0.1; done'
+        code, out, err = w.run(*own, 'sh', '-c', script, 'sh', 'sh', '-c', both, WORDCOUNT, BOOK, '--insecure', '--insecure', cwd=w.dir)
+        words = out.split('\n', 1)[1] if out.startswith('listening') else out
+        problems = differ('the exit code', code, 0) + differ('the words', words, coreutils(BOOK)) + ([err] if code else [])
+        code, out, err = w.run(*own, 'sh', '-c', script, 'sh', WORDCOUNT, 'run', '--on', 'tcp://10.11.12.13:7000', BOOK)
+        return problems + differ('exit code and output', (code, out), (1, '')) + \
+            one_line(err, 'leat: REFUSED: tcp://10.11.12.13:7000', '--insecure')
+
+
 tap.main([
     ('equals_coreutils_in_one_process', equals_coreutils_in_one_process),
     ('the_same_over_unix_sockets', the_same_at_three_distances(launched(3))),
@@ -481,6 +515,8 @@ tap.main([
     ('a_full_disk_is_noticed', full_disk),
     ('a_bad_command_line_gets_one_line_and_2', bad_command_lines),
     ('addresses_where_nobody_is_get_one_line_and_1', addresses_where_nobody_is),
+    ('an_address_beyond_this_host_needs_insecure', addresses_beyond_this_host),
+    ('an_address_of_a_network_needs_insecure', address_of_a_network),
     ('what_is_no_node_gets_one_line_and_1', something_else_listens),
     ('a_node_survives_noise', a_node_survives_noise),
     ('a_node_that_cannot_listen_gets_one_line_and_1', node_that_cannot_listen),
