@@ -30,7 +30,7 @@ with_coreutils() {
         head -20 | sed 's/^ *//'
 }
 
-verdict() { cmp -s "$out/three" "$out/$1" && echo "the same 20 lines" || { echo "ANOTHER RESULT"; touch "$out/differs"; }; }
+verdict() { cmp -s "$out/$1" "$out/$2" && echo "the same 20 lines" || { echo "ANOTHER RESULT"; touch "$out/differs"; }; }
 
 what="$*"
 [ $# -le 3 ] || what="$1 and $(($# - 1)) other files"
@@ -39,18 +39,44 @@ echo "\$ $b/leat run -n 3 --link tcp -- $b/examples/wordcount run $*"
 "$b/leat" run -n 3 --link tcp -- "$b/examples/wordcount" run "$@" >"$out/three" || exit
 paste - - - - <"$out/three" | awk -F '\t' '{ for (i = 1; i <= NF; i++) { split($i, w, " "); printf "  %7d %-10s", w[1], w[2] } print "" }'
 
+# The same once more; a worker is killed when half of the text has been read.  Standard input is a pipe, so that there is a middle.
+killed() {
+    mkfifo "$out/text" && mkfifo "$out/log" || return 1
+    "$b/leat" run -n 3 --link tcp -- "$b/examples/wordcount" run "$out/text" >"$out/killed" 2>"$out/log" &
+    launch=$!
+    {
+        while read -r line; do
+            printf '%s\n' "$line"
+            case $line in "node 2 is pid "*) rest=${line#node 2 is pid }; echo "${rest%% *}" >"$out/pid";; esac
+        done <"$out/log" >"$out/said"
+    } &
+    {
+        cat "$@"
+        until [ -s "$out/pid" ]; do sleep 0.05; done
+        kill -KILL "$(cat "$out/pid")"
+        cat "$@"
+    } >"$out/text"
+    wait $launch
+}
+
+title "Once more, the text twice over, and node 2 is killed in the middle (kill -KILL)"
+killed "$@" || { cat "$out/said" >&2; exit 1; }
+sed -n -e 's/^\[0\] leat: lost/  lost/p' -e 's/^\[0\] \(.*words\/s\).*/  \1/p' "$out/said"
+"$b/examples/wordcount" run "$@" "$@" >"$out/twice" 2>/dev/null || exit
+
 one=$(timed "$out/one" "$b/examples/wordcount" run "$@") || exit
 coreutils=$(timed "$out/coreutils" with_coreutils "$@") || exit
 bytes=$(commas "$(cat "$@" | wc -c | tr -d ' ')")
 
 title "What you have just seen"
 cat <<TEXT
-  Node 0 read $bytes bytes and sent their lines, 16 KiB at a time, to tasks that it started on nodes 1 and 2.
-  Those split them into words, and the words came back through the end of a channel that had been sent along.
-  One task on node 0 added them up.  The line of node 0 says who did how much.
+  Node 0 read $bytes bytes and dealt their lines, 16 KiB at a time, to nodes 1 and 2, each to one that had room.
+  Those split them into words; one result for each 16 KiB came back, and one task on node 0 added them up.
+  The line of node 0 says who did how much.  What a killed node had not finished was dealt again: no total changes.
 
-  in one process, without the launcher     $(verdict one), in $one
-  tr | sort | uniq -c | sort | head        $(verdict coreutils), in $coreutils
+  in one process, without the launcher     $(verdict three one), in $one
+  tr | sort | uniq -c | sort | head        $(verdict three coreutils), in $coreutils
+  twice over, node 2 killed in the middle  $(verdict twice killed), as without the kill
 TEXT
 
 title "What to type next"

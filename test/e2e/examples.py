@@ -105,7 +105,8 @@ def demo():
         env = {'LEAT_BUILD': BUILD, 'TMPDIR': w.dir}
         script = os.path.join(ROOT, 'examples', 'demo.sh')
         code, out, err = w.run(script, env=env)
-        problems = differ('the exit code', code, 0) + differ('agreements', out.count('the same 20 lines'), 2) + \
+        problems = differ('the exit code', code, 0) + differ('agreements', out.count('the same 20 lines'), 3) + \
+            differ('losses', len(re.findall(r'^  lost node 2 \(tcp://.*\): .*dealt again$', out, re.M)), 1) + \
             differ('nodes', len(re.findall(r'^node \d is pid \d+ at tcp://127\.0\.0\.1:\d+$', err, re.M)), 3)
         code, out, err = w.run(script, 'no-such-file', env=env)
         return problems + differ('the exit code without a file', code, 1) + w.left() + \
