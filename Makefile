@@ -14,7 +14,7 @@
 #   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (hours)
 #   make faults    25 kinds of fault on real networks, while two programs talk (SEEDS=1..1000: so many of each; ONLY=regex: these; hours)
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
-#   make endure   what the tests do on a small scale, at full size: 10^6 descriptors used again (ENDURE=n), at most ENDURE_S seconds
+#   make endure   what the tests do on a small scale, at full size: 10^6 descriptors, 10^6 ends (ENDURE=n), each at most ENDURE_S seconds
 #   make install   to PREFIX (/usr/local), under DESTDIR where that is given
 #   make clean     removes every build directory
 
@@ -99,6 +99,8 @@ ENDURE ?= 1000000
 ENDURE_S ?= 600
 endure: build
 	@ENDURE=$(ENDURE) T_SLOW=1 timeout $(ENDURE_S) build/boot_endure_test a_number_that_is_closed_and_used_again_is_silent
+	@ENDURE=$(ENDURE) T_SLOW=1 timeout $(ENDURE_S) build/test/netchan/netchan_ends_test \
+		ends_that_have_gone_leave_nothing_behind_unix ends_that_have_gone_leave_nothing_behind_tcp
 
 install: build
 	@meson configure build -Dprefix=$(PREFIX) >/dev/null
