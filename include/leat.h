@@ -142,7 +142,9 @@ leat_err leat_ctx_cause(void);                       /* why: leat_cancel's cause
  * NOMEM: over 16 cases or 64 ends take memory.  leat_otherwise runs only if at one moment no other case was ready.
  * The block is read twice, to note the cases and to run one: write nothing but cases in it, no case in a loop
  * (leat_on_recv_any is the loop), and an `if` before a case only on what stays as it is: else the program stops and says so.
- * v and w must outlive the select.  A NULL channel is never ready, nor is a closed one except to leat_on_closed.  In a case, break
+ * v and w must outlive the select.  Where a send goes to an unbuffered channel in another process, its receiver there and the select
+ * choose each other; while that answer is on its way the select waits for nothing else but its context, and UNKNOWN and PEER_LOST are
+ * possible as for leat_send.  A NULL channel is never ready, nor is a closed one except to leat_on_closed.  In a case, break
  * and continue leave the select (in Go, continue goes on with the loop around it). */
 #define leat_select(err)                LEAT_SELECT_(err)
 #define leat_on_recv(c, out)            LEAT_ON_RECV_(c, out)

@@ -332,6 +332,22 @@ enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wake, lea
     return recv_locked(c, out, wake, err);
 }
 
+bool chan_meet_locked(leat_chan_ *c, const void *v, struct task **wake)
+{
+    for (struct waiter *next, *r = at_load(&c->rq.head); r; r = next) {
+        next = r->next;
+        if (!task_claim(r->task, PARK_CHAN))
+            continue;
+        waiter_del(&c->rq, r);
+        copy(c, r->val, v);
+        edge_hand(c, r);
+        waiter_win(r, true);
+        *wake = r->task;
+        return true;
+    }
+    return false;
+}
+
 leat_err chan_explain(leat_chan_ *c, leat_err e)
 {
     lock(&c->lock);

@@ -19,6 +19,9 @@
 struct chan_net;
 enum { CHAN_PEER_MAX = 96 };
 
+/* Which select makes an offer: another for each select of all nodes, and all of them are in one order. */
+struct chan_offer { uint8_t node[16]; uint64_t count; };
+
 /* what a channel calls when another process is concerned.  [locked]: c's lock is held, the op must neither block nor touch c's
  * lock; it may make tasks ready.  Others are called without a lock and from any thread. */
 struct chan_net_ops {
@@ -37,6 +40,19 @@ struct chan_net_ops {
      * received after all; why: certainly not; LEAT_UNKNOWN.  May block for a bounded time.  me is out of sq on return, and has moved
      * where it had to. */
     leat_err (*withdraw)(leat_chan_ *c, struct waiter *me, leat_err why);
+    /* Selects that offer an unbuffered send to another process (offers.c).  Site:
+     * stand  [locked] one more select, or one less, has such a case here: the home invites when a receiver is ready.
+     * id     a number for the calling select.
+     * offer  [blocks] me's select has left all other queues, and offers me's value.  Takes the lock.  OK: received, and moved.  AGAIN:
+     *        nobody was ready, or it is not invited any more.  UNKNOWN: perhaps received, and moved.  Else: certainly not. */
+    void (*stand)(leat_chan_ *c, int by);
+    void (*id)(leat_chan_ *c, struct chan_offer *ret);
+    leat_err (*offer)(leat_chan_ *c, struct waiter *me, const struct chan_offer *id);
+    /* Home [locked]: me, a receiving case, is of a select (me->owner: its chan_offer) that has an offer out and cannot receive.  And: it
+     * can again, it is in rq; or, no matter what me is: it will not any more. */
+    void (*away)(leat_chan_ *c, struct waiter *me);
+    void (*back)(leat_chan_ *c, struct waiter *me);
+    void (*left)(leat_chan_ *c, struct waiter *me);
     /* home [locked]: needy_at slots are free, or a receiver has begun to wait, and `needy` is set. */
     void (*room)(leat_chan_ *c);
     /* leat_close here.  Home: local senders are refused already; the op calls chan_end when the sites are done.  Site: tells the home. */
@@ -61,7 +77,7 @@ struct leat_chan_ {
     uint32_t cap, size, read;                        /* read: index of the oldest element */
     _Atomic uint8_t closed, ended;
     _Atomic uint8_t site;
-    uint8_t needy;
+    uint8_t needy;                                   /* home: call `room`.  Site, unbuffered: invited, a select may offer */
     struct waiters rq, sq;
     struct chan_net *net;
     /* line 1 */
@@ -92,6 +108,8 @@ enum chan_try { CHAN_WAIT, CHAN_DONE, CHAN_FAILED, CHAN_LEFT };
 enum chan_try chan_send_locked(leat_chan_ *c, const void *v, struct task **wake, leat_err *err);
 enum chan_try chan_recv_locked(leat_chan_ *c, void *out, struct task **wake, leat_err *err);
 
+/* As chan_send_locked on an unbuffered channel, for an offer from elsewhere: leaves in rq whose wait has ended.  false: no receiver. */
+bool chan_meet_locked(leat_chan_ *c, const void *v, struct task **wake);
 bool chan_recv_now(leat_chan_ *c, void *out);        /* takes the lock.  true: received.  false says nothing: try the other way */
 
 void chan_wait_net(leat_chan_ *c, struct waiters *q);
@@ -116,7 +134,7 @@ static inline bool chan_trylock(leat_chan_ *c)
     return atomic_compare_exchange_strong_explicit(&c->lock, &o, 1, ACQ, RLX);
 }
 /* Makes c known to another process; c's lock is held or nobody else knows c.  site: all credits are elsewhere, and c's elements, if
- * any, must have left; selects that would send on an unbuffered one are ended, as they cannot cross yet. */
+ * any, must have left; selects that would send on an unbuffered one look again, as they must stand now. */
 void chan_attach_locked(leat_chan_ *c, struct chan_net *net, const struct leat_type *type, bool site);
 void chan_hold(leat_chan_ *c);                       /* c stays in memory until chan_net_unref, whatever the program does */
 void chan_net_unref(leat_chan_ *c);
@@ -143,4 +161,8 @@ struct waiter *chan_shut_locked(leat_chan_ *c, leat_err err, const struct waiter
 void chan_end(leat_chan_ *c, leat_err err);
 void chan_wake(struct waiter *list);                 /* chained by next; may be NULL; no lock held */
 uint32_t chan_senders_waiting_locked(const leat_chan_ *c);
+bool chan_receiver_waits_locked(const leat_chan_ *c);               /* one that nobody has served yet */
+bool chan_receiver_tries_locked(const leat_chan_ *c);               /* a select in rq that is about to make an offer (PARK_TRY) */
+/* site, unbuffered: a select's send goes from sq to its task, to be offered.  false: its wait has ended otherwise */
+bool chan_invite_locked(leat_chan_ *c, struct waiter *x);
 #endif

@@ -6,8 +6,8 @@
 #include "chan/edges.h"
 #include "run/err.h"
 
-/* A select cannot offer a value to another process without waiting there (a later version may): it looks again, and says so. */
-static void end_selects(leat_chan_ *c)
+/* A select that would send here must say so to the home now: it looks again. */
+static void wake_selects(leat_chan_ *c)
 {
     for (struct waiter *next, *x = c->sq.head; x; x = next) {
         next = x->next;
@@ -15,7 +15,7 @@ static void end_selects(leat_chan_ *c)
             continue;
         waiter_del(&c->sq, x);
         if (task_claim(x->task, PARK_CHAN)) {
-            x->err = LEAT_INVAL;
+            x->err = LEAT_AGAIN;
             waiter_win(x, false);
             task_ready(worker_self(), x->task);
         }
@@ -31,7 +31,7 @@ void chan_attach_locked(leat_chan_ *c, struct chan_net *net, const struct leat_t
     if (site) {
         at_store(&c->count, c->cap);                 /* all credits are elsewhere */
         if (c->cap == 0)
-            end_selects(c);
+            wake_selects(c);
     }
 }
 
@@ -179,4 +179,30 @@ uint32_t chan_senders_waiting_locked(const leat_chan_ *c)
     for (const struct waiter *x = at_load(&c->sq.head); x; x = x->next)
         n++;
     return n;
+}
+
+bool chan_receiver_waits_locked(const leat_chan_ *c)
+{
+    const struct waiter *x = at_load(&c->rq.head);
+    while (x && at_load(&x->task->park) != PARK_WAIT)
+        x = x->next;
+    return x != NULL;
+}
+
+bool chan_receiver_tries_locked(const leat_chan_ *c)
+{
+    const struct waiter *x = at_load(&c->rq.head);
+    while (x && at_load(&x->task->park) != PARK_TRY)
+        x = x->next;
+    return x != NULL;
+}
+
+bool chan_invite_locked(leat_chan_ *c, struct waiter *x)
+{
+    if (!task_claim(x->task, PARK_TRY))
+        return false;
+    waiter_del(&c->sq, x);
+    x->task->win = x;
+    task_ready(worker_self(), x->task);
+    return true;
 }

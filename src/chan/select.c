@@ -6,39 +6,22 @@
  * consumed).  One park word decides, so exactly one case fires.  No allocation up to 16 cases and 64 ops.
  * A wait that ended because a channel closed is no case: the select looks again.
  * leat_otherwise says that nothing was ready at one moment: looks one after the other cannot say that of several channels, so all of
- * them are locked, in the order of their addresses, and looked at once more. */
+ * them are locked, in the order of their addresses, and looked at once more.
+ * What it takes to send to another process is in offers.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "chan/edges.h"
+#include "chan/select.h"
 #include "plat/poll.h"
 #include "run/err.h"
 #include "run/io.h"
 #include "run/report.h"
 #include "run/seam.h"
 
-enum { OPS_ON_STACK = 64, OPS_MAX = 65536, MORE_FIRST = 16 };
-
-struct op {
-    leat_chan_ *c;                                   /* null: not a channel op */
-    void *val;
-    uint8_t kind;                                    /* r s c d f; x: can never fire */
-    uint16_t of;                                     /* its case */
-    uint32_t index;                                  /* within an array of ends */
-};
-
-struct sel {
-    const leat_select_ *s;
-    struct op *ops;
-    struct waiter *waiters;
-    leat_chan_ **chans;                              /* room for one an op */
-    uint32_t n;
-    int otherwise;                                   /* case, or -1 */
-    int after;                                       /* the timer case that is due first, or -1 */
-    int64_t due;                                     /* of that */
-    bool looked;                                     /* just now nothing was ready */
-};
+#define ALWAYS inline __attribute__((always_inline))
+enum { OPS_MAX = 65536, MORE_FIRST = 16 };
 
 static inline const leat_case_ *case_at(const leat_select_ *s, uint32_t i)
 {
@@ -144,7 +127,7 @@ static void lay_out(struct sel *x)
 {
     const leat_select_ *s = x->s;
     uint32_t n = 0;
-    x->otherwise = x->after = -1;
+    x->otherwise = x->after = x->invited = -1;
     for (uint32_t i = 0; i < s->n; i++) {
         const leat_case_ *k = case_at(s, i);
         switch (k->op) {
@@ -152,7 +135,7 @@ static void lay_out(struct sel *x)
             for (uint32_t j = 0; j < (uint32_t)k->n; j++) {
                 leat_chan_ *c;
                 memcpy(&c, (char *)k->c + j * sizeof c, sizeof c);
-                x->ops[n++] = (struct op){ c, k->p, c ? 'r' : 'x', (uint16_t)i, j };
+                x->ops[n++] = (struct op){ .c = c, .val = k->p, .kind = c ? 'r' : 'x', .of = (uint16_t)i, .index = j };
             }
             break;
         case 't':
@@ -166,13 +149,13 @@ static void lay_out(struct sel *x)
                 ctx_link(k->p);
             if (k->p && ((leat_ctx *)k->p)->deadline != NEVER)
                 op_timer(x, i, ((leat_ctx *)k->p)->deadline);
-            x->ops[n++] = (struct op){ NULL, k->p, k->p ? 'd' : 'x', (uint16_t)i, 0 };
+            x->ops[n++] = (struct op){ .val = k->p, .kind = k->p ? 'd' : 'x', .of = (uint16_t)i };
             break;
         case 'f':
-            x->ops[n++] = (struct op){ NULL, NULL, 'f', (uint16_t)i, 0 };
+            x->ops[n++] = (struct op){ .kind = 'f', .of = (uint16_t)i };
             break;
         default:
-            x->ops[n++] = (struct op){ k->c, k->p, k->c ? k->op : 'x', (uint16_t)i, 0 };
+            x->ops[n++] = (struct op){ .c = k->c, .val = k->p, .kind = k->c ? k->op : 'x', .of = (uint16_t)i };
         }
     }
     x->n = n;
@@ -278,6 +261,8 @@ static bool op_try(const struct op *o, leat_err *err)
     return r != CHAN_WAIT;
 }
 
+bool select_op_try(const struct op *o, leat_err *err) { return op_try(o, err); }
+
 static uint64_t draw(void)
 {
     struct worker *w = worker_self();
@@ -292,6 +277,8 @@ static uint64_t draw(void)
     r ^= r << 17;
     return w->rng = r;
 }
+
+uint32_t select_draw(uint32_t n) { return (uint32_t)(((draw() >> 32) * n) >> 32); }
 
 /* The number of one of the bits of a mask that is not 0, each equally likely. */
 static inline uint32_t draw_bit(uint64_t mask)
@@ -420,8 +407,10 @@ static inline bool others_wait(const struct waiters *q, const struct task *t)
     return x != NULL;
 }
 
+bool select_others_wait(const struct waiters *q, const struct task *t) { return others_wait(q, t); }
+
 /* The commonest op, by itself: an array of ends has many. */
-static inline bool recv_queue_up(leat_chan_ *c, struct waiter *w)
+static ALWAYS bool recv_queue_up(leat_chan_ *c, struct waiter *w)
 {
     if (at_load(&c->ended) && !at_load(&c->count))
         return true;                                 /* it can never become ready */
@@ -433,11 +422,13 @@ static inline bool recv_queue_up(leat_chan_ *c, struct waiter *w)
     return !ready;
 }
 
-static bool send_queue_up(leat_chan_ *c, struct waiter *w)
+static bool send_queue_up(struct sel *x, leat_chan_ *c, struct waiter *w)
 {
     lock(&c->lock);
     bool ready = at_load(&c->closed) || at_load(&c->count) + at_load(&c->reserved) < c->cap || others_wait(&c->rq, w->task);
-    if (!ready)
+    if (!ready && unlikely(at_load(&c->site)) && c->cap == 0)
+        ready = !offers_queue_up(x, w->id, w);
+    else if (!ready)
         chan_wait_locked(c, &c->sq, w);
     unlock(&c->lock);
     return !ready;
@@ -466,7 +457,7 @@ static bool other_queue_up(struct sel *x, struct op *o, struct waiter *w, leat_e
     }
     w->kind = o->kind == 's' ? &chan_wait_send : &chan_wait_end;
     if (o->kind == 's')
-        return send_queue_up(o->c, w);
+        return send_queue_up(x, o->c, w);
     lock(&o->c->lock);
     bool ready = op_ready(x, o) || !op_alive(o);
     if (!ready)
@@ -476,7 +467,7 @@ static bool other_queue_up(struct sel *x, struct op *o, struct waiter *w, leat_e
 }
 
 /* Queues op i.  false: it has become ready (or its wait cannot be begun: *err). */
-static inline bool op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_err *err)
+static ALWAYS bool op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_err *err)
 {
     struct op *o = &x->ops[i];
     struct waiter *w = &x->waiters[i];
@@ -485,6 +476,8 @@ static inline bool op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_e
     edge_waits(w);
     return likely(o->kind == 'r') ? recv_queue_up(o->c, w) : other_queue_up(x, o, w, err);
 }
+
+bool select_op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_err *err) { return op_queue_up(x, i, t, err); }
 
 static void other_leave(struct sel *x, struct op *o, struct waiter *w)
 {
@@ -505,7 +498,7 @@ static void other_leave(struct sel *x, struct op *o, struct waiter *w)
     unlock(l);
 }
 
-static inline void op_leave(struct sel *x, uint32_t i)
+static ALWAYS void op_leave(struct sel *x, uint32_t i)
 {
     struct op *o = &x->ops[i];
     struct waiter *w = &x->waiters[i];
@@ -518,6 +511,8 @@ static inline void op_leave(struct sel *x, uint32_t i)
         waiter_del(&o->c->rq, w);
     unlock(&o->c->lock);
 }
+
+void select_op_leave(struct sel *x, uint32_t i) { op_leave(x, i); }
 
 /* A thread that is no task waits for its descriptors itself. */
 static __attribute__((noinline)) leat_err polls_begin(struct sel *x, struct task *t)
@@ -557,40 +552,31 @@ static void shuffle(struct sel *x)
     }
 }
 
-/* Blocks until one op is served (its number), or -1: look again, or *err. */
-static int block(struct sel *x, leat_err *err)
+/* Queues the ops, as many as is returned: the next one has become ready (or its wait cannot be begun: *err). */
+static ALWAYS uint32_t queue_up(struct sel *x, struct task *t, leat_err *err)
 {
-    struct task *t = task_self();
-    uint32_t i, why = PARK_NONE;
-    const struct waiter me = { .task = t, .owner = x->waiters, .id = x->n, .kind = &select_all };
-    if (unlikely(t->foreign) && (*err = polls_begin(x, t)) != LEAT_OK)
-        return -1;
-    if (x->n > 1 && (x->n > 8 || has_twins(x)))
-        shuffle(x);                                  /* so that each of them is equally likely */
-    t->win = NULL;
-    t->on = &me;
-    at_store(&t->park, PARK_WAIT);
-    for (i = 0; i < x->n; i++)
-        if (!op_queue_up(x, i, t, err)) {
-            if (!task_claim(t, PARK_NONE))
-                why = PARK_WAIT;                     /* somebody ended the wait already: take that wake */
-            break;
-        }
-    if (i == x->n) {
-        full_fence();                                /* PARK_WAIT before the context's done word: Dekker */
-        why = task_wait(t);
-    } else if (why == PARK_WAIT) {
-        task_park_plain(t);
-        why = at_load(&t->park);
-    }
-    const struct waiter *served = why == PARK_CHAN ? t->win : NULL;   /* it is off its queue, and nobody looks at it any more */
-    for (uint32_t k = 0; k < i; k++)
+    uint32_t i = 0;
+    while (i < x->n && op_queue_up(x, i, t, err))
+        i++;
+    return i;
+}
+
+/* Out of all queues.  served: it is off its queue, and nobody looks at it any more. */
+static ALWAYS void leave(struct sel *x, uint32_t queued, const struct waiter *served)
+{
+    for (uint32_t k = 0; k < queued; k++)
         if (&x->waiters[k] != served || x->ops[k].kind == 'f')
             op_leave(x, k);
-    if (unlikely(t->foreign))
-        task_poll_end(t);
-    for (uint32_t k = 0; SAN_EDGES && k <= i && k < x->n; k++)
+    if (unlikely(task_self()->foreign))
+        task_poll_end(task_self());
+    for (uint32_t k = 0; SAN_EDGES && k <= queued && k < x->n; k++)
         edge_waited(&x->waiters[k]);
+}
+
+/* What the end of a wait means: the number of the op that was served, or -1: look again, or *err. */
+static ALWAYS int woken(const struct sel *x, uint32_t why, leat_err *err)
+{
+    struct task *t = task_self();
     if (why == PARK_CHAN && t->win) {
         struct waiter *w = t->win;
         struct op *o = &x->ops[w->id];
@@ -612,6 +598,47 @@ static int block(struct sel *x, leat_err *err)
     return -1;
 }
 
+/* The same for a select that stands elsewhere, and its turn to make an offer. */
+static __attribute__((noinline)) int leave_standing(struct sel *x, uint32_t queued, uint32_t why, leat_err *err)
+{
+    struct task *t = task_self();
+    if (why != PARK_TRY)
+        x->invited = -1;
+    else if (t->win)
+        x->invited = (int)t->win->id;
+    offers_leave(x, queued);
+    if (t->foreign)
+        task_poll_end(t);
+    return why == PARK_TRY ? offers_try(x, err) : woken(x, why, err);
+}
+
+/* Blocks until one op is served (its number), or -1: look again, or *err. */
+static int block(struct sel *x, leat_err *err)
+{
+    struct task *t = task_self();
+    uint32_t i, why;
+    const struct waiter me = { .task = t, .owner = x->waiters, .id = x->n, .kind = &select_all };
+    if (unlikely(t->foreign) && (*err = polls_begin(x, t)) != LEAT_OK)
+        return -1;
+    if (x->n > 1 && !x->stands && (x->n > 8 || has_twins(x)))
+        shuffle(x);                                  /* so that each of them is equally likely */
+    t->win = NULL;
+    t->on = &me;
+    at_store(&t->park, PARK_WAIT);
+    i = unlikely(x->stands) ? offers_queue_up_again(x, t, err) : queue_up(x, t, err);
+    if (i == x->n) {
+        full_fence();                                /* PARK_WAIT before the context's done word: Dekker */
+        why = task_wait(t);
+    } else if (!task_claim(t, why = x->invited >= 0 ? PARK_TRY : PARK_NONE)) {
+        task_park_plain(t);                          /* somebody ended the wait already: take that wake */
+        why = at_load(&t->park);
+    }
+    if (unlikely(x->stands))
+        return leave_standing(x, i, why, err);
+    leave(x, i, why == PARK_CHAN ? t->win : NULL);
+    return woken(x, why, err);
+}
+
 static bool any_alive(const struct sel *x)
 {
     for (uint32_t i = 0; i < x->n; i++)
@@ -621,14 +648,6 @@ static bool any_alive(const struct sel *x)
         if (x->ops[i].kind == 'r' || x->ops[i].kind == 'c')
             edge_sees_close(x->ops[i].c);
     return x->after >= 0;
-}
-
-static leat_err check_remote(const struct sel *x)
-{
-    for (uint32_t i = 0; i < x->n; i++)
-        if (x->ops[i].kind == 's' && at_load(&x->ops[i].c->site) && x->ops[i].c->cap == 0)
-            return leat_fail(LEAT_INVAL, "leat_on_send: an unbuffered channel whose home is another process; give it a capacity");
-    return LEAT_OK;
 }
 
 /* The case of an op that has fired. */
@@ -644,11 +663,9 @@ static int ran(const struct sel *x, int op)
 static int run(struct sel *x, leat_err *err)
 {
     struct task *t = task_self();
-    int64_t old = at_load(&t->deadline);
+    int64_t old = x->deadline = at_load(&t->deadline);
     int hit = -1;
     lay_out(x);
-    if ((*err = check_remote(x)) != LEAT_OK)
-        return -1;
     for (;;) {
         int op = x->looked ? -1 : fire_ready(x, err);
         x->looked = false;
@@ -665,6 +682,15 @@ static int run(struct sel *x, leat_err *err)
         if (x->otherwise >= 0) {
             if (!none_ready(x))
                 continue;
+            if (!x->asked) {
+                op = offers_ask(x, err);
+                if (op >= 0)
+                    hit = ran(x, op);
+                if (op >= 0 || *err != LEAT_OK)
+                    break;
+                if (x->asked)
+                    continue;
+            }
             hit = x->otherwise;
             break;
         }
@@ -683,6 +709,8 @@ static int run(struct sel *x, leat_err *err)
         if (*err != LEAT_OK)
             break;
     }
+    if (unlikely(x->stands))
+        offers_end(x);
     return hit;
 }
 
@@ -733,8 +761,11 @@ static int select_failed(leat_err err)
 /* Any select, laid out. */
 static int select_wait(const leat_select_ *s, bool looked, leat_err *err)
 {
-    struct sel x = { .s = s, .looked = looked };
+    struct sel x;
     uint32_t n = 0;
+    x.s = s;
+    x.looked = looked;
+    x.stands = x.asked = x.named = false;            /* lay_out sets the rest */
     *err = count_ops(s, &n);
     if (*err != LEAT_OK)
         return -1;
@@ -780,7 +811,7 @@ static inline const leat_case_ *quick_any(const leat_select_ *s)
 }
 
 /* A bit for each end that looks ready, in the order of the cases.  false: there are cases of another kind, or too many. */
-static inline __attribute__((always_inline)) bool quick_look(const leat_select_ *s, uint64_t *ret)
+static ALWAYS bool quick_look(const leat_select_ *s, uint64_t *ret)
 {
     uint64_t mask = 0;
     int64_t n = 0;
@@ -800,8 +831,8 @@ static inline __attribute__((always_inline)) bool quick_look(const leat_select_ 
             return false;
         if (k->op == 'a' && more > 0)
             mask |= quick_array(k) << n;
-        else if (k->op == 's' && c && at_load(&c->site) && c->cap == 0)
-            return false;                            /* an error: check_remote says which */
+        else if (k->op == 's' && c && at_load(&c->site) && !send_ready(c))
+            return false;                            /* it is for its home to say */
         else if (k->op == 's')
             mask |= (uint64_t)(c && send_ready(c)) << n;
         else if (k->op != 't' && k->op != 'o' && k->op != 'a')

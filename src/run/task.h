@@ -28,7 +28,7 @@
 #include "plat/self.h"
 #include "run/spin.h"
 
-enum { PARK_NONE, PARK_WAIT, PARK_CHAN, PARK_CANCEL, PARK_TIMER, PARK_PLAIN };
+enum { PARK_NONE, PARK_WAIT, PARK_CHAN, PARK_CANCEL, PARK_TIMER, PARK_PLAIN, PARK_TRY };
 #define NEVER INT64_MAX                              /* a deadline that never passes */
 
 struct rt;

@@ -10,35 +10,16 @@ void home_lists_init(struct home *h)
 }
 
 /* -- lists ------------------------------------------------------------------------------------------------------------------- */
-static void ring_add(struct end_link *ring, struct end_link *x)      /* as the last one; nothing when it is in already */
-{
-    if (x->next)
-        return;
-    x->next = ring;
-    x->prev = ring->prev;
-    ring->prev->next = x;
-    ring->prev = x;
-}
+struct end *home_needs_first(struct home *h) { return ring_first(&h->need, struct end, need_at); }
+static struct end *lends_first(struct home *h) { return ring_first(&h->lend, struct end, lend_at); }
 
-static void ring_del(struct end_link *x)
-{
-    if (!x->next)
-        return;
-    x->prev->next = x->next;
-    x->next->prev = x->prev;
-    x->next = x->prev = NULL;
-}
-
-static struct end *needs_first(struct home *h) { return h->need.next == &h->need ? NULL : container_of(h->need.next, struct end, need_at); }
-static struct end *lends_first(struct home *h) { return h->lend.next == &h->lend ? NULL : container_of(h->lend.next, struct end, lend_at); }
-
-static void need_add(struct home *h, struct end *e)
+void home_need_add(struct home *h, struct end *e)
 {
     h->needy += !e->need_at.next;
     ring_add(&h->need, &e->need_at);
 }
 
-static void need_del(struct home *h, struct end *e)
+void home_need_del(struct home *h, struct end *e)
 {
     h->needy -= e->need_at.next != NULL;
     ring_del(&e->need_at);
@@ -55,7 +36,7 @@ void home_used(struct end *e)
 
 void home_lists_del(struct home *h, struct end *e)
 {
-    need_del(h, e);
+    home_need_del(h, e);
     ring_del(&e->lend_at);
     ring_del(&e->lent_at);
 }
@@ -84,12 +65,12 @@ void home_grant(struct end *e, uint32_t n)
 
 uint32_t home_grant_next(struct home *h, uint32_t n)
 {
-    struct end *e = needs_first(h);
+    struct end *e = home_needs_first(h);
     uint32_t share = MAX(n / h->needy, (uint32_t)1), k = MIN(e->need, share);
-    need_del(h, e);
+    home_need_del(h, e);
     home_grant(e, k);
     if (e->need -= k)
-        need_add(h, e);
+        home_need_add(h, e);
     else if (e->want)
         lend_add(h, e);
     return k;
@@ -174,11 +155,15 @@ void home_serve(struct home *h)
     leat_chan_ *c = h->c;
     if (unlikely(probe_on))
         check_laws(h);
+    if (c->cap == 0) {
+        meet_invite(h);
+        return;
+    }
     if (!h->sealing) {
         hand_out(h);
         bool here = at_load(&c->sq.head);
         if (h->needy || here)
-            home_recall(h, h->needy == 1 && !here ? needs_first(h) : NULL);
+            home_recall(h, h->needy == 1 && !here ? home_needs_first(h) : NULL);
         else if (BUGGIFY("home.recall_early"))
             home_recall(h, NULL);
         else if (!h->recalled && !BUGGIFY("home.lend_nothing"))
@@ -198,8 +183,12 @@ void home_on_need(struct home *h, struct end *e, struct cur *in)
     uint64_t count = cur_varint(in), seen = cur_varint(in);
     bool ask = cur_u8(in);
     leat_chan_ *c = h->c;
-    if (in->bad || seen > e->granted || c->cap == 0) {
+    if (in->bad || seen > e->granted) {
         cur_fail(in);
+        return;
+    }
+    if (c->cap == 0) {
+        meet_on_need(h, e, count);
         return;
     }
     SOMETIMES("chan.need", NULL);
@@ -210,9 +199,9 @@ void home_on_need(struct home *h, struct end *e, struct cur *in)
         e->grown = e->granted + 1;
     }
     if (e->need)
-        need_add(h, e);
+        home_need_add(h, e);
     else
-        need_del(h, e);
+        home_need_del(h, e);
     if (!e->need && e->want > 1)
         lend_add(h, e);
     home_serve(h);

@@ -279,6 +279,7 @@ FOR_HOME(torn, FRAME_TORN)
 FOR_SITE(grant, FRAME_GRANT)
 FOR_SITE(none, FRAME_NONE)
 FOR_SITE(recall, FRAME_RECALL)
+FOR_SITE(invite, FRAME_INVITE)
 FOR_SITE(taken, FRAME_TAKEN)
 FOR_SITE(busy, FRAME_BUSY)
 FOR_SITE(withdrawn, FRAME_WITHDRAWN)
@@ -345,7 +346,8 @@ const struct sess_user netchan_user = {
     .on = {
         { FRAME_ATTACH, names_on_attach }, { FRAME_ATTACHED, names_on_attached }, { FRAME_DROP, on_drop }, { FRAME_TORN, on_torn },
         { FRAME_NEED, on_need }, { FRAME_GRANT, on_grant }, { FRAME_NONE, on_none }, { FRAME_RECALL, on_recall },
-        { FRAME_RETURN, on_return }, { FRAME_ELEM, on_elem }, { FRAME_TAKEN, on_taken }, { FRAME_BUSY, on_busy },
+        { FRAME_RETURN, on_return }, { FRAME_ELEM, on_elem }, { FRAME_INVITE, on_invite }, { FRAME_TAKEN, on_taken },
+        { FRAME_BUSY, on_busy },
         { FRAME_WITHDRAW, on_withdraw }, { FRAME_WITHDRAWN, on_withdrawn }, { FRAME_CLOSE, on_close }, { FRAME_SEAL, on_seal },
         { FRAME_SEALED, on_sealed }, { FRAME_FINISH, on_finish }, { FRAME_FLUSH, on_flush }, { FRAME_FLUSHED, on_flushed },
     },

@@ -21,6 +21,7 @@ enum {
     ELEM_WHOLE = 0,                                  /* elements, each a varint length and its bytes */
     ELEM_PIECE = 1,                                  /* a piece of one element; FRAME_MORE: not the last */
     ELEM_FIRM = 2, ELEM_SOFT = 3,                    /* unbuffered: varint number, a piece.  Soft: TAKEN or BUSY at once */
+    ELEM_SELECT = 4,                                 /* the same with the number of its select before the piece: TAKEN or BUSY soon */
 };
 
 struct home;
@@ -51,6 +52,10 @@ struct end {
             _Atomic bool flood;                      /* much was put: the sender lets the writer run.  No lock */
             bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, unanswered, holding, midway;
             bool soft, withdrawing;                  /* the offer that is unanswered; it is to be withdrawn */
+            bool invited;                            /* by the home, and nobody has made use of it: offer.c */
+            uint32_t selects, selects_told;          /* that stand here and behind it; in the last NEED.  Unbuffered */
+            const void *pledged;                     /* whose offer is to come: a task, or an end behind this one */
+            const struct chan_offer *offer;          /* while one is being sent: of which select */
             leat_err why;                            /* of the offer that is being withdrawn */
             struct waiter *offered;                  /* whose value the home has; unanswered and null: its sender gave up */
             struct waiters askers, flushers;
@@ -64,6 +69,8 @@ struct end {
             uint32_t out, need, want;                /* out: credits the site has; want: how many are good for it */
             leat_err seal_after;                     /* SEAL with this code goes when nothing is delivered any more */
             bool delivering, withdrawn, recalled, grant_due, recall_due, none_due;
+            bool inviting, invite_due;               /* unbuffered: since its last offer, or since nobody stands there */
+            bool held_select, held_refused;          /* a select's offer is held; nobody is left who might take it */
             bool seal_told, sealed_heard;            /* SEAL has gone; its answer has come */
             bool refused_here;                       /* relay: one of its elements could not go on, so none does */
             bool asked, held_soft;                   /* relay: its try waits for what the home says; its offer is soft */
@@ -100,7 +107,11 @@ void end_out(struct end *e);                         /* takes it from the table 
 void end_ref(struct end *e);
 void end_unref(struct end *e);
 void *ends_scratch(struct sess *s, size_t size);     /* reader only; NULL: no memory, the detail is set */
-static inline enum sess_lane end_lane(const struct end *e) { return at_load(&e->known) ? LANE_CONTROL : LANE_DATA; }
+/* Of an unbuffered channel nothing overtakes. */
+static inline enum sess_lane end_lane(const struct end *e)
+{
+    return at_load(&e->known) && e->c->cap ? LANE_CONTROL : LANE_DATA;
+}
 static inline void end_due(struct end *e) { sess_source_add(e->s, &e->control, end_lane(e)); }
 bool ends_move_in(struct sess *s, uint64_t bytes);   /* false: over LIMIT_HOME_BYTES */
 void ends_move_out(struct sess *s, uint64_t bytes);
@@ -118,7 +129,9 @@ void home_lost(struct end *e);
 leat_chan_ *home_ref_back(struct end *e);            /* a send end that has come home */
 leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in);
 leat_err home_on(struct end *e, uint8_t kind, struct cur *in);
-/* site.c */
+/* meet.c: the unbuffered part of home.c */
+leat_err meet_on_offer(struct end *e, uint8_t what, uint64_t number, const struct chan_offer *by, struct cur *bytes);
+/* site.c; offer.c has the unbuffered part of it */
 void site_join_locked(struct end *e);                /* c becomes the site of e */
 bool site_pull(struct end *e, struct sess *s);
 void site_end_free(struct end *e);

@@ -15,7 +15,7 @@
  *  7. What one frame makes the home do does not grow with how many ends there are: all three lists are rings, and a walk over one takes
  *     each end that it meets out of it.  Many credits at once go in shares, not one by one.
  *  8. refs: 1 for the program's references taken together, 1 for each end and each task that delivers; the last one frees the home.
- * Unbuffered: an offer that meets a ready receiver is taken at once; else a task of its own waits with it as any sender would. */
+ * Unbuffered: meet.c. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,7 @@
 #include "sess/value.h"
 #include "type/codec.h"
 
-enum { TELL_BYTES = 1 << 18, TEXT_MAX = 200 };
+enum { TELL_BYTES = 1 << 18 };
 
 static CHAN_NET_OPS home_ops;
 static struct home *home_of(const leat_chan_ *c) { return (struct home *)(void *)c->net; }
@@ -67,7 +67,7 @@ void home_free(struct home *h)
 }
 
 /* The lock is held and released: what the last reference frees cannot be locked. */
-static void home_unref_unlock(struct home *h)
+void home_unref_unlock(struct home *h)
 {
     bool last = --h->refs == 0;
     leat_chan_ *c = h->c;
@@ -100,7 +100,8 @@ static void put_totals(struct end *e, struct buf *b)
 
 bool home_pull(struct end *e, struct sess *s)
 {
-    uint8_t kind = e->grant_due ? FRAME_GRANT : e->recall_due ? FRAME_RECALL : e->none_due ? FRAME_NONE : 0;
+    bool invite = e->invite_due && meet_still_invited(e->home, e);
+    uint8_t kind = invite ? FRAME_INVITE : e->grant_due ? FRAME_GRANT : e->recall_due ? FRAME_RECALL : e->none_due ? FRAME_NONE : 0;
     if (!kind)
         return false;
     struct buf *b = sess_begin_in(s, kind, 0, end_lane(e));
@@ -111,6 +112,8 @@ bool home_pull(struct end *e, struct sess *s)
         buf_varint(b, e->granted);
         put_totals(e, b);
         e->grant_due = false;
+    } else if (kind == FRAME_INVITE) {
+        e->invite_due = false;
     } else if (kind == FRAME_RECALL) {
         e->recall_due = false;
     } else {
@@ -121,7 +124,7 @@ bool home_pull(struct end *e, struct sess *s)
 }
 
 /* -- ends come and go -------------------------------------------------------------------------------------------------------- */
-static void seal_saying(struct end *e, leat_err why, bool not_taken)
+void home_seal_saying(struct end *e, leat_err why, bool not_taken)
 {
     struct buf *b = sess_begin_in(e->s, FRAME_SEAL, 0, LANE_DATA);
     e->seal_told = true;
@@ -133,12 +136,12 @@ static void seal_saying(struct end *e, leat_err why, bool not_taken)
         const char *who = e->home->torn_text ? e->home->torn_text : "a node";
         buf_u8(b, not_taken);
         put_totals(e, b);
-        buf_text(b, who, MIN(strlen(who), (size_t)TEXT_MAX - 1));
+        buf_text(b, who, MIN(strlen(who), (size_t)WHO_MAX - 1));
     }
     (void)sess_commit_must(e->s);
 }
 
-static void seal(struct end *e, leat_err why) { seal_saying(e, why, false); }
+static void seal(struct end *e, leat_err why) { home_seal_saying(e, why, false); }
 
 void home_join_locked(struct end *e)
 {
@@ -281,6 +284,7 @@ static void leave(struct home *h, struct end *e, bool lost)
     c->txs--;
     bool end = one_finished(h, e, &wake), torn = h->torn;
     e->dead = true;
+    meet_end_left(h, e);
     home_lists_del(h, e);
     home_take_back(h, e, e->out);
     if (e->deliverer)
@@ -316,7 +320,7 @@ static leat_err home_explain(leat_chan_ *c, leat_err err)
 {
     if (err != LEAT_PEER_LOST)
         return err;
-    char who[TEXT_MAX];
+    char who[WHO_MAX];
     lock(&c->lock);
     if (moved_away(c))
         return c->net->ops->explain(c, err);
@@ -397,7 +401,7 @@ static void home_peer(const struct chan_net *net, char text[CHAN_PEER_MAX])
 
 static CHAN_NET_OPS home_ops = {
     .need = home_need, .room = home_room, .close = home_close, .finish = home_finish, .flush = no_flush, .explain = home_explain,
-    .deaf = home_deaf, .gone = home_gone, .peer = home_peer,
+    .away = meet_away, .back = meet_back, .left = meet_left, .deaf = home_deaf, .gone = home_gone, .peer = home_peer,
 };
 
 /* -- elements ----------------------------------------------------------------------------------------------------------------- */
@@ -409,127 +413,6 @@ void home_took_locked(struct home *h, struct end *e)
         e->grant_due = true;
         end_due(e);
     }
-}
-
-/* -- unbuffered: offers ------------------------------------------------------------------------------------------------------- */
-/* Nothing is delivered on e any more: a SEAL that waited for it goes.  Lock held. */
-static void delivered(struct end *e, bool certain)
-{
-    e->held = NULL;
-    e->delivering = false;
-    if (e->seal_after != LEAT_OK && !e->dead)
-        seal_saying(e, e->seal_after, certain);
-    e->seal_after = LEAT_OK;
-}
-
-static leat_err deliver(struct end **arg)
-{
-    struct end *e = *arg;
-    leat_chan_ *c = e->c;
-    leat_err err = LEAT_CANCELED;
-    leat_with_cancel(ctx) {
-        lock(&c->lock);
-        bool now = !e->withdrawn && !e->dead;
-        e->deliverer = ctx;
-        unlock(&c->lock);
-        if (now)
-            err = e->held_soft ? leat_try_send_(c, e->held) : leat_send_(c, e->held);
-        lock(&c->lock);
-        e->deliverer = NULL;
-        unlock(&c->lock);
-    }
-    void *held = e->held;
-    lock(&c->lock);
-    bool withdrawn = e->withdrawn;
-    e->withdrawn = false;
-    if (!e->dead && err == LEAT_OK)
-        end_send(e, FRAME_TAKEN, e->held_number, true);
-    else if (!e->dead && err == LEAT_AGAIN)
-        end_send(e, FRAME_BUSY, e->held_number, true);
-    else if (!e->dead && withdrawn && err != LEAT_UNKNOWN)
-        end_send(e, FRAME_WITHDRAWN, e->held_number, true);
-    if (withdrawn)
-        SOMETIMES("chan.withdrawn", "chan.offer");
-    delivered(e, err != LEAT_UNKNOWN);
-    home_unref_unlock(e->home);
-    if (err != LEAT_OK && err != LEAT_UNKNOWN)
-        leat_drop_(e->type, held);                   /* behind the answer: the sender, whose it still is, has its ends again by then */
-    mem_free(held);
-    end_unref(e);
-    return LEAT_OK;
-}
-
-/* The value waits for a receiver in a task of its own. */
-static leat_err hold(struct end *e, const void *v, uint64_t number, bool soft)
-{
-    static const leat_site_ site = { "deliver", __FILE__, __LINE__ };
-    void *held = mem_alloc(e->c->size);
-    if (!held)
-        return leat_fail(LEAT_NOMEM, "no memory for an element of %u bytes", e->c->size);
-    memcpy(held, v, e->c->size);
-    lock(&e->c->lock);
-    bool busy = e->delivering;
-    if (!busy) {
-        e->held = held;
-        e->held_number = number;
-        e->held_soft = soft;
-        e->delivering = true;
-        e->withdrawn = false;
-        e->home->refs++;                             /* the task sends as a program does: what c's net is must stay */
-    }
-    unlock(&e->c->lock);
-    end_ref(e);
-    leat_err err = busy ? leat_fail(LEAT_INVAL, "a second offer on end %llu", (unsigned long long)e->id)
-                        : leat_go_(node_group(sess_node(e->s)), (leat_fn_ *)(void (*)(void))deliver, &site, &e, sizeof e);
-    if (err == LEAT_OK)
-        return err;
-    if (!busy) {
-        lock(&e->c->lock);
-        delivered(e, true);
-        home_unref_unlock(e->home);
-    }
-    mem_free(held);
-    end_unref(e);
-    return err;
-}
-
-static leat_err offered(struct end *e, bool firm, uint64_t number, struct cur *bytes)
-{
-    leat_chan_ *c = e->c;
-    struct task *wake = NULL;
-    leat_err err = LEAT_OK;
-    void *v = ends_scratch(e->s, c->size);
-    if (!v)
-        return LEAT_NOMEM;
-    LEAT_TRY(value_unpack(e->s, e->type, bytes, v));
-    lock(&c->lock);
-    enum chan_try r = !e->home || e->home->sealing ? CHAN_FAILED : chan_send_locked(c, v, &wake, &err);
-    if (r == CHAN_DONE)
-        end_send(e, FRAME_TAKEN, number, true);
-    bool keep = r == CHAN_WAIT && (firm || e->home->up);             /* a relay asks further up */
-    if (r == CHAN_WAIT && !keep)
-        end_send(e, FRAME_BUSY, number, true);
-    if (r == CHAN_WAIT && !firm)
-        SOMETIMES("chan.busy", "chan.offer");
-    unlock(&c->lock);
-    if (wake)
-        task_ready(worker_self(), wake);
-    if (r == CHAN_DONE)
-        return LEAT_OK;
-    err = keep ? hold(e, v, number, !firm) : LEAT_OK;
-    if (!keep || err != LEAT_OK)
-        leat_drop_(e->type, v);                      /* the SEAL on its way says that it was not taken */
-    return err;
-}
-
-static void on_withdraw(struct end *e, struct cur *in)
-{
-    uint64_t number = cur_varint(in);
-    if (!e->delivering || e->held_number != number)
-        return;                                      /* the answer is on its way */
-    e->withdrawn = true;
-    if (e->deliverer)
-        leat_cancel(e->deliverer, LEAT_CANCELED);
 }
 
 /* -- frames ------------------------------------------------------------------------------------------------------------------- */
@@ -558,9 +441,14 @@ static leat_err gather(struct end *e, struct cur *piece)
 leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in)
 {
     uint8_t what = cur_u8(in);
-    uint64_t number = what == ELEM_FIRM || what == ELEM_SOFT ? cur_varint(in) : 0;
     bool buffered = what == ELEM_WHOLE || what == ELEM_PIECE;
-    if (in->bad || what > ELEM_SOFT || buffered != (e->c->cap > 0))
+    uint64_t number = buffered ? 0 : cur_varint(in);
+    struct chan_offer by = { .count = 0 };
+    if (what == ELEM_SELECT) {
+        cur_get(in, by.node, sizeof by.node);
+        by.count = cur_varint(in);
+    }
+    if (in->bad || what > ELEM_SELECT || buffered != (e->c->cap > 0))
         return leat_fail(LEAT_INVAL, "a malformed frame ELEM");
     at_store(&e->known, true);
     if (what == ELEM_WHOLE)
@@ -575,7 +463,7 @@ leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in)
     in->p = in->end;
     if (more)
         return LEAT_OK;
-    leat_err err = buffered ? take_element(e, &bytes) : offered(e, what == ELEM_FIRM, number, &bytes);
+    leat_err err = buffered ? take_element(e, &bytes) : meet_on_offer(e, what, number, &by, &bytes);
     partial_free(e);
     return err;
 }
@@ -618,7 +506,7 @@ leat_err home_on(struct end *e, uint8_t kind, struct cur *in)
     switch (kind) {
     case FRAME_NEED: home_on_need(h, e, in); break;
     case FRAME_RETURN: home_on_return(h, e, in); break;
-    case FRAME_WITHDRAW: on_withdraw(e, in); break;
+    case FRAME_WITHDRAW: meet_on_withdraw(e, in); break;
     case FRAME_FLUSH: on_flush(h, e); break;
     case FRAME_TORN: relay_on_torn(h, in); break;
     case FRAME_CLOSE: close = true; break;

@@ -8,11 +8,13 @@
 #include "sess/ends.h"
 #include "sess/value.h"
 
+enum { WHO_MAX = 200 };
 struct home {
     struct chan_net net;
     leat_chan_ *c;
     struct end *ends;
-    struct end_link need, lend, lent;                /* need: who waits for credits; lend: who could use some */
+    struct end_link need, lend, lent;                /* need: who waits for credits; lend: who could use some.  Unbuffered: meet.c */
+    struct waiters away;                             /* receivers that are selects with an offer out (chan/offers.c) */
     uint32_t refs, unsealed, needy;                  /* needy: how many are in need */
     bool sealing, ended, torn, deaf, gone;           /* deaf: nobody here receives; gone: nor does the program know c */
     bool lost;                                       /* relay: so is the home; all behind it have been told */
@@ -44,12 +46,34 @@ struct home *home_at(const leat_chan_ *c);           /* of a home or a relay; NU
 void home_free(struct home *h);                      /* the memory */
 void home_torn_locked(struct home *h, const char *who);      /* relay.c */
 void home_serve(struct home *h);                     /* slots may be free: to the needy in turn, then to those who stream */
+/* a ring of ends */
+static inline void ring_add(struct end_link *ring, struct end_link *x)       /* as the last one; nothing when it is in already */
+{
+    if (x->next)
+        return;
+    x->next = ring;
+    x->prev = ring->prev;
+    ring->prev->next = x;
+    ring->prev = x;
+}
+static inline void ring_del(struct end_link *x)
+{
+    if (!x->next)
+        return;
+    x->prev->next = x->next;
+    x->next->prev = x->prev;
+    x->next = x->prev = NULL;
+}
+#define ring_first(ring, type, at) ((ring)->next == (ring) ? NULL : container_of((ring)->next, type, at))
 /* credit.c, all under the channel's lock */
 void home_recall(struct home *h, const struct end *from);            /* idle credits from every site but `from`, once between two grants */
 void home_grant(struct end *e, uint32_t n);          /* of credits that are reserved */
 /* Of n slots that are reserved already, the share of the one whose turn it is among those that need; h->needy is not 0.  Returns how
  * many it took. */
 uint32_t home_grant_next(struct home *h, uint32_t n);
+void home_need_add(struct home *h, struct end *e);
+void home_need_del(struct home *h, struct end *e);
+struct end *home_needs_first(struct home *h);        /* NULL: nobody needs */
 void home_lists_init(struct home *h);
 void home_lists_del(struct home *h, struct end *e);
 void home_joined_locked(struct home *h, struct end *e);              /* e may have credits already */
@@ -61,11 +85,46 @@ void home_on_return(struct home *h, struct end *e, struct cur *in);
 
 void home_took_locked(struct home *h, struct end *e);                /* as home_taken_locked, and tells the site of much */
 void home_seal_one(struct end *e, leat_err why);
+void home_seal_saying(struct end *e, leat_err why, bool not_taken);  /* tells its site */
+void home_unref_unlock(struct home *h);              /* the lock is held and released: what the last reference frees cannot be locked */
 bool home_seal_begin(struct home *h, leat_err why);  /* whoever sends here is told that it is over.  true: it has ended */
 
 /* take.c, no lock, reader: bytes of one element, or elements each with its length before it */
 leat_err take_element(struct end *e, struct cur *bytes);
 leat_err take_elements(struct end *e, struct cur *in);
+
+/* meet.c: the home of an unbuffered channel, or a relay */
+void meet_on_need(struct home *h, struct end *e, uint64_t count);
+void meet_on_withdraw(struct end *e, struct cur *in);
+void meet_invite_one(struct home *h, struct end *e);
+void meet_invite(struct home *h);                    /* a receiver may be ready, or somebody may stand somewhere */
+bool meet_still_invited(struct home *h, struct end *e);              /* its INVITE is about to be written */
+void meet_became_relay(struct home *h);
+void meet_end_left(struct home *h, struct end *e);   /* e is dropped or lost */
+void meet_away(leat_chan_ *c, struct waiter *me);
+void meet_back(leat_chan_ *c, struct waiter *me);
+void meet_left(leat_chan_ *c, struct waiter *me);
+
+/* site.c */
+static inline struct end *site_of(const leat_chan_ *c) { return (struct end *)(void *)c->net; }
+leat_err site_emit_pieces(struct end *e, uint8_t what, const void *v);
+void site_moved(leat_chan_ *c, const void *v);       /* no lock */
+bool site_is_lost(const struct end *e);
+bool site_lost_far(struct end *e, char text[WHO_MAX]);              /* no lock.  It was not this end's session that was lost: who was */
+
+/* offer.c */
+void offer_next(struct end *e);                      /* somebody may be able to make an offer */
+void offer_answered(struct end *e, uint64_t number, leat_err err, struct waiter **wake);
+void offer_invited(struct end *e);
+leat_err offer_ask(struct end *e, const void *v);    /* the lock is held on entry, and not on return */
+leat_err offer_unknown(struct end *e, leat_err why); /* no lock */
+leat_err offer_for(struct end *e, struct end *from, void *v, const struct chan_offer *id);   /* no lock [blocks] of a select behind e */
+void offer_unpledged(struct end *e, const struct end *from);         /* its offer will not come */
+/* ops of the channel */
+leat_err site_withdraw(leat_chan_ *c, struct waiter *me, leat_err why);
+leat_err site_offer(leat_chan_ *c, struct waiter *me, const struct chan_offer *id);
+void site_stand(leat_chan_ *c, int by);
+void site_id(leat_chan_ *c, struct chan_offer *ret);
 
 /* relay.c: all under the channel's lock unless said otherwise; e is the site */
 static inline struct home *relay_below(const struct end *e) { return e->relay ? e->relay->below : NULL; }

@@ -84,7 +84,7 @@ struct leat_node {
     leat_group group;                                /* accepters, readers, writers; nobody else's cancel reaches it */
     leat_group work;                                 /* tasks of users (node_group) */
     _Atomic uint32_t refs;
-    _Atomic uint64_t next_id;
+    _Atomic uint64_t next_id, selects;               /* selects: that have made offers */
     _Atomic uint32_t lock;                           /* all below */
     bool closing, closed;
     struct sess *sessions;

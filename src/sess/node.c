@@ -20,6 +20,14 @@ enum { LOG_LINES = 10, ACCEPT_PAUSE_MS = 50, NAP_S = 5 };
 const char *node_name(const leat_node *n) { return n->name; }
 const struct keyed *node_key(const leat_node *n) { return &n->key; }
 leat_group *node_group(leat_node *n) { return &n->work; }
+
+void node_offer_id(leat_node *n, struct chan_offer *ret)
+{
+    _Static_assert(sizeof ret->node == INCARNATION, "a select's number begins with its node's incarnation");
+    memcpy(ret->node, n->incarnation, INCARNATION);
+    ret->count = 1 + atomic_fetch_add_explicit(&n->selects, 1, RLX);
+}
+
 leat_dur node_silence(const leat_node *n) { return (leat_dur){ n->opts.idle.ns + n->opts.patience.ns }; }
 
 void node_ref(leat_node *n)

@@ -169,7 +169,7 @@ void relay_on_torn(struct home *h, struct cur *in)
 leat_err relay_may_leave(leat_chan_ *c, const char *me)
 {
     const struct home *h = home_at(c);
-    if (at_load(&c->rq.head) || at_load(&c->cq.head))
+    if (at_load(&c->rq.head) || at_load(&c->cq.head) || (h && at_load(&h->away.head)))
         return leat_fail(LEAT_REFUSED, "a receive end cannot move while a task waits on it");
     if (c->lone > 1)
         return leat_fail(LEAT_REFUSED, "a receive end cannot move while there is another one of its channel: let go of that first");

@@ -123,6 +123,8 @@ void sess_break(struct sess *s, leat_err e, const char *fmt, ...) LEAT_PRINTF_(3
 LEAT_CHECK leat_err node_open(const leat_node_opts *o, const struct sess_user *const *users, leat_node **ret);   /* ends with NULL */
 LEAT_CHECK leat_err node_listen_fd(leat_node *n, int fd, const char *url);   /* a socket that listens at url; n's on LEAT_OK */
 const char *node_name(const leat_node *n);
+struct chan_offer;
+void node_offer_id(leat_node *n, struct chan_offer *ret);             /* another at each call */
 const struct keyed *node_key(const leat_node *n);    /* for tables by ids that peers choose */
 struct leat_group *node_group(leat_node *n);         /* for tasks that serve n: leat_node_close cancels and awaits them */
 #endif

@@ -1,13 +1,12 @@
 /* site.c - a channel whose home is elsewhere: this process has send ends only.
  *
  * Buffered: a send uses a credit and is complete; count in the channel is credits in use, and waiting senders are told to the home
- * (NEED).  Unbuffered: one value at a time is offered to the home, which answers TAKEN, BUSY or WITHDRAWN; the others wait in sq.
+ * (NEED).  Unbuffered: offer.c.
  * Laws (under the channel's lock)
  *  1. Elements leave in the order in which they were counted in `sent`: while there is a backlog, everything goes behind it, and so
  *     do SEALED, FINISH, FLUSH and DROP (site_tail).
- *  2. unanswered: the home has an offer it has not answered.  offered: its sender, still waiting; null when it gave up (UNKNOWN).
- *  3. What is under way is at most WINDOW bytes and one element; the rest is in the backlog, which credits bound.
- *  4. sealed, or the channel closed here: nothing completes any more, no credit is given back. */
+ *  2. What is under way is at most WINDOW bytes and one element; the rest is in the backlog, which credits bound.
+ *  3. sealed, or the channel closed here: nothing completes any more, no credit is given back. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,12 +18,9 @@
 #include "sess/value.h"
 #include "type/codec.h"
 
-enum { WINDOW = 1 << 20, SMALL_PIECE = 3, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10, TEXT_MAX = 200 };
-#define SETTLE_RELAY LEAT_S(1 << 30)                 /* who relays waits for the answer, or the end of the session */
-#define SETTLE LEAT_S(1)                             /* how long a sender that gives up waits to learn what became of its value */
+enum { WINDOW = 1 << 20, SMALL_PIECE = 3, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10 };
 
 static CHAN_NET_OPS site_ops;
-static struct end *site_of(const leat_chan_ *c) { return (struct end *)(void *)c->net; }
 
 void site_join_locked(struct end *e)
 {
@@ -51,8 +47,12 @@ static void piece_head(struct buf *b, const struct end *e, uint8_t what, uint64_
 {
     buf_varint(b, e->id);
     buf_u8(b, what);
-    if (what == ELEM_FIRM || what == ELEM_SOFT)
+    if (what == ELEM_FIRM || what == ELEM_SOFT || what == ELEM_SELECT)
         buf_varint(b, number);
+    if (what == ELEM_SELECT) {
+        buf_put(b, e->offer->node, sizeof e->offer->node);
+        buf_varint(b, e->offer->count);
+    }
 }
 
 /* A node that closes waits for what is in a backlog, though nothing of it may be ready to go. */
@@ -151,7 +151,7 @@ static void send_torn(struct end *e)
     if (!b)
         return;
     buf_varint(b, e->id);
-    buf_text(b, who, MIN(strlen(who), (size_t)TEXT_MAX - 1));
+    buf_text(b, who, MIN(strlen(who), (size_t)WHO_MAX - 1));
     (void)sess_commit_must(e->s);
 }
 
@@ -306,7 +306,7 @@ static leat_err emit_whole(struct end *e, const void *v, bool *large)
 
 /* Any value, encoded apart and cut.  Ends inside leave with the bytes: then all of it goes now, so that nothing of the new ends can
  * come before them. */
-static leat_err emit_pieces(struct end *e, uint8_t what, const void *v)
+leat_err site_emit_pieces(struct end *e, uint8_t what, const void *v)
 {
     struct buf b = { .max = LIMIT_ELEM };
     struct value_out o;
@@ -333,7 +333,7 @@ leat_err site_put_locked(struct end *e, const void *v)
     if (err == LEAT_OK && !large)
         err = backlogged(e) || !window_open(e) ? gather(e, v, &large) : emit_whole(e, v, &large);
     if (err == LEAT_OK && large)
-        err = emit_pieces(e, ELEM_PIECE, v);
+        err = site_emit_pieces(e, ELEM_PIECE, v);
     e->sent += err == LEAT_OK;
     if (unlikely(e->relay) && err == LEAT_OK)
         relay_sent(e);
@@ -343,7 +343,7 @@ leat_err site_put_locked(struct end *e, const void *v)
 static leat_err site_put(leat_chan_ *c, const void *v) { return site_put_locked(site_of(c), v); }
 
 /* A sender that goes on and on lets the writer run now and then, so that both sides are at work. */
-static void site_moved(leat_chan_ *c, const void *v)
+void site_moved(leat_chan_ *c, const void *v)
 {
     struct end *e = site_of(c);
     if (!e->raw)
@@ -354,135 +354,16 @@ static void site_moved(leat_chan_ *c, const void *v)
     }
 }
 
-/* -- unbuffered: offers ------------------------------------------------------------------------------------------------------ */
-static leat_err offer(struct end *e, uint8_t what, struct waiter *x)
-{
-    if (e->dead || sess_ended(e->s))
-        return LEAT_PEER_LOST;
-    SOMETIMES("chan.offer", NULL);
-    e->number++;
-    leat_err err = emit_pieces(e, what, x->val);
-    if (err == LEAT_OK) {
-        e->offered = x;
-        e->unanswered = true;
-        e->soft = what == ELEM_SOFT;
-        e->withdrawing = false;
-        e->sent++;
-    } else {
-        e->number--;
-    }
-    return err;
-}
+bool site_is_lost(const struct end *e) { return e->dead || (e->relay && e->relay->lost); }
 
-/* Offers the value of the sender that waits longest, if the home has answered all. */
-static void offer_next(struct end *e)
-{
-    leat_chan_ *c = e->c;
-    for (struct waiter *next, *x = at_load(&c->sq.head); x && !e->unanswered && !c->closed; x = next) {
-        next = x->next;
-        if (at_load(&x->task->park) != PARK_WAIT)
-            continue;                                /* it is leaving */
-        leat_err err = offer(e, ELEM_FIRM, x);
-        if (err == LEAT_OK)
-            return;
-        struct task *t = x->task;
-        if (err != LEAT_AGAIN && t != task_self())
-            err_give(t, err_take(task_self(), err), err);
-        if (chan_settle_locked(c, x, err))
-            task_ready(worker_self(), t);
-    }
-}
-
-/* The home has answered offer `number`. */
-static void answered(struct end *e, uint64_t number, leat_err err, struct waiter **wake)
-{
-    struct waiter *x = e->offered;
-    *wake = NULL;
-    if (number != e->number || !e->unanswered)
-        return;
-    e->unanswered = false;
-    e->offered = NULL;
-    if (x)
-        *wake = chan_settle_locked(e->c, x, err);
-    offer_next(e);
-}
-
-static bool lost(const struct end *e) { return e->dead || (e->relay && e->relay->lost); }
-
-/* Not the session of this end was lost, but one behind it: of whom. */
-static bool lost_far(struct end *e, char text[TEXT_MAX])
+bool site_lost_far(struct end *e, char text[WHO_MAX])
 {
     lock(&e->c->lock);
     const char *who = e->relay ? e->relay->lost : NULL;
     if (who)
-        snprintf(text, TEXT_MAX, "%s", who);
+        snprintf(text, WHO_MAX, "%s", who);
     unlock(&e->c->lock);
     return who;
-}
-
-static leat_err unknown(struct end *e, leat_err why)
-{
-    SOMETIMES("chan.unknown", "chan.offer");
-    char text[TEXT_MAX];
-    if (why == LEAT_PEER_LOST && lost_far(e, text))
-        return err_unknown(why, "%s was lost, on the way of this channel to its home, and may have received it", text);
-    return err_unknown(why, "%s: %s may have received it", leat_err_name(why), sess_text(e->s));
-}
-
-/* What became of an offer, without the lock: settled, or given up. */
-static leat_err outcome(struct end *e, const struct waiter *me, leat_err why)
-{
-    if (me->ok || me->err == LEAT_UNKNOWN)
-        site_moved(e->c, me->val);
-    if (me->ok)
-        return LEAT_OK;
-    if (me->err == LEAT_UNKNOWN)
-        return unknown(e, why);
-    return err_of((leat_err)me->err);
-}
-
-/* Waits until `me`, which is offered, is settled; gives up at last.  The lock is held on entry, and not on return. */
-static leat_err wait_offer(struct end *e, struct waiter *me, leat_err why)
-{
-    leat_chan_ *c = e->c;
-    struct shield shield;
-    shield_begin(&shield, relay_holds(e, me->val) ? SETTLE_RELAY : BUGGIFY("site.settle_short") ? LEAT_MS(1) : SETTLE);
-    bool late = false;
-    for (; e->offered == me && !late; lock(&c->lock)) {
-        at_store(&me->task->park, PARK_WAIT);
-        unlock_fence(&c->lock);
-        uint32_t by = task_wait(me->task);
-        late = by != PARK_CHAN && task_wait_err(me->task, by) != LEAT_AGAIN;
-    }
-    late = e->offered == me;
-    if (late)
-        e->offered = NULL;
-    if (me->on)
-        waiter_del(&c->sq, me);
-    bool over = lost(e);
-    unlock(&c->lock);
-    shield_end(&shield);
-    if (!late)
-        return outcome(e, me, over ? LEAT_PEER_LOST : why);
-    site_moved(c, me->val);
-    return unknown(e, why);
-}
-
-static leat_err site_withdraw(leat_chan_ *c, struct waiter *me, leat_err why)
-{
-    struct end *e = site_of(c);
-    lock(&c->lock);
-    if (e->offered != me) {
-        bool waiting = me->on;
-        if (waiting)
-            waiter_del(&c->sq, me);
-        unlock(&c->lock);
-        return waiting || me->err == LEAT_AGAIN ? why : outcome(e, me, LEAT_PEER_LOST);
-    }
-    e->why = why;
-    e->withdrawing = true;
-    end_send(e, FRAME_WITHDRAW, e->number, true);
-    return wait_offer(e, me, why);
 }
 
 /* -- asking for room --------------------------------------------------------------------------------------------------------- */
@@ -556,12 +437,7 @@ static leat_err site_ask(leat_chan_ *c, const void *v)
     }
     if (c->cap)
         return ask_buffered(e);
-    struct waiter me = { .task = task_self(), .val = (void *)(uintptr_t)v };
-    leat_err err = e->unanswered ? LEAT_AGAIN : offer(e, ELEM_SOFT, &me);
-    if (err == LEAT_OK)
-        return wait_offer(e, &me, LEAT_DEADLINE);
-    unlock(&c->lock);
-    return err == LEAT_AGAIN ? err_of(err) : chan_explain(c, err);
+    return offer_ask(e, v);
 }
 
 static void wake_waiters(struct waiters *q, bool ok, leat_err err)
@@ -575,7 +451,13 @@ static void wake_waiters(struct waiters *q, bool ok, leat_err err)
 
 static void put_need(struct end *e, struct buf *b)
 {
-    buf_varint(b, chan_senders_waiting_locked(e->c) + relay_needs(e));
+    bool selects = e->c->cap == 0;
+    if (selects && !e->selects) {
+        e->invited = false;
+        e->c->needy = 0;
+    }
+    e->selects_told = e->selects;
+    buf_varint(b, selects ? e->selects : chan_senders_waiting_locked(e->c) + relay_needs(e));
     buf_varint(b, e->granted);
     buf_u8(b, e->ask_due);
     e->need_due = e->ask_due = false;
@@ -584,6 +466,8 @@ static void put_need(struct end *e, struct buf *b)
 /* RETURN goes first: the home asks for it once between two grants, whereas tasks may come and go, and with each there is a NEED. */
 bool site_pull(struct end *e, struct sess *s)
 {
+    if (e->c->cap == 0 && e->selects == e->selects_told)
+        e->need_due = false;
     if (!e->need_due && !e->return_due)
         return false;
     struct buf *b = sess_begin_in(s, e->return_due ? FRAME_RETURN : FRAME_NEED, 0, end_lane(e));
@@ -670,8 +554,8 @@ void site_torn_locked(struct end *e)
 /* -- flush and errors -------------------------------------------------------------------------------------------------------- */
 static leat_err lost_count(struct end *e, uint64_t n)
 {
-    char text[TEXT_MAX];
-    bool far = lost_far(e, text);
+    char text[WHO_MAX];
+    bool far = site_lost_far(e, text);
     return err_unknown(LEAT_PEER_LOST, "%s: %s; of what was sent on this channel the last %llu may not have arrived",
         far ? text : sess_text(e->s), far ? "it is lost, and was on the way" : sess_fail_text(e->s), (unsigned long long)n);
 }
@@ -689,7 +573,7 @@ static leat_err site_flush(leat_chan_ *c)
         return LEAT_OK;
     lock(&c->lock);
     uint64_t target = e->sent;
-    while (e->accepted < target && !lost(e)) {
+    while (e->accepted < target && !site_is_lost(e)) {
         struct waiter me = { .task = task_self() };
         site_flush_up(e);
         waiter_add(&e->flushers, &me);
@@ -716,9 +600,9 @@ static leat_err site_explain(leat_chan_ *c, leat_err err)
     if (err == LEAT_GONE)
         return leat_fail(err, "nobody at %s receives from this channel any more", sess_text(e->s));
     if (err == LEAT_UNKNOWN)
-        return unknown(e, LEAT_PEER_LOST);
-    char text[TEXT_MAX];
-    bool far = err == LEAT_PEER_LOST && lost_far(e, text);
+        return offer_unknown(e, LEAT_PEER_LOST);
+    char text[WHO_MAX];
+    bool far = err == LEAT_PEER_LOST && site_lost_far(e, text);
     if (err != LEAT_PEER_LOST || !(far || sess_ended(e->s)))
         return err;
     lock(&c->lock);
@@ -808,7 +692,7 @@ static bool lost_now(struct end *e, struct cur *in)
     bool not_taken = cur_u8(in);
     accepted(e, in, true);
     const char *who = cur_text(in, &n);
-    if (in->bad || n >= TEXT_MAX) {
+    if (in->bad || n >= WHO_MAX) {
         cur_fail(in);
         return false;
     }
@@ -831,7 +715,7 @@ static struct waiter *on_seal(struct end *e, struct cur *in)
     struct waiter *x = NULL, *wake;
     if (e->sealed && e->refused)
         return NULL;
-    if (e->sealed && why == LEAT_PEER_LOST && !lost(e)) {            /* after its close: what was under way may be lost */
+    if (e->sealed && why == LEAT_PEER_LOST && !site_is_lost(e)) {            /* after its close: what was under way may be lost */
         lost_now(e, in);
         return NULL;
     }
@@ -866,7 +750,7 @@ static struct waiter *on_answer(struct end *e, uint8_t kind, struct cur *in)
     if (in->bad || (mine && ((kind == FRAME_BUSY && !e->soft) || (kind == FRAME_WITHDRAWN && !e->withdrawing))))
         cur_fail(in);
     else
-        answered(e, number, kind == FRAME_TAKEN ? LEAT_OK : kind == FRAME_BUSY ? LEAT_AGAIN : e->why, &wake);
+        offer_answered(e, number, kind == FRAME_TAKEN ? LEAT_OK : kind == FRAME_BUSY ? LEAT_AGAIN : e->why, &wake);
     return wake;
 }
 
@@ -885,6 +769,7 @@ leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
             break;
         case FRAME_RECALL: on_recall(e); break;
         case FRAME_TAKEN: case FRAME_BUSY: case FRAME_WITHDRAWN: wake = on_answer(e, kind, in); break;
+        case FRAME_INVITE: offer_invited(e); break;
         case FRAME_SEAL: wake = on_seal(e, in); break;
         case FRAME_FLUSHED: accepted(e, in, true); break;
         default: cur_fail(in);
@@ -902,7 +787,8 @@ static void site_peer(const struct chan_net *net, char text[CHAN_PEER_MAX])
 }
 
 static CHAN_NET_OPS site_ops = {
-    .put = site_put, .moved = site_moved, .need = site_need, .ask = site_ask, .withdraw = site_withdraw, .close = site_close,
+    .put = site_put, .moved = site_moved, .need = site_need, .ask = site_ask, .withdraw = site_withdraw,
+    .stand = site_stand, .id = site_id, .offer = site_offer, .close = site_close,
     .finish = site_finish, .flush = site_flush, .explain = site_explain, .gone = site_gone,
     .peer = site_peer,
 };
@@ -956,6 +842,8 @@ void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
     if (c->closed || c->senders == 0)
         site_finish_locked(e);                            /* who has closed has said its last: see site_close */
     site_tail(e);
+    if (relay_below(e))
+        meet_became_relay(relay_below(e));
     if (c->cap == 0 && at_load(&c->sq.head))
         offer_next(e);
     if (c->cap && !c->closed && (at_load(&c->sq.head) || relay_needs(e))) {

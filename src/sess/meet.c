@@ -1,0 +1,332 @@
+/* meet.c - the home of an unbuffered channel: offers from elsewhere meet receivers here.
+ *
+ * An offer that meets a receiver which waits is taken at once.  Else it depends on who offers:
+ *   a plain send      waits here, in a task of its own, as any sender would;
+ *   a try             is refused at once (BUSY);
+ *   a select          is refused, but may wait for a receiver that is itself a select with an offer out, if its own number is the
+ *                     lesser one (chan/offers.c says why).  When such a receiver comes back it takes what waits; when it does not, what
+ *                     waits is judged again.
+ * Selects elsewhere wait at their own sites (NEED), so a receiver that begins to wait invites those sites, each once until it has
+ * offered or nobody stands there any more; from an invitation nothing follows but that an offer comes, or a NEED of 0.
+ * Laws (under the channel's lock)
+ *  1. An end is in the home's ring `need` if and only if selects stand there, it is not invited and no offer of it is delivered.  needy:
+ *     that ring is not empty.
+ *  2. A receiver that begins to wait while needy, an end that comes into that ring, and an offer that is answered look whether to invite.
+ *  3. delivering: a task has an offer of the end.  It is answered once.  held_select: it is a select's; in the ring `lend` are those that
+ *     wait for a receiver to come back.
+ * A relay has no receivers: its site makes the offers of those behind it, one at a time, and passes each invitation on to one of them
+ * (offer.c). */
+#include <string.h>
+#include "base/alloc.h"
+#include "base/probe.h"
+#include "sess/home.h"
+#include "sess/value.h"
+
+/* A held value has its select's number behind it. */
+static size_t value_room(const leat_chan_ *c) { return ((size_t)c->size + 15) & ~(size_t)15; }
+static struct chan_offer *held_by(const struct end *e) { return (struct chan_offer *)(void *)((char *)e->held + value_room(e->c)); }
+
+/* -- invitations --------------------------------------------------------------------------------------------------------------- */
+void meet_invite_one(struct home *h, struct end *e)
+{
+    home_need_del(h, e);
+    e->inviting = e->invite_due = true;
+    end_due(e);
+}
+
+void meet_invite(struct home *h)
+{
+    leat_chan_ *c = h->c;
+    if (h->up) {
+        offer_next(h->up);
+        return;
+    }
+    if (!h->sealing && h->needy && chan_receiver_waits_locked(c))
+        for (struct end *e; (e = home_needs_first(h)); )
+            meet_invite_one(h, e);
+    c->needy = !h->sealing && h->needy;
+    c->needy_at = 1;
+}
+
+/* Where selects stand that nobody has invited. */
+static void wants_invitation(struct home *h, struct end *e)
+{
+    if (e->need && !e->inviting && !e->delivering)
+        home_need_add(h, e);
+    else
+        home_need_del(h, e);
+}
+
+/* e has made use of its invitation, or it has become void. */
+static void uninvite(struct home *h, struct end *e)
+{
+    e->inviting = e->invite_due = false;
+    wants_invitation(h, e);
+}
+
+bool meet_still_invited(struct home *h, struct end *e)
+{
+    if (h->up ? h->up->pledged == e : chan_receiver_waits_locked(h->c))
+        return true;
+    uninvite(h, e);                                  /* who was ready has been served: the next one invites */
+    meet_invite(h);
+    return false;
+}
+
+/* A relay stands for those behind it. */
+static void stands(struct home *h, const struct end *e, uint32_t was)
+{
+    int by = (e->need > 0) - (was > 0);
+    if (h->up && by)
+        site_stand(h->c, by);
+    if (h->up && !e->need && !e->delivering)
+        offer_unpledged(h->up, e);
+}
+
+void meet_on_need(struct home *h, struct end *e, uint64_t count)
+{
+    uint32_t was = e->need;
+    e->need = (uint32_t)MIN(count, (uint64_t)UINT32_MAX);
+    if (e->need == 0)
+        e->inviting = e->invite_due = false;
+    wants_invitation(h, e);
+    stands(h, e, was);
+    meet_invite(h);
+}
+
+void meet_became_relay(struct home *h)
+{
+    for (struct end *e = h->c->cap ? NULL : h->ends; e; e = e->next)
+        stands(h, e, 0);
+}
+
+void meet_end_left(struct home *h, struct end *e)
+{
+    uint32_t was = h->c->cap ? 0 : e->need;
+    if (h->c->cap)
+        return;
+    home_lists_del(h, e);
+    e->need = 0;
+    e->inviting = e->invite_due = false;
+    stands(h, e, was);
+    if (h->up)
+        offer_unpledged(h->up, e);
+}
+
+/* -- receivers that have an offer out themselves -------------------------------------------------------------------------------- */
+static bool before(const struct chan_offer *a, const struct chan_offer *b)
+{
+    int d = memcmp(a->node, b->node, sizeof a->node);
+    return d ? d < 0 : a->count < b->count;
+}
+
+/* Whether this select's offer may wait for one of them.  One that is about to make an offer has not said its number yet; it soon does. */
+static bool may_wait(const struct home *h, const struct chan_offer *by)
+{
+    for (const struct waiter *x = at_load(&h->away.head); x; x = x->next)
+        if (before(by, x->owner))
+            return true;
+    return chan_receiver_tries_locked(h->c);
+}
+
+static void judge(struct home *h)
+{
+    for (struct end_link *next, *x = h->lend.next; x != &h->lend; x = next) {
+        struct end *e = container_of(x, struct end, lend_at);
+        next = x->next;
+        if (!may_wait(h, held_by(e))) {
+            ring_del(x);
+            e->held_refused = true;
+            if (e->deliverer)
+                leat_cancel(e->deliverer, LEAT_CANCELED);
+        }
+    }
+}
+
+void meet_away(leat_chan_ *c, struct waiter *me)
+{
+    waiter_add(&home_at(c)->away, me);
+    judge(home_at(c));                               /* its number is known now */
+}
+
+void meet_back(leat_chan_ *c, struct waiter *me)
+{
+    waiter_del(&home_at(c)->away, me);
+}
+
+void meet_left(leat_chan_ *c, struct waiter *me)
+{
+    if (me)
+        waiter_del(&home_at(c)->away, me);
+    judge(home_at(c));
+}
+
+/* -- offers --------------------------------------------------------------------------------------------------------------------- */
+/* Nothing is delivered on e any more: a SEAL that waited for it goes.  Lock held. */
+static void delivered(struct end *e, bool certain)
+{
+    bool dead = e->dead;
+    if (!dead)
+        ring_del(&e->lend_at);
+    e->held = NULL;
+    e->delivering = e->held_select = e->held_refused = e->withdrawn = false;
+    if (e->seal_after != LEAT_OK && !dead)
+        home_seal_saying(e, e->seal_after, certain);
+    e->seal_after = LEAT_OK;
+    if (dead)
+        return;
+    wants_invitation(e->home, e);
+    if (e->home->up)
+        offer_unpledged(e->home->up, e);
+    meet_invite(e->home);
+}
+
+/* The answer to what was held.  Lock held. */
+static void answer(struct end *e, leat_err err)
+{
+    if (e->dead)
+        return;
+    if (err == LEAT_OK)
+        end_send(e, FRAME_TAKEN, e->held_number, true);
+    else if (err == LEAT_AGAIN || (e->held_refused && !e->withdrawn && err != LEAT_UNKNOWN))
+        end_send(e, FRAME_BUSY, e->held_number, true);
+    else if (e->withdrawn && err != LEAT_UNKNOWN)
+        end_send(e, FRAME_WITHDRAWN, e->held_number, true);
+    if (e->withdrawn)
+        SOMETIMES("chan.withdrawn", "chan.offer");
+}
+
+static leat_err deliver(struct end **arg)
+{
+    struct end *e = *arg;
+    leat_chan_ *c = e->c;
+    leat_err err = LEAT_CANCELED;
+    leat_with_cancel(ctx) {
+        lock(&c->lock);
+        bool now = !e->withdrawn && !e->held_refused && !e->dead;
+        struct end *up = now && e->held_select ? e->home->up : NULL;
+        e->deliverer = ctx;
+        unlock(&c->lock);
+        if (up)
+            err = offer_for(up, e, e->held, held_by(e));
+        else if (now)
+            err = e->held_soft ? leat_try_send_(c, e->held) : leat_send_(c, e->held);
+        lock(&c->lock);
+        e->deliverer = NULL;
+        unlock(&c->lock);
+    }
+    void *held = e->held;
+    lock(&c->lock);
+    answer(e, err);
+    delivered(e, err != LEAT_UNKNOWN);
+    home_unref_unlock(e->home);
+    if (err != LEAT_OK && err != LEAT_UNKNOWN)
+        leat_drop_(e->type, held);                   /* behind the answer: the sender, whose it still is, has its ends again by then */
+    mem_free(held);
+    end_unref(e);
+    return LEAT_OK;
+}
+
+static leat_err deliver_start(struct end *e)
+{
+    static const leat_site_ site = { "deliver", __FILE__, __LINE__ };
+    end_ref(e);
+    leat_err err = leat_go_(node_group(sess_node(e->s)), (leat_fn_ *)(void (*)(void))deliver, &site, &e, sizeof e);
+    if (err == LEAT_OK)
+        return err;
+    lock(&e->c->lock);
+    mem_free(e->held);
+    delivered(e, true);
+    home_unref_unlock(e->home);
+    end_unref(e);
+    return err;
+}
+
+enum fate { FATE_TAKEN, FATE_BUSY, FATE_WAITS, FATE_NONE, FATE_TWICE };
+
+/* [lock held] What becomes of an offer.  by: the select that makes it, or null. */
+static enum fate decide(struct end *e, uint8_t what, const struct chan_offer *by, const void *v, struct task **wake)
+{
+    struct home *h = e->home;
+    if (!h || e->dead || h->sealing)
+        return FATE_NONE;                            /* the SEAL on its way says that it was not taken */
+    if (e->delivering)
+        return FATE_TWICE;
+    if (!h->up && chan_meet_locked(e->c, v, wake))
+        return FATE_TAKEN;
+    return h->up || what == ELEM_FIRM || (by && may_wait(h, by)) ? FATE_WAITS : FATE_BUSY;       /* a relay asks further up */
+}
+
+/* [lock held] It waits in `held`; deliver_start follows. */
+static void hold(struct end *e, uint8_t what, uint64_t number, const struct chan_offer *by, void *held)
+{
+    e->held = held;
+    e->held_number = number;
+    e->held_soft = what == ELEM_SOFT;
+    e->held_select = by;
+    e->delivering = true;
+    e->withdrawn = e->held_refused = false;
+    e->home->refs++;                                 /* the task sends as a program does: what c's net is must stay */
+    if (by)
+        *held_by(e) = *by;
+    if (by && !e->home->up)
+        ring_add(&e->home->lend, &e->lend_at);
+}
+
+static leat_err offered(struct end *e, uint8_t what, uint64_t number, const struct chan_offer *by, void *v)
+{
+    leat_chan_ *c = e->c;
+    struct task *wake = NULL;
+    void *held = mem_alloc(value_room(c) + sizeof *by);
+    if (!held) {
+        leat_drop_(e->type, v);
+        return leat_fail(LEAT_NOMEM, "no memory for an element of %u bytes", c->size);
+    }
+    memcpy(held, v, c->size);
+    lock(&c->lock);
+    enum fate fate = decide(e, what, by, v, &wake);
+    if (fate == FATE_TAKEN || fate == FATE_BUSY)
+        end_send(e, fate == FATE_TAKEN ? FRAME_TAKEN : FRAME_BUSY, number, true);
+    if (fate == FATE_BUSY)
+        SOMETIMES("chan.busy", "chan.offer");
+    if (fate == FATE_WAITS)
+        hold(e, what, number, by, held);
+    if (fate <= FATE_WAITS) {
+        uninvite(e->home, e);
+        meet_invite(e->home);
+    }
+    unlock(&c->lock);
+    if (wake)
+        task_ready(worker_self(), wake);
+    if (fate != FATE_WAITS)
+        mem_free(held);
+    leat_err err = fate == FATE_WAITS ? deliver_start(e) : LEAT_OK;
+    if (fate == FATE_TWICE)
+        err = leat_fail(LEAT_INVAL, "a second offer on end %llu", (unsigned long long)e->id);
+    if (fate != FATE_TAKEN && (fate != FATE_WAITS || err != LEAT_OK))
+        leat_drop_(e->type, v);
+    return err;
+}
+
+leat_err meet_on_offer(struct end *e, uint8_t what, uint64_t number, const struct chan_offer *by, struct cur *bytes)
+{
+    void *v = ends_scratch(e->s, e->c->size);
+    if (!v)
+        return LEAT_NOMEM;
+    LEAT_TRY(value_unpack(e->s, e->type, bytes, v));
+    if (!cur_done(bytes)) {
+        leat_drop_(e->type, v);
+        return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));
+    }
+    return offered(e, what, number, what == ELEM_SELECT ? by : NULL, v);
+}
+
+void meet_on_withdraw(struct end *e, struct cur *in)
+{
+    uint64_t number = cur_varint(in);
+    if (!e->delivering || e->held_number != number)
+        return;                                      /* the answer is on its way */
+    e->withdrawn = true;
+    if (e->deliverer)
+        leat_cancel(e->deliverer, LEAT_CANCELED);
+}
