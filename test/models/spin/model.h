@@ -4,5 +4,5 @@
  * wrong then.  The number comes from the environment, so one verifier serves all: BROKEN=2 ./pan; run.py finds them by that line. */
 byte broken;
 #define BREAK(n) (broken == n)
-#define PUT(q, m) assert(nfull(q)); q ! m
+#define PUT(q, ...) assert(nfull(q)); q ! __VA_ARGS__
 inline choose_broken() { c_code { { char *b = getenv("BROKEN"); now.broken = b ? atoi(b) : 0; } } }

@@ -39,6 +39,13 @@ MODELS = {
         short=[(SAFETY, '-DCANCELS=0')],
         at={'NOT_JUDGED_AGAIN': ''},
         long=[(SAFETY, ''), (SAFETY, '-DCANCELS=1 -DWHIMS=2'), (SAFETY, '-DCANCELS=0 -DROUNDS=2')]),
+    'loss': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DSENDS=3')]),
+    'totals': dict(short=[(SAFETY, '-DCOMES=3')], long=[(SAFETY, '-DCOMES=3 -DBREAKS=3')]),
+    'window': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DC=4 -DSENDS=8')]),
+    'relay': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DSENDS=2')]),
+    'move': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DC=3 -DSENDS=5'), (SAFETY, '-DC=1 -DSENDS=5')]),
+    'refs': dict(short=[(SAFETY, '-DGRANTS=1')], long=[(SAFETY, ''), (SAFETY, '-DGRANTS=3')]),
+    'deal': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DWINDOW=2'), (SAFETY, '-DLOSSES=3')]),
     'select': dict(
         short=[(SAFETY, '-DFULL')],
         progress='-DFULL -DCANCELS=0',
@@ -85,7 +92,7 @@ def search(model, kind, bounds, formula=None, broken=0):
         tap.need(tool)
     where = verifier(model, kind, bounds)
     begun = time.time()
-    options = ['-E', '-m%d' % (4000000 if LONG else 50000)] + SEARCH[kind] + (['-N', formula] if formula else [])
+    options = ['-E'] + (['-w24', '-m4000000'] if LONG else ['-w18', '-m50000']) + SEARCH[kind] + (['-N', formula] if formula else [])
     ran = subprocess.run(['./pan'] + options, cwd=where, env=dict(os.environ, BROKEN=str(broken)), stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, text=True)
     out = ran.stdout
