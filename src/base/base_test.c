@@ -1,4 +1,5 @@
 /* base_test.c - the macros of base.h, random numbers. */
+#include "base/keyed.h"
 #include "t.h"
 #include "base/base.h"
 #include "base/rng.h"
@@ -49,6 +50,30 @@ TEST(numbers_below_n_are_all_reached_and_evenly)
     for (int i = 0; i < 7; i++)
         CHECK(seen[i] > 9500 && seen[i] < 10500);
     CHECK_EQ(rng_below(&r, 1), 0);
+}
+
+/* Ids that met in one place of a table without a key: rows, and multiples of the inverse of the multiplier. */
+static uint32_t fullest(const struct keyed *k, uint64_t first, uint64_t step)
+{
+    enum { N = 1024 };
+    static uint32_t in[N];
+    uint32_t most = 0;
+    memset(in, 0, sizeof in);
+    for (uint64_t i = 0; i < N; i++)
+        most = MAX(most, ++in[keyed_hash(k, first + i * step) & (N - 1)]);
+    return most;
+}
+TEST(nobody_chooses_ids_that_meet_in_one_place_of_a_keyed_table)
+{
+    struct rng r;
+    rng_init(&r, 7);
+    for (int i = 0; i < 20; i++) {
+        struct keyed k = { rng_next(&r), rng_next(&r) };
+        for (int shift = 0; shift < 54; shift++) {
+            CHECK(fullest(&k, 3, UINT64_C(1) << shift) < 64);
+            CHECK(fullest(&k, rng_next(&r), UINT64_C(0xf1de83e19937733d) << shift) < 64);
+        }
+    }
 }
 
 T_MAIN()

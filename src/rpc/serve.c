@@ -167,7 +167,7 @@ static leat_err refuse(struct job *j, const struct answer *a)
     slots_take(&t->jobs, j->slot.id);
     unlock(&t->lock);
     answer(j, a);
-    sess_owe(j->s, CALL_HEAD + cur_left(&a->form));
+    sess_owe(j->s, FRAME_NUMBERED + strlen(a->text) + cur_left(&a->form));
     t->job_bytes -= j->total;
     job_free(j);
     return LEAT_OK;

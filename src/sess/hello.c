@@ -267,8 +267,9 @@ static leat_err hello_get(struct sess *s)
 
 static void linger(struct sess *s)
 {
+    leat_time began = leat_now();                    /* who goes on and on never lets a read wait for its deadline */
     leat_scope_ sc = leat_scope_begin_(LEAT_MS(LINGER_MS));
-    for (leat_err e = LEAT_OK; e == LEAT_OK; s->in.at = s->in.len)
+    for (leat_err e = LEAT_OK; e == LEAT_OK && leat_since(began).ns < LINGER_MS * 1000000; s->in.at = s->in.len)
         e = inbox_fill(&s->in, s->link);
     leat_scope_end_(&sc);
 }

@@ -121,17 +121,19 @@ bool sess_commit_must(struct sess *s)
     return e == LEAT_OK;
 }
 
+size_t sess_owed_max = LIMIT_SESS_OWED;
+
 /* out_lock is held.  false: it is too much. */
 static bool owe_locked(struct sess *s, size_t n)
 {
     size_t owed = at_load(&s->owed) + n;
     at_store(&s->owed, owed);
-    return owed + s->owed_taken <= LIMIT_SESS_OWED;
+    return owed + s->owed_taken <= sess_owed_max;
 }
 
 static void owes_too_much(struct sess *s)
 {
-    sess_break(s, LEAT_LIMIT, "it asks, and does not take the answers: over %d bytes of them wait", LIMIT_SESS_OWED);
+    sess_break(s, LEAT_LIMIT, "it asks, and does not take the answers: over %zu bytes of them wait", sess_owed_max);
 }
 
 bool sess_commit_answer(struct sess *s)

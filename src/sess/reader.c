@@ -252,8 +252,9 @@ static void wait_flushed(struct sess *s)
 static void linger(struct sess *s)
 {
     struct shield sh;
+    leat_time began = leat_now();                    /* who goes on and on never lets a read wait for its deadline */
     shield_begin(&sh, LEAT_MS(LINGER_MS));
-    for (leat_err e = LEAT_OK; e == LEAT_OK; s->in.at = s->in.len)
+    for (leat_err e = LEAT_OK; e == LEAT_OK && leat_since(began).ns < LINGER_MS * 1000000; s->in.at = s->in.len)
         e = inbox_fill(&s->in, s->link);
     shield_end(&sh);
 }

@@ -62,6 +62,7 @@ LEAT_CHECK leat_err sess_commit(struct sess *s);
 /* Ends a frame that answers one of the peer's, and that no credit, window or limit bounds: what a peer asks for and does not take is
  * counted, and over LIMIT_SESS_OWED the session breaks. */
 bool sess_commit_answer(struct sess *s);             /* else as sess_commit_must */
+extern size_t sess_owed_max;                         /* LIMIT_SESS_OWED; tests set it */
 void sess_owe(struct sess *s, size_t n);             /* counts n bytes that were committed otherwise */
 bool sess_owes_much(const struct sess *s);           /* over LIMIT_SESS_UNSENT of such: an answer is to be short */
 bool sess_commit_must(struct sess *s);               /* of a frame the peer waits for: without memory for it the session breaks; false */
