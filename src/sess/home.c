@@ -61,6 +61,7 @@ leat_err home_make_locked(leat_chan_ *c, const leat_type *t)
 
 void home_free(struct home *h)
 {
+    GAUGE("homes", -1);
     mem_free(h->torn_text);
     mem_free(h->left);
     mem_free(h);
@@ -77,7 +78,6 @@ void home_unref_unlock(struct home *h)
     }
     unlock(&c->lock);
     if (last) {
-        GAUGE("homes", -1);
         home_free(h);
         chan_net_unref(c);
     }

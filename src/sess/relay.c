@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/probe.h"
 #include "run/err.h"
 #include "sess/home.h"
 #include "sess/value.h"
@@ -114,6 +115,7 @@ leat_err relay_make_locked(leat_chan_ *c)
         mem_free(h);
         return leat_fail(LEAT_NOMEM, "no memory for a relay");
     }
+    GAUGE("homes", 1);
     h->c = c;
     h->up = e;
     h->refs = 1;

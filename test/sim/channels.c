@@ -10,7 +10,7 @@
 enum { OWN_MAX = 4, PEERS_MAX = 16, PATIENCE_S = 90, RELAYS = 6 };
 
 LEAT_STRUCT(num,  (uint64, from), (uint64, n), (string, text));
-LEAT_STRUCT(gift, (tx(num), end), (uint64, chan), (uint64, relays));
+LEAT_STRUCT(gift, (tx(num), end), (rx(num), in), (uint64, chan), (uint64, relays));   /* one of the two ends moves */
 
 static uint32_t any(uint32_t below) { return (uint32_t)(rt_random(rt_self()) % below); }
 static bool one_in(uint32_t n) { return any(n) == 0; }
@@ -18,7 +18,7 @@ static bool one_in(uint32_t n) { return any(n) == 0; }
 /* How a world is: all its machines agree. */
 static struct { uint32_t pace_ms, text_max, nodes; bool drawn, done[PEERS_MAX]; } style;
 
-struct own { leat_chan(struct num) c; uint32_t id; };
+struct own { leat_tx(struct num) out; leat_rx(struct num) in; uint32_t id; bool moves; };        /* moves: its receive end is to go on */
 struct me {                                          /* a node */
     leat_node *node;
     uint32_t rank, count;
@@ -241,12 +241,37 @@ static void give_any(struct me *m, leat_tx(struct num) end, uint64_t chan, uint6
         give(m->peers[any(m->peers_n < PEERS_MAX ? m->peers_n : PEERS_MAX)], end, chan, relays);
 }
 
+/* A receive end moves to another node, or its elements are taken here.  Owns it. */
+static leat_err give_in(struct me *m, leat_peer *p, leat_rx(struct num) in, uint64_t chan, uint64_t relays)
+{
+    leat_auto leat_tx(struct gift) gifts = NULL;
+    leat_err err = leat_import(p, "gifts", &gifts, gift, 0);
+    struct gift g = { .in = in, .chan = chan, .relays = relays + 1 };
+    oracle.chan[chan].giver |= 1u << m->rank;
+    if (err == LEAT_OK) {
+        leat_with_deadline(LEAT_MS(any(3000)))
+            err = leat_send_from(gifts, &g);
+    }
+    oracle.chan[chan].dropped |= err == LEAT_UNKNOWN;                /* it may be with nobody */
+    if (err == LEAT_OK || err == LEAT_UNKNOWN)
+        return LEAT_OK;
+    return leat_go(m->work, take, (struct taker){ g.in, (uint32_t)chan, oracle.chan[chan].dropped });
+}
+
 static leat_err take_gifts(struct me **arg)
 {
     struct me *m = *arg;
     leat_err err;
     leat_each(g, m->gifts, err) {
         oracle.moved++;
+        if (g.in) {
+            oracle.chan[g.chan].giver |= 1u << m->rank;
+            if (m->peers_n && g.relays < RELAYS && one_in(3))
+                LEAT_TRY(give_in(m, m->peers[any(m->peers_n < PEERS_MAX ? m->peers_n : PEERS_MAX)], g.in, g.chan, g.relays));
+            else
+                LEAT_TRY(leat_go(m->work, take, (struct taker){ g.in, (uint32_t)g.chan, oracle.chan[g.chan].dropped }));
+            continue;
+        }
         if (one_in(3))
             give_any(m, g.end, g.chan, g.relays);
         LEAT_TRY(start_sender(m, g.end, (uint32_t)g.chan, (uint32_t)g.relays));
@@ -266,9 +291,14 @@ static leat_err make_own(struct me *m)
         o->id = oracle.chans++;
         oracle.chan[o->id] = (struct o_chan){ .made = true, .home = m->rank, .capacity = caps[any(9)], .takers = one_in(4) ? 2 + any(2) : 1,
             .dropped = one_in(16) };
-        o->c = leat_chan_make(struct num, oracle.chan[o->id].capacity);
+        leat_chan(struct num) c = leat_chan_make(struct num, oracle.chan[o->id].capacity);
+        o->out = leat_ref(leat_tx_of(c));
+        o->in = leat_ref(leat_rx_of(c));
+        leat_unref(c);
+        if ((o->moves = one_in(4)))
+            oracle.chan[o->id].takers = 1;
         snprintf(name, sizeof name, "c%u", o->id);
-        LEAT_TRY(leat_export(m->node, name, leat_tx_of(o->c), num));
+        LEAT_TRY(leat_export(m->node, name, o->out, num));
     }
     m->gifts = leat_chan_make(struct gift, 3);
     return leat_export(m->node, "gifts", leat_tx_of(m->gifts), gift);
@@ -276,12 +306,10 @@ static leat_err make_own(struct me *m)
 
 static leat_err start_takers(struct me *m, leat_group *g)
 {
-    for (uint32_t i = 0; i < m->count && m->own[i].c; i++) {
+    for (uint32_t i = 0; i < m->count && m->own[i].out; i++) {
         const struct o_chan *c = &oracle.chan[m->own[i].id];
-        for (uint32_t k = 0; k < c->takers; k++) {
-            leat_rx(struct num) in = leat_ref(leat_rx_of(m->own[i].c));
-            LEAT_TRY(leat_go(g, take, (struct taker){ in, m->own[i].id, c->dropped }));
-        }
+        for (uint32_t k = 0; k < c->takers && !m->own[i].moves; k++)
+            LEAT_TRY(leat_go(g, take, (struct taker){ leat_ref(m->own[i].in), m->own[i].id, c->dropped }));
     }
     return leat_go(g, take_gifts, m);
 }
@@ -304,9 +332,15 @@ static leat_err visit(struct me *m, leat_peer *p, uint32_t rank)
             give_any(m, out, i, 0);
         LEAT_TRY(start_sender(m, out, i, 0));
     }
-    for (uint32_t i = 0; i < m->count && m->own[i].c; i++)
+    for (uint32_t i = 0; i < m->count && m->own[i].out; i++) {
         if (one_in(3))
-            give(p, leat_tx_of(m->own[i].c), m->own[i].id, 0);
+            give(p, m->own[i].out, m->own[i].id, 0);
+        if (m->own[i].moves && m->own[i].in && one_in(2)) {
+            leat_rx(struct num) in = m->own[i].in;
+            m->own[i].in = NULL;
+            LEAT_TRY(give_in(m, p, in, m->own[i].id, 0));
+        }
+    }
     return LEAT_OK;
 }
 
@@ -345,19 +379,23 @@ static leat_err visit_all(struct me *m)
     for (uint32_t r = 0; r < style.nodes; r++)
         if (r != m->rank && !one_in(4))
             LEAT_TRY(leat_go(m->work, guest, (struct guest){ m, r }));
-    for (uint32_t i = 0; i < m->count && m->own[i].c; i++)
+    for (uint32_t i = 0; i < m->count && m->own[i].out; i++)
         if (one_in(2))
-            LEAT_TRY(start_sender(m, leat_ref(leat_tx_of(m->own[i].c)), m->own[i].id, 0));
+            LEAT_TRY(start_sender(m, leat_ref(m->own[i].out), m->own[i].id, 0));
     return LEAT_OK;
 }
 
 static void no_more_exports(struct me *m)
 {
     char name[16];
-    for (uint32_t i = 0; i < m->count && m->own[i].c; i++) {
-        snprintf(name, sizeof name, "c%u", m->own[i].id);
+    for (uint32_t i = 0; i < m->count && m->own[i].out; i++) {
+        struct own *o = &m->own[i];
+        snprintf(name, sizeof name, "c%u", o->id);
         leat_unexport(m->node, name);
-        leat_unref(m->own[i].c);
+        leat_unref(o->out);
+        if (o->in && o->moves && leat_go(m->work, take, (struct taker){ o->in, o->id, oracle.chan[o->id].dropped }) == LEAT_OK)
+            o->in = NULL;                            /* nobody was there to whom it could go */
+        leat_unref(o->in);
     }
     leat_unexport(m->node, "gifts");
 }
@@ -404,7 +442,7 @@ static leat_err node(leat_none *none)
         style.drawn = true;
     }
     for (uint32_t i = 0; i < oracle.chans; i++)      /* an incarnation before this one has died, and with it its channels */
-        oracle.chan[i].dead |= oracle.chan[i].home == m.rank;
+        oracle.chan[i].dead |= oracle.chan[i].home == m.rank || oracle.chan[i].giver >> m.rank & 1;
     style.done[m.rank] = false;
     LEAT_TRY(leat_node_open(NULL, &m.node));
     LEAT_TRY(make_own(&m));

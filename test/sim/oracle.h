@@ -26,6 +26,7 @@ struct o_chan {
     bool made, dead;                                 /* dead: its home has crashed */
     bool dropped;                                    /* its receivers have left: what was queued is gone */
     uint32_t home, takers, capacity;
+    uint32_t giver;                                  /* nodes its receive end has been at or left, a bit each */
     leat_err end;                                    /* what its receivers saw: CLOSED, PEER_LOST ... */
     bool ended;
     int64_t ahead, most_ahead;
