@@ -65,7 +65,7 @@ def look(result, w, began, healed):
             result.problems.append('the peer was down and this was told after %.2f s' % result.down_s)
     if result.kind.dead and not lost:
         result.problems.append('the peer was down and nobody was told')
-    if result.kind.outlived and SESSIONS_OUTLIVE_LINKS:
+    if w.place in result.kind.outlived and SESSIONS_OUTLIVE_LINKS:
         result.problems += judge.unbroken(driver, server)
 
 

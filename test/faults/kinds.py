@@ -3,7 +3,7 @@
 Each kind does something to a world that works, and ends it: it returns when (ns) the fault began and when all was well again.  What is
 random in it comes from `rng`.  It says what must hold beyond what the judge asks of every run:
 
-  outlived  the session is the same as before, and nobody has noticed but by the time it took
+  outlived  where the session is the same as before, and nobody has noticed but by the time it took
   dead      one side is certainly lost: everything that waits for it must be told within the bound
 """
 import collections
@@ -18,7 +18,7 @@ KINDS = []
 SOCKETS, PACKETS, CABLE, ANYWHERE = ('tcp', 'unix'), ('tun',), ('veth',), ('tcp', 'unix', 'veth')
 
 
-def kind(name, places, outlived=True, dead=False, killed=()):
+def kind(name, places, outlived=('tcp', 'unix', 'tun', 'veth'), dead=False, killed=()):
     def add(function):
         KINDS.append(Kind(name, places, function, outlived, dead, killed))
         return function
@@ -80,7 +80,7 @@ def cut_in_the_hello(w, rng):
     return began, pause(rng.uniform(0.1, 0.3) * SCALE)
 
 
-@kind('refused', SOCKETS)
+@kind('refused', SOCKETS + PACKETS, outlived=PACKETS)     # nobody listens any more: on the same host, that is an end
 def refused(w, rng):
     began = w.tell('refuse', 'cut both')
     pause(either(rng))
@@ -217,7 +217,7 @@ def stopped_shortly(w, rng):
     return began, time.monotonic_ns()
 
 
-@kind('stopped_for_too_long', ANYWHERE, outlived=False, dead=True)
+@kind('stopped_for_too_long', ANYWHERE, outlived=(), dead=True)
 def stopped_for_too_long(w, rng):
     p, began = w.peer['serve'], time.monotonic_ns()
     p.signal(signal.SIGSTOP)
@@ -226,7 +226,7 @@ def stopped_for_too_long(w, rng):
     return began, time.monotonic_ns()
 
 
-@kind('server_killed_and_restarted', ANYWHERE, outlived=False, dead=True, killed=('serve',))
+@kind('server_killed_and_restarted', ANYWHERE, outlived=(), dead=True, killed=('serve',))
 def server_killed_and_restarted(w, rng):
     if w.relay and rng.random() < 0.3:
         w.tell('hold both', 'wait %d' % (short(rng) * 1000), 'release both')
@@ -237,7 +237,7 @@ def server_killed_and_restarted(w, rng):
     return began, time.monotonic_ns()
 
 
-@kind('driver_killed_and_another_starts', ANYWHERE, outlived=False, killed=('drive',))
+@kind('driver_killed_and_another_starts', ANYWHERE, outlived=(), killed=('drive',))
 def driver_killed_and_another_starts(w, rng):
     began = time.monotonic_ns()
     w.peer['drive'].kill()

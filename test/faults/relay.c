@@ -14,7 +14,7 @@
  *   cut WHO WAY N            when exactly N bytes more have gone that way
  *   often WHO WAY MOST TIMES the same, TIMES times, each after 1 to MOST bytes more
  *   end WHO [WAY N]          as cut, but an orderly end
- *   refuse, accept           nobody listens, and again somebody does (stream)
+ *   refuse, accept           nobody listens, and again somebody does
  *   loss WAY PM    twice WAY PM    flip WAY PM    late WAY PM MS    hole WAY BYTES       packets only
  *   wait MS    await WAY N   the next command is read later: after so long, or after so many bytes more
  *
@@ -187,7 +187,7 @@ static void obey(struct relay *r, const struct carrier *k, char line[static LINE
     int ways = c.n > 1 ? ways_of(c.word[1]) : 0;
     if (strcmp(verb, "stay") == 0)
         good = stays = true;
-    else if ((strcmp(verb, "refuse") == 0 || strcmp(verb, "accept") == 0) && k->listen)
+    else if ((strcmp(verb, "refuse") == 0 || strcmp(verb, "accept") == 0))
         k->listen(r, verb[0] == 'a'), good = true;
     else if (do_cut(r, k, verb, &c) || command_wait(r, verb, &c))
         good = true;

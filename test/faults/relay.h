@@ -57,7 +57,7 @@ struct carrier {
     void (*ask)(struct relay *r);                    /* puts its descriptors into polls, and when it wants to be woken */
     void (*move)(struct relay *r);                   /* moves what can be moved now */
     void (*cut)(struct relay *r, int who, bool end);
-    void (*listen)(struct relay *r, bool on);        /* NULL: it has nothing that listens */
+    void (*listen)(struct relay *r, bool on);        /* not on: whoever dials is refused */
 };
 const struct carrier *stream_open(struct relay *r, const char *from, const char *to);
 const struct carrier *tun_open(struct relay *r, const char *pid_a, const char *pid_b);

@@ -27,6 +27,7 @@ static struct packet *queue[WAYS];                   /* by at_ns */
 static uint32_t queued[WAYS];
 static int64_t last_ns[WAYS];                        /* without `late`, nothing overtakes */
 static struct { bool known; uint16_t port[2]; uint32_t next[WAYS]; } seen;       /* next: what the receiver of that way expects */
+static bool refuses;                                 /* who asks for a connection gets a reset */
 
 static void set_address(int s, const char *name, unsigned long what, const char *text)
 {
@@ -136,8 +137,8 @@ static uint16_t sum_of(const uint8_t *p, size_t len, uint32_t sum)
     return (uint16_t)~sum;
 }
 
-/* A reset for whoever receives way w, as if its peer had sent it. */
-static void forge(int w)
+/* A reset for whoever receives way w, as if its peer had sent it: from and to these ports, with these numbers. */
+static void forge(int w, uint16_t from, uint16_t to, uint32_t seq, uint32_t ack)
 {
     struct { struct iphdr ip; struct tcphdr tcp; } p = { .ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_TCP } };
     struct { uint32_t from, to; uint16_t protocol, len; struct tcphdr tcp; } sum;
@@ -145,8 +146,8 @@ static void forge(int w)
     inet_pton(AF_INET, address[w], &p.ip.saddr);
     inet_pton(AF_INET, address[!w], &p.ip.daddr);
     p.ip.check = htons(sum_of((uint8_t *)&p.ip, sizeof p.ip, 0));
-    p.tcp.source = seen.port[w], p.tcp.dest = seen.port[!w];
-    p.tcp.seq = htonl(seen.next[w]), p.tcp.ack_seq = htonl(seen.next[!w]);
+    p.tcp.source = from, p.tcp.dest = to;
+    p.tcp.seq = htonl(seq), p.tcp.ack_seq = htonl(ack);
     p.tcp.doff = 5, p.tcp.rst = 1, p.tcp.ack = 1;
     sum.from = p.ip.saddr, sum.to = p.ip.daddr, sum.protocol = htons(IPPROTO_TCP), sum.len = htons(sizeof p.tcp), sum.tcp = p.tcp;
     p.tcp.check = htons(sum_of((uint8_t *)&sum, sizeof sum, 0));
@@ -160,9 +161,24 @@ static void tun_cut(struct relay *r, int who, bool end)
     if (!seen.known)
         return;
     if (who & CUT_TARGET)
-        forge(OUT);
+        forge(OUT, seen.port[0], seen.port[1], seen.next[OUT], seen.next[IN]);
     if (who & CUT_DIALER)
-        forge(IN);
+        forge(IN, seen.port[1], seen.port[0], seen.next[IN], seen.next[OUT]);
+}
+
+static bool refused(int w, uint8_t *data, size_t len)
+{
+    const struct tcphdr *t = tcp_of(data, len);
+    if (!refuses || !t || !t->syn || t->ack)
+        return false;
+    forge(!w, t->dest, t->source, 0, ntohl(t->seq) + 1);
+    return true;
+}
+
+static void tun_listen(struct relay *r, bool on)
+{
+    (void)r;
+    refuses = !on;
 }
 
 static void tun_move(struct relay *r)
@@ -171,7 +187,8 @@ static void tun_move(struct relay *r)
     for (int w = 0; w < WAYS; w++) {
         ssize_t n;
         while ((n = read(device[w].fd, data, sizeof data)) > 0)
-            receive(r, w, data, (size_t)n);
+            if (!refused(w, data, (size_t)n))
+                receive(r, w, data, (size_t)n);
         while (queue[w] && queue[w]->at_ns <= r->now_ns && !r->way[w].held) {
             struct packet *p = queue[w];
             queue[w] = p->next;
@@ -203,7 +220,7 @@ static void tun_ask(struct relay *r)
 
 const struct carrier *tun_open(struct relay *r, const char *pid_a, const char *pid_b)
 {
-    static const struct carrier k = { tun_ask, tun_move, tun_cut, NULL };
+    static const struct carrier k = { tun_ask, tun_move, tun_cut, tun_listen };
     (void)r;
     device[0].fd = device_open(pid_a, 0);
     device[1].fd = device_open(pid_b, 1);

@@ -103,8 +103,8 @@ class Process:
 class World:
     """place: tcp or unix, through the relay; tun, through the relay between two networks; veth, two networks and no relay."""
 
-    def __init__(self, place, seed):
-        self.place, self.seed, self.relay, self.processes = place, seed, None, []
+    def __init__(self, place, seed, peers=True):
+        self.peers, self.place, self.seed, self.relay, self.processes = peers, place, seed, None, []
         self.holders, self.lives = [None, None], {'drive': 0, 'serve': 0}
         self.peer = {}
 
@@ -157,6 +157,10 @@ class World:
         if self.place == 'tun':
             self.relay = self.start(*self.within(0, RELAY, 'tun', *(str(h.pid) for h in self.holders), str(self.seed)))
             self.relay.line('at ')
+        if self.peers:
+            self.open_peers()
+
+    def open_peers(self):
         self.serve_url = {'tcp': 'tcp://127.0.0.1:0', 'unix': 'unix:%s/s' % self.dir}.get(self.place, 'tcp://%s:%d' % (ADDRESS[1], PORT))
         self.run_peer('serve')
         self.serve_url = self.peer['serve'].line('at ')[3:]
