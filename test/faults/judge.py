@@ -13,7 +13,7 @@ RECORD = struct.Struct('<BBBBIqqq')
 OK, CLOSED, CANCELED, DEADLINE, PEER_LOST, GONE, UNKNOWN = 0, 1, 2, 3, 10, 11, 12
 NAMES = {0: 'OK', 1: 'CLOSED', 2: 'CANCELED', 3: 'DEADLINE', 4: 'AGAIN', 5: 'NOMEM', 6: 'INVAL', 7: 'LIMIT', 8: 'TYPE', 9: 'REFUSED',
          10: 'PEER_LOST', 11: 'GONE', 12: 'UNKNOWN', 13: 'REMOTE', 14: 'SYS'}
-WORK = {'s': 'stream', 'm': 'rendezvous', 'c': 'calls', 'b': 'stream back'}
+WORK = {'s': 'stream', 'm': 'rendezvous', 'e': 'rendezvous in a select', 'c': 'calls', 'b': 'stream back'}
 FLUSH = {'s': 'F', 'b': 'f'}
 QUEUED = {'s': 16, 'b': 4}                  # the capacities: what a killed receiver had taken off the wire and not yet received
 
@@ -88,7 +88,7 @@ def fits(work, sender, receiver):
 def lacks(work, sender, receiver, sent, got):
     if work == 'c':
         return ['%d was OK and was not executed' % n for n, s in sent.items() if s.outcome == OK and n not in got]
-    if work == 'm':
+    if work in 'me':
         lost = sorted(n for n, s in sent.items() if s.outcome == OK and n not in got)
         most = len(receiver.lives) if receiver.killed else 0
         return ['%s were OK and not received, where at most %d may be so' % (lost[:5], most)] if len(lost) > most else []
@@ -103,7 +103,7 @@ def lacks(work, sender, receiver, sent, got):
 
 def too_long(side, bound_ns):
     return ['%s %d took %.2f s where %.2f is the bound' % (r.what, r.n, (r.end - r.begin) / 1e9, bound_ns / 1e9)
-            for r in side.records if r.what in 'smcbFfD' and r.end - r.begin > bound_ns]
+            for r in side.records if r.what in 'smecbFfD' and r.end - r.begin > bound_ns]
 
 
 def unbroken(driver, server):
@@ -116,7 +116,7 @@ def unbroken(driver, server):
     for side in (driver, server):
         for r in side.records:
             doubt = r.outcome == UNKNOWN and r.why not in (DEADLINE, CANCELED)
-            if r.what in 'smcbFf' and (doubt or r.outcome == PEER_LOST):
+            if r.what in 'smecbFf' and (doubt or r.outcome == PEER_LOST):
                 problems.append('%s %d is %s' % (r.what, r.n, NAMES[r.outcome]))
     return problems[:8]
 
@@ -125,7 +125,7 @@ def judge(driver, server, bound_ns):
     """Lines that say what does not hold."""
     problems = ['%s: %d came damaged' % (name, len(side.of('X')))
                 for name, side in (('driver', driver), ('server', server)) if side.of('X')]
-    for work in 'smc':
+    for work in 'smec':
         problems += fits(work, driver, server)
     problems += fits('b', server, driver)
     return problems + too_long(driver, bound_ns) + too_long(server, bound_ns)
@@ -134,7 +134,7 @@ def judge(driver, server, bound_ns):
 def count(driver, server):
     """How many outcomes of each kind, for the report."""
     found = {}
-    for work in 'smcb':
+    for work in 'smecb':
         for r in (server if work == 'b' else driver).of(work):
             name = NAMES.get(r.outcome, str(r.outcome))
             found[name] = found.get(name, 0) + 1

@@ -34,6 +34,8 @@ CASES = [
     ('not_sent_and_received', sends('m', 1, outcome=PEER_LOST), sends('M', 1), {}, 'though its sender was told PEER_LOST'),
     ('a_deadline_and_received', sends('c', 1, outcome=DEADLINE), sends('C', 1), {}, 'though its sender was told DEADLINE'),
     ('a_doubt_may_be_either', sends('m', 1, 2, outcome=UNKNOWN), sends('M', 2), {}, None),
+    ('a_select_that_was_lost', sends('e', 1), [], {}, 'were OK and not received'),
+    ('a_select_in_vain_and_received', sends('e', 1, outcome=4), sends('E', 1), {}, 'though its sender was told AGAIN'),
     ('a_rendezvous_that_was_lost', sends('m', 1), [], {}, 'were OK and not received'),
     ('a_killed_receiver_takes_one_rendezvous', sends('m', 1), [], {'server_killed': True}, None),
     ('and_no_second_one', sends('m', 1, 2), [], {'server_killed': True}, 'were OK and not received'),

@@ -20,7 +20,7 @@
 
 enum { CAP = 16, CALLERS = 3, TABLE = 64 << 10, BURST = 8, LIFE_EPOCHS = 10000, LIFE_SHIFT = 40 };
 
-/* What: 's' stream, 'm' rendezvous, 'c' call, 'b' stream back: of who sent, n and its outcome.  The same in capitals: of who received, or
+/* What: 's' stream, 'm' rendezvous, 'e' rendezvous in a select, 'c' call, 'b' stream back: of who sent, n and its outcome.  The same in capitals: of who received, or
  * executed.  'F' 'f': the flush of the stream and of the stream back, n may be lost.  'D': dialed, 'L': that session has ended, 'l': the
  * other side has seen its end.  'X': n came damaged. */
 struct record { uint8_t what, outcome, why, aux; uint32_t epoch; int64_t n, begin_ns, end_ns; };
@@ -114,6 +114,26 @@ static leat_err send_all(struct sending *s)
     return LEAT_OK;
 }
 
+/* Offers each number in a select, beside a timer: AGAIN where that was first. */
+static leat_err select_all(struct sending *s)
+{
+    for (int i = 1; !atomic_load(&stopping); i++) {
+        int64_t n = atomic_fetch_add(s->next, 1), begin_ns = now_ns();
+        struct item it = { n, s->epoch, text_of(n) };
+        leat_err err = LEAT_OK, done = LEAT_OK;
+        leat_with_deadline(patience_of(n))
+            leat_select(err) {
+                leat_on_send(s->to, &it)                                { done = LEAT_OK; }
+                leat_on_after(LEAT_MS(1 + mix((uint64_t)n + seed) % 60)) { done = LEAT_AGAIN; }
+            }
+        bool goes_on = lasting(err);
+        note_outcome(s->what, err == LEAT_OK ? done : err, s->epoch, n, begin_ns);
+        if (!goes_on || leat_sleep(LEAT_US(s->pause_us)) != LEAT_OK)
+            break;
+    }
+    return LEAT_OK;
+}
+
 static void flush(leat_tx(struct item) to, char what, int64_t epoch)
 {
     int64_t begin_ns = now_ns();
@@ -174,16 +194,19 @@ static leat_err serve(struct args *a)
     static const struct book_impl impl = { .put = book_put };
     leat_auto leat_chan(struct item) stream = leat_chan_make(struct item, CAP);
     leat_auto leat_chan(struct item) meet = leat_chan_make(struct item, 0);
+    leat_auto leat_chan(struct item) elect = leat_chan_make(struct item, 0);
     leat_node *node = NULL;
     leat_err err;
     LEAT_TRY(leat_node_open(&a->opts, &node));
     LEAT_TRY(leat_export(node, "stream", leat_tx_of(stream), item));
     LEAT_TRY(leat_export(node, "meet", leat_tx_of(meet), item));
+    LEAT_TRY(leat_export(node, "elect", leat_tx_of(elect), item));
     LEAT_TRY(leat_serve(node, book, &impl, NULL));
     LEAT_TRY(leat_expose(node, feed, feed));
     leat_with_group(g, err) {
         LEAT_TRY(leat_go(&g, take, (struct taking){ leat_rx_of(stream), 'S' }));
         LEAT_TRY(leat_go(&g, take, (struct taking){ leat_rx_of(meet), 'M' }));
+        LEAT_TRY(leat_go(&g, take, (struct taking){ leat_rx_of(elect), 'E' }));
         LEAT_TRY(leat_node_listen(node, a->argv[2]));
         printf("at %s\n", leat_node_url(node));
         fflush(stdout);
@@ -193,13 +216,14 @@ static leat_err serve(struct args *a)
             leat_node_close(node);
         leat_finish(stream);
         leat_finish(meet);
+        leat_finish(elect);
     }
     return err;
 }
 
 /* == The side that drives. == */
 
-struct session { leat_peer *peer; int64_t epoch; leat_tx(struct item) stream, meet; };
+struct session { leat_peer *peer; int64_t epoch; leat_tx(struct item) stream, meet, elect; };
 
 static leat_err watch(struct session *s)
 {
@@ -235,6 +259,7 @@ static leat_err talk(struct session *s, leat_group *g)
     leat_with_group(ops, err) {
         LEAT_TRY(leat_go(&ops, send_all, (struct sending){ s->stream, s->epoch, 's', 2000, &next_n }));
         LEAT_TRY(leat_go(&ops, send_all, (struct sending){ s->meet, s->epoch, 'm', 500, &next_n }));
+        LEAT_TRY(leat_go(&ops, select_all, (struct sending){ s->elect, s->epoch, 'e', 700, &next_n }));
         for (int i = 0; i < CALLERS; i++)
             LEAT_TRY(leat_go(&ops, call_all, *s));
     }
@@ -248,13 +273,15 @@ static leat_err session(struct session *s)
     leat_auto leat_chan(struct item) back = leat_chan_make(struct item, 4);
     leat_auto leat_tx(struct item) stream = NULL;
     leat_auto leat_tx(struct item) meet = NULL;
+    leat_auto leat_tx(struct item) elect = NULL;
     struct item i;
     leat_err err;
     leat_with_deadline(LEAT_S(60)) {
         LEAT_TRY(leat_import(s->peer, "stream", &stream, item, CAP));
         LEAT_TRY(leat_import(s->peer, "meet", &meet, item, 0));
+        LEAT_TRY(leat_import(s->peer, "elect", &elect, item, 0));
     }
-    s->stream = stream, s->meet = meet;
+    s->stream = stream, s->meet = meet, s->elect = elect;
     leat_with_group(g, err) {
         LEAT_TRY(leat_go(&g, watch, *s));
         LEAT_TRY(leat_go(&g, take, (struct taking){ leat_rx_of(back), 'B' }));

@@ -205,7 +205,7 @@ class World:
         """Waits until every work has gone on after this moment; when each first did so, in ns after it, or what has not."""
         end, first, offset, seen = time.monotonic() + seconds, {}, {}, {}
         while True:
-            for role, whats in (('drive', 'mcB'), ('serve', 'S')):
+            for role, whats in (('drive', 'mecB'), ('serve', 'S')):
                 path = self.log(role, self.lives[role] - 1)
                 records = judge.read(path, offset.get(path, 0))
                 offset[path] = offset.get(path, 0) + len(records) * judge.RECORD.size
@@ -214,10 +214,10 @@ class World:
                         seen[r.what] = seen.get(r.what, 0) + 1
                         if seen[r.what] >= enough:
                             first.setdefault(r.what, r.end - since_ns)
-            if len(first) == 4:
+            if len(first) == 5:
                 return first, None
             if time.monotonic() > end:
-                return first, 'does not go on within %.1f s: %s' % (seconds, ', '.join(sorted(set('mcBS') - set(first))))
+                return first, 'does not go on within %.1f s: %s' % (seconds, ', '.join(sorted(set('mecBS') - set(first))))
             time.sleep(0.01)
 
     def finish(self):

@@ -164,6 +164,103 @@ static leat_err full_window(void)
 }
 NETS(a_full_channel_keeps_no_other_from_being_attached, full_window)
 
+/* -- a select that is won by a rendezvous with another process ------------------------------------------------------------------------ */
+LEAT_STRUCT(seen, (int64, n), (int64, by));
+LEAT_STRUCT(watching, (rx(num), in), (tx(seen), out), (int64, by));
+
+static leat_err watch(struct watching *w)            /* says what it has received, and who it is */
+{
+    struct num v;
+    leat_err err;
+    while ((err = leat_recv(w->in, &v)) == LEAT_OK)
+        LEAT_TRY(leat_send(w->out, { v.n, w->by }));
+    return err == LEAT_CLOSED ? LEAT_OK : err;
+}
+PLACE_TASK(watch, watching)
+
+static leat_err select_many(leat_tx(struct num) const *to, leat_rx(struct seen) seen, int n)
+{
+    leat_chan(struct num) never = leat_chan_make(struct num, 0);
+    struct seen s;
+    struct num v;
+    leat_err err = LEAT_OK;
+    for (int64_t i = 0; i < n && err == LEAT_OK; i++) {
+        struct num a = { 2 * i }, b = { 2 * i + 1 };
+        int64_t fired = -1;
+        leat_select(err) {
+            leat_on_send(to[0], &a) { fired = 0; }
+            leat_on_send(to[1], &b) { fired = 1; }
+            leat_on_recv(never, &v) { fired = 2; }
+        }
+        LEAT_TRY(err);
+        CHECK(fired == 0 || fired == 1);
+        LEAT_TRY(leat_recv(seen, &s));               /* received there is what was fired here, and nothing else */
+        CHECK_EQ(s.by, fired);
+        CHECK_EQ(s.n, 2 * i + fired);
+    }
+    CHECK_EQ(leat_try_recv(seen, &s), LEAT_AGAIN);
+    leat_unref(never);
+    return err;
+}
+
+static leat_err select_far(void)
+{
+    leat_chan(struct seen) seen = leat_chan_make(struct seen, 4);
+    leat_tx(struct num) to[2] = { NULL, NULL };
+    leat_err err;
+    leat_with_deadline(LEAT_S(LIMIT_S))
+        leat_with_group(g, err) {
+            for (int64_t i = 0; i < 2; i++) {
+                leat_chan(struct num) c = leat_chan_make(struct num, 0);
+                to[i] = leat_ref(leat_tx_of(c));
+                leat_rx(struct num) in = leat_ref(leat_rx_of(c));
+                leat_unref(c);
+                LEAT_TRY(place_go(&g, watch, watching, { in, leat_ref(leat_tx_of(seen)), i }));
+            }
+            LEAT_TRY(select_many(to, leat_rx_of(seen), place_turns(2000)));
+            leat_close(to[0]);
+            leat_close(to[1]);
+        }
+    leat_unref(to[0]);
+    leat_unref(to[1]);
+    leat_unref(seen);
+    return err;
+}
+NETS(a_select_is_won_by_a_rendezvous_with_the_other_side, select_far)
+
+static leat_err select_in_vain(void)                 /* nobody receives there: it is another case, and nothing was sent */
+{
+    leat_chan(struct num) in = leat_chan_make(struct num, 0), go = leat_chan_make(struct num, 1), got = leat_chan_make(struct num, 1);
+    leat_tx(struct num) to = leat_ref(leat_tx_of(in)), start = leat_ref(leat_tx_of(go));
+    struct num v, first = { 1 }, second = { 2 };
+    int fired = 0;
+    leat_err err;
+    leat_with_deadline(LEAT_S(LIMIT_S))
+        leat_with_group(g, err) {
+            struct taking t = { leat_ref(leat_rx_of(in)), leat_ref(leat_rx_of(go)), leat_ref(leat_tx_of(got)) };
+            LEAT_TRY(place_go(&g, take_when_told, taking, t));
+            leat_select(err) {
+                leat_on_send(to, &first)    { fired = 1; }
+                leat_on_after(LEAT_MS(20))  { fired = 2; }
+            }
+            LEAT_TRY(err);
+            CHECK_EQ(fired, 2);
+            LEAT_TRY(leat_send(start, { 0 }));
+            leat_select(err)
+                leat_on_send(to, &second)   { fired = 3; }
+            LEAT_TRY(err);
+            LEAT_TRY(leat_recv(got, &v));
+            CHECK_EQ(v.n, 2);
+        }
+    leat_unref(to);
+    leat_unref(start);
+    leat_unref(in);
+    leat_unref(go);
+    leat_unref(got);
+    return err;
+}
+NETS(a_select_that_is_not_won_has_sent_nothing, select_in_vain)
+
 /* -- an outcome for each value --------------------------------------------------------------------------------------------------------- */
 enum { VALUES = 400 };
 static struct { _Atomic int received[VALUES]; } *shared;         /* what the side that dies has received: memory of both */
