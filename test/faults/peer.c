@@ -20,9 +20,9 @@
 
 enum { CAP = 16, CALLERS = 3, TABLE = 64 << 10, BURST = 8, LIFE_EPOCHS = 10000, LIFE_SHIFT = 40 };
 
-/* What: 's' stream, 'm' rendezvous, 'e' rendezvous in a select, 'c' call, 'b' stream back: of who sent, n and its outcome.  The same in capitals: of who received, or
- * executed.  'F' 'f': the flush of the stream and of the stream back, n may be lost.  'D': dialed, 'L': that session has ended, 'l': the
- * other side has seen its end.  'X': n came damaged. */
+/* What: 's' stream, 'm' rendezvous, 'e' rendezvous in a select, 'c' call, 'b' stream back: of who sent, n and its outcome.  The same in
+ * capitals: of who received, or executed.  'F' 'f': the flush of the stream and of the stream back, n may be lost.  'D': dialed, 'L': that
+ * session has ended, 'l': the other side has seen its end.  'X': n came damaged. */
 struct record { uint8_t what, outcome, why, aux; uint32_t epoch; int64_t n, begin_ns, end_ns; };
 
 LEAT_STRUCT(item, (int64, n), (int64, epoch), (string, text));
