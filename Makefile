@@ -8,7 +8,8 @@
 #   make schedules small programs under every schedule with up to three preemptions (BUDGET=10: ten times as many at the most)
 #   make bench     the measurements, of a build without asserts (ONLY=regex: these; PEERS="go": beside the same programs of others)
 #   make growth    how the cost of one grows with how many there are, as charts in docs/growth (AGAIN=1: measures all of it anew)
-#   make sim       the word count in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another; FLAGS="--faults cut")
+#   make sim       the word count, and channels used in every way, in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another;
+#                  FLAGS="--faults cut"; SIM_STATE=DIR: goes on there where it was stopped)
 #   make fuzz     libFuzzer on everything that reads what may come from anyone (BUDGET=600: seconds in all; ONLY="talk frames": these)
 #   make fuzz-coverage   which branches of the decoders the corpus and its mutations take
 #   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (hours)
@@ -82,10 +83,14 @@ growth: bench-build
 	@bench/growth.py $(if $(ONLY),--only '$(ONLY)') $(if $(AGAIN),--again)
 
 SEEDS ?= 1..100
-PROGRAM ?= build/examples/wordcount run examples/data/opticks.txt
+PROGRAM ?=
 FLAGS ?=
+SIM_STATE ?=
 sim: build
-	@build/leat sim --seeds $(SEEDS) $(FLAGS) -- $(PROGRAM)
+	@$(if $(PROGRAM),build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/program) $(FLAGS) -- $(PROGRAM), \
+	build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/wordcount) $(FLAGS) -- \
+		build/examples/wordcount run examples/data/opticks.txt && \
+	build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/channels) --nodes 4 $(FLAGS) -- build/test/sim_channels)
 
 faults: SEEDS = 1..20
 faults: build
