@@ -116,6 +116,7 @@ leat_err relay_make_locked(leat_chan_ *c)
         return leat_fail(LEAT_NOMEM, "no memory for a relay");
     }
     GAUGE("homes", 1);
+    SOMETIMES("relay.made", NULL);
     h->c = c;
     h->up = e;
     h->refs = 1;
