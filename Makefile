@@ -72,9 +72,11 @@ build-bench/build.ninja: | deps-build
 	@meson setup build-bench -Db_ndebug=true $(MESON_FLAGS) >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
 	@mv build.log build-bench/setup.log
 
+BENCHES = $(addprefix bench/,leat_bench net_bench raw_bench codec_bench) test/faults/faults_relay
+
 bench-build: deps-build build-bench/build.ninja
 	@[ -n "$(NO_DEPS)" ] || command -v go >/dev/null || scripts/deps.sh bench || true
-	@ninja -C build-bench -j$(JOBS) --quiet bench/leat_bench bench/net_bench bench/raw_bench bench/codec_bench | sed '/no work to do/d'
+	@ninja -C build-bench -j$(JOBS) --quiet $(BENCHES) | sed '/no work to do/d'
 
 bench: bench-build
 	@bench/run.py $(if $(ONLY),--only '$(ONLY)') $(if $(filter command environment,$(origin PEERS)),--peers '$(PEERS)')

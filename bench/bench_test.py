@@ -86,7 +86,7 @@ def charts_are_drawn_from_points_and_nothing_is_measured_twice(build):
         try:
             with open(points, 'w') as f:
                 for c in growth.CURVES:
-                    for n, w, who in ((n, w, who) for n in c.points for w in (1, 2) for who in ('leat', 'go')):
+                    for n, w, who in ((n, w, who) for n in c.points for w in (1, 2) for who in c.peers):
                         rows = {row.format(n): [n * w + 0.5, unit] for row, _, unit, _ in c.charts}
                         f.write(json.dumps({'key': growth.key_of(c, n, who, w), 'rows': rows, 'load': 9.5, 'date': '2020-02-02'}) + '\n')
                 f.write('{"key": "cut o')

@@ -26,8 +26,16 @@ QUIET_LOAD = 1.5                     # what the program itself makes, and a litt
 FDS_BESIDE = 100                     # descriptors that a process needs beside its connections
 
 # points: the numbers.  program: what is run with the number, or, with {} in it, has the number in its name.  ops: how many operations
-# such a program does.  charts: (row, file, unit, title)
-Curve = collections.namedtuple('Curve', 'name x_label points program ops charts')
+# such a program does.  charts: (row, file, unit, title).  peers: who has the program.  delay: ms each way, through the relay.
+Curve = collections.namedtuple('Curve', 'name x_label points program ops charts peers delay', defaults=(('leat', 'go'), 0))
+CAPACITIES = (1, 4, 16, 64, 256, 1024, 4096)
+
+
+def _capacity(name, delay, path):
+    return Curve(name, 'capacity of the channel', CAPACITIES, 'growth-capacity', None, [
+        ('growth-capacity', name, '/s', 'Elements of 8 bytes a second, ' + path)], ('leat',), delay)
+
+
 CURVES = [
     Curve('tasks', 'tasks', (1000, 10000, 100000, 1000000), 'parked', None, [
         ('parked', 'tasks-start', 'ns', 'Start a task and let it wait'),
@@ -43,6 +51,14 @@ CURVES = [
         ('sleepers-p99', 'timers-late', 'us', 'How late 1 in 100 wakes')]),
     Curve('connections', 'connections', (1, 10, 100, 1000, 10000), 'echo-{}', 50000, [
         ('echo-{}', 'connections', '/s', 'Echoes of 64 bytes over TCP a second')]),
+    Curve('size', 'bytes of an element', (8, 64, 512, 4096, 32768, 262144, 1048576), 'growth-size', None, [
+        ('growth-size', 'net-size', '/s', 'Elements a second between two processes over TCP'),
+        ('growth-size-bytes', 'net-size-bytes', 'MB/s', 'The same in bytes')]),
+    Curve('channels', 'channels (Go: connections)', (1, 10, 100, 1000, 10000), 'growth-channels', None, [
+        ('growth-channels', 'net-channels', '/s', 'Elements of 8 bytes a second over many channels')]),
+    _capacity('capacity', 0, 'over loopback'),
+    _capacity('capacity-2ms', 1, 'round trip 2 ms'),
+    _capacity('capacity-20ms', 10, 'round trip 20 ms'),
 ]
 
 
@@ -70,9 +86,11 @@ def measure(curve, n, who, workers):
     """{row: [median, unit]} of a few runs, or of one where that takes long."""
     found = {}
     program = curve.program.format(n) if '{}' in curve.program else curve.program
-    runs = 1 if n >= 100000 else 3
+    runs = 1 if n >= 100000 or curve.delay else 3
+    relay = os.path.join(who.build_dir, 'test', 'faults', 'faults_relay')
+    more = ['--relay', relay, '--delay', str(curve.delay)] if curve.delay else []
     for _ in range(runs):
-        for row, (value, unit) in bench.run_once(who, program, workers, curve.ops or n).items():
+        for row, (value, unit) in bench.run_once(who, program, workers, curve.ops or n, more).items():
             found.setdefault(row, []).append((value, unit))
     return {row: [statistics.median(v for v, _ in values), values[0][1]] for row, values in found.items()}
 
@@ -87,7 +105,7 @@ def raise_limit():
 
 def missing(curve, n, limit):
     """Why a point cannot be measured here, or nothing."""
-    if curve.name == 'connections' and n + FDS_BESIDE > limit:
+    if curve.name in ('connections', 'channels') and n + FDS_BESIDE > limit:
         return '%d connections need %d descriptors, and RLIMIT_NOFILE is %d (ulimit -Hn): left out' % (n, n + FDS_BESIDE, limit)
     return ''
 
@@ -99,7 +117,8 @@ def measure_all(args, whos, out):
     with open(out, 'w') as f:
         for p in points.values():
             f.write(json.dumps(p) + '\n')
-        steps = [(c, n, w, who) for c in CURVES if args.only in c.name for n in c.points for w in args.workers for who in whos]
+        steps = [(c, n, w, who) for c in CURVES if args.only in c.name for n in c.points for w in args.workers for who in whos
+                 if who.name in c.peers]
         for i, (curve, n, workers, who) in enumerate(steps):
             key, why = key_of(curve, n, who.name, workers), missing(curve, n, limit)
             if why and why not in notes:

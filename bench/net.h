@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include "leat.h"
 
-struct server { leat_node *node; const char *url; int tell; };
+struct server { leat_node *node; const char *url; int tell; int64_t n; };
 struct client { leat_node *node; leat_peer *peer; const char *name, *url; int64_t n; };
 struct net_bench {
     const char *name;
@@ -17,7 +17,7 @@ struct net_bench {
     bool cpu;                                        /* also print NAME-cpu: CPU seconds of both processes for a million operations */
 };
 
-extern const struct net_bench net_pairs[], net_calls[], net_many[];  /* each ends with an entry without a name */
+extern const struct net_bench net_pairs[], net_calls[], net_many[], net_growth[];    /* each ends with an entry without a name */
 
 leat_err server_listen(struct server *s);            /* listens and tells the client where */
 void net_result(const char *name, const char *unit, double value);

@@ -1,5 +1,6 @@
 /* net_bench - the benchmarks of what happens between two processes of this host.
- *     net_bench NAME [--workers N] [N]        prints a JSON line a result, as leat_bench does
+ *     net_bench NAME [--workers N] [--relay PROGRAM --delay MS] [N]        prints a JSON line a result, as leat_bench does
+ * PROGRAM is test/faults' relay: what goes between the two takes so long each way.
  * A child process is forked before any runtime exists.  It opens a node, exports channels, listens, and writes the address it got
  * into a pipe; this process dials it.  The child ends when this process has closed its last channel.
  * Exit code 1: the benchmark failed, or its results were wrong; 2: it was called wrongly. */
@@ -15,7 +16,7 @@
 
 enum { URL_MAX = 256, LIMIT_S = 120 };
 
-static const struct net_bench *const files[] = { net_pairs, net_calls, net_many };
+static const struct net_bench *const files[] = { net_pairs, net_calls, net_many, net_growth };
 enum { FILES = sizeof files / sizeof *files };
 
 leat_err server_listen(struct server *s)
@@ -50,13 +51,13 @@ static double cpu_seconds(int who)
 }
 
 /* == Two processes. ====================================================================================================== */
-struct job { const struct net_bench *bench; int64_t n; const char *url; int tell; };
+struct job { const struct net_bench *bench; int64_t n; const char *url; int tell; const char *relay, *delay; };
 
 static leat_err server_run(struct job *j)
 {
     leat_auto_node leat_node *node = NULL;
     LEAT_TRY(leat_node_open(&(leat_node_opts){ .name = "server" }, &node));
-    return j->bench->serve(&(struct server){ node, j->url, j->tell });
+    return j->bench->serve(&(struct server){ node, j->url, j->tell, j->n });
 }
 
 static leat_err client_run(struct job *j)
@@ -97,16 +98,47 @@ static bool read_url(int fd, char *url)
     return false;
 }
 
+/* Starts the relay before url, which becomes its own.  *fd: its commands; the end of them ends it.  -1: it does not start. */
+static pid_t relay_start(const struct job *job, char *url, int *fd)
+{
+    char line[URL_MAX];
+    int in[2], out[2];
+    if (pipe(in) != 0 || pipe(out) != 0)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(in[0], STDIN_FILENO);
+        dup2(out[1], STDOUT_FILENO);
+        close(in[1]);
+        execl(job->relay, job->relay, "stream", "tcp://127.0.0.1:0", url, (char *)NULL);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    *fd = in[1];
+    FILE *f = fdopen(out[0], "r");                   /* stays open: the relay writes there */
+    bool ok = f && fgets(line, sizeof line, f) && sscanf(line, "at %255s", url) == 1;
+    if (!ok || dprintf(*fd, "delay both %s\n", job->delay) < 0)
+        fprintf(stderr, "net_bench: %s does not start\n", job->relay);
+    return ok ? pid : -1;
+}
+
 static int parent_main(const leat_opts *opts, struct job job, pid_t child, int told)
 {
     char url[URL_MAX];
     int status = 1, failed = 1;
-    if (read_url(told, url)) {
+    pid_t relay = 0;
+    int commands = -1;
+    if (read_url(told, url) && (!job.relay || (relay = relay_start(&job, url, &commands)) > 0)) {
         job.url = url;
         failed = report(&job, "client", leat_run(opts, client_run, job));
     }
     if (failed)
         kill(child, SIGKILL);
+    close(commands);
+    if (relay > 0)
+        waitpid(relay, NULL, 0);
     waitpid(child, &status, 0);
     failed |= status != 0;
     if (job.bench->cpu && !failed) {
@@ -152,7 +184,7 @@ static const struct net_bench *bench_find(const char *name)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: net_bench NAME [--workers N] [N], where NAME is one of\n");
+    fprintf(stderr, "usage: net_bench NAME [--workers N] [--relay PROGRAM --delay MS] [N], where NAME is one of\n");
     for (size_t i = 0; i < FILES; i++)
         for (const struct net_bench *b = files[i]; b->name; b++)
             fprintf(stderr, "  %s\n", b->name);
@@ -170,13 +202,17 @@ int main(int argc, char **argv)
             if (!argv[++i] || (v = strtol(argv[i], NULL, 10)) < 1 || v > 4096)
                 return usage();
             opts.workers = (uint32_t)v;
+        } else if (strcmp(argv[i], "--relay") == 0 && argv[i + 1]) {
+            job.relay = argv[++i];
+        } else if (strcmp(argv[i], "--delay") == 0 && argv[i + 1]) {
+            job.delay = argv[++i];
         } else if (v > 0 && !*end) {
             job.n = v;
         } else if (job.bench || !(job.bench = bench_find(argv[i]))) {
             return usage();
         }
     }
-    if (!job.bench)
+    if (!job.bench || !job.relay != !job.delay)
         return usage();
     if (job.n == 0)
         job.n = job.bench->n;

@@ -53,9 +53,9 @@ def machine():
     return '%s, %d CPUs, Linux %s' % (cpu, len(os.sched_getaffinity(0)), platform.release())
 
 
-def run_once(who, program, workers, n):
+def run_once(who, program, workers, n, more=()):
     """{row: (value, unit)} of one run of one program."""
-    command = who.call(program, workers, n)
+    command = who.call(program, workers, n) + list(more)
     try:
         done = subprocess.run(command, env=who.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=RUN_LIMIT_S, text=True)

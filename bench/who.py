@@ -11,7 +11,8 @@ import socket
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BETWEEN = ('fan-out-100', 'stalled-1000', 'ends-bytes')              # rows between processes that do not say it by their name
+# rows between processes that do not say it by their name
+BETWEEN = ('fan-out-100', 'stalled-1000', 'ends-bytes', 'growth-size', 'growth-channels', 'growth-capacity')
 
 
 class Failure(Exception):

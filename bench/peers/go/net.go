@@ -48,6 +48,8 @@ func registerNet() {
 	register("tcp-stream-1m", 500, func(n int) { gobMebibytes("tcp", n) })
 	register("unix-stream-1m", 500, func(n int) { gobMebibytes("unix", n) })
 	register("serve-fan-tcp", 1, func(int) { serveFan() })
+	register("growth-size", 1024, growthSize)
+	register("growth-channels", 100, growthChannels)
 	register("fan-out-100", 1000000, fanOut)
 	register("tcp-setup", 300, func(n int) { setup("tcp", n) })
 	register("unix-setup", 300, func(n int) { setup("unix", n) })
@@ -211,7 +213,19 @@ func gobMebibytes(network string, n int) {
 	result(network+"-stream-1m", "MB/s", gobBlocks(network, n, 1<<20)*(1<<20)/1e6)
 }
 
-// One element to each of 100 connections, again and again; each has a goroutine that receives.
+func growthSize(size int) {
+	n := 200000000 / size
+	if n > 1000000 {
+		n = 1000000
+	} else if n < 64 {
+		n = 64
+	}
+	rate := gobBlocks("tcp", n, size)
+	result("growth-size", "/s", rate)
+	result("growth-size-bytes", "MB/s", rate*float64(size)/1e6)
+}
+
+// One element to each of many connections, again and again; each has a goroutine that receives.
 const fan = 100
 
 type small struct{ Words [8]uint64 }
@@ -222,14 +236,16 @@ func serveFan() {
 	fmt.Println(listener.Addr())
 	control, err := listener.Accept()
 	must(err)
+	var conns Number
+	must(gob.NewDecoder(control).Decode(&conns))
 	var wg sync.WaitGroup
-	for i := 0; i < fan; i++ {
+	for i := int64(0); i < conns.V; i++ {
 		conn, err := listener.Accept()
 		must(err)
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			in := gob.NewDecoder(bufio.NewReaderSize(conn, 65536))
+			in := gob.NewDecoder(bufio.NewReaderSize(conn, 4096))
 			var x small
 			for in.Decode(&x) == nil {
 				x = small{}
@@ -242,30 +258,37 @@ func serveFan() {
 	io.Copy(io.Discard, control)
 }
 
-func fanOut(n int) {
+// around sends so many elements in all, and returns how many a second.
+func around(conns, elements int) float64 {
 	control, end := other("fan", "tcp")
-	conns, writers, outs := [fan]net.Conn{}, [fan]*bufio.Writer{}, [fan]*gob.Encoder{}
-	for i := range conns {
+	must(gob.NewEncoder(control).Encode(Number{int64(conns)}))
+	all, writers, outs := make([]net.Conn, conns), make([]*bufio.Writer, conns), make([]*gob.Encoder, conns)
+	for i := range all {
 		conn, err := net.Dial("tcp", control.RemoteAddr().String())
 		must(err)
-		conns[i], writers[i] = conn, bufio.NewWriterSize(conn, 16384)
+		all[i], writers[i] = conn, bufio.NewWriterSize(conn, 16384)
 		outs[i] = gob.NewEncoder(writers[i])
 	}
 	start := time.Now()
-	for i := 0; i < n/fan; i++ {
+	rounds := elements/conns + 1
+	for i := 0; i < rounds; i++ {
 		for k := range outs {
 			must(outs[k].Encode(small{}))
 		}
 	}
-	for i := range conns {
+	for i := range all {
 		must(writers[i].Flush())
-		conns[i].Close()
+		all[i].Close()
 	}
 	var done Number
 	must(gob.NewDecoder(control).Decode(&done))
-	result("fan-out-100", "/s", float64(n/fan*fan)/time.Since(start).Seconds())
+	rate := float64(rounds*conns) / time.Since(start).Seconds()
 	end()
+	return rate
 }
+
+func fanOut(n int)                { result("fan-out-100", "/s", around(fan, n)) }
+func growthChannels(channels int) { result("growth-channels", "/s", around(channels, 500000)) }
 
 // A connection and its first call.
 func serveMany(network string) {
