@@ -182,6 +182,7 @@ LEAT_END_
 #ifndef LEAT_LOCAL_ONLY
 #include "leat/node.h"                               /* types on the wire, nodes, calls, remote tasks */
 #include "leat/deal.h"                               /* one queue, many workers */
+#include "leat/json.h"                               /* described values as JSON */
 #include "leat/netrpc.h"                             /* Go's net/rpc, client and server */
 #endif
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "rpc/netrpc_call.h"
+#include "type/json_lex.h"
 
 enum { DEPTH = 50 };
 enum kind { NUL, BOOL, INT, UINT, FLOAT, STRING, BYTES, ARRAY, OBJECT };
@@ -19,7 +20,7 @@ struct node {
     union { int64_t i; uint64_t u; double d; bool b; };
 };
 
-struct reader { const char *from, *p, *why; uint32_t depth; struct buf nodes, text; };
+struct reader { const char *from, *p, *end, *why; uint32_t depth; struct buf nodes, text; };
 
 struct netrpc_shape { struct netrpc_shape *next; char *sign; size_t sign_len; leat_type type; leat_field fields[]; };
 
@@ -55,106 +56,36 @@ static bool eat(struct reader *r, char c)            /* never past the NUL at th
     return true;
 }
 
-static bool hex4(struct reader *r, uint32_t *ret)
-{
-    *ret = 0;
-    for (int i = 0; i < 4; i++, r->p++) {
-        char c = *r->p;
-        uint32_t d = c >= '0' && c <= '9' ? (uint32_t)(c - '0') : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a' + 10) : 16;
-        if (d > 15)
-            return fail(r, "\\u needs four hexadecimal digits");
-        *ret = *ret << 4 | d;
-    }
-    return true;
-}
-
-static void put_utf8(struct buf *b, uint32_t c)
-{
-    if (c < 0x80) {
-        buf_u8(b, (uint8_t)c);
-        return;
-    }
-    int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    static const uint8_t first[] = { 0, 0xC0, 0xE0, 0xF0 };
-    buf_u8(b, (uint8_t)(first[more] | c >> 6 * more));
-    while (more-- > 0)
-        buf_u8(b, (uint8_t)(0x80 | (c >> 6 * more & 0x3F)));
-}
-
-static bool escaped(struct reader *r)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    const char *at = *r->p ? strchr(from, *r->p) : NULL;
-    uint32_t c, low;
-    if (at) {
-        buf_u8(&r->text, (uint8_t)to[at - from]);
-        r->p++;
-        return true;
-    }
-    if (!eat(r, 'u'))
-        return fail(r, "an escape that JSON does not have");
-    if (!hex4(r, &c))
-        return false;
-    if (c >= 0xD800 && c < 0xDC00 && r->p[0] == '\\' && r->p[1] == 'u') {
-        r->p += 2;
-        if (!hex4(r, &low))
-            return false;
-        c = low >= 0xDC00 && low < 0xE000 ? 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00) : 0xFFFD;
-    } else if (c >= 0xD800 && c < 0xE000) {
-        c = 0xFFFD;
-    }
-    put_utf8(&r->text, c);
-    return true;
-}
-
 static bool string(struct reader *r, size_t *at, size_t *len)
 {
+    struct json_lex l = json_lex_of(r->p, (size_t)(r->end - r->p));
     *at = r->text.len;
-    for (r->p++; *r->p != '"';) {
-        if ((unsigned char)*r->p < 0x20)
-            return fail(r, *r->p ? "a control character in a string" : "a string without its end");
-        if (*r->p == '\\') {
-            r->p++;
-            if (!escaped(r))
-                return false;
-        } else {
-            buf_u8(&r->text, (uint8_t)*r->p++);
-        }
-    }
-    r->p++;
+    bool ok = json_lex_string(&l, &r->text);
+    r->p = l.p;
     *len = r->text.len - *at;
     buf_u8(&r->text, 0);
-    return true;
+    return ok || fail(r, l.why);
 }
 
 /* Whole numbers are int, or uint over its end; others float64. */
 static bool number(struct reader *r, uint32_t i)
 {
-    const char *p = r->p;
+    struct json_lex l = json_lex_of(r->p, (size_t)(r->end - r->p));
     struct node *n = node_at(r, i);
-    p += *p == '-';
-    if (*p < '0' || *p > '9' || (p[0] == '0' && p[1] >= '0' && p[1] <= '9'))
+    const char *p;
+    size_t len;
+    if (json_lex_peek(&l) != JSON_NUMBER)
         return fail(r, "this is no JSON value");
-    size_t whole = strspn(p, "0123456789");
-    char *end;
-    n->d = strtod(r->p, &end);
-    if (end < p + whole || strcspn(r->p, "xXpPnNiI") < (size_t)(end - r->p))
-        return fail(r, "this is no number of JSON");
-    if (p[whole] != '.' && (p[whole] | 32) != 'e') {
-        uint64_t u = 0;
-        bool over = false;
-        for (size_t k = 0; k < whole; k++)
-            over |= __builtin_mul_overflow(u, (uint64_t)10, &u) || __builtin_add_overflow(u, (uint64_t)(p[k] - '0'), &u);
-        bool negative = *r->p == '-';
-        if (!over && u <= (uint64_t)INT64_MAX + negative) {
-            n->kind = INT;
-            n->i = negative ? (int64_t)-u : (int64_t)u;
-        } else if (!over && !negative) {
-            n->kind = UINT;
-            n->u = u;
-        }
-    }
-    r->p = end;
+    if (!json_lex_number(&l, &p, &len))
+        return fail(r, l.why);
+    r->p = l.p;
+    bool whole = !memchr(p, '.', len) && !memchr(p, 'e', len) && !memchr(p, 'E', len);
+    if (whole && json_number_int(p, len, &n->i))
+        n->kind = INT;
+    else if (whole && json_number_uint(p, len, &n->u))
+        n->kind = UINT;
+    else if (!json_number_float(p, len, &n->d))
+        return fail(r, "a number that no float64 holds");
     return true;
 }
 
@@ -264,30 +195,9 @@ static uint32_t value(struct reader *r)
 
 /* == {"$base64": "..."} and {"$uint": n} ================================================================================= */
 
-static int digit64(char c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
 static bool decode_base64(struct reader *r, struct node *n)
 {
-    char *p = (char *)r->text.p + n->text, *to = p;
-    size_t len = n->text_len;
-    uint32_t bits = 0;
-    while (len && p[len - 1] == '=')
-        len--;
-    for (size_t i = 0; i < len; i++) {
-        int d = digit64(p[i]);
-        if (d < 0)
-            return fail(r, "this is not base 64");
-        bits = bits << 6 | (uint32_t)d;
-        if (i % 4)
-            *to++ = (char)(bits >> (6 - 2 * (i % 4)));
-    }
-    n->text_len = (size_t)(to - p);
-    return true;
+    return json_base64_in(r->text.p + n->text, n->text_len, &n->text_len) || fail(r, "this is not base 64");
 }
 
 static bool named(struct reader *r, const struct node *n, const char *key)
@@ -513,7 +423,7 @@ static leat_err put(struct netrpc *s, struct reader *r, uint32_t root)
 
 leat_err netrpc_put_json(struct netrpc *s, void *json)
 {
-    struct reader r = { .from = json, .p = json };
+    struct reader r = { .from = json, .p = json, .end = json + strlen(json) };
     leat_err e = LEAT_INVAL;
     new_node(&r, NUL);                               /* number 0 is none */
     uint32_t root = value(&r);

@@ -17,7 +17,7 @@ static void put(const struct json_sink *s, const void *p, size_t n)
 void json_put(const struct json_sink *s, const char *text) { put(s, text, strlen(text)); }
 
 /* How many bytes the UTF-8 character at p has, or 0: it is none.  Refuses what is longer than need be, surrogates and over 10FFFF. */
-static size_t utf8_len(const uint8_t *p, size_t n)
+size_t json_utf8_len(const uint8_t *p, size_t n)
 {
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
     if (p[0] < 0x80)
@@ -66,7 +66,7 @@ void json_string(const struct json_sink *s, const void *bytes, size_t n)
     size_t from = 0, at = 0;                         /* from: what has not been put yet starts here */
     put(s, "\"", 1);
     while (at < n) {
-        size_t len = utf8_len(p + at, n - at);
+        size_t len = json_utf8_len(p + at, n - at);
         const char *instead = escape(p + at, len, room);
         if (instead) {
             put(s, p + from, at - from);

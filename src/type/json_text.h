@@ -13,6 +13,7 @@ struct json_sink {
 };
 
 struct json_sink json_to_buf(struct buf *b);
+size_t json_utf8_len(const uint8_t *p, size_t n);    /* how many of n > 0 bytes the UTF-8 character at p has, or 0: it is none */
 void json_put(const struct json_sink *s, const char *text);                       /* as it is */
 void json_string(const struct json_sink *s, const void *p, size_t n);             /* in quotes; < > & U+2028 U+2029 escaped too */
 void json_int(const struct json_sink *s, int64_t v);

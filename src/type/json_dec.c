@@ -1,0 +1,450 @@
+/* json_dec.c - a described value from JSON.  The text may come from anyone.  See json.h.
+ *
+ * Laws.  1. *v, and every block that hangs from it, is zero before it is filled: at any moment leat_drop_ can take back all there is.
+ * 2. Memory is asked for only for what the text has: a string no longer than its text, an element (its size in the list, at most twice)
+ *    for each that begins. */
+#include "type/json_dec.h"
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "type/json.h"
+#include "type/json_level.h"
+#include "type/json_lex.h"
+
+struct dec {
+    struct json_lex lex;
+    struct json_levels s;
+    struct buf text, seen;                           /* the string that was read last; bits of the fields that were given */
+};
+
+static leat_err failed(struct dec *k, leat_err e, const char *what)
+{
+    return json_level_fail(&k->s, e, "%s at byte %zu", what, (size_t)(k->lex.p - k->lex.from));
+}
+static leat_err bad(struct dec *k, const char *what) { return failed(k, LEAT_TYPE, k->lex.why ? k->lex.why : what); }
+
+/* -- values without parts ---------------------------------------------------------------------------------------------------- */
+static leat_err get_string(struct dec *k, const char *what)
+{
+    if (json_lex_peek(&k->lex) != JSON_STRING)
+        return bad(k, what);
+    buf_reset(&k->text);
+    if (!json_lex_string(&k->lex, &k->text))
+        return bad(k, "a malformed string");
+    return buf_err(&k->text) == LEAT_OK ? LEAT_OK : failed(k, buf_err(&k->text), "no memory for a string");
+}
+
+/* What get_string has read, as a value of its own. */
+static leat_err keep_text(struct dec *k, char *at, size_t n)
+{
+    leat_string text = { NULL, (uint32_t)n, 1 };
+    if (n == 0)
+        return LEAT_OK;
+    if (n > LIMIT_LIST)
+        return failed(k, LEAT_LIMIT, "a string of 4 GiB or more");
+    char *p = mem_alloc(n);
+    if (!p)
+        return failed(k, LEAT_NOMEM, "no memory for a string");
+    memcpy(p, k->text.p, n);
+    text.p = p;
+    memcpy(at, &text, sizeof text);
+    return LEAT_OK;
+}
+
+/* A number, as it stands or in quotes. */
+static leat_err get_digits(struct dec *k, const char **p, size_t *n)
+{
+    enum json_token t = json_lex_peek(&k->lex);
+    if (t == JSON_NUMBER)
+        return json_lex_number(&k->lex, p, n) ? LEAT_OK : bad(k, "no number");
+    if (t != JSON_STRING)
+        return bad(k, "a number is wanted");
+    LEAT_TRY(get_string(k, "a number is wanted"));
+    struct json_lex inner = json_lex_of((const char *)k->text.p, k->text.len);
+    if (json_lex_peek(&inner) != JSON_NUMBER || inner.p != inner.from || !json_lex_number(&inner, p, n) || inner.p != inner.end)
+        return bad(k, "a string that is no number");
+    return LEAT_OK;
+}
+
+static leat_err get_int(struct dec *k, char *at, uint32_t size)
+{
+    const char *p;
+    size_t n;
+    int64_t v;
+    LEAT_TRY(get_digits(k, &p, &n));
+    int64_t most = (int64_t)(UINT64_MAX >> (65 - 8 * size));
+    if (!json_number_int(p, n, &v) || v > most || v < -most - 1)
+        return json_level_fail(&k->s, LEAT_TYPE, "the number %.*s does not fit an int%u", (int)MIN(n, (size_t)40), p, 8 * size);
+    memcpy(at, &v, size);
+    return LEAT_OK;
+}
+
+static leat_err get_uint(struct dec *k, char *at, uint32_t size)
+{
+    const char *p;
+    size_t n;
+    uint64_t v;
+    LEAT_TRY(get_digits(k, &p, &n));
+    if (!json_number_uint(p, n, &v) || v > UINT64_MAX >> (64 - 8 * size))
+        return json_level_fail(&k->s, LEAT_TYPE, "the number %.*s does not fit a uint%u", (int)MIN(n, (size_t)40), p, 8 * size);
+    memcpy(at, &v, size);
+    return LEAT_OK;
+}
+
+static bool special(const struct buf *text, double *ret)
+{
+    static const struct { const char *name; double v; } all[] = { { "NaN", __builtin_nan("") }, { "+Inf", __builtin_inf() },
+        { "Inf", __builtin_inf() }, { "-Inf", -__builtin_inf() } };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (text->len == strlen(all[i].name) && memcmp(text->p, all[i].name, text->len) == 0) {
+            *ret = all[i].v;
+            return true;
+        }
+    return false;
+}
+
+static leat_err get_float(struct dec *k, char *at, uint32_t size)
+{
+    const char *p, *before = k->lex.p;
+    size_t n;
+    double v;
+    if (json_lex_peek(&k->lex) == JSON_STRING) {
+        LEAT_TRY(get_string(k, ""));
+        if (!special(&k->text, &v)) {
+            k->lex.p = before;
+            LEAT_TRY(get_digits(k, &p, &n));
+            if (!json_number_float(p, n, &v))
+                return bad(k, "a number that no float64 holds");
+        }
+    } else {
+        LEAT_TRY(get_digits(k, &p, &n));
+        if (!json_number_float(p, n, &v))
+            return bad(k, "a number that no float64 holds");
+    }
+    if (size == 8) {
+        memcpy(at, &v, size);
+        return LEAT_OK;
+    }
+    float f = (float)v;
+    if (__builtin_isinf(f) && !__builtin_isinf(v))
+        return bad(k, "a number that no float32 holds");
+    memcpy(at, &f, size);
+    return LEAT_OK;
+}
+
+static leat_err get_number(struct dec *k, unsigned kind, char *at, uint32_t size)
+{
+    return kind == LEAT_K_INT_ ? get_int(k, at, size) : kind == LEAT_K_UINT_ ? get_uint(k, at, size) : get_float(k, at, size);
+}
+
+static leat_err get_bool(struct dec *k, char *at)
+{
+    enum json_token t = json_lex_peek(&k->lex);
+    if (t != JSON_TRUE && t != JSON_FALSE)
+        return bad(k, "true or false is wanted");
+    json_lex_word(&k->lex);
+    *(uint8_t *)at = t == JSON_TRUE;
+    return LEAT_OK;
+}
+
+static leat_err get_bytes(struct dec *k, char *at)
+{
+    size_t n;
+    LEAT_TRY(get_string(k, "bytes are a string in base 64"));
+    if (!json_base64_in(k->text.p, k->text.len, &n))
+        return bad(k, "a string that is not base 64");
+    return keep_text(k, at, n);
+}
+
+static leat_err get_date(struct dec *k, char *at)
+{
+    leat_date d;
+    LEAT_TRY(get_string(k, "a time is a string, as RFC 3339 writes it"));
+    if (!json_date_in((const char *)k->text.p, k->text.len, &d))
+        return bad(k, "a string that is no time of RFC 3339");
+    memcpy(at, &d, sizeof d);
+    return LEAT_OK;
+}
+
+static bool text_is(const struct dec *k, const char *s) { return k->text.len == strlen(s) && memcmp(k->text.p, s, k->text.len) == 0; }
+
+static leat_err get_enum(struct dec *k, char *at, const leat_type *t, uint32_t size)
+{
+    if (json_lex_peek(&k->lex) == JSON_NUMBER)
+        return get_int(k, at, size);
+    LEAT_TRY(get_string(k, "a name is wanted"));
+    for (uint32_t i = 0; i < t->count; i++)
+        if (text_is(k, json_name(type_field(t, i)))) {
+            int32_t v = type_field(t, i)->tag;
+            memcpy(at, &v, MIN(size, (uint32_t)sizeof v));
+            return LEAT_OK;
+        }
+    return json_level_fail(&k->s, LEAT_TYPE, "%s has no name %.*s", t->name, (int)MIN(k->text.len, (size_t)60), (const char *)k->text.p);
+}
+
+static leat_err get_array(struct dec *k, char *at, const struct gob_view *v)
+{
+    uint32_t count = v->size / v->inner->size;
+    if (!json_lex_eat(&k->lex, '['))
+        return bad(k, "an array is wanted");
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0 && !json_lex_eat(&k->lex, ','))
+            return json_level_fail(&k->s, LEAT_TYPE, "%u numbers are wanted, at byte %zu", count, (size_t)(k->lex.p - k->lex.from));
+        LEAT_TRY(get_number(k, v->inner->kind, at + (size_t)i * v->inner->size, v->inner->size));
+    }
+    return json_lex_eat(&k->lex, ']') ? LEAT_OK :
+        json_level_fail(&k->s, LEAT_TYPE, "more than %u numbers, at byte %zu", count, (size_t)(k->lex.p - k->lex.from));
+}
+
+static leat_err get_chars(struct dec *k, char *at, const struct gob_view *v)
+{
+    LEAT_TRY(get_string(k, "a string is wanted"));
+    size_t n = k->text.len;
+    if (n > 0 && memchr(k->text.p, 0, n))
+        return bad(k, "a NUL in a C string");
+    if (v->kind == LEAT_K_CHARS_) {
+        if (n >= v->size)
+            return json_level_fail(&k->s, LEAT_TYPE, "%zu bytes and a NUL do not fit %u", n, v->size);
+        if (n > 0)
+            memcpy(at, k->text.p, n);
+        return LEAT_OK;
+    }
+    char *p = mem_alloc(n + 1);
+    if (!p)
+        return failed(k, LEAT_NOMEM, "no memory for a string");
+    if (n > 0)
+        memcpy(p, k->text.p, n);
+    p[n] = 0;
+    memcpy(at, &p, sizeof p);
+    return LEAT_OK;
+}
+
+/* -- values with others inside ----------------------------------------------------------------------------------------------- */
+static leat_err get_key(struct dec *k)
+{
+    LEAT_TRY(get_string(k, "a key is a string"));
+    return json_lex_eat(&k->lex, ':') ? LEAT_OK : bad(k, "a key is followed by :");
+}
+
+static leat_err get_error_part(struct dec *k, leat_error *e)
+{
+    LEAT_TRY(get_key(k));
+    if (text_is(k, "text") && !e->text.p) {
+        LEAT_TRY(get_string(k, "a string is wanted"));
+        return keep_text(k, (char *)&e->text, k->text.len);
+    }
+    if (!text_is(k, "code"))
+        return json_lex_skip(&k->lex) ? LEAT_OK : bad(k, "");
+    int32_t n;
+    if (json_lex_peek(&k->lex) == JSON_NUMBER) {
+        LEAT_TRY(get_int(k, (char *)&n, sizeof n));
+        e->code = (leat_err)n;
+        return LEAT_OK;
+    }
+    LEAT_TRY(get_string(k, "a code is wanted"));
+    for (n = 0; n < 256 && !text_is(k, leat_err_name((leat_err)n)); n++)
+        ;
+    e->code = (leat_err)n;
+    return n < 256 ? LEAT_OK : bad(k, "a code that is none");
+}
+
+static leat_err get_error(struct dec *k, char *at)
+{
+    if (!json_lex_eat(&k->lex, '{'))
+        return bad(k, "an object is wanted");
+    for (bool first = true; !json_lex_eat(&k->lex, '}'); first = false) {
+        if (!first && !json_lex_eat(&k->lex, ','))
+            return bad(k, "an object goes on with , or ends with }");
+        LEAT_TRY(get_error_part(k, (leat_error *)(void *)at));
+    }
+    return LEAT_OK;
+}
+
+static leat_err begin_struct(struct dec *k, char *at, const leat_type *t)
+{
+    size_t bits = (t->count + 7) / 8, from = k->seen.len;
+    uint8_t *p;
+    if (!json_lex_eat(&k->lex, '{'))
+        return bad(k, "an object is wanted");
+    if (!(p = buf_add(&k->seen, bits)))
+        return failed(k, LEAT_NOMEM, "no memory");
+    memset(p, 0, bits);
+    return json_level_push(&k->s, &(struct json_level){ ROW_STRUCT, t, at, 0, 0, 0, 0, (uint32_t)from });
+}
+
+static leat_err begin_block(struct dec *k, char *at, const struct gob_view *v)
+{
+    struct type_block b = type_block_at(v->kind, v->inner, at);
+    if (!json_lex_eat(&k->lex, b.keyed ? '{' : '['))
+        return bad(k, b.keyed ? "an object is wanted" : "an array is wanted");
+    return json_level_push(&k->s, &(struct json_level){ b.keyed ? ROW_MAP : ROW_LIST, v->inner, at, 0, 0, b.stride, b.value_off, 0 });
+}
+
+/* {"case": value}: *v and *at become the value's.  {}: none. */
+static leat_err begin_case(struct dec *k, char **at, struct gob_view *v, bool *some)
+{
+    const leat_type *t = v->inner;
+    *some = false;
+    if (!json_lex_eat(&k->lex, '{'))
+        return bad(k, "an object with one case is wanted");
+    if (json_lex_eat(&k->lex, '}'))
+        return LEAT_OK;
+    LEAT_TRY(get_key(k));
+    for (uint32_t i = 0; i < t->count; i++) {
+        const leat_field *f = type_field(t, i);
+        if (!text_is(k, json_name(f)))
+            continue;
+        uint32_t which = i + 1;
+        memcpy(*at, &which, sizeof which);
+        *some = true;
+        *at += f->offset;
+        *v = gob_view_field(f);
+        return json_level_push(&k->s, &(struct json_level){ ROW_CASE, t, NULL, which, which, 0, 0, 0 });
+    }
+    return json_level_fail(&k->s, LEAT_TYPE, "%s has no case %.*s", t->name, (int)MIN(k->text.len, (size_t)60), (const char *)k->text.p);
+}
+
+static leat_err begin_optional(struct dec *k, char **at, struct gob_view *v)
+{
+    void *p = mem_zalloc(v->inner->size ? v->inner->size : 1);
+    if (!p)
+        return failed(k, LEAT_NOMEM, "no memory");
+    memcpy(*at, &p, sizeof p);
+    *at = p;
+    *v = gob_view_of(v->inner);
+    return LEAT_OK;
+}
+
+static leat_err get_simple(struct dec *k, char *at, const struct gob_view *v)
+{
+    switch (v->kind) {
+    case LEAT_K_BOOL_: return get_bool(k, at);
+    case LEAT_K_INT_: case LEAT_K_UINT_: case LEAT_K_FLOAT_: return get_number(k, v->kind, at, v->size);
+    case LEAT_K_STRING_:
+        LEAT_TRY(get_string(k, "a string is wanted"));
+        return keep_text(k, at, k->text.len);
+    case LEAT_K_BYTES_: return get_bytes(k, at);
+    case LEAT_K_DATE_: return get_date(k, at);
+    case LEAT_K_DURATION_: return get_int(k, at, 8);
+    case LEAT_K_ERROR_: return get_error(k, at);
+    case LEAT_K_ENUM_: return get_enum(k, at, v->inner, v->size);
+    case LEAT_K_ARRAY_: return get_array(k, at, v);
+    case LEAT_K_CSTR_: case LEAT_K_CHARS_: return get_chars(k, at, v);
+    default: return bad(k, "a channel end does not travel in JSON");
+    }
+}
+
+static leat_err get(struct dec *k, char *at, struct gob_view v)
+{
+    for (;;) {
+        uint32_t offset = 0;
+        bool some;
+        if (json_lex_peek(&k->lex) == JSON_NULL) {   /* whatever it is: it stays zero */
+            json_lex_word(&k->lex);
+            return LEAT_OK;
+        }
+        v = gob_view_bare(v, &offset);
+        at += offset;
+        switch (v.kind) {
+        case LEAT_K_STRUCT_: return begin_struct(k, at, v.inner);
+        case LEAT_K_LIST_: case LEAT_K_MAP_: return begin_block(k, at, &v);
+        case LEAT_K_OPTIONAL_: LEAT_TRY(begin_optional(k, &at, &v)); break;
+        case LEAT_K_ONEOF_:
+            LEAT_TRY(begin_case(k, &at, &v, &some));
+            if (!some)
+                return LEAT_OK;
+            break;
+        default: return get_simple(k, at, &v);
+        }
+    }
+}
+
+/* -- the next of a row ------------------------------------------------------------------------------------------------------- */
+static leat_err next_field(struct dec *k, struct json_level *l)
+{
+    LEAT_TRY(get_key(k));
+    for (uint32_t i = 0; i < l->type->count; i++) {
+        const leat_field *f = type_field(l->type, i);
+        if (f->kind == LEAT_K_LOCAL_ || !text_is(k, json_name(f)))
+            continue;
+        uint8_t *bits = k->seen.p + l->seen;
+        l->i = i + 1;
+        if (bits[i / 8] & 1 << i % 8)
+            return bad(k, "a field given twice");
+        bits[i / 8] |= (uint8_t)(1 << i % 8);
+        return get(k, l->at + f->offset, gob_view_field(f));
+    }
+    return json_lex_skip(&k->lex) ? LEAT_OK : bad(k, "");
+}
+
+/* One more entry, zero. */
+static leat_err grow(struct dec *k, struct json_level *l, char **entry)
+{
+    enum { FIRST = 4 };
+    leat_strings list;                               /* all lists and maps are laid out alike */
+    memcpy(&list, l->at, sizeof list);
+    if (list.len == list.cap) {
+        if (list.cap >= LIMIT_LIST / 2)
+            return failed(k, LEAT_LIMIT, "too many elements");
+        uint32_t cap = list.cap ? 2 * list.cap : FIRST;
+        void *p = mem_realloc(list.at, (size_t)cap * l->stride);
+        if (!p)
+            return failed(k, LEAT_NOMEM, "no memory for a list");
+        list.at = p;
+        list.cap = cap;
+    }
+    *entry = (char *)list.at + (size_t)list.len++ * l->stride;
+    memset(*entry, 0, l->stride);
+    memcpy(l->at, &list, sizeof list);
+    l->i = list.len;
+    return LEAT_OK;
+}
+
+static leat_err next_entry(struct dec *k, struct json_level *l)
+{
+    char *entry = NULL;
+    if (l->row == ROW_MAP)
+        LEAT_TRY(get_key(k));
+    LEAT_TRY(grow(k, l, &entry));
+    if (l->row == ROW_MAP)
+        LEAT_TRY(keep_text(k, entry, k->text.len));
+    return get(k, entry + l->value_off, gob_view_of(l->type));
+}
+
+static leat_err next(struct dec *k, struct json_level *l)
+{
+    bool list = l->row == ROW_LIST;
+    if (json_lex_eat(&k->lex, list ? ']' : '}')) {
+        if (l->row == ROW_STRUCT)
+            k->seen.len = l->seen;
+        json_level_pop(&k->s);
+        return LEAT_OK;
+    }
+    if (l->row == ROW_CASE)
+        return bad(k, "an object with one case ends with }");
+    bool first = l->n++ == 0;
+    if (!first && !json_lex_eat(&k->lex, ','))
+        return bad(k, list ? "an array goes on with , or ends with ]" : "an object goes on with , or ends with }");
+    return l->row == ROW_STRUCT ? next_field(k, l) : next_entry(k, l);
+}
+
+leat_err type_json_get(const leat_type *t, const char *text, size_t n, void *v)
+{
+    struct dec k = { .lex = json_lex_of(text, n), .s = { .root = t } };
+    const struct type_info *info;
+    struct json_level *l;
+    memset(v, 0, t->size);
+    LEAT_TRY(type_info_get(t, &info));
+    leat_err e = get(&k, v, gob_view_of(t));
+    while (e == LEAT_OK && (l = json_level_top(&k.s)))
+        e = next(&k, l);
+    if (e == LEAT_OK && json_lex_peek(&k.lex) != JSON_END)
+        e = bad(&k, "more than one value");
+    if (e != LEAT_OK)
+        leat_drop_(t, v);
+    buf_free(&k.s.stack);
+    buf_free(&k.text);
+    buf_free(&k.seen);
+    return e;
+}
+
+leat_err leat_json_read_(const leat_type *t, const char *text, size_t n, void *ret) { return type_json_get(t, text, n, ret); }

@@ -1,0 +1,32 @@
+/* json_level.h - where json_enc and json_dec are in a value: a stack of their own, so that a deep value takes heap and no task's stack. */
+#ifndef TYPE_JSON_LEVEL_H
+#define TYPE_JSON_LEVEL_H
+#include "type/block.h"
+#include "type/gob_codec.h"
+
+enum json_row { ROW_STRUCT, ROW_LIST, ROW_MAP, ROW_CASE };           /* CASE: of a oneof, whose object ends behind it */
+
+struct json_level {
+    enum json_row row;
+    const leat_type *type;                           /* STRUCT, CASE: itself; else of each value in it */
+    char *at;                                        /* STRUCT: itself; else: writing the first entry, reading the list */
+    uint32_t i, n;                                   /* the next; how many.  CASE: i is one more than the case */
+    uint32_t stride, value_off;                      /* of the entries of a list or map */
+    uint32_t seen;                                   /* reading a struct: where the bits of its fields begin */
+};
+
+struct json_levels { const leat_type *root; struct buf stack; };
+
+static inline struct json_level *json_level_top(struct json_levels *s)
+{
+    return s->stack.len ? (struct json_level *)(void *)(s->stack.p + s->stack.len) - 1 : NULL;
+}
+static inline void json_level_pop(struct json_levels *s) { s->stack.len -= sizeof(struct json_level); }
+LEAT_CHECK leat_err json_level_push(struct json_levels *s, const struct json_level *l);              /* LIMIT: too deep; NOMEM */
+/* sets the detail to "shard.words[3].text: ..." of what was begun last; returns e */
+LEAT_CHECK leat_err json_level_fail(const struct json_levels *s, leat_err e, const char *fmt, ...) LEAT_PRINTF_(3, 4);
+
+/* A field's, case's or enumerator's name in JSON. */
+static inline const char *json_name(const leat_field *f) { return f->json ? f->json : f->name; }
+enum { JSON_EXACT_BITS = 53 };                       /* of a whole number that every reader of JSON reads exactly (RFC 7493) */
+#endif
