@@ -2,19 +2,19 @@
 /* crowd.pml - one unbuffered channel with several receivers at its home, and several tasks at each of two sites.
  *
  * A site has at most one offer that is not answered; its other plain senders wait in line there, and a select of it offers only when
- * nothing is unanswered.  NEED(n): n selects there would offer.  INVITE goes once to each needy site when a receiver is ready, again
- * after NEED(0) or an element from it, and is kept by the site until a select uses it or n is 0.  Receivers are plain ones, and selects
+ * nothing is unanswered.  NEED(n): n selects there would offer; it is due until it is written, and says what is so then, so the home
+ * may miss that n was 0 for a while.  INVITE goes once to each needy site when a receiver is ready, again after NEED(0) or an element from
+ * it, and is kept by the site until a select uses it or NEED(0) is written.  Receivers are plain ones, and selects
  * which may be in TRY on another channel: that one is taken or comes back.  So may a site's selects (Away).  The ids of senders of site
  * 0 are lower than those of both receivers, the ids of site 1 between them.
  * Claims.  A value is taken once if its sender is told so, and never else.  At rest no ready receiver faces a sender or a select that
  * would offer, nobody is in the middle of an offer, and none of the home's elements is held for nobody. */
 #define INVITE_ONCE BREAK(1)            /* an element from a site does not make it one that may be invited again */
-#define ZERO_IS_SKIPPED BREAK(2)        /* NEED(0) and a NEED(1) behind it become one frame, as if they were only a total */
+#define INVITE_GOES_TOO_EARLY BREAK(2)  /* the site forgets an invitation when n is 0, though the home may never hear of that */
 #define INVITE_IS_KEPT_BY_NOBODY BREAK(3)       /* an invitation that comes while something is unanswered is dropped */
 #define NOT_JUDGED_AGAIN BREAK(4)       /* what is held for a receiver in TRY stays held when that one has fired elsewhere */
 #define TWO_UNANSWERED BREAK(5)         /* a select offers while a plain sender's offer waits at home */
 #define LINE_STANDS_STILL BREAK(6)      /* an answer does not make the next plain sender offer */
-#define NO_NEED_AFTER_TAKEN BREAK(7)    /* a select that has fired tells all homes but the one that took it that it needs no more */
 #ifndef CANCELS
 #define CANCELS 1
 #endif
@@ -37,17 +37,10 @@ chan down[2] = [5] of { mtype };
 mtype rcv[2] = Idle, task[TASKS + 1] = Idle;                    /* Trying: a task's soft offer; Offered, Leaving: its firm one */
 byte turns[2], rounds[TASKS + 1], need[2], held[2], n[2], said[2], cancels = CANCELS, whims = WHIMS; /* held: 1 soft, 2 firm */
 byte who[2];                            /* the task whose offer is unanswered, + 1 */
-bit hint[2], invited[2], took[2];       /* took: the home has taken what is unanswered */
+bit due[2], hint[2], invited[2], took[2];      /* took: the home has taken what is unanswered */
 
 inline tell(s) {                        /* n has changed */
-    if
-    :: n[s] == 0 -> hint[s] = 0
-    :: else
-    fi;
-    if
-    :: ZERO_IS_SKIPPED && n[s] > 0 && up[s] ?? [NEED(0)] -> up[s] ?? NEED(0); PUT(up[s], NEED(n[s]))
-    :: else -> PUT(up[s], NEED(n[s]))
-    fi
+    due[s] = 1; hint[s] = hint[s] && !(n[s] == 0 && INVITE_GOES_TOO_EARLY)
 }
 inline next_in_line(ns) {
     if
@@ -60,14 +53,10 @@ inline next_in_line(ns) {
 inline answered(as) { took[as] = 0; who[as] = 0; next_in_line(as) }
 inline on_site(s) {
     if
-    :: m == INVITE -> hint[s] = n[s] > 0 && !(INVITE_IS_KEPT_BY_NOBODY && who[s])
+    :: m == INVITE -> hint[s] = (n[s] > 0 || (said[s] > 0 && !INVITE_GOES_TOO_EARLY)) && !(INVITE_IS_KEPT_BY_NOBODY && who[s])
     :: m == TAKEN -> w = who[s] - 1; assert(who[s] && took[s]);
         if
-        :: task[w] == Trying -> task[w] = Idle; n[s]--;
-            if
-            :: NO_NEED_AFTER_TAKEN
-            :: else -> tell(s)
-            fi
+        :: task[w] == Trying -> task[w] = Idle; n[s]--; tell(s)
         :: else -> task[w] = Idle
         fi; answered(s)
     :: m == BUSY -> w = who[s] - 1; assert(who[s] && !took[s] && task[w] == Trying); task[w] = Open; answered(s)
@@ -79,6 +68,11 @@ proctype Site(byte s) {
 end:
     do
     :: atomic { down[s] ? m -> on_site(s); m = 0 }
+    :: atomic { due[s] -> due[s] = 0;   /* written */
+        if
+        :: n[s] != said[s] -> said[s] = n[s]; hint[s] = hint[s] && n[s] > 0; PUT(up[s], NEED, n[s])
+        :: else
+        fi }
     od
 }
 proctype Task(byte t, s) {

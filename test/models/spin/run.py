@@ -36,9 +36,9 @@ MODELS = {
         live={'NOT_IN_TURN': 'turn_of_site', 'NEED_GOES_FIRST': 'turn_of_site'}, live_else='turn_of_home',
         at={'RECALL_ONLY_ONCE': '-DSENDS=1 -DOWN=2', 'OWN_WAITS_UNTOLD': '-DSENDS=1 -DOWN=2'}),
     'crowd': dict(
-        short=[(SAFETY, '-DCANCELS=0')],
+        short=[(SAFETY, '-DCANCELS=0 -DWHIMS=0')],
         at={'NOT_JUDGED_AGAIN': ''},
-        long=[(SAFETY, ''), (SAFETY, '-DCANCELS=1 -DWHIMS=2'), (SAFETY, '-DCANCELS=0 -DROUNDS=2')]),
+        long=[(SAFETY, '-DCANCELS=0'), (SAFETY, ''), (SAFETY, '-DCANCELS=1 -DWHIMS=2'), (SAFETY, '-DCANCELS=0 -DROUNDS=2')]),
     'loss': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DSENDS=3')]),
     'totals': dict(short=[(SAFETY, '-DCOMES=3')], long=[(SAFETY, '-DCOMES=3 -DBREAKS=3')]),
     'window': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DC=4 -DSENDS=8')]),
