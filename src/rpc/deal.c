@@ -101,6 +101,16 @@ static void put_back(struct elem *e)
         workers_poke(d->ws, false);
 }
 
+/* For the end to find.  It does not poke, and so leaves the detail of the error alone. */
+static void keep(struct elem *e)
+{
+    struct deal *d = e->d;
+    lock(&d->lock);
+    e->next = d->back;
+    d->back = e;
+    unlock(&d->lock);
+}
+
 /* -- tasks ------------------------------------------------------------------------------------------------------------------------ */
 static leat_err attempt(struct elem **arg)
 {
@@ -275,7 +285,7 @@ static leat_err deal_to(struct deal *d, struct hand *w, struct elem *e)
     leat_err err = START(d, attempt, "leat_deal", e);
     if (err == LEAT_OK)
         return err;
-    put_back(e);                                     /* for the end to find */
+    keep(e);
     return leat_wrap(err, "element %llu", (unsigned long long)e->number);
 }
 
@@ -321,7 +331,7 @@ static leat_err failed(struct deal *d, struct elem *e, bool of_element)
         return LEAT_OK;
     }
     err = leat_fail(err, "element %llu: %s", (unsigned long long)e->number, e->detail);
-    put_back(e);                                     /* for the end to find */
+    keep(e);
     return err;
 }
 
@@ -393,7 +403,7 @@ static leat_err look_at_back(struct deal *d)
         if (err == LEAT_OK)
             err = came_back(d, e);
         else
-            put_back(e);
+            keep(e);
     }
     return err;
 }
