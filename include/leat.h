@@ -181,6 +181,7 @@ LEAT_END_
 #include "leat/guest.h"                             /* a runtime within the loop of another library */
 #ifndef LEAT_LOCAL_ONLY
 #include "leat/node.h"                               /* types on the wire, nodes, calls, remote tasks */
+#include "leat/call.h"                               /* calls with keys, as futures; hooks and limits */
 #include "leat/deal.h"                               /* one queue, many workers */
 #include "leat/json.h"                               /* described values as JSON */
 #include "leat/netrpc.h"                             /* Go's net/rpc, client and server */

@@ -127,7 +127,7 @@ static leat_err head_of(struct buf *b, const struct what *w, size_t bytes)
     memset(&o, 0, sizeof o);
     if (w->out)
         LEAT_TRY(type_print(w->out, &o));
-    buf_u8(b, w->kind | (w->dealt.attempt ? OPEN_DEALT : 0));
+    buf_u8(b, w->kind | (w->dealt.attempt ? OPEN_DEALT : 0) | (w->key.len ? OPEN_KEYED : 0));
     buf_text(b, w->name, strlen(w->name));
     buf_u64(b, deadline == NEVER ? UINT64_MAX : (uint64_t)(left > 0 ? left : 0));
     buf_put(b, i.b, sizeof i.b);
@@ -137,6 +137,8 @@ static leat_err head_of(struct buf *b, const struct what *w, size_t bytes)
         buf_varint(b, w->dealt.number);
         buf_varint(b, w->dealt.attempt);
     }
+    if (w->key.len)
+        buf_text(b, w->key.p, w->key.len);
     return buf_err(b);
 }
 
@@ -295,7 +297,7 @@ bool call_name(char to[CALL_NAME + 1], const char *svc, const char *method)
     return true;
 }
 
-leat_err call_do(const struct what *w, void *out, bool *own)
+static leat_err call_plain(const struct what *w, void *out, bool *own)
 {
     uint8_t room[CALL_HEAD];
     struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
@@ -326,6 +328,20 @@ leat_err call_do(const struct what *w, void *out, bool *own)
     return err;
 }
 
+struct asking { const struct what *w; void *out; bool *own; };
+static leat_err ask(void *arg) { struct asking *a = arg; return call_plain(a->w, a->out, a->own); }
+
+leat_err call_do(const struct what *w, void *out, bool *own)
+{
+    struct hook *hook = w->p ? at_load_acq(&exposures_of(sess_node(sess_of(w->p)))->calls_hook) : NULL;
+    if (likely(!hook))
+        return call_plain(w, out, own);
+    struct asking a = { w, out, own };
+    leat_called c = { w->name, w->p, w->arg, out, w->key, w->dealt.attempt ? &w->dealt : NULL };
+    *own = true;                                     /* an error of a hook says nothing of the peer */
+    return around(hook, &c, ask, &a);
+}
+
 leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const void *in, void *out)
 {
     char name[CALL_NAME + 1];
@@ -333,6 +349,20 @@ leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const v
     if (!call_name(name, svc, m->name))
         return leat_fail(LEAT_LIMIT, "leat_call: a name has at most %d bytes", CALL_NAME);
     struct what w = { .p = p, .name = name, .kind = OPEN_CALL, .in = m->in, .out = m->out, .arg = in };
+    return call_do(&w, out, &own);
+}
+
+leat_err leat_call_once_(leat_peer *p, const char *svc, const leat_method *m, const void *in, void *out, leat_string key)
+{
+    char name[CALL_NAME + 1];
+    bool own;
+    if (!call_name(name, svc, m->name))
+        return leat_fail(LEAT_LIMIT, "leat_call_once: a name has at most %d bytes", CALL_NAME);
+    if (key.len == 0 || key.len > LIMIT_KEY)
+        return leat_fail(LEAT_INVAL, "leat_call_once: a key has from 1 to %d bytes, not %u", LIMIT_KEY, key.len);
+    if (value_has_ends(m->in) || value_has_ends(m->out))
+        return leat_fail(LEAT_INVAL, "leat_call_once: %s has ends of channels, which are not kept", name);
+    struct what w = { .p = p, .name = name, .kind = OPEN_CALL, .in = m->in, .out = m->out, .arg = in, .key = key };
     return call_do(&w, out, &own);
 }
 

@@ -17,7 +17,11 @@
 #include "type/desc.h"
 
 /* what an OPEN asks for.  OPEN_DEALT, with a call: the number of its element and the attempt follow the length of the argument. */
-enum { OPEN_CALL = 0, OPEN_TASK = 1, OPEN_DEALT = 2 };
+enum { OPEN_CALL = 0, OPEN_TASK = 1, OPEN_DEALT = 2, OPEN_KEYED = 4 };       /* KEYED, with a call: its key follows, last */
+struct exposed;
+struct keeper;
+struct kept;
+struct call_key { uint8_t len, arg[16]; char p[LIMIT_KEY]; };        /* len 0: none */
 enum { CALL_TEXT = 400, CALL_NAME = 255, CALL_ROOM = 64, CALL_HEAD = 512 };
 
 struct slot { uint64_t id; struct slot *next; };
@@ -57,6 +61,8 @@ struct job {                                         /* what this side runs for 
     struct exposed *fn;
     uint8_t what;                                    /* OPEN_CALL or OPEN_TASK */
     leat_dealt dealt;                                /* attempt 0: it was not */
+    struct kept *kept;                               /* its key's; NULL: it has none */
+    bool keyed, refused;                             /* refused: the error is of leat itself, it did not run */
     int64_t deadline;                                /* of this host's clock; NEVER */
     size_t total;
     struct buf partial;                              /* reader only, until it is whole */
@@ -67,6 +73,7 @@ struct job {                                         /* what this side runs for 
     leat_err cause;
     _Alignas(16) char arg_room[CALL_ROOM], out_room[CALL_ROOM];      /* from here on not cleared when the record is used again */
     char text[CALL_TEXT];
+    struct call_key key;                             /* if keyed */
 };
 
 struct calls {                                       /* sess_slots(s)->calls */
@@ -79,8 +86,48 @@ struct calls {                                       /* sess_slots(s)->calls */
     size_t open_bytes, job_bytes;                    /* job_bytes: reader only */
     bool over;
     struct waiters room;                             /* who waits to open */
+    struct limit *limit;                             /* of what the peer may have running here; NULL: none */
 };
 static inline struct calls *calls_of(struct sess *s) { return sess_slots(s)->calls; }
+
+/* So many at a time, so many more wait. */
+struct limit { leat_sem sem; leat_call_limits at_most; _Atomic uint32_t waiting; };
+LEAT_CHECK leat_err limit_enter(struct limit *l, const char *what);  /* [blocks] NULL: at once; LIMIT, or the context's */
+static inline void limit_leave(struct limit *l) { if (l) leat_release(&l->sem, 1); }
+
+/* Around what is asked for and what is run: around.c. */
+struct hook { struct hook *_Atomic next; leat_hook *fn; void *self; };
+typedef leat_err around_fn(void *arg);
+LEAT_CHECK leat_err around(struct hook *first, const leat_called *c, around_fn *fn, void *arg);
+struct service_limit { struct service_limit *next; struct limit limit; size_t len; char name[]; };
+
+struct exposures {                                   /* node_slots(n)->exposed */
+    _Atomic uint32_t lock;
+    struct exposed *_Atomic first;                   /* lock to add; none is taken away, so anybody may look */
+    struct hook *_Atomic calls_hook, *_Atomic served_hook;           /* the same; outermost first */
+    struct service_limit *_Atomic services;
+    _Atomic bool more;                               /* a served hook or a limit is there */
+    leat_call_limits peers;
+    struct keeper *keeper;
+};
+static inline struct exposures *exposures_of(leat_node *n) { return node_slots(n)->exposed; }
+void around_close(struct exposures *t);
+void around_limit_locked(struct exposures *t, struct exposed *x);     /* x is new */
+
+/* What a method is given and gives. */
+struct run { struct exposed *fn; void *arg, *out; leat_dealt dealt; bool refused; };
+leat_err run_method(struct run *r);                  /* under the limit of its service, with leat_dealt_here */
+
+/* Keys: kept.c.  arg: the hash of the argument's bytes.  The outcome of a kept that has ended no longer changes. */
+void call_key_hash(struct call_key *k, const struct cur *arg);
+struct keeper *keeper_open(void);                    /* NULL: no memory */
+void keeper_close(struct keeper *k);
+/* The one of this key and method; first: it is new, and to be given to kept_start.  NULL: *err says why not (LIMIT, INVAL, NOMEM). */
+struct kept *kept_find(struct keeper *k, struct exposed *fn, const struct call_key *key, bool *first, leat_err *err);
+leat_err kept_start(struct kept *x, leat_node *n, const void *arg, leat_dealt dealt);     /* takes over what arg owns; not on failure */
+leat_err kept_wait(struct kept *x, bool *refused);   /* [blocks] the outcome; or the context's error.  refused: it has not run */
+const struct buf *kept_result(const struct kept *x); /* x has ended; NULL: x is NULL, or was not OK */
+void kept_unref(struct kept *x);
 
 struct exposed {                                     /* a function or method that peers may start; lives as long as the node */
     struct exposed *next;
@@ -91,6 +138,7 @@ struct exposed {                                     /* a function or method tha
     const leat_type *in, *out;
     struct type_print in_print, out_print;
     bool in_plain, out_plain;                        /* values of the type own nothing */
+    struct limit *_Atomic limit;                     /* of its service; NULL: none */
     size_t len;                                      /* of the name */
     char name[CALL_NAME + 1];
 };
@@ -98,9 +146,11 @@ struct exposed *exposed_find(leat_node *n, const char *name, size_t len);
 bool exposed_service(leat_node *n, const char *name, size_t len);     /* whether some method's name begins so */
 
 /* What is to be opened.  dealt.attempt 0: it is no element of a deal. */
-struct what { leat_peer *p; const char *name; uint8_t kind; const leat_type *in, *out; const void *arg; leat_dealt dealt; };
+struct what { leat_peer *p; const char *name; uint8_t kind; const leat_type *in, *out; const void *arg; leat_dealt dealt;
+    leat_string key; };
 /* [blocks] A call, as leat_call.  *own: the error is the method's own, not of leat. */
 leat_err call_do(const struct what *w, void *out, bool *own);
+void reply_fill(leat_reply *r, leat_err err, leat_err why, const char *detail);
 bool call_name(char to[CALL_NAME + 1], const char *svc, const char *method);         /* false: too long */
 
 extern const struct sess_user calls_user;            /* what boot/ gives to node_open (table.c) */

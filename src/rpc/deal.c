@@ -127,14 +127,15 @@ static leat_err attempt(struct elem **arg)
     return LEAT_OK;
 }
 
-static void reply_fill(struct elem *e)
+static void fill(struct elem *e)
 {
     leat_reply *r = (leat_reply *)(void *)e->out;
-    *r = (leat_reply){ .err = e->err, .why = e->why, .worker = e->w->index, .attempt = e->attempt, .number = e->number };
-    if (e->err != LEAT_OK) {
-        snprintf(r->detail, sizeof r->detail, "%.*s", (int)sizeof r->detail - 1, e->detail);
+    reply_fill(r, e->err, e->why, e->detail);
+    r->worker = e->w->index;
+    r->attempt = e->attempt;
+    r->number = e->number;
+    if (e->err != LEAT_OK)
         memset(value_of(e), 0, e->d->what->method->out->size);
-    }
 }
 
 static void give_failed(struct deal *d, struct elem *rest, leat_err err)
@@ -292,7 +293,7 @@ static leat_err deal_to(struct deal *d, struct hand *w, struct elem *e)
 /* -- what came back ------------------------------------------------------------------------------------------------------------------ */
 static void pass_on(struct deal *d, struct elem *e)
 {
-    reply_fill(e);
+    fill(e);
     e->next = NULL;
     lock(&d->lock);
     bool first = !d->give;

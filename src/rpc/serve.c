@@ -23,6 +23,7 @@ static void job_free(struct job *j)
     if (j->out != j->out_room)
         mem_free(j->out);
     buf_free(&j->partial);
+    kept_unref(j->kept);
     struct sess *s = j->s;
     spare_put(calls_of(s), &calls_of(s)->spare_jobs, &j->slot);
     sess_unref(s);
@@ -63,6 +64,8 @@ static void answer_done(const struct job *j)
     (void)sess_commit_must(j->s);
 }
 
+static leat_err answer_kept(struct job *j) { return send_answer(j, &(struct answer){ .err = LEAT_OK }, kept_result(j->kept)); }
+
 /* The result of a method that has succeeded.  On failure the value is still the job's. */
 static leat_err answer_value(struct job *j)
 {
@@ -96,18 +99,75 @@ static const char dealt_key;                         /* of leat_value: the eleme
 
 const leat_dealt *leat_dealt_here(void) { return leat_value(&dealt_key); }
 
-static leat_err run_method(struct job *j) { return ((leat_method_fn_ *)j->fn->call)(j->fn->self, j->arg, j->out); }
+leat_err run_method(struct run *r)
+{
+    struct limit *l = at_load_acq(&r->fn->limit);
+    leat_err err = limit_enter(l, r->fn->name);
+    r->refused = err != LEAT_OK;
+    if (err != LEAT_OK)
+        return err;
+    if (r->dealt.attempt)
+        leat_with_value(&dealt_key, &r->dealt)
+            err = ((leat_method_fn_ *)r->fn->call)(r->fn->self, r->arg, r->out);
+    else
+        err = ((leat_method_fn_ *)r->fn->call)(r->fn->self, r->arg, r->out);
+    limit_leave(l);
+    return err;
+}
+
+/* The method, once for its key. */
+static leat_err run_kept(struct job *j)
+{
+    bool first;
+    leat_err err;
+    j->refused = true;
+    j->kept = kept_find(exposures_of(sess_node(j->s))->keeper, j->fn, &j->key, &first, &err);
+    if (!j->kept)
+        return err;
+    if (first) {
+        LEAT_TRY(kept_start(j->kept, sess_node(j->s), j->arg, j->dealt));
+        if (j->arg != j->arg_room)
+            mem_free(j->arg);
+        j->arg = NULL;
+    }
+    j->refused = false;
+    return kept_wait(j->kept, &j->refused);
+}
+
+/* Within the limit of its peer. */
+static leat_err run_limited(struct job *j)
+{
+    struct limit *l = calls_of(j->s)->limit;
+    leat_err err = limit_enter(l, sess_name(j->s));
+    j->refused = err != LEAT_OK;
+    if (err != LEAT_OK)
+        return err;
+    if (j->fn->fn) {
+        err = j->fn->fn(j->arg);
+    } else if (j->keyed) {
+        err = run_kept(j);
+    } else {
+        struct run r = { .fn = j->fn, .arg = j->arg, .out = j->out, .dealt = j->dealt };
+        err = run_method(&r);
+        j->refused = r.refused;
+    }
+    limit_leave(l);
+    return err;
+}
+
+static leat_err run_inside(void *job) { return run_limited(job); }
 
 static leat_err run_fn(struct job *j)
 {
-    leat_err err = LEAT_OK;
-    if (j->fn->fn)
-        return j->fn->fn(j->arg);
-    if (likely(j->dealt.attempt == 0))
-        return run_method(j);
-    leat_with_value(&dealt_key, &j->dealt)
-        err = run_method(j);
-    return err;
+    struct exposures *t = exposures_of(sess_node(j->s));
+    if (likely(!at_load_acq(&t->more) && !j->keyed && !j->dealt.attempt))
+        return j->fn->fn ? j->fn->fn(j->arg) : ((leat_method_fn_ *)j->fn->call)(j->fn->self, j->arg, j->out);
+    struct hook *hook = at_load_acq(&t->served_hook);
+    if (!hook)
+        return run_limited(j);
+    leat_called c = { j->fn->name, sess_peer(j->s), j->arg, j->keyed ? NULL : j->out, leat_string_view(j->key.p, j->keyed ? j->key.len : 0),
+        j->dealt.attempt ? &j->dealt : NULL };
+    return around(hook, &c, run_inside, j);
 }
 
 /* Runs it with its context; *text: the detail of its error. */
@@ -150,10 +210,10 @@ static leat_err job_task(struct job **arg)
     } else if (!over) {
         leat_err sent = LEAT_OK;
         bool value = err == LEAT_OK && j->fn->out;
-        if (value && (sent = answer_value(j)) != LEAT_OK)
+        if (value && (sent = kept_result(j->kept) ? answer_kept(j) : answer_value(j)) != LEAT_OK)
             snprintf(text, sizeof text, "the result cannot be sent: %s", leat_err_detail());
         if (!value || sent != LEAT_OK)
-            answer(j, &(struct answer){ .err = value ? sent : err, .own = !value, .text = text });
+            answer(j, &(struct answer){ .err = value ? sent : err, .own = !value && !j->refused, .text = text });
     }
     job_free(j);
     return LEAT_OK;
@@ -204,6 +264,8 @@ static leat_err start(struct job *j, struct cur *bytes)
     j->out = f->out ? room_for(f->out->size, j->out_room) : NULL;
     if (!j->arg || (f->out && !j->out))
         return refuse(j, &(struct answer){ .err = LEAT_NOMEM, .text = "no memory for the argument" });
+    if (j->keyed)
+        call_key_hash(&j->key, bytes);
     leat_err err = value_unpack(j->s, f->in, bytes, j->arg);
     if (err == LEAT_OK && !cur_done(bytes))
         err = leat_fail(LEAT_INVAL, "an argument with bytes too many");
@@ -235,6 +297,11 @@ static void match(struct job *j, const struct asked *a)
         return;
     }
     j->fn = f;
+    if (j->keyed && (value_has_ends(f->in) || value_has_ends(f->out))) {
+        j->early = LEAT_INVAL;
+        snprintf(j->text, sizeof j->text, "'%s' has ends of channels, which are not kept for a key", f->name);
+        return;
+    }
     bool in = type_print_same(&a->in, &f->in_print), out = !f->out || type_print_same(&a->out, &f->out_print);
     if (in && out)
         return;
@@ -247,8 +314,21 @@ static void read_dealt(struct cur *in, struct job *j)
     j->dealt.number = cur_varint(in);
     uint64_t attempt = cur_varint(in);
     j->what &= (uint8_t)~OPEN_DEALT;
-    in->bad |= j->what != OPEN_CALL || attempt == 0 || attempt > UINT32_MAX;
+    in->bad |= (j->what & ~OPEN_KEYED) != OPEN_CALL || attempt == 0 || attempt > UINT32_MAX;
     j->dealt.attempt = (uint32_t)attempt;
+}
+
+static void read_key(struct cur *in, struct job *j)
+{
+    size_t len;
+    const char *key = cur_text(in, &len);
+    j->what &= (uint8_t)~OPEN_KEYED;
+    in->bad |= j->what != OPEN_CALL || len == 0 || len > LIMIT_KEY;
+    if (in->bad)
+        return;
+    j->keyed = true;
+    j->key.len = (uint8_t)len;
+    memcpy(j->key.p, key, len);
 }
 
 static leat_err read_open(struct sess *s, struct cur *in, struct job *j, uint32_t running)
@@ -265,6 +345,8 @@ static leat_err read_open(struct sess *s, struct cur *in, struct job *j, uint32_
     uint64_t total = cur_varint(in);
     if (j->what & OPEN_DEALT)
         read_dealt(in, j);
+    if (j->what & OPEN_KEYED)
+        read_key(in, j);
     if (in->bad || j->what > OPEN_TASK || a.len > CALL_NAME || total > LIMIT_ELEM)
         return leat_fail(LEAT_INVAL, "a malformed frame OPEN");
     if (running >= LIMIT_SESS_OPENS || t->job_bytes + total > LIMIT_SESS_OPEN_BYTES)

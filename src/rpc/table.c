@@ -135,12 +135,6 @@ leat_err calls_send(struct sess *s, uint8_t kind, uint64_t id, const struct buf 
 }
 
 /* -- what is exposed ---------------------------------------------------------------------------------------------------------- */
-struct exposures {
-    _Atomic uint32_t lock;
-    struct exposed *_Atomic first;                   /* lock to add; none is taken away, so anybody may look */
-};
-static struct exposures *exposures_of(leat_node *n) { return node_slots(n)->exposed; }
-
 struct exposed *exposed_find(leat_node *n, const char *name, size_t len)
 {
     struct exposed *x = at_load_acq(&exposures_of(n)->first);
@@ -177,6 +171,7 @@ static leat_err expose(leat_node *n, struct exposed *x, const char *what)
     lock(&t->lock);
     bool taken = exposed_find(n, x->name, x->len) != NULL;
     if (!taken) {
+        around_limit_locked(t, x);
         x->next = at_load(&t->first);
         at_store_rel(&t->first, x);
     }
@@ -225,7 +220,11 @@ leat_err leat_serve_(leat_node *n, const char *svc, const leat_method *m, size_t
 static leat_err node_opens(leat_node *n)
 {
     node_slots(n)->exposed = mem_zalloc(sizeof(struct exposures));
-    return exposures_of(n) ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a node");
+    if (exposures_of(n) && (exposures_of(n)->keeper = keeper_open()))
+        return LEAT_OK;
+    mem_free(exposures_of(n));
+    node_slots(n)->exposed = NULL;
+    return leat_fail(LEAT_NOMEM, "no memory for a node");
 }
 
 static void node_closes(leat_node *n)
@@ -235,17 +234,27 @@ static void node_closes(leat_node *n)
         next = x->next;
         mem_free(x);
     }
+    if (t) {
+        around_close(t);
+        keeper_close(t->keeper);
+    }
     mem_free(t);
     node_slots(n)->exposed = NULL;
 }
 
 static leat_err sess_opens(struct sess *s)
 {
-    sess_slots(s)->calls = mem_zalloc(sizeof(struct calls));
-    if (!calls_of(s))
-        return leat_fail(LEAT_NOMEM, "no memory for a session's calls");
-    calls_of(s)->jobs.key = *node_key(sess_node(s));
-    return LEAT_OK;
+    struct exposures *x = exposures_of(sess_node(s));
+    struct calls *t = mem_zalloc(sizeof *t);
+    sess_slots(s)->calls = t;
+    lock(&x->lock);
+    leat_call_limits at_most = x->peers;
+    unlock(&x->lock);
+    if (t && at_most.running && (t->limit = mem_zalloc(sizeof *t->limit))) {
+        t->limit->at_most = at_most;
+        t->limit->sem.size = at_most.running;
+    }
+    return t && (t->limit || !at_most.running) ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a session's calls");
 }
 
 static void sess_ends(struct sess *s, leat_err why)
@@ -269,6 +278,7 @@ static void sess_frees(struct sess *s)
     slots_free(&t->jobs);
     spares_free(&t->spare_calls);
     spares_free(&t->spare_jobs);
+    mem_free(t->limit);
     mem_free(t);
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "chan/chan.h"
-#include "run/err.h"
 #include "run/seam.h"
 
 leat_err leat_workers_open(leat_node *n, leat_workers **ret)
@@ -117,13 +116,6 @@ uint32_t leat_workers_look(leat_workers *ws, leat_worker *at, uint32_t cap)
         at[i] = ws->at[i]->is;
     unlock(&ws->lock);
     return n;
-}
-
-leat_err leat_reply_err(const leat_reply *r)
-{
-    if (r->err == LEAT_UNKNOWN)
-        return err_unknown(r->why, "%s", r->detail);
-    return r->err == LEAT_OK ? LEAT_OK : leat_fail(r->err, "%s", r->detail);
 }
 
 /* -- tasks of a deal ---------------------------------------------------------------------------------------------------------- */

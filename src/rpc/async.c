@@ -1,0 +1,97 @@
+/* async.c - calls as futures, and replies: see include/leat/call.h. */
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "chan/chan.h"
+#include "rpc/calls.h"
+#include "run/err.h"
+
+leat_err leat_reply_err(const leat_reply *r)
+{
+    if (r->err == LEAT_UNKNOWN)
+        return err_unknown(r->why, "%s", r->detail);
+    return r->err == LEAT_OK ? LEAT_OK : leat_fail(r->err, "%s", r->detail);
+}
+
+void reply_fill(leat_reply *r, leat_err err, leat_err why, const char *detail)
+{
+    *r = (leat_reply){ .err = err, .why = why };
+    if (err != LEAT_OK)
+        snprintf(r->detail, sizeof r->detail, "%.*s", (int)sizeof r->detail - 1, detail);
+}
+
+struct future {
+    leat_chan_ *to;
+    leat_peer *p;
+    const leat_method *m;
+    size_t size, value;
+    char *in, *reply;                                /* behind this record */
+    char name[CALL_NAME + 1];
+};
+
+static leat_err future_task(struct future **arg)
+{
+    struct future *f = *arg;
+    bool own;
+    struct what w = { .p = f->p, .name = f->name, .kind = OPEN_CALL, .in = f->m->in, .out = f->m->out, .arg = f->in };
+    leat_err err = call_do(&w, f->reply + f->value, &own);
+    reply_fill((leat_reply *)(void *)f->reply, err, err == LEAT_UNKNOWN ? leat_err_why() : err, leat_err_detail());
+    if (leat_try_send_(f->to, f->reply) != LEAT_OK && err == LEAT_OK)             /* there is room: nobody will receive it */
+        leat_drop_(f->m->out, f->reply + f->value);
+    leat_unref_end_(f->to, LEAT_TX_END_);
+    leat_drop_(f->m->in, f->in);
+    sess_unref(sess_of(f->p));
+    mem_free(f);
+    return LEAT_OK;
+}
+
+/* Room for a future, with nothing in it but the two ends of its channel. */
+static struct future *future_new(const leat_method *m, size_t size, leat_chan_ **rx)
+{
+    size_t head = (sizeof(struct future) + 15) & ~(size_t)15, reply = (size + 15) & ~(size_t)15;
+    struct future *f = mem_zalloc(head + reply + m->in->size);
+    leat_chan_ *c = f ? leat_chan_make_(size, 1) : NULL;
+    if (!c) {
+        mem_free(f);
+        return NULL;
+    }
+    f->reply = (char *)f + head;
+    f->in = f->reply + reply;
+    f->size = size;
+    f->m = m;
+    f->to = leat_ref_(c, LEAT_TX_END_);
+    *rx = leat_ref_(c, LEAT_RX_END_);
+    leat_unref_end_(c, LEAT_TX_END_ | LEAT_RX_END_);
+    return f;
+}
+
+leat_err leat_call_async_(leat_group *g, leat_peer *p, const char *svc, const leat_method *m, const void *in, size_t size, size_t value,
+    leat_chan_ **ret)
+{
+    static const leat_site_ site = { "leat_call_async", __FILE__, __LINE__ };
+    leat_chan_ *rx;
+    if (!p)
+        return leat_fail(LEAT_INVAL, "leat_call_async: the peer is NULL");
+    struct future *f = future_new(m, size, &rx);
+    if (!f)
+        return leat_fail(LEAT_NOMEM, "leat_call_async: no memory");
+    f->p = p;
+    f->value = value;
+    leat_err err = call_name(f->name, svc, m->name) ? leat_dup_(m->in, in, f->in)
+                                                    : leat_fail(LEAT_LIMIT, "leat_call_async: a name has at most %d bytes", CALL_NAME);
+    bool has_in = err == LEAT_OK;
+    sess_ref(sess_of(p));
+    if (err == LEAT_OK)
+        err = leat_go_(g, (leat_fn_ *)(void (*)(void))future_task, &site, &f, sizeof f);
+    if (err == LEAT_OK) {
+        *ret = rx;
+        return LEAT_OK;
+    }
+    if (has_in)
+        leat_drop_(m->in, f->in);
+    sess_unref(sess_of(p));
+    leat_unref_end_(f->to, LEAT_TX_END_);
+    leat_unref_end_(rx, LEAT_RX_END_);
+    mem_free(f);
+    return err;
+}
