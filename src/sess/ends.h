@@ -51,6 +51,7 @@ struct end {
             uint64_t number, flood_sent, flood_bytes;                /* flood_: sent and put_bytes when it was set */
             _Atomic bool flood;                      /* much was put: the sender lets the writer run.  No lock */
             bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, unanswered, holding, midway;
+            bool dormant;                            /* of a receive end in an offer, which may not move: given.c */
             bool soft, withdrawing;                  /* the offer that is unanswered; it is to be withdrawn */
             bool invited;                            /* by the home, and nobody has made use of it: offer.c */
             uint32_t selects, selects_told;          /* that stand here and behind it; in the last NEED.  Unbuffered */

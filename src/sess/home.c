@@ -252,12 +252,15 @@ static void home_close(leat_chan_ *c)
 /* One sender less, and the close if it was the last.  Lock held. */
 static bool one_finished(struct home *h, struct end *e, struct waiter **wake)
 {
-    if (e->finished)
-        return ends_now(h);
-    sealed(h, e);
-    e->finished = true;
     leat_chan_ *c = h->c;
-    bool last = c->senders && --c->senders == 0;
+    bool some = c->senders;
+    if (!e->finished) {
+        sealed(h, e);
+        e->finished = true;
+        c->senders -= some;
+    }
+    c->senders = MIN(c->senders, c->txs);            /* one that went without a word was hidden by e, which had finished and stayed */
+    bool last = some && c->senders == 0;
     if (last && h->up)
         site_finish_locked(h->up);
     if (last && !h->up && !h->sealing) {

@@ -38,6 +38,7 @@ struct relay {
     bool torn_due;
     struct run *run;                                 /* a ring: what went up and is not accepted */
     uint32_t run_at, run_n, run_cap;
+    struct given *given;                             /* the ends in the offer that is unanswered; NULL: none, or settled */
     struct end *passing;                             /* whose element is being put */
     uint64_t passing_bytes;
 };

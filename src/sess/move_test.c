@@ -353,6 +353,39 @@ static leat_err finishes(leat_none *none)
 }
 ANYWHERE(the_last_send_end_that_goes_closes_also_behind_a_relay, finishes)
 
+/* One says that it has finished and keeps its end, another goes without a word: the channel closes when the first one goes, too. */
+static leat_err finishes_and_stays(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    EACH_CAP(k)
+        for (int who = B; who <= C; who++) {
+            leat_tx(struct num) b = NULL, far = NULL;
+            leat_chan(struct num) c = far_end(&x, &b, &far);
+            leat_tx(struct num) here = leat_ref(leat_tx_of(c));
+            struct num v;
+            leat_rx(struct num) in = leat_ref(leat_rx_of(c));
+            leat_chan_ *raw = (leat_chan_ *)(void *)c, *b_raw = (leat_chan_ *)(void *)b;
+            leat_unref(c);
+            uint32_t senders = (who == B ? raw : b_raw)->senders;
+            leat_finish(who == B ? b : far);
+            if (who == B)
+                leat_unref(far);
+            else
+                leat_unref(b);
+            while ((who == B ? raw : b_raw)->senders == senders)
+                leat_ignore(leat_sleep(LEAT_US(100)));
+            leat_unref(here);
+            leat_unref(b);
+            leat_unref(far);
+            CHECK_EQ(leat_recv(in, &v), LEAT_CLOSED);
+            leat_unref(in);
+        }
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(who_goes_without_a_word_is_not_hidden_for_ever, finishes_and_stays)
+
 /* -- losses --------------------------------------------------------------------------------------------------------------------------- */
 static leat_err dies(leat_none *none)
 {
@@ -698,5 +731,170 @@ static leat_err moved_when_over(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(the_end_of_a_channel_moves_with_its_receive_end, moved_when_over)
+
+/* -- ends in values that are not taken ------------------------------------------------------------------------------------------------ */
+enum { TRY, DEADLINE, CLOSE, GONE, TAKE, WAYS };
+
+struct giving { leat_tx(struct parcel) to; struct parcel *p; leat_err err; };
+static leat_err giving(struct giving **arg)
+{
+    (*arg)->err = leat_send_from((*arg)->to, (*arg)->p);
+    return LEAT_OK;
+}
+
+/* Sends *p in one of the ways; all but TAKE fail.  The receiver ends the channel while the value waits there. */
+static leat_err give(leat_tx(struct parcel) to, leat_chan(struct parcel) post, struct parcel *p, struct parcel *got, int how)
+{
+    leat_err err = LEAT_OK;
+    struct giving g1 = { .to = to, .p = p };
+    if (how == TRY)
+        return leat_try_send_((leat_chan_ *)(void *)to, p);
+    if (how == DEADLINE) {
+        leat_with_deadline(LEAT_MS(3))
+            err = leat_send_from(to, p);
+        return err;
+    }
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, giving, (struct giving *){ &g1 }));
+        while (how != TAKE && !((leat_chan_ *)(void *)post)->sq.head)
+            leat_yield();
+        if (how == CLOSE) {
+            leat_close(post);
+        } else if (how == GONE) {
+            leat_tx(struct parcel) keeps = leat_ref(leat_tx_of(post));
+            leat_unref(post);
+            leat_unref(keeps);
+        } else {
+            CHECK_EQ(leat_recv(post, got), LEAT_OK);
+        }
+    }
+    CHECK_EQ(err, LEAT_OK);
+    return g1.err;
+}
+
+/* The send end counts once: what it sends arrives, and the channel is open while it lives. */
+static void counts_once(leat_rx(struct num) in, leat_tx(struct num) out)
+{
+    struct feed f = { .out = out, .count = 3 };
+    struct num v;
+    leat_err err;
+    leat_with_group(g, err) {
+        CHECK_EQ(leat_go(&g, feed, (struct feed *){ &f }), LEAT_OK);
+        for (uint64_t i = 0; i < 3; i++) {
+            CHECK_EQ(leat_recv(in, &v), LEAT_OK);
+            CHECK_EQ(v.n, i);
+        }
+    }
+    CHECK_EQ(err, LEAT_OK);
+    leat_with_deadline(LEAT_MS(2))
+        err = leat_recv(in, &v);
+    CHECK_EQ(err, LEAT_DEADLINE);
+}
+
+/* A value with both kinds of ends is offered from node `from` to the home of post, at a: through b, if from is c. */
+static leat_err whole_again(int from)
+{
+    struct trio x = trio_open(3);
+    for (int how = TRY; how < WAYS; how++)
+        for (cap = 0; cap < 4; cap += 3) {
+            leat_chan(struct parcel) post = leat_chan_make(struct parcel, 0);
+            leat_chan(struct num) t = leat_chan_make(struct num, cap), r = leat_chan_make(struct num, cap);
+            struct parcel p = { .n = 2, .out = leat_ref(leat_tx_of(t)), .in = leat_ref(leat_rx_of(r)) }, got = { 0 };
+            leat_tx(struct parcel) to = NULL;
+            leat_tx(struct num) back = NULL;
+            leat_rx(struct num) in = leat_ref(leat_rx_of(t));
+            struct num v;
+            leat_err err;
+            CHECK_EQ(leat_export(x.at[A], "post", leat_tx_of(post), parcel), LEAT_OK);
+            CHECK_EQ(leat_import(x.peer[B], "post", &to, parcel, 0), LEAT_OK);
+            leat_unexport(x.at[A], "post");
+            if (from == C) {
+                leat_tx(struct parcel) first = to;
+                CHECK_EQ(leat_export(x.at[B], "post", first, parcel), LEAT_OK);
+                CHECK_EQ(leat_import(x.peer[C], "post", &to, parcel, 0), LEAT_OK);
+                leat_unexport(x.at[B], "post");
+                leat_unref(first);
+            }
+            /* r has a sender at the next node, too, and something queued */
+            back = trio_tx(&x, from, (from + 1) % 3, leat_ref(leat_tx_of(r)));
+            leat_unref(t);
+            for (size_t i = 0; i < cap; i++)
+                CHECK_EQ(leat_send(i < 2 ? back : leat_tx_of(r), { .n = i }), LEAT_OK);
+            leat_tx(struct num) here = leat_ref(leat_tx_of(r));
+            leat_unref(r);
+            err = give(to, post, &p, &got, how);
+            if (how == GONE)
+                post = NULL;
+            CHECK_EQ(err, how == TRY ? LEAT_AGAIN : how == DEADLINE ? LEAT_DEADLINE : how == CLOSE ? LEAT_CLOSED
+                : how == GONE ? LEAT_GONE : LEAT_OK);
+            struct parcel *q = how == TAKE ? &got : &p;
+            uint64_t next[2] = { 0 };
+            struct feed f1 = { .out = back, .from = 2, .count = 20 }, f2 = { .out = here, .from = 1ull << FROM, .count = 20 };
+            leat_with_group(g, err) {                /* the receive end is whole: with its queue, and its senders */
+                for (size_t i = 0; i < cap; i++) {
+                    CHECK_EQ(leat_recv(q->in, &v), LEAT_OK);
+                    CHECK(v.n == i || cap == 3);
+                }
+                LEAT_TRY(leat_go(&g, feed, (struct feed *){ &f1 }));
+                LEAT_TRY(leat_go(&g, feed, (struct feed *){ &f2 }));
+                for (int i = 0; i < 40; i++) {
+                    CHECK_EQ(leat_recv(q->in, &v), LEAT_OK);
+                    CHECK_EQ(v.n & MASK, next[v.n >> FROM]++ + (v.n >> FROM ? 0 : 2));
+                }
+            }
+            CHECK_EQ(err, LEAT_OK);
+            leat_unref(back);
+            leat_unref(here);
+            CHECK_EQ(leat_recv(q->in, &v), LEAT_CLOSED);
+            counts_once(in, q->out);
+            leat_drop(parcel, q);
+            CHECK_EQ(leat_recv(in, &v), LEAT_CLOSED);
+            leat_unref(in);
+            leat_unref(to);
+            leat_unref(post);
+        }
+    trio_close(&x);
+    return LEAT_OK;
+}
+static leat_err whole_near(leat_none *n) { (void)n; return whole_again(B); }
+static leat_err whole_far(leat_none *n) { (void)n; return whole_again(C); }
+ANYWHERE(ends_in_a_value_that_is_not_taken_are_as_before, whole_near)
+ANYWHERE(ends_in_a_value_that_is_not_taken_through_a_relay_are_as_before, whole_far)
+
+/* The session ends while the value waits: UNKNOWN, so the ends are gone, and whoever used them learns of a loss. */
+static leat_err given_and_lost(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    leat_chan(struct parcel) post = leat_chan_make(struct parcel, 0);
+    leat_chan(struct num) r = leat_chan_make(struct num, 2);
+    leat_tx(struct parcel) to = NULL;
+    CHECK_EQ(leat_export(x.at[A], "post", leat_tx_of(post), parcel), LEAT_OK);
+    CHECK_EQ(leat_import(x.peer[B], "post", &to, parcel, 0), LEAT_OK);
+    leat_unexport(x.at[A], "post");
+    struct parcel p = { .in = leat_ref(leat_rx_of(r)) };
+    struct giving g1 = { .to = to, .p = &p };
+    leat_tx(struct num) here = leat_ref(leat_tx_of(r));
+    leat_err err;
+    leat_unref(r);
+    CHECK_EQ(leat_send(here, { .n = 1 }), LEAT_OK);
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, giving, (struct giving *){ &g1 }));
+        while (!((leat_chan_ *)(void *)post)->sq.head)
+            leat_yield();
+        trio_dies(&x, B);
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(g1.err, LEAT_UNKNOWN);
+    while ((err = leat_send(here, { .n = 1 })) == LEAT_OK)
+        ;
+    CHECK_EQ(err, LEAT_PEER_LOST);
+    leat_unref(here);
+    leat_unref(to);
+    leat_unref(post);
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(ends_in_a_value_whose_fate_is_unknown_are_lost, given_and_lost)
 
 T_MAIN()

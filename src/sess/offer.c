@@ -133,6 +133,7 @@ static leat_err wait_settled(struct end *e, struct waiter *me, leat_err why)
         late = by != PARK_CHAN && task_wait_err(me->task, by) != LEAT_AGAIN;
     }
     late = e->offered == me;
+    struct given *given = late ? given_taken_locked(e) : NULL;
     if (late)
         e->offered = NULL;
     if (me->on)
@@ -140,6 +141,7 @@ static leat_err wait_settled(struct end *e, struct waiter *me, leat_err why)
     bool over = site_is_lost(e);
     unlock(&c->lock);
     shield_end(&shield);
+    given_settle(given, true);                       /* perhaps: then they are gone */
     if (!late)
         return outcome(e, me, over ? LEAT_PEER_LOST : why);
     site_moved(c, me->val);

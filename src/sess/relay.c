@@ -36,6 +36,7 @@ void relay_free(struct end *e)
             chan_net_unref(e->c);
         home_free(r->below);
     }
+    given_settle(r->given, true);
     mem_free(r->lost);
     mem_free(r->path);
     mem_free(r->run);

@@ -312,17 +312,27 @@ leat_err site_emit_pieces(struct end *e, uint8_t what, const void *v)
     struct value_out o;
     value_out_init(&o, e->s, e->c, true);
     leat_err err = e->ends_inside ? value_pack(&o, e->type, v, &b) : type_encode(e->type, v, &b, NULL);
-    bool now = o.n > 0 || what != ELEM_PIECE;
+    bool now = o.n > 0 || what != ELEM_PIECE, may_come_back = o.n > 0 && what != ELEM_PIECE;
+    struct given *given = NULL;
+    if (err == LEAT_OK && may_come_back && ((err = relay_record(e)) != LEAT_OK || !(given = given_new(&o))))
+        err = LEAT_NOMEM;
     if (err == LEAT_OK)
         err = put_pieces(e, what, &b, now);
     buf_free(&b);
     if (err == LEAT_OK && now)
         while (send_piece(e))
             ;
-    if (o.n > 0 && err == LEAT_OK)
-        value_sent(&o);
-    else if (o.n > 0)
+    if (o.n == 0)
+        return err;
+    if (err != LEAT_OK) {
+        given_settle(given, false);
         value_unsent(&o);
+    } else if (given) {
+        given_offered(given, &o);
+        e->relay->given = given;
+    } else {
+        value_sent(&o);
+    }
     return err;
 }
 
@@ -617,6 +627,15 @@ void site_lost(struct end *e)
     leat_chan_ *c = e->c;
     struct waiter *x = NULL, *wake;
     lock(&c->lock);
+    struct given *given = given_taken_locked(e);
+    if (given || e->dormant) {
+        e->dead = true;
+        unlock(&c->lock);
+        given_settle(given, true);                   /* before its sender is told: UNKNOWN */
+        if (!given)
+            return;
+        lock(&c->lock);
+    }
     e->dead = true;
     backlog_done(e);
     if (e->offered)
@@ -754,12 +773,32 @@ static struct waiter *on_answer(struct end *e, uint8_t kind, struct cur *in)
     return wake;
 }
 
+/* This frame decides what becomes of an offer: of the ends in it first. */
+static void settle_given(struct end *e, uint8_t kind, struct cur in)
+{
+    struct given *g = NULL;
+    bool moved = kind == FRAME_TAKEN;
+    lock(&e->c->lock);
+    if (kind == FRAME_SEAL) {
+        moved = cur_u8(&in) == LEAT_PEER_LOST && !cur_u8(&in);
+        g = given_taken_locked(e);
+    } else if (e->unanswered && cur_varint(&in) == e->number) {
+        g = given_taken_locked(e);
+    }
+    unlock(&e->c->lock);
+    given_settle(g, moved);
+}
+
 leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
 {
     struct waiter *wake = NULL;
+    if (e->ends_inside && (kind == FRAME_TAKEN || kind == FRAME_BUSY || kind == FRAME_WITHDRAWN || kind == FRAME_SEAL))
+        settle_given(e, kind, *in);
     lock(&e->c->lock);
     at_store(&e->known, true);
-    if (!e->dead)
+    if (unlikely(e->dormant))
+        given_hears_locked(e, kind, in);
+    else if (!e->dead)
         switch (kind) {
         case FRAME_GRANT: wake = on_grant(e, in); break;
         case FRAME_NONE:

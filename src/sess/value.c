@@ -175,10 +175,16 @@ void value_sent(struct value_out *o)
             home_join_locked(m->e);
         if (!m->rx && !m->back && o->moves && m->c->senders)
             m->c->senders--;                         /* the owner that goes may be one of several, of which others have finished */
-        buf_free(&m->queue);
     }
-    for (uint32_t i = 0; i < o->n; i++)
+    value_let_go(o);
+}
+
+void value_let_go(struct value_out *o)
+{
+    for (uint32_t i = 0; i < o->n; i++) {
+        buf_free(&o->at[i].queue);
         unlock_moving(&o->at[i]);
+    }
     o->n = 0;
 }
 

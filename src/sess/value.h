@@ -35,6 +35,15 @@ bool value_has_ends(const leat_type *t);
 LEAT_CHECK leat_err value_pack(struct value_out *o, const leat_type *t, const void *v, struct buf *out);
 void value_sent(struct value_out *o);
 void value_unsent(struct value_out *o);
+void value_let_go(struct value_out *o);              /* unlocks what value_pack locked */
+
+/* given.c: the ends in an offer that may not be taken.  given_offered instead of value_sent; then given_settle, once, with no lock held. */
+struct given;
+struct given *given_new(const struct value_out *o);  /* NULL: no memory, the detail is set */
+void given_offered(struct given *g, struct value_out *o);
+struct given *given_taken_locked(struct end *e);     /* of e's unanswered offer: the caller will settle them; NULL: none */
+void given_settle(struct given *g, bool moved);      /* NULL: nothing */
+void given_hears_locked(struct end *e, uint8_t kind, struct cur *in);        /* a frame for an end that has not left yet: it is kept */
 uint32_t value_ids(const struct value_out *o, uint64_t *ids);        /* of the new ends that are packed; room for o->n */
 /* Reader task.  What carried these ends to the peer was refused there: they were never joined, and are as if the peer had let go of
  * them: a send end that has gone, a receive end whose senders get GONE. */

@@ -1,0 +1,158 @@
+/* given.c - ends of channels inside an offer: on an unbuffered channel a value may come back, and then its ends must be as before.
+ *
+ * The offer's bytes name new ends.  A send end is joined at once, so that its frames find it, and only its owner's count is mended when
+ * the offer was not taken.  A receive end stays here until it was: its new site is *dormant*, its channel goes on as it is.  Then it
+ * leaves, with what is queued by then.  What the other side says to a dormant end (it may give slots to others, or have dropped the value)
+ * is remembered.
+ * The fate of the ends is settled before that of the offer's sender, so that the value it has again is whole. */
+#include <string.h>
+#include "base/alloc.h"
+#include "run/err.h"
+#include "sess/home.h"
+#include "sess/value.h"
+#include "type/codec.h"
+
+struct given {
+    uint32_t n;
+    struct { struct end *e; bool rx, counted; } at[];        /* references; counted: its owner's count went with it */
+};
+
+struct given *given_new(const struct value_out *o)
+{
+    struct given *g = mem_zalloc(sizeof *g + o->n * sizeof *g->at);
+    if (!g)
+        leat_ignore(leat_fail(LEAT_NOMEM, "no memory for ends of channels in an offer"));
+    return g;
+}
+
+void given_offered(struct given *g, struct value_out *o)
+{
+    for (uint32_t i = 0; i < o->n; i++) {
+        struct moving *m = &o->at[i];
+        if (m->back)
+            continue;
+        bool counted = !m->rx && m->c->senders;
+        m->e->dormant = m->rx;
+        if (!m->rx)
+            home_join_locked(m->e);
+        m->c->senders -= counted;
+        end_ref(m->e);
+        g->at[g->n].e = m->e;
+        g->at[g->n].rx = m->rx;
+        g->at[g->n++].counted = counted;
+    }
+    value_let_go(o);
+}
+
+/* Elements that cannot be sent, as one holds an end of a channel: they are lost with the session. */
+static void drop_queue_unlock(leat_chan_ *c, const leat_type *t)
+{
+    uint32_t n = at_load(&c->count);
+    char *elems = n ? mem_alloc((size_t)n * c->size) : NULL;
+    for (uint32_t i = 0; elems && i < n; i++)
+        memcpy(elems + (size_t)i * c->size, chan_elem_locked(c, i), c->size);
+    chan_forget_elems_locked(c);
+    unlock(&c->lock);
+    for (uint32_t i = 0; elems && i < n; i++)
+        leat_drop_(t, elems + (size_t)i * c->size);
+    mem_free(elems);
+}
+
+/* What was said to e while it was dormant. */
+static void catch_up(struct end *e, leat_err sealed, bool recalled)
+{
+    static const uint8_t lost[] = { LEAT_PEER_LOST, 0, 0, 0, 6, 'a', ' ', 'n', 'o', 'd', 'e' };
+    uint8_t code = (uint8_t)sealed;
+    struct cur none = { 0 }, in = sealed == LEAT_PEER_LOST ? cur_of(lost, sizeof lost) : cur_of(&code, 1);
+    if (e->dead)
+        site_lost(e);
+    else if (sealed != LEAT_OK)
+        (void)site_on(e, FRAME_SEAL, &in);
+    else if (recalled)
+        (void)site_on(e, FRAME_RECALL, &none);
+}
+
+/* The receive end was taken, or may have been: it leaves. */
+static void rx_leaves(struct end *e)
+{
+    struct buf queue = { .max = 0 };
+    leat_chan_ *c = e->c;
+    lock(&c->lock);
+    leat_err sealed = e->why;
+    bool recalled = e->return_due, twice = at_load(&c->site);
+    leat_err err = twice ? leat_fail(LEAT_INVAL, "a receive end was sent twice") : site_pack_queue(c, e->type, &queue);
+    uint32_t queued = at_load(&c->count);
+    e->dormant = e->return_due = false;
+    e->why = LEAT_OK;
+    if (err == LEAT_OK)
+        err = relay_prepare(e);
+    if (twice) {
+        unlock(&c->lock);
+    } else if (err != LEAT_OK) {
+        drop_queue_unlock(c, e->type);
+        lock(&c->lock);
+        queued = 0;
+    }
+    if (err != LEAT_OK)
+        sess_break(e->s, err, "a receive end that cannot move: %s", leat_err_detail());
+    if (!twice) {
+        site_from_local_locked(e, &queue, queued);
+        unlock(&c->lock);
+        catch_up(e, sealed, recalled);
+    }
+    buf_free(&queue);
+}
+
+/* It was not: the other side's new channel is told that nobody sends to it. */
+static void rx_stays(struct end *e)
+{
+    lock(&e->c->lock);
+    bool told = e->dead;
+    e->dead = true;
+    unlock(&e->c->lock);
+    if (!told)
+        end_send(e, FRAME_DROP, 0, false);
+    end_out(e);
+    end_unref(e);
+}
+
+static void tx_stays(struct end *e)
+{
+    lock(&e->c->lock);
+    e->c->senders = MIN(e->c->senders + 1, e->c->txs);
+    unlock(&e->c->lock);
+}
+
+struct given *given_taken_locked(struct end *e)
+{
+    struct given *g = e->relay ? e->relay->given : NULL;
+    if (g)
+        e->relay->given = NULL;
+    return g;
+}
+
+void given_settle(struct given *g, bool moved)
+{
+    for (uint32_t i = 0; g && i < g->n; i++) {
+        struct end *e = g->at[i].e;
+        if (g->at[i].rx && moved)
+            rx_leaves(e);
+        else if (g->at[i].rx)
+            rx_stays(e);
+        else if (!moved && g->at[i].counted)
+            tx_stays(e);
+        end_unref(e);
+    }
+    mem_free(g);
+}
+
+void given_hears_locked(struct end *e, uint8_t kind, struct cur *in)
+{
+    leat_err why = kind == FRAME_SEAL ? (leat_err)cur_u8(in) : LEAT_OK;
+    if (kind == FRAME_RECALL)
+        e->return_due = true;
+    else if (why == LEAT_CLOSED || why == LEAT_GONE || why == LEAT_PEER_LOST)
+        e->why = why;
+    else
+        cur_fail(in);                                /* of a channel that has got nothing yet there is no more to say */
+}
