@@ -62,6 +62,7 @@ enum {
     LIMIT_HELLO = 1024,                  /* bytes of a HELLO, WELCOME or DEAD */
     LIMIT_NODE_NAME = 63,                /* bytes; a longer name is LEAT_INVAL */
     LIMIT_NODE_SESSIONS = 1 << 16,       /* of one node; a further peer is refused */
+    LIMIT_NODE_HELLOS = 1024,            /* links to one node on which nobody has said hello: one more, and the oldest of them is shut */
     LIMIT_REASON = 400,                  /* bytes of the text in a DEAD; the rest is cut */
 };
 #endif

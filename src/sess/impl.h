@@ -13,6 +13,7 @@
 #define SESS_IMPL_H
 #include "chan/chan.h"
 #include "link/link.h"
+#include "sess/door.h"
 #include "sess/sess.h"
 
 enum sess_state { SESS_LIVE, SESS_CLOSING, SESS_BROKEN, SESS_ENDED };
@@ -90,6 +91,7 @@ struct leat_node {
     struct sess *sessions;
     uint32_t count;
     struct listening *listening;
+    struct doorway door;
     struct sess *self;
     struct waiters waiters;                          /* leat_node_wait, and closers that came second */
     int64_t log_from;                                /* the second in which ... */

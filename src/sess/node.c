@@ -254,11 +254,19 @@ static leat_err serve(struct knock *k)
     leat_node *n = k->n;
     at_store(&task_self()->deadline, NEVER);
     struct sess *s = sess_new(n, k->link, false);
+    struct door_guest guest;
+    leat_err e = LEAT_OK;
+    if (s) {
+        door_in(n, &guest, s->link);
+        e = hello_accept(s);
+        door_out(n, &guest);
+    }
     if (!s) {
         node_log(n, "refused a link: no memory");
-    } else if (hello_accept(s) != LEAT_OK) {
+    } else if (e != LEAT_OK || guest.pushed) {
         if (leat_ctx_err() == LEAT_OK)
-            node_log(n, "refused a link from %s: %s", s->link->text, leat_err_detail());
+            node_log(n, "refused a link from %s: %s", s->link->text, guest.pushed ? "too many others came before it had said hello"
+                : leat_err_detail());
         sess_unref(s);
     } else if (sess_start(s) != LEAT_OK) {
         node_log(n, "refused %s: %s", s->text, leat_err_detail());
@@ -299,6 +307,7 @@ static leat_err accept_all(struct door *d)
             continue;
         }
         node_log(n, "%s: cannot accept: %s", link_listener_url(d->l), leat_err_detail());
+        door_make_room(n);
         if (leat_sleep(LEAT_MS(ACCEPT_PAUSE_MS)) != LEAT_OK)         /* no descriptors, no memory: better soon */
             return LEAT_OK;
     }
