@@ -31,7 +31,7 @@ MODELS = {
     'session': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DN=3'), (SAFETY, '-DLINKS=4')]),
     'credit': dict(
         short=[(SAFETY, '-DSENDS=1')],
-        long=[(SAFETY, '-DSENDS=1 -DOWN=2'), (SAFETY, '-DC=2'), (SAFETY, '-DSENDS=2 -DTASKS=2 -DOWN=0'),
+        long=[(SAFETY, '-DSENDS=1 -DOWN=2'), (SAFETY, '-DC=2 -DSENDS=1'), (SAFETY, '-DSENDS=2 -DTASKS=2 -DOWN=0'),
               (LIVE, '', 'turn_of_site'), (LIVE, '', 'turn_of_home')],
         live={'NOT_IN_TURN': 'turn_of_site', 'NEED_GOES_FIRST': 'turn_of_site'}, live_else='turn_of_home',
         at={'RECALL_ONLY_ONCE': '-DSENDS=1 -DOWN=2', 'OWN_WAITS_UNTOLD': '-DSENDS=1 -DOWN=2'}),
