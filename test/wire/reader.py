@@ -196,6 +196,8 @@ def read_end(c):
     end = ['rx' if flags & 1 else 'tx', c.varint(), c.take(16).hex()]
     if not flags & 2:
         end += [c.number(4), c.varint()]
+    if flags & 1 and not flags & 4:
+        raise Wrong('a receive end without its way')
     if flags & 4:
         end.append(read_way(c))
     return tuple(end)
@@ -264,7 +266,7 @@ def f_attached(c, s):
         return at + (' form %s' % form.hex() if form else '')
     at = 'end %d capacity %d' % (end, c.number(4))
     if c.left():
-        at += ' way ' + ('none' if c.b[c.at:] == b'\0\0' and c.take(2) else read_way(c))
+        at += ' way ' + read_way(c)
     return at
 
 
@@ -327,14 +329,19 @@ def f_open(c, s):
     if s.more('OPEN', call):
         return 'call %d more %s' % (call, shown(c.rest()))
     kind = c.u8()
-    if kind > 2:
+    if kind not in (0, 1, 2, 4, 6):
         raise Wrong('an OPEN of kind %d' % kind)
-    at = 'call %d %s %s' % (call, ('call', 'task', 'deal')[kind], words(c.text(255)))
+    at = 'call %d %s %s' % (call, 'task' if kind == 1 else 'call', words(c.text(255)))
     ns = c.number(8)
     at += ' within %s argument %s result %s' % ('ever' if ns == 2**64 - 1 else '%d ns' % ns, c.take(16).hex(), c.take(16).hex())
     length = c.varint()
-    if kind == 2:
+    if kind & 2:
         at += ' element %d attempt %d' % (c.varint(), c.varint())
+    if kind & 4:
+        key = c.text(64)
+        if not key:
+            raise Wrong('an empty key')
+        at += ' key ' + key.hex()
     return at + ' of %d bytes: %s' % (length, shown(c.rest()))
 
 

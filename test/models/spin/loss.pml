@@ -23,8 +23,8 @@
 mtype = { NEED, LEAVE, SOFT, FIRM, WITHDRAW, INVITE, TAKEN, BUSY, WITHDRAWN };
 mtype = { Idle, Open, Trying, Firm, Leaving, Asking, Plain, Gone };
 mtype = { Ok, No, Perhaps };
-chan up = [4] of { mtype, byte };
-chan down = [3] of { mtype, byte };
+chan up = [3 * SENDS] of { mtype, byte };
+chan down = [SENDS + 2] of { mtype, byte };
 mtype task = Idle, rcv = Idle, told[SENDS + 1];
 byte n, received[SENDS + 1], held, recvs = SENDS, whims = 1, cancels;      /* n: the send, which is also the number of its offer; held: an offer */
 bit over, site_knows, home_knows, unanswered, hint, need, invited, held_soft, left, may_end;
