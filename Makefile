@@ -11,6 +11,7 @@
 #   make sim       the word count, and channels used in every way, in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another;
 #                  FLAGS="--faults cut"; SIM_STATE=DIR: goes on there where it was stopped)
 #   make fuzz     libFuzzer on everything that reads what may come from anyone (BUDGET=600: seconds in all; ONLY="talk frames": these)
+#   make hostile  a million strangers at the door of a node, over Unix sockets and TCP (N=1000000: so many)
 #   make fuzz-coverage   which branches of the decoders the corpus and its mutations take
 #   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (hours)
 #   make faults    25 kinds of fault on real networks, while two programs talk (SEEDS=1..1000: so many of each; ONLY=regex: these; hours)
@@ -26,7 +27,7 @@ VARIANTS ?= test
 NO_DEPS ?=
 MESON_FLAGS ?=
 
-.PHONY: fuzz fuzz-coverage
+.PHONY: fuzz fuzz-coverage hostile
 .PHONY: help build demo test models schedules bench growth bench-build sim check endure install clean deps-build deps-test
 .PHONY: faults
 
@@ -99,6 +100,10 @@ faults: build
 	@test/faults/faults.py --seeds $(SEEDS) --jobs $$(( $(JOBS) * 4 )) $(if $(ONLY),--only '$(ONLY)')
 
 N ?= 1000000
+hostile: build
+	@for p in unix tcp; do HOSTILE_N=$(N) build/test/hostile/hostile_doors_test \
+		masses_that_speak_something_else_are_refused_in_few_words_$$p || exit 1; done
+
 race-cancel: build
 	@for p in share io; do RACE_TURNS=$(N) build/test/cancel/cancel_$${p}_test || exit 1; done
 

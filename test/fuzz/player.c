@@ -140,19 +140,18 @@ static void play_all(const struct fuzz_target *t)
         free(files[i].p);
 }
 
-#define PLAY(name) TEST(name) { play_all(find(#name)); }
-PLAY(form)
-PLAY(own)
-PLAY(gob)
-PLAY(json)
-PLAY(netrpc)
-PLAY(sim)
-PLAY(env)
-PLAY(url)
-PLAY(accept)
-PLAY(dial)
-PLAY(frames)
-PLAY(talk)
+TEST(form) { play_all(find("form")); }
+TEST(own) { play_all(find("own")); }
+TEST(gob) { play_all(find("gob")); }
+TEST(json) { play_all(find("json")); }
+TEST(netrpc) { play_all(find("netrpc")); }
+TEST(sim) { play_all(find("sim")); }
+TEST(env) { play_all(find("env")); }
+TEST(url) { play_all(find("url")); }
+TEST(accept) { play_all(find("accept")); }
+TEST(dial) { play_all(find("dial")); }
+TEST(frames) { play_all(find("frames")); }
+TEST(talk) { play_all(find("talk")); }
 
 int main(int argc, char **argv)
 {

@@ -196,9 +196,13 @@ static leat_err masses(leat_none *none)
     good_close(&g);
     return LEAT_OK;
 }
-#define OVER_BOTH(id, fn) TEST(id##_unix) { CHECK_EQ(leat_run(&opts, fn, LEAT_NONE), LEAT_OK); } \
-    TEST(id##_tcp) { tcp = true; CHECK_EQ(leat_run(&opts, fn, LEAT_NONE), LEAT_OK); }
-OVER_BOTH(masses_that_speak_something_else_are_refused_in_few_words, masses)
+static void over(bool tcp_, leat_err (*fn)(leat_none *))
+{
+    tcp = tcp_;
+    CHECK_EQ(leat_run(&opts, fn, LEAT_NONE), LEAT_OK);
+}
+TEST(masses_that_speak_something_else_are_refused_in_few_words_unix) { over(false, masses); }
+TEST(masses_that_speak_something_else_are_refused_in_few_words_tcp) { over(true, masses); }
 
 /* -- silence --------------------------------------------------------------------------------------------------------------------------- */
 /* `n` that say nothing, or a byte of a good hello now and then, and never hang up; until they are all hung up on. */
@@ -293,7 +297,8 @@ static leat_err no_descriptors(leat_none *none)
     good_close(&g);
     return LEAT_OK;
 }
-OVER_BOTH(more_half_open_links_than_descriptors_keep_nobody_out, no_descriptors)
+TEST(more_half_open_links_than_descriptors_keep_nobody_out_unix) { over(false, no_descriptors); }
+TEST(more_half_open_links_than_descriptors_keep_nobody_out_tcp) { over(true, no_descriptors); }
 
 /* -- storms ---------------------------------------------------------------------------------------------------------------------------- */
 static leat_err one_of_a_storm(const char **url)
@@ -324,6 +329,7 @@ static leat_err storm(leat_none *none)
     good_close(&g);
     return LEAT_OK;
 }
-OVER_BOTH(a_storm_of_connections_is_served, storm)
+TEST(a_storm_of_connections_is_served_unix) { over(false, storm); }
+TEST(a_storm_of_connections_is_served_tcp) { over(true, storm); }
 
 T_MAIN()
