@@ -2,7 +2,7 @@
  *
  * A target is a function that takes any bytes and must come back: what it finds wrong it says with FUZZ_CHECK, which aborts.  It is
  * deterministic: the same bytes make the same run, on one thread, in virtual time.  The same functions serve two programs: fuzz/corpus,
- * which plays the corpus and some thousand mutations of it in every `make test` (player.c), and the real fuzzer of `make fuzz`
+ * which plays the corpus and some thousand mutations of it in every `make test` (corpus_test.c), and the real fuzzer of `make fuzz`
  * (libfuzzer.c). */
 #ifndef FUZZ_H
 #define FUZZ_H

@@ -1,4 +1,4 @@
-/* player.c - fuzz/corpus: plays the corpus of every fuzz target, and mutations of it that are the same in every run.  No fuzzer needed.
+/* corpus_test.c - plays the corpus of every fuzz target, and mutations of it that are the same in every run.  No fuzzer needed.
  *
  * FUZZ_N=n: n mutations for each hundred of a target's share.  FUZZ_TRACE=1: says before each what it is, and its bytes.  A file as an
  * argument (NAME ./FILE...) is played by itself. */
