@@ -349,12 +349,14 @@ static leat_err hooks(leat_none *none)
     CHECK_EQ(leat_serve(x.a, more, &says, NULL), LEAT_OK);
     CHECK_EQ(leat_expose(x.a, task_says, num), LEAT_OK);
     CHECK_EQ(leat_hook_calls(x.b, hook, "outer"), LEAT_OK);
+    CHECK_EQ(leat_hook_calls(x.b, hook, "mid"), LEAT_OK);
     CHECK_EQ(leat_hook_calls(x.b, hook, "inner"), LEAT_OK);
     CHECK_EQ(leat_hook_served(x.a, hook, "OUTER"), LEAT_OK);
     CHECK_EQ(leat_hook_served(x.a, hook, "INNER"), LEAT_OK);
     CHECK_EQ(leat_call(x.p, more, twice, &(struct num){ 4 }, &out), LEAT_OK);
     CHECK_EQ(out.n, 8);
-    CHECK_STR(said, "outer>more.twice inner>more.twice OUTER>more.twice INNER>more.twice runs INNER<OK OUTER<OK inner<OK outer<OK ");
+    CHECK_STR(said, "outer>more.twice mid>more.twice inner>more.twice OUTER>more.twice INNER>more.twice runs "
+        "INNER<OK OUTER<OK inner<OK mid<OK outer<OK ");
     said[0] = 0;
     leat_with_group(g, err)
         LEAT_TRY(leat_go_on(&g, x.p, task_says, num, { 1 }));
