@@ -380,6 +380,8 @@ static leat_err stand_in(struct standin *me)
         shield_begin(&shield, (leat_dur){ NEVER });
         leat_ignore(wait_answer(x));                 /* no task outlives its group: not there either, while its node lives */
         shield_end(&shield);
+        if (err == LEAT_DEADLINE && x->own && x->err == LEAT_CANCELED)
+            x->err = LEAT_DEADLINE;                  /* the cancel that says so came before the clock there did */
     }
     if (x->aborted)
         err = (leat_err)TASK_WITHDRAWN;              /* the caller of leat_go_on has the error */

@@ -56,13 +56,16 @@ static bool grow_locked(struct ends *t)
     return true;
 }
 
+/* Neither side knows more than both take: each end is one in both tables. */
+static uint32_t ends_limit(const struct sess *s) { return MIN((uint32_t)LIMIT_SESS_ENDS, sess_limits(s)->ends); }
+
 static leat_err insert(struct ends *t, struct end *e)
 {
     leat_err r = LEAT_OK;
     lock(&t->lock);
     if (t->over)
         r = LEAT_PEER_LOST;
-    else if (t->count >= LIMIT_SESS_ENDS)
+    else if (t->count >= ends_limit(e->s))
         r = LEAT_LIMIT;
     else if (find_locked(t, e->id))
         r = LEAT_INVAL;
@@ -154,7 +157,8 @@ leat_err end_new(struct sess *s, uint64_t id, leat_chan_ *c, const leat_type *t,
     mem_free(e);
     switch (r) {
     case LEAT_PEER_LOST: return sess_lost(s);
-    case LEAT_LIMIT: return leat_fail(r, "a session knows at most %d ends of channels at a time", LIMIT_SESS_ENDS);
+    case LEAT_LIMIT: return leat_fail(r, "%s and this node know at most %u ends of channels at a time: let go of some", sess_text(s),
+        ends_limit(s));
     case LEAT_INVAL: return leat_fail(r, "the end %llu is in use already", (unsigned long long)id);
     default: return leat_fail(r, "no memory for an end of a channel");
     }

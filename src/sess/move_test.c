@@ -242,7 +242,7 @@ static leat_err deadline_race(leat_none *none)
 }
 ANYWHERE(deadline_against_a_send_through_a_relay_has_one_outcome, deadline_race)
 
-/* -- the end of sending --------------------------------------------------------------------------------------------------------------- */
+/* -- the end of sending ------------------------------------------------------------------------------------------------------------- */
 static leat_err closes(leat_none *none)
 {
     (void)none;
@@ -386,7 +386,7 @@ static leat_err finishes_and_stays(leat_none *none)
 }
 ANYWHERE(who_goes_without_a_word_is_not_hidden_for_ever, finishes_and_stays)
 
-/* -- losses --------------------------------------------------------------------------------------------------------------------------- */
+/* -- losses ------------------------------------------------------------------------------------------------------------------------- */
 static leat_err dies(leat_none *none)
 {
     (void)none;
@@ -732,7 +732,7 @@ static leat_err moved_when_over(leat_none *none)
 }
 ANYWHERE(the_end_of_a_channel_moves_with_its_receive_end, moved_when_over)
 
-/* -- ends in values that are not taken ------------------------------------------------------------------------------------------------ */
+/* -- ends in values that are not taken ---------------------------------------------------------------------------------------------- */
 enum { TRY, DEADLINE, CLOSE, GONE, TAKE, WAYS };
 
 struct giving { leat_tx(struct parcel) to; struct parcel *p; leat_err err; };

@@ -1,0 +1,169 @@
+/* refs_test.c - ends as references: home again, one after another, as many as a session takes; and what a flush waits for. */
+#include "trio.h"
+#include "chan/chan.h"
+#include "sess/ends.h"
+#include "sess/impl.h"
+
+enum { A, B, C };
+static size_t cap;
+static const size_t caps[] = { 0, 1, 3, 64 };
+#define EACH_CAP(i) for (size_t i = 0; i < sizeof caps / sizeof *caps && (cap = caps[i], true); i++)
+
+/* c of node a; *b and *far: its send ends at b and, through b, at c. */
+static leat_chan(struct num) far_end(struct trio *x, leat_tx(struct num) *b, leat_tx(struct num) *far)
+{
+    leat_chan(struct num) c = leat_chan_make(struct num, cap);
+    *b = trio_tx(x, A, B, leat_ref(leat_tx_of(c)));
+    *far = trio_tx(x, B, C, leat_ref(*b));
+    leat_finish(c);
+    return c;
+}
+
+struct feed { leat_tx(struct num) out; uint64_t from, count; leat_err err; char text[300]; bool finish; };
+static leat_err feed(struct feed **arg)
+{
+    struct feed *f = *arg;
+    uint64_t i = 0;
+    while (i < f->count && (f->err = leat_send(f->out, { .n = f->from + i })) == LEAT_OK)
+        i++;
+    snprintf(f->text, sizeof f->text, "%s", leat_err_detail());
+    f->count = i;
+    if (f->finish)
+        leat_unref(f->out);
+    return LEAT_OK;
+}
+
+/* -- coming home -------------------------------------------------------------------------------------------------------------------- */
+/* By the way it went it is the same channel again; around the ring it is one more relay, and counts and closes like any other. */
+static leat_err comes_home(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    EACH_CAP(k) {
+        leat_tx(struct num) b = NULL, far = NULL;
+        leat_chan(struct num) c = far_end(&x, &b, &far);
+        leat_rx(struct num) in = leat_ref(leat_rx_of(c));
+        leat_tx(struct num) again = trio_tx(&x, C, B, leat_ref(far));
+        CHECK((void *)again == (void *)b);
+        again = trio_tx(&x, B, A, again);
+        CHECK((void *)again == (void *)c);
+        leat_tx(struct num) ring = trio_tx(&x, C, A, leat_ref(far));
+        CHECK((void *)ring != (void *)c);
+        leat_tx(struct num) at[] = { again, b, far, ring };
+        leat_unref(c);
+        for (int i = 0; i < 4; i++) {
+            struct feed f = { .out = at[i], .from = (uint64_t)i, .count = 1, .finish = true };
+            struct num v;
+            leat_err err;
+            leat_with_group(g, err) {
+                LEAT_TRY(leat_go(&g, feed, (struct feed *){ &f }));
+                LEAT_TRY(leat_recv(in, &v));
+            }
+            CHECK_EQ(err, LEAT_OK);
+            CHECK_EQ(v.n, (uint64_t)i);
+        }
+        struct num v;
+        CHECK_EQ(leat_recv(in, &v), LEAT_CLOSED);
+        leat_unref(in);
+    }
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_send_end_that_comes_home_by_its_way_is_the_same_channel, comes_home)
+
+/* -- references --------------------------------------------------------------------------------------------------------------------- */
+static uint32_t ends_at(leat_peer *p) { return ends_of(sess_of(p))->count; }
+
+/* One after another, each let go before the next: tables stay as they were, and no id comes twice. */
+static leat_err one_after_another(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    int rounds = getenv("T_QUICK") ? 200 : 2000;
+    leat_chan(struct num) c = leat_chan_make(struct num, 1);
+    uint32_t before = ends_at(x.peer[B]), mask = 0;
+    uint64_t last = 0;
+    for (int i = 0; i < rounds; i++) {
+        leat_tx(struct num) b = trio_tx(&x, A, B, leat_ref(leat_tx_of(c)));
+        struct end *e = (struct end *)(void *)((leat_chan_ *)(void *)b)->net;
+        CHECK(e->id > last);
+        last = e->id;
+        leat_unref(b);
+        if (i == 20)
+            mask = ends_of(sess_of(x.peer[B]))->mask;
+    }
+    CHECK_EQ(ends_of(sess_of(x.peer[B]))->mask, mask);
+    CHECK_EQ(ends_at(x.peer[B]), before);
+    leat_unref(c);
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(ends_one_after_another_leave_tables_as_they_were, one_after_another)
+
+/* More than the peer takes: refused in words, and the value stays whole; when some have gone there is room again. */
+static leat_err too_many(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    leat_chan(struct num) c = leat_chan_make(struct num, 1);
+    leat_tx(struct num) held[3];
+    sess_of(x.peer[A])->limits.ends = ends_at(x.peer[A]) + 3;        /* as if the hello had said so: a gives to c */
+    for (int i = 0; i < 3; i++)
+        held[i] = trio_tx(&x, A, C, leat_ref(leat_tx_of(c)));
+    struct parcel p = { .out = leat_ref(leat_tx_of(c)) };
+    CHECK_EQ(leat_send_from(x.to[A][0], &p), LEAT_LIMIT);
+    CHECK_HAS(leat_err_detail(), "at most");
+    CHECK_HAS(leat_err_detail(), "node c");
+    leat_unref(held[0]);
+    while (leat_send_from(x.to[A][0], &p) == LEAT_LIMIT)             /* its DROP is on the way */
+        leat_yield();
+    CHECK_EQ(leat_recv(x.from[A][0], &p), LEAT_OK);
+    leat_drop(parcel, &p);
+    leat_unref(held[1]);
+    leat_unref(held[2]);
+    leat_unref(c);
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(more_ends_than_the_peer_takes_are_refused_in_words, too_many)
+
+/* -- flush -------------------------------------------------------------------------------------------------------------------------- */
+/* At home there is nothing to wait for; elsewhere it obeys its context: a home that does not answer holds nobody for ever. */
+static leat_err flushes(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    cap = 4;
+    leat_tx(struct num) b = NULL, far = NULL;
+    leat_chan(struct num) c = far_end(&x, &b, &far);
+    leat_err err = LEAT_OK;
+    CHECK_EQ(leat_send(c, { .n = 1 }), LEAT_OK);
+    CHECK_EQ(leat_flush(c), LEAT_OK);
+    CHECK_EQ(leat_send(far, { .n = 2 }), LEAT_OK);
+    leat_chan_ *raw = (leat_chan_ *)(void *)far;
+    struct end *e = (struct end *)(void *)raw->net;
+    CHECK_EQ(leat_flush(far), LEAT_OK);
+    lock(&raw->lock);
+    e->sent++;                                       /* one that will never be accepted */
+    unlock(&raw->lock);
+    leat_with_deadline(LEAT_MS(10))
+        err = leat_flush(far);
+    CHECK_EQ(err, LEAT_DEADLINE);
+    leat_with_cancel(ctx) {
+        leat_cancel(ctx, LEAT_GONE);
+        err = leat_flush(far);
+    }
+    CHECK_EQ(err, LEAT_CANCELED);
+    lock(&raw->lock);
+    e->sent--;
+    unlock(&raw->lock);
+    CHECK_EQ(leat_flush(far), LEAT_OK);
+    leat_unref(b);
+    leat_unref(far);
+    leat_unref(c);
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_flush_obeys_its_context, flushes)
+
+T_MAIN()
