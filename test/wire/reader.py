@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """reader.py - reads a conversation of two nodes, by docs/wire.md alone, and fails at the first byte that it cannot explain.
 
-    test/wire/reader.py DIALER ACCEPTOR        two files: what the dialer wrote to the link, and what the acceptor did
+    test/wire/reader.py DIALER ACCEPTOR ...    two files for each link of a session: what the dialer wrote to it, and what the acceptor did
     test/wire/reader.py --relay FROM TO DIR    a relay between Unix sockets, which keeps what passes: DIR/N.dialer, DIR/N.acceptor
 
 It knows nothing of the C library and uses the standard library of Python only.  Elements, arguments and results are shown as bytes, as
@@ -208,6 +208,12 @@ def limits(c):
     return 'limits %d %d %d %d' % tuple(c.number(4) for _ in range(4))
 
 
+def grace(c):
+    ms = c.number(4) if c.left() >= 4 else 0
+    c.rest()                             # of later versions
+    return ' grace %d ms' % ms
+
+
 def shown(b):
     return '%d bytes%s' % (len(b), ' ' + b[:24].hex() + ('..' if len(b) > 24 else '') if b else '')
 
@@ -221,15 +227,11 @@ def f_hello(c, s):
     if c.take(3) != bytes(3):
         raise Wrong('bytes of HELLO that are not zero')
     at += ' dialer %s acceptor %s expected %d %s' % (c.take(16).hex(), c.take(16).hex(), c.number(8), limits(c))
-    at += ' name %s job %s' % (words(c.text(63)), words(c.text(64)))
-    c.rest()                             # of later versions
-    return at
+    return at + ' name %s job %s%s' % (words(c.text(63)), words(c.text(64)), grace(c))
 
 
 def f_welcome(c, s):
-    at = 'acceptor %s expected %d %s name %s' % (c.take(16).hex(), c.number(8), limits(c), words(c.text(63)))
-    c.rest()
-    return at
+    return 'acceptor %s expected %d %s name %s%s' % (c.take(16).hex(), c.number(8), limits(c), words(c.text(63)), grace(c))
 
 
 def f_dead(c, s):
@@ -377,7 +379,7 @@ class Side:
     """What one side has said, as far as its further frames depend on it."""
 
     def __init__(self, dialer):
-        self.dialer, self.number, self.open, self.asked = dialer, 0, {}, {}
+        self.dialer, self.number, self.read, self.open, self.asked = dialer, 0, {}, {}, {}
         self.preamble, self.hello, self.bye, self.dropped, self.most = False, False, False, set(), {}
 
     def more(self, kind, key):
@@ -399,11 +401,17 @@ class Side:
         number = ack = None
         if kind >= NUMBERED:
             number, ack = c.number(8), c.number(8)
+        if number in self.read:          # over a new link: as it was, but for its ack and the time that remains
+            if self.read[number] != (name, length):
+                raise Wrong('number %d is another frame than before' % number)
+            return name, '', number, ack, 8 + length
         key = Bytes(c.b[c.at:]).varint() if name in ('OPEN', 'RESULT', 'ELEM') else None
         text = FIELDS[name](c, self)
         c.end(name)
         if key is not None:
             self.open[(name, key)] = bool(flags)
+        if number is not None:
+            self.read[number] = (name, length)
         return name, text + (' more' if flags else ''), number, ack, 8 + length
 
 
@@ -417,12 +425,12 @@ def check(side, other, name, text, number, ack):
         return False
     if name in ('HELLO', 'WELCOME'):
         raise Wrong('a second %s' % name)
-    if side.bye:
-        raise Wrong('%s after BYE' % name)
     if number is None:
         return False
     if number <= side.number:
         return True
+    if side.bye:
+        raise Wrong('%s after BYE' % name)
     if number != side.number + 1:
         raise Wrong('number %d after %d' % (number, side.number))
     if ack > other.total:
@@ -455,11 +463,15 @@ def preamble(b):
     return struct.unpack('<HH', b[8:12])
 
 
-def frames(b, side):
-    """[(name, text, number, ack)] of all that one side wrote to one link."""
+def frames(b, side, last):
+    """[(name, text, number, ack)] of all that one side wrote to one link.  A link that is not the last may end in half a frame."""
+    if not b and not last:
+        return []
     got = [('PREAMBLE', 'version %d.%d' % preamble(b), None, None)]
     at = 16
     while at < len(b):
+        if not last and (len(b) - at < 8 or len(b) - at < 8 + Bytes(b[at:at + 4]).number(4)):
+            break
         try:
             *frame, n = side.frame(b[at:])
         except Wrong as why:
@@ -469,16 +481,18 @@ def frames(b, side):
     return got
 
 
-def conversation(dialer, acceptor):
-    """The lines of one link: first all of the dialer, then of the acceptor, as nobody has kept when each was said."""
+def conversation(*links):
+    """The lines of one session: what its dialer and its acceptor wrote to each link.  Of each link all of the dialer comes first, as
+    nobody has kept when each was said."""
     sides = Side(True), Side(False)
-    said = [frames(b, side) for b, side in zip((dialer, acceptor), sides)]
-    for side, f in zip(sides, said):
-        side.total = max([n for _, _, n, _ in f if n] or [0])
+    said = [(side, frames(b, side, i >= len(links) - 2)) for i, b in enumerate(links) for side in [sides[i % 2]]]
+    for side in sides:
+        side.total = max(side.read, default=0)
     lines = []
-    for side, other, f in ((sides[0], sides[1], said[0]), (sides[1], sides[0], said[1])):
+    for side, f in said:
+        side.hello = False
         for name, text, number, ack in f:
-            again = name != 'PREAMBLE' and check(side, other, name, text, number, ack)
+            again = name != 'PREAMBLE' and check(side, sides[side.dialer], name, text, number, ack)
             numbers = ' #%d ack %d' % (number, ack) if number else ''
             lines.append('%s %s%s%s %s' % ('>' if side.dialer else '<', name, numbers, ' (again)' if again else '', text))
     return lines
@@ -528,7 +542,7 @@ def relay(where, to, folder, ready=None):
 def main(argv):
     if len(argv) == 4 and argv[0] == '--relay':
         relay(*argv[1:])
-    if len(argv) != 2:
+    if len(argv) < 2 or len(argv) % 2:
         print(__doc__.strip(), file=sys.stderr)
         return 2
     both = []

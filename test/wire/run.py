@@ -124,8 +124,9 @@ def what_is_wrong_is_noticed():
     dialer, acceptor = talk('home')
     frame = reader.Side(True).frame
     second = 16 + frame(dialer[16:])[-1]                         # the first numbered frame
+    drop = b'\x11\0\0\0\x32\0\0\0' + bytes([100]) + bytes(15) + b'\3'
     wrong = {'a byte too many': dialer + b'\0', 'a frame that is cut': dialer[:-1], 'another magic': b'\x8a' + dialer[1:],
-             'an unknown kind': dialer + bytes([0, 0, 0, 0, 0x7e, 0, 0, 0]), 'a frame after BYE': dialer + dialer[second:],
+             'an unknown kind': dialer + bytes([0, 0, 0, 0, 0x7e, 0, 0, 0]), 'a frame after BYE': dialer + drop,
              'a gap': dialer[:second + 8] + b'\2' + dialer[second + 9:],
              'an ack of what was not said': dialer[:second + 16] + b'\x63' + dialer[second + 17:],
              'flags': dialer[:second + 5] + b'\1' + dialer[second + 6:], 'no hello': dialer[:16] + dialer[second:]}
