@@ -16,6 +16,7 @@ struct home {
     struct end_link need, lend, lent;                /* need: who waits for credits; lend: who could use some.  Unbuffered: meet.c */
     struct waiters away;                             /* receivers that are selects with an offer out (chan/offers.c) */
     uint32_t refs, unsealed, needy;                  /* needy: how many are in need */
+    uint32_t offers;                                 /* of ends, alive or not, that a task delivers */
     bool sealing, ended, torn, deaf, gone;           /* deaf: nobody here receives; gone: nor does the program know c */
     bool lost;                                       /* relay: so is the home; all behind it have been told */
     bool held;                                       /* it was a home before, and keeps its hold of c */

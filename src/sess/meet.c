@@ -173,6 +173,8 @@ static void delivered(struct end *e, bool certain)
     if (e->seal_after != LEAT_OK && !dead)
         home_seal_saying(e, e->seal_after, certain);
     e->seal_after = LEAT_OK;
+    if (--e->home->offers == 0 && e->home->up)
+        site_tail(e->home->up);                      /* its FINISH waited: no offer may come behind that */
     if (dead)
         return;
     wants_invitation(e->home, e);
@@ -266,6 +268,7 @@ static void hold(struct end *e, uint8_t what, uint64_t number, const struct chan
     e->held_select = by;
     e->delivering = true;
     e->withdrawn = e->held_refused = false;
+    e->home->offers++;
     e->home->refs++;                                 /* the task sends as a program does: what c's net is must stay */
     if (by)
         *held_by(e) = *by;

@@ -223,7 +223,7 @@ void relay_left(struct home *h, struct end *e)
 bool relay_waits(const struct end *e)
 {
     const struct home *h = relay_below(e);
-    return h && h->sealing && h->unsealed;
+    return h && ((h->sealing && h->unsealed) || h->offers);
 }
 
 bool relay_holds(const struct end *e, const void *v)
