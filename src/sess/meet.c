@@ -294,6 +294,8 @@ static leat_err offered(struct end *e, uint8_t what, uint64_t number, const stru
         SOMETIMES("chan.busy", "chan.offer");
     if (fate == FATE_WAITS)
         hold(e, what, number, by, held);
+    if (fate == FATE_WAITS && !by && e->home->up)
+        offer_unpledged(e->home->up, e);             /* it was invited for a select, and this is none: it must not wait for its own turn */
     if (fate <= FATE_WAITS) {
         uninvite(e->home, e);
         meet_invite(e->home);

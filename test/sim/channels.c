@@ -61,8 +61,20 @@ static leat_err select_otherwise(leat_tx(struct num) out, struct num *v)
     return err == LEAT_OK && !sent ? LEAT_AGAIN : err;
 }
 
-/* Two sends at once: whichever fires, the other was certainly not sent. */
-struct pair { leat_tx(struct num) a, b; uint32_t sa, sb; };
+/* A send or a receive, whichever comes first; what is received is nobody's but this node's own, and counts nowhere. */
+static leat_err select_either(leat_tx(struct num) out, struct num *v, uint32_t ms)
+{
+    leat_auto leat_chan(int) never = leat_chan_make(int, 1);
+    leat_err err;
+    bool sent = false;
+    int got;
+    leat_select(err) {
+        leat_on_recv(never, &got) { }
+        leat_on_send(out, v) { sent = true; }
+        leat_on_after(LEAT_MS(ms)) { }
+    }
+    return err == LEAT_OK && !sent ? LEAT_DEADLINE : err;
+}
 
 struct one { leat_tx(struct num) out; struct num *v; leat_err *err; };
 static leat_err send_one(struct one *o)
@@ -95,13 +107,14 @@ static leat_err send_in_time(leat_tx(struct num) out, struct num *v, uint32_t ms
 static leat_err send_somehow(leat_tx(struct num) out, struct num *v, uint32_t *limit_ms)
 {
     uint32_t k = any(12), ms = any(2) ? any(30) : any(1 + 2 * style.pace_ms);
-    *limit_ms = k && k < 6 ? ms : UINT32_MAX;        /* an offer that would not wait does wait for an answer */
+    *limit_ms = k && (k < 6 || k == 7) ? ms : UINT32_MAX;        /* an offer that would not wait does wait for an answer */
     switch (k) {
     case 0: return leat_try_send_((leat_chan_ *)(void *)out, v);
     case 1: case 2: return send_in_time(out, v, ms);
     case 3: return send_cancelled(out, v, ms);
-    case 4: case 5: if (leat_cap(out)) return select_send(out, v, ms); break;
-    case 6: if (leat_cap(out)) return select_otherwise(out, v); break;
+    case 4: case 5: return select_send(out, v, ms);
+    case 6: return select_otherwise(out, v);
+    case 7: return select_either(out, v, ms);
     }
     *limit_ms = UINT32_MAX;
     return leat_send_from(out, v);
