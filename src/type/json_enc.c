@@ -210,7 +210,7 @@ static leat_err put(struct enc *k, const char *at, struct gob_view v)
         case LEAT_K_LIST_: case LEAT_K_MAP_:
             return put_block(k, at, &v);
         case LEAT_K_OPTIONAL_:
-            memcpy(&at, at, sizeof at);
+            memcpy(&at, (const void *)at, sizeof at);       /* clang takes it for a slip otherwise */
             if (!at) {
                 json_put(&k->out, "null");
                 return LEAT_OK;
