@@ -109,7 +109,6 @@ void meet_left(leat_chan_ *c, struct waiter *me);
 
 /* site.c */
 static inline struct end *site_of(const leat_chan_ *c) { return (struct end *)(void *)c->net; }
-leat_err site_emit_pieces(struct end *e, uint8_t what, const void *v);
 void site_moved(leat_chan_ *c, const void *v);       /* no lock */
 bool site_is_lost(const struct end *e);
 bool site_lost_far(struct end *e, char text[WHO_MAX]);              /* no lock.  It was not this end's session that was lost: who was */

@@ -12,6 +12,7 @@
  *  4. needy in the channel: a select may offer now. */
 #include "base/probe.h"
 #include "run/err.h"
+#include "sess/emit.h"
 #include "sess/home.h"
 
 #define SETTLE_RELAY LEAT_S(1 << 30)                 /* who relays waits for the answer, or the end of the session */
@@ -23,7 +24,7 @@ static leat_err offer(struct end *e, uint8_t what, struct waiter *x)
         return LEAT_PEER_LOST;
     SOMETIMES("chan.offer", NULL);
     e->number++;
-    leat_err err = site_emit_pieces(e, what, x->val);
+    leat_err err = emit_alone(e, what, x->val);
     if (err == LEAT_OK) {
         e->offered = x;
         e->unanswered = true;

@@ -5,8 +5,7 @@
  * Laws (under the channel's lock)
  *  1. Elements leave in the order in which they were counted in `sent`: while there is a backlog, everything goes behind it, and so
  *     do SEALED, FINISH, FLUSH and DROP (site_tail).
- *  2. What is under way is at most WINDOW bytes and one element; the rest is in the backlog, which credits bound.
- *  3. sealed, or the channel closed here: nothing completes any more, no credit is given back. */
+ *  2. sealed, or the channel closed here: nothing completes any more, no credit is given back. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,11 +13,10 @@
 #include "base/probe.h"
 #include "plat/peek.h"
 #include "run/err.h"
+#include "sess/emit.h"
 #include "sess/home.h"
 #include "sess/value.h"
 #include "type/codec.h"
-
-enum { WINDOW = 1 << 20, SMALL_PIECE = 3, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10 };
 
 static CHAN_NET_OPS site_ops;
 
@@ -28,120 +26,13 @@ void site_join_locked(struct end *e)
     chan_attach_locked(e->c, &e->net, e->type, true);
 }
 
-struct piece { uint32_t len, elems; uint8_t flags; } __attribute__((packed));    /* elems: bytes of elements in it; flags: what << 4, too */
-/* Pieces, each with its bytes behind it.  Those before `at` have left. */
-struct backlog { struct buf buf; size_t at, last; };                 /* last: a piece that grows (ELEM_WHOLE), if it is not before `at` */
-
 void site_end_free(struct end *e)
 {
-    if (e->backlog)
-        buf_free(&e->backlog->buf);
-    mem_free(e->backlog);
+    emit_free(e);
     relay_free(e);
 }
 
 /* -- what is sent ------------------------------------------------------------------------------------------------------------ */
-static bool backlogged(const struct end *e) { return e->backlog && e->backlog->buf.len > e->backlog->at; }
-
-static void piece_head(struct buf *b, const struct end *e, uint8_t what, uint64_t number)
-{
-    buf_varint(b, e->id);
-    buf_u8(b, what);
-    if (what == ELEM_FIRM || what == ELEM_SOFT || what == ELEM_SELECT)
-        buf_varint(b, number);
-    if (what == ELEM_SELECT) {
-        buf_put(b, e->offer->node, sizeof e->offer->node);
-        buf_varint(b, e->offer->count);
-    }
-}
-
-/* A node that closes waits for what is in a backlog, though nothing of it may be ready to go. */
-static void backlog_begun(struct end *e)
-{
-    if (!e->holding)
-        sess_hold(e->s);
-    e->holding = true;
-}
-
-static void backlog_done(struct end *e)
-{
-    struct backlog *b = e->backlog;
-    if (b && b->buf.cap > WINDOW)
-        buf_free(&b->buf);
-    if (b)
-        b->buf.len = b->at = b->last = 0;
-    if (e->holding)
-        sess_release(e->s);
-    e->holding = false;
-}
-
-/* What has left the backlog gives its room back: a sender that is never caught up with would make it grow for ever.  Moves each byte
- * at most once for every byte that has left. */
-static struct buf *backlog_open(struct end *e)
-{
-    struct backlog *b = e->backlog;
-    if (!b && !(b = e->backlog = mem_zalloc(sizeof *b)))
-        return NULL;
-    if (b->at < LIMIT_FRAME_CUT || b->at < b->buf.len / 2)
-        return &b->buf;
-    b->buf.len -= b->at;
-    memmove(b->buf.p, b->buf.p + b->at, b->buf.len);
-    b->last = b->last < b->at ? SIZE_MAX : b->last - b->at;
-    b->at = 0;
-    return &b->buf;
-}
-
-/* Cuts one encoded element into pieces: into the session, or behind the backlog.  First all are put, so it is all or nothing. */
-static leat_err put_pieces(struct end *e, uint8_t what, const struct buf *v, bool now)
-{
-    struct buf *b = backlog_open(e);
-    if (!b)
-        return leat_fail(LEAT_NOMEM, "no memory for an element of %zu bytes", v->len);
-    size_t was = b->len, cut = BUGGIFY("site.small_pieces") ? SMALL_PIECE : LIMIT_FRAME_CUT;
-    for (size_t at = 0; at == 0 || at < v->len; ) {
-        size_t n = MIN(v->len - at, cut);
-        struct piece p = { (uint32_t)n, (uint32_t)n, (uint8_t)((at + n < v->len ? FRAME_MORE : 0) | what << 4) };
-        buf_put(b, &p, sizeof p);
-        buf_put(b, v->p + at, n);
-        at += n;
-        if (n == 0)
-            break;
-    }
-    leat_err err = buf_err(b);
-    if (err != LEAT_OK) {
-        buf_undo(b, was);
-        return leat_fail(err, "no room for an element of %zu bytes", v->len);
-    }
-    e->backlog->last = SIZE_MAX;
-    backlog_begun(e);
-    if (!now)
-        sess_source_add(e->s, &e->bulk, LANE_DATA);
-    return LEAT_OK;
-}
-
-/* Commits the next piece of the backlog.  false: there is none, or the session has ended. */
-static bool send_piece(struct end *e)
-{
-    if (!backlogged(e))
-        return false;
-    struct backlog *l = e->backlog;
-    struct piece p;
-    memcpy(&p, l->buf.p + l->at, sizeof p);
-    struct buf *b = sess_begin_in(e->s, FRAME_ELEM, p.flags & FRAME_MORE, LANE_DATA);
-    if (!b)
-        return false;
-    piece_head(b, e, p.flags >> 4, e->number);
-    buf_put(b, l->buf.p + l->at + sizeof p, p.len);
-    if (!sess_commit_must(e->s))
-        return false;
-    l->at += sizeof p + p.len;
-    e->sent_bytes += p.elems;
-    e->midway = p.flags & FRAME_MORE;
-    if (!backlogged(e))
-        backlog_done(e);
-    return true;
-}
-
 static void send_torn(struct end *e)
 {
     const struct home *h = e->relay->below;
@@ -159,7 +50,7 @@ static void send_torn(struct end *e)
  * backlog empty, or nobody behind it is left to wait for. */
 void site_tail(struct end *e)
 {
-    if (e->dead || backlogged(e))
+    if (e->dead || emit_waits(e))
         return;
     if (e->relay && e->relay->torn_due)
         send_torn(e);
@@ -181,169 +72,24 @@ void site_tail(struct end *e)
     }
 }
 
-/* In the middle of an element it goes on: one of any size may be under way. */
-static bool window_open(const struct end *e) { return e->midway || e->sent_bytes - e->bytes < WINDOW; }
-
 bool site_bulk(struct end *e, struct sess *s)
 {
     (void)s;
-    if (e->dead || !window_open(e))
+    if (e->dead || !emit_open(e))
         return false;                                /* the next GRANT makes it go on */
-    bool sent = send_piece(e);
-    bool more = sent && backlogged(e);
-    if (!backlogged(e)) {
+    bool sent = emit_next(e);
+    bool more = sent && emit_waits(e);
+    if (!emit_waits(e)) {
         site_tail(e);
         if (e->dead)
             end_out(e);                              /* the writer, who called, still holds a reference */
     }
-    return more && window_open(e);
-}
-
-/* Whether the sender is to let the writer run: it has put a quarter of what the channel holds, unless that is very little, or much. */
-static void flood(struct end *e, size_t n)
-{
-    e->put_bytes += n;
-    uint64_t elems = e->sent + 1 - e->flood_sent, bytes = e->put_bytes - e->flood_bytes;
-    if (likely(bytes < FLOOD_MIN || (bytes < FLOOD_MAX && elems < e->c->cap / 4)))
-        return;
-    e->flood_sent = e->sent + 1;
-    e->flood_bytes = e->put_bytes;
-    at_store(&e->flood, true);
-}
-
-static void put_raw(struct buf *b, const void *v, size_t n)
-{
-    buf_varint(b, n);
-    uint8_t *to = buf_add(b, n);
-    if (to)
-        copy_short(to, v, n);
-}
-
-static leat_err put_encoded(struct end *e, struct buf *b, const void *v, size_t *ret)
-{
-    size_t at = b->len;
-    buf_u8(b, 0);                                    /* the length: one byte, until it shows that it takes more */
-    LEAT_TRY(type_encode(e->type, v, b, NULL));
-    size_t n = *ret = b->len - at - 1, more = n < 1 << 7 ? 0 : n < 1 << 14 ? 1 : 2;
-    if (more && buf_add(b, more))
-        memmove(b->p + at + 1 + more, b->p + at + 1, n);
-    for (size_t i = 0; i <= more && buf_err(b) == LEAT_OK; i++)
-        b->p[at + i] = (uint8_t)((n >> 7 * i & 127) | (i < more ? 128 : 0));
-    return LEAT_OK;
-}
-
-/* An element with its length before it. */
-static leat_err put_whole(struct end *e, struct buf *b, const void *v, size_t *n)
-{
-    *n = e->raw;
-    if (!*n)
-        return put_encoded(e, b, v, n);
-    put_raw(b, v, *n);
-    return LEAT_OK;
-}
-
-/* Behind the backlog, in one piece with the elements before it: where many channels send at a time, each has a frame for many elements
- * and not many frames for one.  The writer takes the pieces of all channels in turn. */
-static leat_err gather(struct end *e, const void *v, bool *large)
-{
-    struct buf *b = backlog_open(e);
-    if (!b)
-        return leat_fail(LEAT_NOMEM, "no memory for an element");
-    struct backlog *l = e->backlog;
-    bool first = !backlogged(e);
-    size_t was = b->len, head = !first && l->last >= l->at && l->last < was && was - l->last < LIMIT_FRAME_CUT ? l->last : was, n;
-    struct piece p = { 0, 0, ELEM_WHOLE << 4 };
-    if (head == was)
-        buf_put(b, &p, sizeof p);
-    size_t body = b->len;
-    leat_err err = put_whole(e, b, v, &n);
-    if (err == LEAT_OK && buf_err(b) != LEAT_OK)
-        err = leat_fail(buf_err(b), "no room for an element");
-    *large = n > LIMIT_FRAME_CUT;
-    if (err != LEAT_OK || *large) {
-        buf_undo(b, was);
-        return err;
-    }
-    l->last = head;
-    memcpy(&p, b->p + head, sizeof p);
-    p.len += (uint32_t)(b->len - body);
-    p.elems += (uint32_t)n;
-    memcpy(b->p + head, &p, sizeof p);
-    backlog_begun(e);
-    if (first)                                       /* else the writer has it, or waits for a GRANT to go on */
-        sess_source_add(e->s, &e->bulk, LANE_DATA);
-    flood(e, n);
-    return LEAT_OK;
-}
-
-/* The common case: straight into the session's buffer, behind the last element if that has not left yet. */
-static leat_err emit_whole(struct end *e, const void *v, bool *large)
-{
-    bool fresh;
-    size_t n;
-    struct buf *b = sess_begin_more(e->s, FRAME_ELEM, e->id, &fresh);
-    if (!b)
-        return LEAT_PEER_LOST;
-    if (fresh && b->len > FRAME_NUMBERED) {          /* others are about to send too */
-        sess_abort(e->s);
-        return gather(e, v, large);
-    }
-    if (fresh)
-        piece_head(b, e, ELEM_WHOLE, 0);
-    leat_err err = put_whole(e, b, v, &n);
-    *large = n > LIMIT_FRAME_CUT;
-    if (err != LEAT_OK || *large) {
-        sess_abort(e->s);
-        return err;
-    }
-    err = sess_commit(e->s);
-    if (err == LEAT_OK) {
-        e->sent_bytes += n;
-        flood(e, n);
-    }
-    return err;
-}
-
-/* Any value, encoded apart and cut.  Ends inside leave with the bytes: then all of it goes now, so that nothing of the new ends can
- * come before them. */
-leat_err site_emit_pieces(struct end *e, uint8_t what, const void *v)
-{
-    struct buf b = { .max = LIMIT_ELEM };
-    struct value_out o;
-    value_out_init(&o, e->s, e->c, true);
-    leat_err err = e->ends_inside ? value_pack(&o, e->type, v, &b) : type_encode(e->type, v, &b, NULL);
-    bool now = o.n > 0 || what != ELEM_PIECE, may_come_back = o.n > 0 && what != ELEM_PIECE;
-    struct given *given = NULL;
-    if (err == LEAT_OK && may_come_back && ((err = relay_record(e)) != LEAT_OK || !(given = given_new(&o))))
-        err = LEAT_NOMEM;
-    if (err == LEAT_OK)
-        err = put_pieces(e, what, &b, now);
-    buf_free(&b);
-    if (err == LEAT_OK && now)
-        while (send_piece(e))
-            ;
-    if (o.n == 0)
-        return err;
-    if (err != LEAT_OK) {
-        given_settle(given, false);
-        value_unsent(&o);
-    } else if (given) {
-        given_offered(given, &o);
-        e->relay->given = given;
-    } else {
-        value_sent(&o);
-    }
-    return err;
+    return more && emit_open(e);
 }
 
 leat_err site_put_locked(struct end *e, const void *v)
 {
-    bool large = e->ends_inside || e->raw > LIMIT_FRAME_CUT;
-    leat_err err = e->dead || sess_ended(e->s) ? LEAT_PEER_LOST : LEAT_OK;
-    if (err == LEAT_OK && !large)
-        err = backlogged(e) || !window_open(e) ? gather(e, v, &large) : emit_whole(e, v, &large);
-    if (err == LEAT_OK && large)
-        err = site_emit_pieces(e, ELEM_PIECE, v);
+    leat_err err = e->dead || sess_ended(e->s) ? LEAT_PEER_LOST : emit_elem(e, v);
     e->sent += err == LEAT_OK;
     if (unlikely(e->relay) && err == LEAT_OK)
         relay_sent(e);
@@ -637,7 +383,7 @@ void site_lost(struct end *e)
         lock(&c->lock);
     }
     e->dead = true;
-    backlog_done(e);
+    emit_forget(e);
     if (e->offered)
         x = chan_settle_locked(c, e->offered, LEAT_UNKNOWN);
     e->offered = NULL;
@@ -672,7 +418,7 @@ static void accepted(struct end *e, struct cur *in, bool overtaken)
     if (unlikely(e->relay) && more)
         relay_accepted(e, more);
     wake_waiters(&e->flushers, true, LEAT_OK);
-    if (backlogged(e))
+    if (emit_waits(e))
         sess_source_add(e->s, &e->bulk, LANE_DATA);
 }
 
@@ -864,8 +610,8 @@ void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
     e->granted = c->cap;
     for (uint32_t i = 0; i < queued; i++) {
         uint32_t n = cur_u32(&in);
-        struct buf v = { .p = (uint8_t *)(uintptr_t)cur_take(&in, n), .len = n };
-        leat_err err = put_pieces(e, ELEM_PIECE, &v, true);
+        struct cur v = cur_part(&in, n);
+        leat_err err = emit_encoded(e, &v, ELEM_PIECE, true);
         if (err != LEAT_OK) {                        /* it was sent already, as far as its sender knows */
             sess_break(e->s, err, "no memory for what was queued in a channel that moves");
             break;
@@ -874,7 +620,7 @@ void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
         if (e->relay)
             relay_sent(e);
     }
-    while (send_piece(e))
+    while (emit_next(e))
         ;
     at_store(&c->count, queued);
     e->close_due = c->closed;
