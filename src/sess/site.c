@@ -554,7 +554,12 @@ leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
             break;
         case FRAME_RECALL: on_recall(e); break;
         case FRAME_TAKEN: case FRAME_BUSY: case FRAME_WITHDRAWN: wake = on_answer(e, kind, in); break;
-        case FRAME_INVITE: offer_invited(e); break;
+        case FRAME_INVITE:
+            if (e->c->cap)
+                cur_fail(in);                        /* who waits for a credit offers nothing */
+            else
+                offer_invited(e);
+            break;
         case FRAME_SEAL: wake = on_seal(e, in); break;
         case FRAME_FLUSHED: accepted(e, in, true); break;
         default: cur_fail(in);

@@ -144,6 +144,7 @@ TEST(form) { play_all(find("form")); }
 TEST(own) { play_all(find("own")); }
 TEST(gob) { play_all(find("gob")); }
 TEST(json) { play_all(find("json")); }
+TEST(described) { play_all(find("described")); }
 TEST(netrpc) { play_all(find("netrpc")); }
 TEST(sim) { play_all(find("sim")); }
 TEST(env) { play_all(find("env")); }

@@ -45,6 +45,7 @@ void fuzz_form(const uint8_t *p, size_t n);          /* forms.c: canonical forms
 void fuzz_own(const uint8_t *p, size_t n);           /* values.c: leat's own encoding */
 void fuzz_gob(const uint8_t *p, size_t n);           /* gob streams: printed, and read as described types */
 void fuzz_json(const uint8_t *p, size_t n);          /* JSON text as arguments of net/rpc */
+void fuzz_described(const uint8_t *p, size_t n);     /* JSON text as described types */
 void fuzz_netrpc(const uint8_t *p, size_t n);        /* net/rpc as the server and the client read it */
 void fuzz_sim(const uint8_t *p, size_t n);           /* texts.c: LEAT_SIM */
 void fuzz_env(const uint8_t *p, size_t n);           /* LEAT_NODES and its like */

@@ -6,6 +6,7 @@ const struct fuzz_target fuzz_targets[] = {
     { "own", fuzz_own, 512, 400 },
     { "gob", fuzz_gob, 1024, 300 },
     { "json", fuzz_json, 512, 300 },
+    { "described", fuzz_described, 512, 300 },
     { "netrpc", fuzz_netrpc, 1024, 200 },
     { "sim", fuzz_sim, 200, 200 },
     { "env", fuzz_env, 400, 200 },

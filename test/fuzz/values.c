@@ -5,6 +5,7 @@
 #include "rpc/netrpc_call.h"
 #include "type/gob_codec.h"
 #include "type/gob_feed.h"
+#include "type/json.h"
 #include "type/type_test.h"
 
 static const leat_type *const types[] = { &all_type, &node_type, &word_type, &shard_type, &old_type, &numbers_type, &loose_type,
@@ -164,6 +165,38 @@ void fuzz_json(const uint8_t *p, size_t n)
     FUZZ_MEMORY(8 * n, 64 << 10);
     netrpc_free(&s);
     free(text);
+}
+
+/* What is understood is written as a text that is understood as the same. */
+void fuzz_described(const uint8_t *p, size_t n)
+{
+    struct cur in = cur_of(p, n);
+    const leat_type *t = types[fuzz_u8(&in) % ARRAY_LEN(types)];
+    size_t k = cur_left(&in);
+    char *exact = malloc(k ? k : 1), *v = malloc(t->size);
+    struct buf text = { 0 }, again = { 0 };
+    FUZZ_CHECK(exact && v);
+    if (k)
+        memcpy(exact, in.p, k);
+    memset(v, 0x5a, t->size);
+    fuzz_memory_start();
+    leat_err e = type_json_get(t, exact, k, v);
+    FUZZ_CHECK(e == LEAT_OK || e == LEAT_TYPE || e == LEAT_LIMIT || e == LEAT_INVAL);
+    FUZZ_MEMORY(4 * k, 256 << 10);
+    if (e == LEAT_OK) {
+        FUZZ_CHECK(type_json_put(t, v, &text) == LEAT_OK);
+        leat_drop_(t, v);
+        FUZZ_CHECK(type_json_get(t, (const char *)text.p, text.len, v) == LEAT_OK);
+        FUZZ_CHECK(type_json_put(t, v, &again) == LEAT_OK);
+        FUZZ_CHECK(text.len == again.len && memcmp(text.p, again.p, text.len) == 0);
+        leat_drop_(t, v);
+    } else {
+        FUZZ_CHECK(is_zero(v, t->size) && *leat_err_detail());
+    }
+    buf_free(&text);
+    buf_free(&again);
+    free(v);
+    free(exact);
 }
 
 /* The client's or the server's side of a stream: headers and bodies in turn. */

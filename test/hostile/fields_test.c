@@ -251,6 +251,7 @@ static const struct { const char *about, *first, *then; size_t n; uint8_t kind; 
     { "BUSY for an offer that waits", "q", "\3\1", 2, FRAME_BUSY, false, "BUSY" },
     { "WITHDRAWN for an offer that was not withdrawn", "q", "\3\1", 2, FRAME_WITHDRAWN, false, "WITHDRAWN" },
     { "TAKEN for an offer that does not exist", "q", "\3\77", 2, FRAME_TAKEN, false, NULL },
+    { "INVITE to a buffered channel", "r", "\3", 1, FRAME_INVITE, false, "INVITE" },
     { "SEAL twice", "r", "\3\1", 2, FRAME_SEAL, true, "SEAL" },
     { "SEAL that says something else", "r", "\3\7", 2, FRAME_SEAL, false, "SEAL" },
     { "more accepted than was sent", "r", "\3\4\77\20", 4, FRAME_GRANT, false, "GRANT" },
