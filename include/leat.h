@@ -144,13 +144,14 @@ leat_err leat_ctx_cause(void);                       /* why: leat_cancel's cause
  * (leat_on_recv_any is the loop), and an `if` before a case only on what stays as it is: else the program stops and says so.
  * v and w must outlive the select.  Where a send goes to an unbuffered channel in another process, its receiver there and the select
  * choose each other; while that answer is on its way the select waits for nothing else but its context, and UNKNOWN and PEER_LOST are
- * possible as for leat_send.  A NULL channel is never ready, nor is a closed one except to leat_on_closed.  In a case, break
+ * possible as for leat_send.  A NULL channel is never ready, nor is a closed one except to leat_on_closed; one whose peer is lost ends the
+ * select with PEER_LOST, unless leat_on_closed has a case for it.  In a case, break
  * and continue leave the select (in Go, continue goes on with the loop around it). */
 #define leat_select(err)                LEAT_SELECT_(err)
 #define leat_on_recv(c, out)            LEAT_ON_RECV_(c, out)
 #define leat_on_recv_any(cs, n, out, i) LEAT_ON_ANY_(cs, n, out, i)  /* an array of n receive ends; *i says which (size_t) */
 #define leat_on_send(c, p)              LEAT_ON_SEND_(c, p)
-#define leat_on_closed(c)               LEAT_ON_CLOSED_(c)      /* closed and drained */
+#define leat_on_closed(c)               LEAT_ON_CLOSED_(c)      /* closed and drained, or lost; elsewhere: nobody can send to it any more */
 #define leat_on_after(d)                LEAT_ON_AFTER_(d)
 #define leat_on_done(ctx)               LEAT_ON_DONE_(ctx)      /* another context than one's own, which needs no case */
 #define leat_on_fd(fd, events)          LEAT_ON_FD_(fd, events) /* LEAT_READ, LEAT_WRITE; readiness only */

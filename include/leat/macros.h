@@ -86,7 +86,7 @@
 #define LEAT_ON_ANY_(cs, n, out, i) LEAT_CASE_(__COUNTER__, 'a', ((void)LEAT_RXRAW_(*(cs), "leat_on_recv_any"), (void *)(cs)), \
     LEAT_OUT_(*(cs), out), LEAT_INDEX_(i), (int64_t)(n))
 #define LEAT_ON_SEND_(c, p)    LEAT_CASE_(__COUNTER__, 's', LEAT_TXRAW_(c, "leat_on_send"), LEAT_IN_(c, p), NULL, 0)
-#define LEAT_ON_CLOSED_(c)     LEAT_CASE_(__COUNTER__, 'c', LEAT_RXRAW_(c, "leat_on_closed"), NULL, NULL, 0)
+#define LEAT_ON_CLOSED_(c)     LEAT_CASE_(__COUNTER__, 'c', LEAT_ANYRAW_(c), NULL, NULL, 0)
 #define LEAT_ON_AFTER_(d)      LEAT_CASE_(__COUNTER__, 't', NULL, NULL, NULL, leat_dur_ns_(d))
 #define LEAT_ON_DONE_(ctx)     LEAT_CASE_(__COUNTER__, 'd', NULL, leat_ctx_ptr_(ctx), NULL, 0)
 #define LEAT_ON_FD_(fd, ev)    LEAT_CASE_(__COUNTER__, 'f', NULL, NULL, NULL, leat_fd_arg_(fd, ev))

@@ -121,6 +121,12 @@ static inline void chan_wait_locked(leat_chan_ *c, struct waiters *q, struct wai
     if (unlikely(c->net != NULL))
         chan_wait_net(c, q);
 }
+/* Its receivers have had all, and its end; of a channel elsewhere: no send completes any more. */
+static inline bool chan_is_over(const leat_chan_ *c)
+{
+    return at_load(&c->ended) && (!at_load(&c->count) || at_load(&c->site));
+}
+void chan_over_locked(leat_chan_ *c);                /* site: so it is */
 void chan_drained_locked(leat_chan_ *c);             /* ended and empty: wakes who waits for that */
 /* for a sender whose value has left, without the lock */
 static inline void chan_moved(leat_chan_ *c, const void *v) { c->net->ops->moved(c, v); }

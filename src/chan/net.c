@@ -206,3 +206,9 @@ bool chan_invite_locked(leat_chan_ *c, struct waiter *x)
     task_ready(worker_self(), x->task);
     return true;
 }
+
+void chan_over_locked(leat_chan_ *c)
+{
+    at_store(&c->ended, 1);
+    chan_drained_locked(c);
+}

@@ -100,6 +100,11 @@ void offers_leave(struct sel *x, uint32_t queued)
     }
 }
 
+static bool lost_is_a_case(const struct sel *x, const leat_chan_ *c, leat_err e)
+{
+    return (e == LEAT_PEER_LOST || e == LEAT_GONE) && select_has_closed_case(x, c);
+}
+
 int offers_try(struct sel *x, leat_err *err)
 {
     struct task *t = task_self();
@@ -113,7 +118,7 @@ int offers_try(struct sel *x, leat_err *err)
     at_store(&t->deadline, due);
     if (e == LEAT_OK)
         return (int)i;
-    if (e != LEAT_AGAIN && e != LEAT_CLOSED)
+    if (e != LEAT_AGAIN && e != LEAT_CLOSED && !lost_is_a_case(x, o->c, e))
         *err = e;
     return -1;
 }
@@ -124,13 +129,13 @@ int offers_ask(struct sel *x, leat_err *err)
     for (uint32_t k = 0; k < x->n; k++) {
         uint32_t i = first + k < x->n ? first + k : first + k - x->n;
         struct op *o = &x->ops[i];
-        if (o->kind != 's' || !at_load(&o->c->site) || at_load(&o->c->closed))
+        if (o->kind != 's' || !at_load(&o->c->site) || (at_load(&o->c->closed) && o->c->err != LEAT_PEER_LOST))
             continue;
         x->asked = true;
         leat_err e = o->c->net->ops->ask(o->c, o->val);
         if (e == LEAT_OK && (o->c->cap == 0 || select_op_try(o, err)))
             return (int)i;
-        if (e != LEAT_OK && e != LEAT_AGAIN && e != LEAT_CLOSED) {
+        if (e != LEAT_OK && e != LEAT_AGAIN && e != LEAT_CLOSED && e != LEAT_GONE && !lost_is_a_case(x, o->c, e)) {
             *err = e;
             return -1;
         }

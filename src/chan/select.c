@@ -184,7 +184,7 @@ static inline bool op_ready(const struct sel *x, const struct op *o)
     case 's':
         return send_ready(c);
     case 'c':
-        return at_load(&c->ended) && !at_load(&c->count);
+        return chan_is_over(c);
     case 'd':
         return at_load_acq(&((leat_ctx *)o->val)->done);
     case 'f':
@@ -237,7 +237,7 @@ static bool op_try(const struct op *o, leat_err *err)
     op_reads(o);
     lock(&c->lock);
     if (o->kind == 'c') {
-        bool is = c->ended && !at_load(&c->count);
+        bool is = chan_is_over(c);
         unlock(&c->lock);
         if (is)
             op_seen(o);
@@ -409,11 +409,28 @@ static inline bool others_wait(const struct waiters *q, const struct task *t)
 
 bool select_others_wait(const struct waiters *q, const struct task *t) { return others_wait(q, t); }
 
+bool select_has_closed_case(const struct sel *x, const leat_chan_ *c)
+{
+    for (uint32_t i = 0; i < x->n; i++)
+        if (x->ops[i].kind == 'c' && x->ops[i].c == c)
+            return true;
+    return false;
+}
+
+/* An op of c can never become ready.  false: that ends the select, *err says why. */
+static __attribute__((noinline)) bool dead_is_fine(const struct sel *x, leat_chan_ *c, leat_err *err)
+{
+    if (!c->err || select_has_closed_case(x, c))
+        return true;
+    *err = chan_explain(c, (leat_err)c->err);
+    return false;
+}
+
 /* The commonest op, by itself: an array of ends has many. */
-static ALWAYS bool recv_queue_up(leat_chan_ *c, struct waiter *w)
+static ALWAYS bool recv_queue_up(const struct sel *x, leat_chan_ *c, struct waiter *w, leat_err *err)
 {
     if (at_load(&c->ended) && !at_load(&c->count))
-        return true;                                 /* it can never become ready */
+        return dead_is_fine(x, c, err);
     lock(&c->lock);
     bool ready = at_load(&c->count) || others_wait(&c->sq, w->task) || at_load(&c->ended);
     if (!ready)
@@ -436,8 +453,10 @@ static bool send_queue_up(struct sel *x, leat_chan_ *c, struct waiter *w)
 
 static bool other_queue_up(struct sel *x, struct op *o, struct waiter *w, leat_err *err)
 {
-    if (o->kind == 'x' || !op_alive(o))
+    if (o->kind == 'x')
         return true;
+    if (!op_alive(o))
+        return dead_is_fine(x, o->c, err);
     if (o->kind == 'f') {
         w->kind = &wait_fd;
         leat_err e = w->task->foreign ? io_check(op_fd(x, o), op_events(x, o)) : io_watch(op_fd(x, o), op_events(x, o), w);
@@ -474,7 +493,7 @@ static ALWAYS bool op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_e
     *w = (struct waiter){ .task = t, .val = o->val, .id = i, .kind = &chan_wait_recv };
     op_reads(o);
     edge_waits(w);
-    return likely(o->kind == 'r') ? recv_queue_up(o->c, w) : other_queue_up(x, o, w, err);
+    return likely(o->kind == 'r') ? recv_queue_up(x, o->c, w, err) : other_queue_up(x, o, w, err);
 }
 
 bool select_op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_err *err) { return op_queue_up(x, i, t, err); }
@@ -586,7 +605,7 @@ static ALWAYS int woken(const struct sel *x, uint32_t why, leat_err *err)
             op_seen(o);
         if (w->ok)
             return (int)w->id;
-        if (w->err && w->err != LEAT_CLOSED && w->err != LEAT_AGAIN)
+        if (w->err && w->err != LEAT_CLOSED && w->err != LEAT_AGAIN && !select_has_closed_case(x, o->c))
             *err = chan_explain(o->c, (leat_err)w->err);
         return -1;
     }
@@ -637,6 +656,16 @@ static int block(struct sel *x, leat_err *err)
         return leave_standing(x, i, why, err);
     leave(x, i, why == PARK_CHAN ? t->win : NULL);
     return woken(x, why, err);
+}
+
+/* Why no op can ever fire. */
+static leat_err all_dead(const struct sel *x)
+{
+    leat_err err = LEAT_CLOSED;
+    for (uint32_t i = 0; i < x->n && err == LEAT_CLOSED; i++)
+        if (x->ops[i].kind == 'r' || x->ops[i].kind == 's')
+            (void)dead_is_fine(x, x->ops[i].c, &err);
+    return err;
 }
 
 static bool any_alive(const struct sel *x)
@@ -695,7 +724,7 @@ static int run(struct sel *x, leat_err *err)
             break;
         }
         if (!any_alive(x)) {
-            *err = LEAT_CLOSED;
+            *err = all_dead(x);
             break;
         }
         if (x->after >= 0 && x->due < at_load(&t->deadline))

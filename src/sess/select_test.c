@@ -175,4 +175,244 @@ static leat_err crowd(leat_none *none)
 }
 ANYWHERE(selects_at_several_nodes_and_behind_a_relay_get_on, crowd)
 
+/* -- a ring: each would send to the next, or receive from the one before -------------------------------------------------------------- */
+enum { MEMBERS = 3 };
+struct ringer { leat_tx(struct num) out[2]; leat_rx(struct num) in; uint64_t rounds, sent, got; _Atomic int64_t *left; };
+static leat_err ring_member(struct ringer **arg)
+{
+    struct ringer *r = *arg;
+    leat_err err = LEAT_OK;
+    while (err == LEAT_OK && atomic_load(r->left) > 0) {
+        struct num a = { 1 }, b = { 1 }, v;
+        leat_select(err) {
+            leat_on_send(r->out[0], &a) { r->sent++; }
+            leat_on_send(r->out[1], &b) { r->sent++; }
+            leat_on_recv(r->in, &v) {
+                r->got++;
+                atomic_fetch_sub(r->left, 1);
+            }
+            leat_on_after(LEAT_MS(200)) { }              /* the others may have had enough */
+        }
+    }
+    return err;
+}
+
+static leat_err ring(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(MEMBERS);
+    leat_chan(struct num) c[MEMBERS];
+    struct ringer r[MEMBERS] = { 0 };
+    _Atomic int64_t left = rounds(6000, 200);
+    leat_err err;
+    for (int i = 0; i < MEMBERS; i++)
+        c[i] = leat_chan_make(struct num, 0);
+    for (int i = 0; i < MEMBERS; i++) {
+        int next = (i + 1) % MEMBERS, prev = (i + MEMBERS - 1) % MEMBERS;
+        r[i].in = leat_rx_of(c[i]);
+        r[i].left = &left;
+        r[prev].out[0] = trio_tx(&x, i, prev, leat_ref(leat_tx_of(c[i])));
+        r[next].out[1] = trio_tx(&x, i, next, leat_ref(leat_tx_of(c[i])));
+    }
+    leat_with_group(g, err)
+        for (int i = 0; i < MEMBERS; i++)
+            LEAT_TRY(leat_go(&g, ring_member, (struct ringer *){ &r[i] }));
+    CHECK_EQ(err, LEAT_OK);
+    uint64_t sent = 0, got = 0;
+    for (int i = 0; i < MEMBERS; i++) {
+        sent += r[i].sent;
+        got += r[i].got;
+        leat_unref(r[i].out[0]);
+        leat_unref(r[i].out[1]);
+    }
+    CHECK_EQ(sent, got);
+    for (int i = 0; i < MEMBERS; i++)
+        leat_unref(c[i]);
+    trio_close(&x);
+    return err;
+}
+ANYWHERE(a_ring_of_selects_neither_stands_still_nor_turns_for_ever, ring)
+
+/* -- given up ---------------------------------------------------------------------------------------------------------------------- */
+struct asks { leat_tx(struct word) out; leat_rx(struct num) never; uint64_t n, sent, unknown; };
+static leat_err give_up(struct asks **arg)
+{
+    struct asks *a = *arg;
+    for (uint64_t i = 0; i < a->n; i++) {
+        struct word w = { .times = i };
+        struct num v;
+        leat_err err = LEAT_OK;
+        int fired = 0;
+        CHECK_EQ(leat_string_dup("hello", 5, &w.text), LEAT_OK);
+        leat_with_deadline(LEAT_US(10 * (i % 30)))
+            leat_select(err) {
+                leat_on_send(a->out, &w) { fired++; }
+                leat_on_recv(a->never, &v) { CHECK(false); }
+            }
+        CHECK(err == LEAT_OK || err == LEAT_DEADLINE);
+        CHECK_EQ(fired, err == LEAT_OK);
+        a->sent += err == LEAT_OK;
+        if (err == LEAT_DEADLINE) {                  /* certainly not sent, and still ours */
+            CHECK_MEM(w.text.p, "hello", 5);
+            leat_drop(word, &w);
+        }
+    }
+    leat_close(a->out);
+    return LEAT_OK;
+}
+
+static leat_err given_up(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    leat_chan(struct word) c = leat_chan_make(struct word, 0);
+    leat_chan(struct num) never = leat_chan_make(struct num, 0);
+    struct asks a = { .never = leat_rx_of(never), .n = (uint64_t)rounds(400, 100) };
+    leat_err err;
+    uint64_t got = 0;
+    struct word w;
+    CHECK_EQ(leat_export(x.a, "words", leat_tx_of(c), word), LEAT_OK);
+    CHECK_EQ(leat_import(x.p, "words", &a.out, word, 0), LEAT_OK);
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, give_up, (struct asks *){ &a }));
+        while ((err = leat_recv(c, &w)) == LEAT_OK) {
+            leat_drop(word, &w);
+            if (++got % 3 == 0)
+                LEAT_TRY(leat_sleep(LEAT_US(100)));
+        }
+        CHECK_EQ(err, LEAT_CLOSED);
+        err = LEAT_OK;
+    }
+    CHECK_EQ(got, a.sent);                           /* the case fired if and only if it was received */
+    leat_unref(a.out);
+    leat_unref(c);
+    leat_unref(never);
+    pair_close(&x);
+    return err;
+}
+ANYWHERE(a_select_that_gives_up_has_sent_or_not_and_knows, given_up)
+
+/* -- local cases, timers, otherwise ------------------------------------------------------------------------------------------------- */
+static leat_err others(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    struct line l = line_at(x.a, x.p, "nums", 0), buffered = line_at(x.a, x.p, "more", 1);
+    leat_chan(struct num) here = leat_chan_make(struct num, 1);
+    struct num v = { 1 }, w, u = { 2 };
+    leat_err err;
+    int which = 0;
+    CHECK_EQ(leat_send(here, { 3 }), LEAT_OK);
+    leat_select(err) {                               /* nobody receives there */
+        leat_on_send(l.out, &v) { CHECK(false); }
+        leat_on_recv(here, &w) { which = 1; }
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(which, 1);
+    leat_select(err) {
+        leat_on_send(l.out, &v) { CHECK(false); }
+        leat_on_after(LEAT_MS(1)) { which = 2; }
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(which, 2);
+    leat_select(err) {
+        leat_on_send(l.out, &v) { CHECK(false); }
+        leat_otherwise { which = 3; }
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(which, 3);
+    leat_select(err) {                               /* asks for a credit */
+        leat_on_send(l.out, &v) { CHECK(false); }
+        leat_on_send(buffered.out, &u) { which = 4; }
+        leat_otherwise { CHECK(false); }
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(which, 4);
+    leat_select(err) {                               /* and there is no more room */
+        leat_on_send(l.out, &v) { CHECK(false); }
+        leat_on_send(buffered.out, &u) { CHECK(false); }
+        leat_otherwise { which = 5; }
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(which, 5);
+    CHECK_EQ(leat_recv(buffered.in, &w), LEAT_OK);
+    CHECK_EQ(w.n, 2);
+    leat_select(err) {
+        leat_on_send(l.out, &v) { CHECK(false); }
+        leat_on_send(buffered.out, &u) { which = 6; }
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(which, 6);
+    leat_unref(here);
+    line_end(&l);
+    line_end(&buffered);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(local_cases_timers_and_otherwise_stand_beside_a_send_elsewhere, others)
+
+static leat_err recv_one(leat_chan(struct num) *c)
+{
+    struct num v;
+    return leat_recv(*c, &v);
+}
+static leat_err poll_meets(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    struct line l = line_at(x.a, x.p, "nums", 0);
+    leat_err err;
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, recv_one, (leat_chan(struct num)){ l.in }));
+        for (bool sent = false; !sent && err == LEAT_OK; ) {
+            struct num v = { 7 };
+            leat_select(err) {
+                leat_on_send(l.out, &v) { sent = true; }
+                leat_otherwise { leat_yield(); }
+            }
+        }
+    }
+    CHECK_EQ(err, LEAT_OK);
+    line_end(&l);
+    pair_close(&x);
+    return err;
+}
+ANYWHERE(a_poll_meets_a_receiver_that_waits_elsewhere, poll_meets)
+
+/* -- close, and the end of receiving ------------------------------------------------------------------------------------------------ */
+struct ender { leat_chan(struct num) c; int how; };
+static leat_err end_it(struct ender *e)
+{
+    LEAT_TRY(leat_sleep(LEAT_MS(1)));
+    if (e->how == 0)
+        leat_close(e->c);
+    else
+        leat_unref(e->c);
+    return LEAT_OK;
+}
+static leat_err ends(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    for (int how = 0; how < 2; how++) {
+        struct line l = line_at(x.a, x.p, "nums", 0);
+        leat_err err, done;
+        leat_with_group(g, done) {
+            LEAT_TRY(leat_go(&g, end_it, (struct ender){ l.in, how }));
+            struct num v = { 1 };
+            leat_select(err) {
+                leat_on_send(l.out, &v) { CHECK(false); }
+            }
+        }
+        CHECK_EQ(done, LEAT_OK);
+        CHECK_EQ(err, how == 0 ? LEAT_CLOSED : LEAT_GONE);
+        leat_unref(l.out);
+        if (how == 0)
+            leat_unref(l.in);
+    }
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_select_learns_that_its_channel_has_ended_elsewhere, ends)
+
 T_MAIN()

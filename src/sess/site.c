@@ -388,6 +388,7 @@ void site_lost(struct end *e)
         x = chan_settle_locked(c, e->offered, LEAT_UNKNOWN);
     e->offered = NULL;
     wake = chan_shut_locked(c, LEAT_PEER_LOST, NULL);
+    chan_over_locked(c);
     wake_waiters(&e->flushers, false, LEAT_PEER_LOST);
     wake_waiters(&e->askers, false, LEAT_PEER_LOST);
     if (relay_below(e)) {
@@ -497,6 +498,7 @@ static struct waiter *on_seal(struct end *e, struct cur *in)
     e->offered = NULL;
     e->unanswered = false;
     wake = chan_shut_locked(e->c, why, NULL);
+    chan_over_locked(e->c);
     wake_waiters(&e->askers, false, why);
     if (relay_below(e))
         relay_seal(relay_below(e), why);
