@@ -129,7 +129,9 @@ int offers_ask(struct sel *x, leat_err *err)
     for (uint32_t k = 0; k < x->n; k++) {
         uint32_t i = first + k < x->n ? first + k : first + k - x->n;
         struct op *o = &x->ops[i];
-        if (o->kind != 's' || !at_load(&o->c->site) || (at_load(&o->c->closed) && o->c->err != LEAT_PEER_LOST))
+        if (o->kind != 's' || !at_load(&o->c->site))
+            continue;
+        if (at_load(&o->c->closed) && select_chan_err(o->c) != LEAT_PEER_LOST)
             continue;
         x->asked = true;
         leat_err e = o->c->net->ops->ask(o->c, o->val);

@@ -409,6 +409,14 @@ static inline bool others_wait(const struct waiters *q, const struct task *t)
 
 bool select_others_wait(const struct waiters *q, const struct task *t) { return others_wait(q, t); }
 
+leat_err select_chan_err(leat_chan_ *c)
+{
+    lock(&c->lock);                                  /* closed and ended are set before it */
+    leat_err e = (leat_err)c->err;
+    unlock(&c->lock);
+    return e;
+}
+
 bool select_has_closed_case(const struct sel *x, const leat_chan_ *c)
 {
     for (uint32_t i = 0; i < x->n; i++)
@@ -420,9 +428,10 @@ bool select_has_closed_case(const struct sel *x, const leat_chan_ *c)
 /* An op of c can never become ready.  false: that ends the select, *err says why. */
 static __attribute__((noinline)) bool dead_is_fine(const struct sel *x, leat_chan_ *c, leat_err *err)
 {
-    if (!c->err || select_has_closed_case(x, c))
+    leat_err e = select_chan_err(c);
+    if (e == LEAT_OK || select_has_closed_case(x, c))
         return true;
-    *err = chan_explain(c, (leat_err)c->err);
+    *err = chan_explain(c, e);
     return false;
 }
 

@@ -38,6 +38,7 @@ bool select_op_try(const struct op *o, leat_err *err);               /* true: it
 bool select_op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_err *err);
 void select_op_leave(struct sel *x, uint32_t i);
 bool select_others_wait(const struct waiters *q, const struct task *t);
+leat_err select_chan_err(leat_chan_ *c);              /* of one that has ended: OK: closed in order.  No lock */
 bool select_has_closed_case(const struct sel *x, const leat_chan_ *c);
 uint32_t select_draw(uint32_t n);                    /* 0 to n - 1 */
 

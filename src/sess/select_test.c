@@ -415,4 +415,75 @@ static leat_err ends(leat_none *none)
 }
 ANYWHERE(a_select_learns_that_its_channel_has_ended_elsewhere, ends)
 
+/* -- a peer that is lost ------------------------------------------------------------------------------------------------------------ */
+static leat_err break_it(leat_peer **p)
+{
+    LEAT_TRY(leat_sleep(LEAT_MS(1)));
+    sess_break(sess_of(*p), LEAT_SYS, "the test ends it");
+    return LEAT_OK;
+}
+
+/* wait: the select has begun before the session ends */
+static leat_err losses(bool wait, size_t capacity)
+{
+    struct pair x = pair_open();
+    struct line l = line_at(x.a, x.p, "nums", capacity);
+    leat_chan(struct num) never = leat_chan_make(struct num, 0);
+    struct num v = { 1 }, w;
+    leat_err err, done = LEAT_OK;
+    bool lost = false;
+    leat_finish(l.in);
+    for (size_t i = 0; i < capacity; i++)
+        CHECK_EQ(leat_send(l.out, { 1 }), LEAT_OK);
+    CHECK_EQ(leat_flush(l.out), LEAT_OK);
+    if (wait)
+        CHECK_EQ(leat_go(NULL, break_it, (leat_peer *){ x.p }), LEAT_OK);
+    else
+        LEAT_TRY(break_it(&x.p));
+    leat_select(err) {
+        leat_on_send(l.out, &v) { CHECK(false); }
+        leat_on_closed(l.out) { lost = true; }
+        leat_on_recv(never, &w) { CHECK(false); }
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK(lost);
+    leat_select(err) {
+        leat_on_send(l.out, &v) { CHECK(false); }
+        leat_on_recv(never, &w) { CHECK(false); }
+    }
+    CHECK_EQ(err, LEAT_PEER_LOST);
+    leat_select(err) {
+        leat_on_send(l.out, &v) { CHECK(false); }
+        leat_otherwise { CHECK(false); }
+    }
+    CHECK_EQ(err, LEAT_PEER_LOST);
+    for (size_t i = 0; i < capacity; i++)
+        CHECK_EQ(leat_recv(l.in, &w), LEAT_OK);
+    while (!at_load(&((leat_chan_ *)l.in)->ended))
+        leat_yield();                                /* the other node has taken note */
+    leat_select(err) {
+        leat_on_recv(l.in, &w) { CHECK(false); }
+        leat_on_recv(never, &w) { CHECK(false); }
+    }
+    CHECK_EQ(err, LEAT_PEER_LOST);
+    leat_select(err) {
+        leat_on_recv(l.in, &w) { CHECK(false); }
+        leat_on_closed(l.in) { lost = false; }
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK(!lost);
+    leat_unref(never);
+    line_end(&l);
+    pair_close(&x);
+    return done;
+}
+static leat_err lost_0(leat_none *none) { (void)none; return losses(false, 0); }
+static leat_err lost_2(leat_none *none) { (void)none; return losses(false, 2); }
+static leat_err lost_while_0(leat_none *none) { (void)none; return losses(true, 0); }
+static leat_err lost_while_2(leat_none *none) { (void)none; return losses(true, 2); }
+ANYWHERE(a_lost_end_ends_a_select_or_is_its_case_unbuffered, lost_0)
+ANYWHERE(a_lost_end_ends_a_select_or_is_its_case_buffered, lost_2)
+ANYWHERE(an_end_that_is_lost_during_a_select_is_its_case_unbuffered, lost_while_0)
+ANYWHERE(an_end_that_is_lost_during_a_select_is_its_case_buffered, lost_while_2)
+
 T_MAIN()

@@ -1,0 +1,527 @@
+/* offer_test.c - selects across processes, frame by frame: the other side is one by hand (peer.h), which is a site of one channel, "in",
+ * and the home of two others, "out" and "off".  Each test is one way through the states of chan/offers.c and of meet.c. */
+#include "base/base.h"
+#include "chan/chan.h"
+#include "peer.h"
+#include "sess/ends.h"
+#include "type/desc.h"
+
+LEAT_STRUCT(mark, (int32, n));
+
+enum { IN = 3, OUT = 5, OFF = 7, NOBODY = 99 };      /* the peer's ids: it has dialed, so they are odd */
+static struct peer peer;
+static leat_chan(struct mark) in, out, off;
+static leat_group *tasks;
+
+static void attach(uint64_t id, const char *name, uint8_t sends)
+{
+    struct buf b = { 0 };
+    struct type_print print;
+    CHECK_EQ(type_print(&mark_type, &print), LEAT_OK);
+    buf_varint(&b, id);
+    buf_u8(&b, sends);
+    buf_put(&b, print.b, sizeof print.b);
+    buf_text(&b, name, strlen(name));
+    peer_send(&peer, FRAME_ATTACH, 0, &b);
+    buf_free(&b);
+    struct peer_frame f = peer_expect(&peer, FRAME_ATTACHED);
+    CHECK_EQ(cur_varint(&f.in), id);
+    CHECK_EQ(cur_u8(&f.in), 0);
+    CHECK_EQ(cur_u32(&f.in), 0);
+}
+
+/* The node has handled all that was sent before, and has said nothing: it refuses a name that there is not. */
+static void silent(void)
+{
+    static uint64_t id = 1001;
+    struct buf b = { 0 };
+    buf_varint(&b, id += 2);
+    buf_u8(&b, 1);
+    buf_put(&b, (uint8_t[16]){ 0 }, 16);
+    buf_text(&b, "no such", 7);
+    peer_send(&peer, FRAME_ATTACH, 0, &b);
+    buf_free(&b);
+    (void)peer_expect(&peer, FRAME_ATTACHED);
+}
+
+/* An offer of a select: low: its name is less than any of the node's. */
+static void offer(uint64_t number, int32_t n, bool low)
+{
+    struct buf b = { 0 };
+    buf_varint(&b, IN);
+    buf_u8(&b, ELEM_SELECT);
+    buf_varint(&b, number);
+    for (int i = 0; i < 16; i++)
+        buf_u8(&b, low ? 0 : 255);
+    buf_varint(&b, 1);
+    buf_u32(&b, (uint32_t)n);
+    peer_send(&peer, FRAME_ELEM, 0, &b);
+    buf_free(&b);
+}
+
+static void expect(uint8_t kind, uint64_t id, uint64_t number)
+{
+    struct peer_frame f = peer_expect(&peer, kind);
+    CHECK_EQ(cur_varint(&f.in), id);
+    if (number != NOBODY)
+        CHECK_EQ(cur_varint(&f.in), number);
+}
+
+/* The next frame is the node's offer on this end: its number. */
+static uint64_t expect_offer(uint64_t id, int32_t n)
+{
+    struct peer_frame f = peer_expect(&peer, FRAME_ELEM);
+    CHECK_EQ(cur_varint(&f.in), id);
+    CHECK_EQ(cur_u8(&f.in), ELEM_SELECT);
+    uint64_t number = cur_varint(&f.in);
+    CHECK(cur_take(&f.in, 16) && cur_varint(&f.in) > 0);
+    CHECK_EQ((int32_t)cur_u32(&f.in), n);
+    return number;
+}
+
+/* -- a select of the node ----------------------------------------------------------------------------------------------------------- */
+enum { GOT = 1, SENT, SENT_OFF, TIMER };
+struct choice { leat_err err, why; int fired, got; leat_ctx *ctx; bool timer; _Atomic bool done; };
+static struct choice choice;
+
+static leat_err choose(leat_none *none)
+{
+    struct mark to_out = { 10 }, to_off = { 20 }, v = { 0 };
+    struct choice *c = &choice;
+    (void)none;
+    leat_with_cancel(ctx) {
+        c->ctx = ctx;
+        leat_select(c->err) {
+            leat_on_recv(in, &v) { c->fired = GOT; }
+            leat_on_send(out, &to_out) { c->fired = SENT; }
+            leat_on_send(off, &to_off) { c->fired = SENT_OFF; }
+            if (c->timer)
+                leat_on_after(LEAT_MS(2)) { c->fired = TIMER; }
+        }
+        c->why = c->err == LEAT_UNKNOWN ? leat_err_why() : LEAT_OK;
+        c->got = v.n;
+    }
+    c->done = true;
+    return LEAT_OK;
+}
+
+/* It waits in all its cases: it stands at both homes. */
+static void opens(bool timer)
+{
+    choice.err = choice.why = LEAT_OK;
+    choice.fired = choice.got = 0;
+    choice.timer = timer;
+    choice.done = false;
+    CHECK_EQ(leat_go(tasks, choose, LEAT_NONE), LEAT_OK);
+    bool stands[2] = { false, false };
+    while (!stands[0] || !stands[1]) {               /* in either order */
+        struct peer_frame f = peer_expect(&peer, FRAME_NEED);
+        uint64_t id = cur_varint(&f.in);
+        CHECK(id == OUT || id == OFF);
+        if (cur_varint(&f.in) == 1)
+            stands[id == OFF] = true;
+    }
+}
+
+/* It is invited, and has offered. */
+static uint64_t tries(uint64_t id, int32_t n)
+{
+    PEER_SAY(&peer, FRAME_INVITE, id);
+    return expect_offer(id, n);
+}
+
+static void ended(leat_err err, int fired)
+{
+    while (!choice.done)
+        leat_yield();
+    CHECK_EQ(choice.err, err);
+    CHECK_EQ(choice.fired, fired);
+}
+
+/* It has left both homes. */
+static void leaves(void)
+{
+    bool left[2] = { false, false };
+    while (!left[0] || !left[1]) {
+        struct peer_frame f = peer_expect(&peer, FRAME_NEED);
+        uint64_t id = cur_varint(&f.in);
+        if (cur_varint(&f.in) == 0)
+            left[id == OFF] = true;
+    }
+}
+
+static void (*talk)(void);
+static leat_err with_peer(leat_none *none)
+{
+    leat_node *a;
+    leat_err err;
+    (void)none;
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node a" }, &a), LEAT_OK);
+    CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
+    in = leat_chan_make(struct mark, 0);
+    out = leat_chan_make(struct mark, 0);
+    off = leat_chan_make(struct mark, 0);
+    CHECK_EQ(leat_export(a, "in", leat_tx_of(in), mark), LEAT_OK);
+    CHECK_EQ(leat_export(a, "out", leat_rx_of(out), mark), LEAT_OK);
+    CHECK_EQ(leat_export(a, "off", leat_rx_of(off), mark), LEAT_OK);
+    leat_with_deadline(LEAT_S(40)) {
+        leat_with_group(g, err) {
+            tasks = &g;
+            peer_dial(&peer, leat_node_url(a), 1);
+            attach(IN, "in", 1);
+            attach(OUT, "out", 0);
+            attach(OFF, "off", 0);
+            talk();
+        }
+        CHECK_EQ(err, LEAT_OK);
+    }
+    if (peer.l)
+        peer_hang_up(&peer);
+    leat_unref(in);
+    leat_unref(out);
+    leat_unref(off);
+    leat_node_close(a);
+    return LEAT_OK;
+}
+#define SCRIPT(name) \
+    static void name##_(void); \
+    TEST(name) { talk = name##_; AT(INPROC, with_peer); } \
+    static void name##_(void)
+
+/* -- the sending side ----------------------------------------------------------------------------------------------------------------- */
+SCRIPT(invited_offered_taken)
+{
+    opens(false);
+    silent();                                        /* nothing is offered before it is invited */
+    uint64_t number = tries(OUT, 10);
+    PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
+    ended(LEAT_OK, SENT);
+    leaves();
+}
+
+SCRIPT(invited_offered_busy_and_again)
+{
+    opens(false);
+    for (int i = 0; i < 3; i++) {
+        uint64_t number = tries(OUT, 10);
+        silent();                                    /* one offer at a time */
+        PEER_SAY(&peer, FRAME_BUSY, OUT, number);
+        silent();                                    /* and none before the next invitation */
+    }
+    uint64_t number = tries(OFF, 20);
+    PEER_SAY(&peer, FRAME_TAKEN, OFF, number);
+    ended(LEAT_OK, SENT_OFF);
+    leaves();
+}
+
+SCRIPT(an_invitation_during_an_offer_is_remembered)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    PEER_SAY(&peer, FRAME_INVITE, OFF);
+    silent();
+    PEER_SAY(&peer, FRAME_BUSY, OUT, number);
+    number = expect_offer(OFF, 20);
+    PEER_SAY(&peer, FRAME_TAKEN, OFF, number);
+    ended(LEAT_OK, SENT_OFF);
+    leaves();
+}
+
+SCRIPT(an_invitation_that_nobody_uses_is_void)
+{
+    opens(false);
+    CHECK_EQ(leat_send(in, { 1 }), LEAT_OK);
+    ended(LEAT_OK, GOT);
+    leaves();
+    PEER_SAY(&peer, FRAME_INVITE, OUT);              /* it was on its way */
+    silent();
+    opens(false);
+    silent();                                        /* the next select waits for its own */
+    uint64_t number = tries(OUT, 10);
+    PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
+    ended(LEAT_OK, SENT);
+    leaves();
+}
+
+SCRIPT(local_cases_wait_while_an_offer_is_out)
+{
+    opens(true);
+    uint64_t number = tries(OUT, 10);
+    leat_err err = LEAT_OK;
+    leat_with_deadline(LEAT_MS(10))                  /* longer than its timer */
+        err = leat_send(in, { 7 });
+    CHECK_EQ(err, LEAT_DEADLINE);
+    CHECK(!choice.done);
+    PEER_SAY(&peer, FRAME_BUSY, OUT, number);
+    ended(LEAT_OK, TIMER);
+    leaves();
+}
+
+SCRIPT(a_cancel_withdraws_and_learns_that_it_was_not_taken)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    leat_cancel(choice.ctx, LEAT_CANCELED);
+    expect(FRAME_WITHDRAW, OUT, number);
+    PEER_SAY(&peer, FRAME_WITHDRAWN, OUT, number);
+    ended(LEAT_CANCELED, 0);
+    leaves();
+}
+
+SCRIPT(a_cancel_withdraws_and_learns_that_it_was_taken)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    leat_cancel(choice.ctx, LEAT_CANCELED);
+    expect(FRAME_WITHDRAW, OUT, number);
+    PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
+    ended(LEAT_OK, SENT);
+    leaves();
+}
+
+SCRIPT(a_cancel_withdraws_and_learns_nothing)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    leat_cancel(choice.ctx, LEAT_CANCELED);
+    expect(FRAME_WITHDRAW, OUT, number);
+    ended(LEAT_UNKNOWN, 0);
+    CHECK_EQ(choice.why, LEAT_CANCELED);
+    leaves();
+}
+
+SCRIPT(a_cancel_before_the_offer_is_certain)
+{
+    opens(false);
+    leat_cancel(choice.ctx, LEAT_CANCELED);
+    ended(LEAT_CANCELED, 0);
+    leaves();
+}
+
+SCRIPT(a_session_that_ends_during_an_offer_leaves_it_unknown)
+{
+    opens(false);
+    (void)tries(OUT, 10);
+    peer_hang_up(&peer);
+    peer.l = NULL;
+    ended(LEAT_UNKNOWN, 0);
+    CHECK_EQ(choice.why, LEAT_PEER_LOST);
+}
+
+SCRIPT(a_session_that_ends_before_the_offer_is_a_lost_peer)
+{
+    opens(false);
+    peer_hang_up(&peer);
+    peer.l = NULL;
+    ended(LEAT_PEER_LOST, 0);
+}
+
+SCRIPT(a_channel_that_is_closed_during_an_offer_was_not_taken)
+{
+    opens(false);
+    (void)tries(OUT, 10);
+    PEER_SAY(&peer, FRAME_SEAL, OUT, LEAT_CLOSED);
+    expect(FRAME_SEALED, OUT, NOBODY);
+    CHECK(!choice.done);
+    uint64_t number = tries(OFF, 20);                /* the other cases go on */
+    PEER_SAY(&peer, FRAME_TAKEN, OFF, number);
+    ended(LEAT_OK, SENT_OFF);
+}
+
+/* -- the receiving side --------------------------------------------------------------------------------------------------------------- */
+static leat_err receive(int *to)
+{
+    struct mark m;
+    LEAT_TRY(leat_recv(in, &m));
+    *to = m.n;
+    return LEAT_OK;
+}
+struct into { int *to; };
+static leat_err receive_into(struct into *i) { return receive(i->to); }
+
+SCRIPT(a_receiver_invites_once)
+{
+    int got[2] = { 0, 0 };
+    PEER_SAY(&peer, FRAME_NEED, IN, 1, 0, 0);
+    silent();                                        /* nobody is ready */
+    CHECK_EQ(leat_go(tasks, receive_into, (struct into){ &got[0] }), LEAT_OK);
+    expect(FRAME_INVITE, IN, NOBODY);
+    CHECK_EQ(leat_go(tasks, receive_into, (struct into){ &got[1] }), LEAT_OK);
+    silent();                                        /* a second one changes nothing */
+    offer(1, 7, true);
+    expect(FRAME_TAKEN, IN, 1);
+    expect(FRAME_INVITE, IN, NOBODY);                /* the second one still waits, and somebody stands there */
+    offer(2, 8, false);
+    expect(FRAME_TAKEN, IN, 2);
+    silent();
+    CHECK_EQ(got[0], 7);
+    CHECK_EQ(got[1], 8);
+}
+
+SCRIPT(nobody_who_stands_there_is_not_invited)
+{
+    int got = 0;
+    PEER_SAY(&peer, FRAME_NEED, IN, 1, 0, 0);
+    PEER_SAY(&peer, FRAME_NEED, IN, 0, 0, 0);
+    silent();
+    CHECK_EQ(leat_go(tasks, receive_into, (struct into){ &got }), LEAT_OK);
+    silent();
+    PEER_SAY(&peer, FRAME_NEED, IN, 2, 0, 0);
+    expect(FRAME_INVITE, IN, NOBODY);
+    PEER_SAY(&peer, FRAME_NEED, IN, 3, 0, 0);
+    silent();                                        /* once */
+    PEER_SAY(&peer, FRAME_NEED, IN, 0, 0, 0);
+    PEER_SAY(&peer, FRAME_NEED, IN, 1, 0, 0);
+    expect(FRAME_INVITE, IN, NOBODY);                /* until nobody stood there */
+    offer(1, 5, false);
+    expect(FRAME_TAKEN, IN, 1);
+    silent();
+    CHECK_EQ(got, 5);
+}
+
+SCRIPT(an_offer_to_nobody_is_refused)
+{
+    int got = 0;
+    PEER_SAY(&peer, FRAME_NEED, IN, 1, 0, 0);
+    offer(1, 5, true);
+    expect(FRAME_BUSY, IN, 1);
+    CHECK_EQ(leat_go(tasks, receive_into, (struct into){ &got }), LEAT_OK);
+    expect(FRAME_INVITE, IN, NOBODY);                /* it may try again */
+    offer(2, 6, true);
+    expect(FRAME_TAKEN, IN, 2);
+    silent();
+    CHECK_EQ(got, 6);
+}
+
+SCRIPT(an_offer_meets_a_select_that_waits)
+{
+    opens(false);
+    offer(1, 5, false);
+    expect(FRAME_TAKEN, IN, 1);
+    ended(LEAT_OK, GOT);
+    CHECK_EQ(choice.got, 5);
+    leaves();
+}
+
+SCRIPT(a_lesser_offer_waits_for_a_select_that_comes_back)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    offer(1, 5, true);
+    silent();
+    PEER_SAY(&peer, FRAME_BUSY, OUT, number);
+    expect(FRAME_TAKEN, IN, 1);
+    ended(LEAT_OK, GOT);
+    CHECK_EQ(choice.got, 5);
+    leaves();
+}
+
+SCRIPT(a_lesser_offer_is_refused_when_the_select_does_not_come_back)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    offer(1, 5, true);
+    silent();
+    PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
+    bool busy = false;
+    for (int left = 2; left || !busy; ) {            /* with its leaving both homes, in any order */
+        struct peer_frame f = peer_next(&peer);
+        if (f.kind == FRAME_NEED) {
+            left--;
+        } else if (f.kind >= FRAME_FIRST_NUMBERED) {
+            CHECK_EQ(f.kind, FRAME_BUSY);
+            CHECK_EQ(cur_varint(&f.in), IN);
+            CHECK_EQ(cur_varint(&f.in), 1);
+            busy = true;
+        }
+    }
+    ended(LEAT_OK, SENT);
+}
+
+SCRIPT(a_greater_offer_is_refused_at_once)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    offer(1, 5, false);
+    expect(FRAME_BUSY, IN, 1);
+    PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
+    ended(LEAT_OK, SENT);
+    leaves();
+}
+
+SCRIPT(a_select_that_is_back_invites)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    PEER_SAY(&peer, FRAME_NEED, IN, 1, 0, 0);
+    silent();                                        /* it is not ready */
+    offer(1, 5, false);
+    expect(FRAME_BUSY, IN, 1);
+    PEER_SAY(&peer, FRAME_BUSY, OUT, number);
+    expect(FRAME_INVITE, IN, NOBODY);
+    offer(2, 6, false);
+    expect(FRAME_TAKEN, IN, 2);
+    ended(LEAT_OK, GOT);
+    leaves();
+}
+
+SCRIPT(an_offer_that_waits_is_withdrawn)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    offer(1, 5, true);
+    PEER_SAY(&peer, FRAME_WITHDRAW, IN, 1);
+    expect(FRAME_WITHDRAWN, IN, 1);
+    PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
+    ended(LEAT_OK, SENT);
+    leaves();
+}
+
+static void plain(uint64_t number, uint8_t what, int32_t n)
+{
+    struct buf b = { 0 };
+    buf_varint(&b, IN);
+    buf_u8(&b, what);
+    buf_varint(&b, number);
+    buf_u32(&b, (uint32_t)n);
+    peer_send(&peer, FRAME_ELEM, 0, &b);
+    buf_free(&b);
+}
+
+SCRIPT(a_plain_offer_waits_for_a_select_that_comes_back)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    plain(1, ELEM_FIRM, 5);
+    silent();
+    PEER_SAY(&peer, FRAME_BUSY, OUT, number);
+    expect(FRAME_TAKEN, IN, 1);
+    ended(LEAT_OK, GOT);
+    leaves();
+}
+
+SCRIPT(a_try_waits_for_nobody)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    plain(1, ELEM_SOFT, 5);
+    expect(FRAME_BUSY, IN, 1);
+    PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
+    ended(LEAT_OK, SENT);
+    leaves();
+}
+
+SCRIPT(a_close_while_an_offer_waits_is_its_answer)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    offer(1, 5, true);
+    silent();
+    leat_close(in);
+    expect(FRAME_SEAL, IN, LEAT_CLOSED);
+    PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
+    ended(LEAT_OK, SENT);
+    leaves();
+}
+
+T_MAIN()
