@@ -44,6 +44,7 @@ MODELS = {
     'window': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DC=4 -DSENDS=8')]),
     'relay': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DSENDS=2')]),
     'move': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DC=3 -DSENDS=5'), (SAFETY, '-DC=1 -DSENDS=5')]),
+    'handover': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DSENDS=3')]),
     'refs': dict(short=[(SAFETY, '-DGRANTS=1')], long=[(SAFETY, ''), (SAFETY, '-DGRANTS=3')]),
     'deal': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DWINDOW=2'), (SAFETY, '-DLOSSES=3')]),
     'select': dict(
