@@ -89,6 +89,9 @@ const char *leat_peer_name(const leat_peer *p);      /* "node 2", or the url it 
 enum { LEAT_PEERS_MAX = 1024 };
 typedef struct leat_peers { leat_peer **at; uint32_t len, rank; } leat_peers;         /* at belongs to the node */
 LEAT_CHECK leat_err leat_node_join(leat_node *n, const char *urls, leat_peers *ret);
+/* Every end of a channel that n shares with a peer, a line each, to fd: whose, which, how much went through it.  Returns how many there
+ * are; fd -1: only that.  Not from a handler of a signal. */
+size_t leat_node_dump(leat_node *n, int fd);
 #define leat_auto_node                  LEAT_CLEANUP_(leat_node_end_)         /* leat_auto_node leat_node *n = NULL; */
 
 /* == Names.  A channel end is exported under a name and imported elsewhere; its use does not change. ====================== *

@@ -100,6 +100,58 @@ static leat_err one_after_another(leat_none *none)
 }
 ANYWHERE(ends_one_after_another_leave_tables_as_they_were, one_after_another)
 
+/* -- the list ----------------------------------------------------------------------------------------------------------------------- */
+static const char *dump(leat_node *n, size_t *ret)
+{
+    static char text[16 << 10];
+    int p[2];
+    size_t at = 0;
+    CHECK(pipe(p) == 0);
+    *ret = leat_node_dump(n, p[1]);
+    close(p[1]);
+    for (ssize_t k; (k = read(p[0], text + at, sizeof text - 1 - at)) > 0; )
+        at += (size_t)k;
+    close(p[0]);
+    text[at] = 0;
+    return text;
+}
+
+/* Each node lists what it shares, from its side; what has gone is on no list. */
+static leat_err listed(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    cap = 3;
+    size_t was[3], n;
+    for (int i = A; i <= C; i++)
+        was[i] = leat_node_dump(x.at[i], -1);
+    leat_tx(struct num) b = NULL, far = NULL;
+    leat_chan(struct num) c = far_end(&x, &b, &far);
+    CHECK_EQ(leat_send(far, { .n = 1 }), LEAT_OK);
+    CHECK_EQ(leat_flush(far), LEAT_OK);
+    const char *text = dump(x.at[A], &n);
+    CHECK_EQ(n, was[A] + 1);
+    CHECK_HAS(text, "(num, capacity 3): receives here, 1 accepted");
+    CHECK_HAS(text, "node b");
+    text = dump(x.at[B], &n);
+    CHECK_EQ(n, was[B] + 2);
+    CHECK_HAS(text, "(num, capacity 3): sends there, 1 sent, 1 of them accepted");
+    CHECK_HAS(text, "others send through it");
+    CHECK_HAS(text, "(num, capacity 3): passes on, 1 accepted");
+    text = dump(x.at[C], &n);
+    CHECK_EQ(n, was[C] + 1);
+    CHECK_HAS(text, "on by node b");
+    leat_unref(b);
+    leat_unref(far);
+    leat_unref(c);
+    for (int i = A; i <= C; i++)
+        while (leat_node_dump(x.at[i], -1) > was[i])
+            CHECK_EQ(leat_sleep(LEAT_US(200)), LEAT_OK);
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_node_lists_the_ends_that_it_shares, listed)
+
 /* More than the peer takes: refused in words, and the value stays whole; when some have gone there is room again. */
 static leat_err too_many(leat_none *none)
 {

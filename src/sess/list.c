@@ -1,0 +1,120 @@
+/* list.c - leat_node_dump: which ends of channels a node shares with its peers.  For people, and for tests of what was let go.
+ * Each end is looked at under its channel's lock, one after the other: the list is of no single moment. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "base/alloc.h"
+#include "sess/home.h"
+#include "sess/impl.h"
+
+enum { LINE_MAX_ = 512 };
+
+static void put_line(int fd, const char *line, size_t n)
+{
+    for (ssize_t k; n && (k = write(fd, line, n)) > 0; line += k)
+        n -= (size_t)k;
+}
+
+/* Lock of the channel held. */
+static int of_site(const struct end *e, char *at, size_t room)
+{
+    const struct home *h = relay_below(e);
+    bool lost = e->relay && e->relay->lost;
+    int n = snprintf(at, room, "sends there, %" PRIu64 " sent, ", e->sent);
+    if (e->c->cap)
+        n += snprintf(at + n, room - (size_t)n, "%" PRIu64 " of them accepted, %u idle credits", e->accepted,
+            chan_idle_credits_locked(e->c));
+    else
+        n += snprintf(at + n, room - (size_t)n, "%s under way", e->unanswered ? "one" : "none");
+    n += snprintf(at + n, room - (size_t)n, "%s%s%s%s", h && h->ends ? ", others send through it" : "",
+        e->dormant ? ", leaves when it is taken" : "", lost ? ", lost beyond there" : e->sealed ? ", closed" : "",
+        e->relay && e->relay->path ? ", on by " : "");
+    if (e->relay && e->relay->path)
+        n += snprintf(at + n, room - (size_t)n, "%s", e->relay->path);
+    return n;
+}
+
+static int of_home(const struct end *e, char *at, size_t room)
+{
+    const struct home *h = e->home;
+    return snprintf(at, room, "%s, %" PRIu64 " accepted, %u credits out, %u wanted%s%s%s", h && h->up ? "passes on" : "receives here",
+        e->accepted, e->out, e->need, e->delivering ? ", one waits for a receiver" : "", e->finished ? ", finished" : "",
+        h && h->torn ? ", torn" : "");
+}
+
+static void show(struct end *e, int fd)
+{
+    char line[LINE_MAX_];
+    leat_chan_ *c = e->c;
+    size_t room = sizeof line - 2;
+    int n = snprintf(line, room / 2, "%s: end %" PRIu64 " of channel %p (%s, capacity %u): ", sess_text(e->s), e->id, (void *)c,
+        e->type->name, c->cap);
+    n = MIN(n, (int)room / 2 - 1);
+    lock(&c->lock);
+    int k = e->site ? of_site(e, line + n, room - (size_t)n) : of_home(e, line + n, room - (size_t)n);
+    unlock(&c->lock);
+    n = MIN(n + k, (int)room - 1);
+    line[n++] = '\n';
+    put_line(fd, line, (size_t)n);
+}
+
+/* References to all ends of s.  NULL: there are none, or no memory. */
+static struct end **all_ends(struct sess *s, uint32_t *ret)
+{
+    struct ends *t = ends_of(s);
+    uint32_t room = 0, n = 0;
+    struct end **all = NULL;
+    for (bool whole = false; !whole; ) {
+        lock(&t->lock);
+        whole = t->count <= room;
+        room = t->count;
+        for (uint32_t i = 0; whole && t->bucket && i <= t->mask; i++)
+            for (struct end *e = t->bucket[i]; e; e = e->hash_next) {
+                end_ref(e);
+                all[n++] = e;
+            }
+        unlock(&t->lock);
+        if (whole)
+            break;
+        mem_free(all);
+        if (!(all = mem_alloc(room * sizeof *all)))
+            break;
+    }
+    *ret = n;
+    return all;
+}
+
+static size_t show_all(struct sess *s, int fd)
+{
+    uint32_t n;
+    struct end **all = all_ends(s, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (fd >= 0)
+            show(all[i], fd);
+        end_unref(all[i]);
+    }
+    mem_free(all);
+    return n;
+}
+
+/* The session after s on n's list, with a reference; s's is given back. */
+static struct sess *next_session(leat_node *n, struct sess *s)
+{
+    lock(&n->lock);
+    struct sess *x = s && s->listed ? s->next : s ? NULL : n->sessions;
+    while (x && x->over)
+        x = x->next;
+    if (x)
+        sess_ref(x);
+    unlock(&n->lock);
+    sess_unref(s);
+    return x;
+}
+
+size_t leat_node_dump(leat_node *n, int fd)
+{
+    size_t count = 0;
+    for (struct sess *s = n ? next_session(n, NULL) : NULL; s; s = next_session(n, s))
+        count += show_all(s, fd);
+    return count;
+}
