@@ -63,12 +63,14 @@ typedef struct leat_peer leat_peer;                  /* a session with one other
 typedef struct leat_node_opts {                      /* 0: the default; grows only at the end */
     const char *name;                                /* shown to peers and in traces */
     const char *cert, *key, *ca;                     /* files; needed off this host: a link there is TLS both ways */
-    leat_dur grace;                                  /* how long a broken link may be re-made; default 30 s */
+    leat_dur grace;                                  /* how long a broken link may be made anew: the shorter one of both sides counts;
+                                                        default 30 s; below 0: a session ends with its link */
     leat_err (*allow)(void *self, const char *peer_key, const char *name, bool sends);   /* policy of every export */
     void *self;
     bool insecure;                                   /* listens and dials in plain TCP beyond this host too: whoever reaches the port is
                                                         a peer, and whoever is on the way reads and writes */
-    leat_dur idle, patience;                         /* a silent peer is asked after idle, lost after patience more; default 5 s each */
+    leat_dur idle, patience;                         /* a silent peer is asked after idle; after patience more its link counts as
+                                                        broken; default 5 s each */
 } leat_node_opts;
 LEAT_CHECK static inline leat_err leat_node_open(const leat_node_opts *o, leat_node **ret);   /* [owned: leat_node_close] NOMEM */
 LEAT_CHECK leat_err leat_node_listen(leat_node *n, const char *url);  /* inproc: shm: unix: tcp: tls:; REFUSED, SYS; then returns */

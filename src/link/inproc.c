@@ -260,7 +260,8 @@ leat_err inproc_dial(const char *url, struct link **ret)
     unlock(&rt->inproc_lock);
     if (!l || full) {
         mem_free(p);
-        return leat_fail(LEAT_REFUSED, "%s: %s", url, full ? "too many wait to be accepted" : "nobody listens there");
+        return full ? leat_fail(LEAT_LIMIT, "%s: too many wait to be accepted", url)
+                    : leat_fail(LEAT_REFUSED, "%s: nobody listens there", url);
     }
     wake(t);
     *ret = &p->end[0].link;

@@ -5,6 +5,7 @@
  * allocated for it beyond the first block of the inbox, and other peers do not notice. */
 #include <stdio.h>
 #include <string.h>
+#include "base/alloc.h"
 #include "base/probe.h"
 #include "run/err.h"
 #include "sess/impl.h"
@@ -93,14 +94,22 @@ static void text_get(struct cur *c, char *to, size_t max)            /* to has m
     to[n] = 0;
 }
 
-static leat_err send_all(struct sess *s, struct buf *b)
+static leat_err send_all(struct link *l, struct buf *b)
 {
     leat_err e = buf_err(b);
     struct iovec v = { b->p, b->len };
     if (e == LEAT_OK)
-        e = link_writev(s->link, &v, 1);
+        e = link_writev(l, &v, 1);
     buf_free(b);
     return e;
+}
+
+void greeting_done(struct greeting *g)
+{
+    link_close(g->link);
+    mem_free(g->in.p);
+    g->link = NULL;
+    g->in = (struct inbox){ 0 };
 }
 
 /* -- reading ------------------------------------------------------------------------------------------------------------------- */
@@ -109,43 +118,44 @@ static leat_err not_leat(const uint8_t *p, size_t n)
     return leat_fail(LEAT_REFUSED, "it speaks %s, not leat", guess(p, n));
 }
 
-static leat_err more(struct sess *s, bool preamble)
+static leat_err more(struct greeting *g, bool preamble)
 {
-    leat_err e = inbox_fill(&s->in, s->link);
+    leat_err e = inbox_fill(&g->in, g->link);
     if (e != LEAT_CLOSED)
         return e;
-    size_t n = s->in.len - s->in.at;
-    const uint8_t *p = s->in.p + s->in.at;
+    size_t n = g->in.len - g->in.at;
+    const uint8_t *p = g->in.p + g->in.at;
     if (preamble && n && memcmp(p, PREAMBLE_MAGIC, MIN(n, (size_t)8)) != 0)
         return not_leat(p, n);
+    g->gone = true;
     return leat_fail(LEAT_REFUSED, n || !preamble ? "it was gone in the middle of its hello" : "it closed the link and said nothing");
 }
 
-static leat_err preamble_get(struct sess *s)
+static leat_err preamble_get(struct greeting *g)
 {
     for (;;) {
-        size_t n = s->in.len - s->in.at;
-        const uint8_t *p = s->in.p + s->in.at;
+        size_t n = g->in.len - g->in.at;
+        const uint8_t *p = g->in.p + g->in.at;
         if (n >= GUESS_MIN && memcmp(p, PREAMBLE_MAGIC, MIN(n, (size_t)8)) != 0)
             return not_leat(p, n);
         if (n >= PREAMBLE_BYTES) {
             struct cur c = cur_of(p + 8, 4);
             unsigned major = cur_u16(&c);
-            s->in.at += PREAMBLE_BYTES;
+            g->in.at += PREAMBLE_BYTES;
             if (major == WIRE_MAJOR)
                 return LEAT_OK;
             return leat_fail(LEAT_REFUSED, "it speaks version %u of leat's protocol, this side version %d: build both with one version",
                 major, WIRE_MAJOR);
         }
-        LEAT_TRY(more(s, true));
+        LEAT_TRY(more(g, true));
     }
 }
 
 /* The next whole frame, which is a short one.  *ret is valid until the inbox is filled again. */
-static leat_err frame_get(struct sess *s, uint8_t *kind, struct cur *ret)
+static leat_err frame_get(struct greeting *g, uint8_t *kind, struct cur *ret)
 {
     for (;;) {
-        struct cur c = cur_of(s->in.p + s->in.at, s->in.len - s->in.at);
+        struct cur c = cur_of(g->in.p + g->in.at, g->in.len - g->in.at);
         uint32_t len = cur_u32(&c);
         *kind = cur_u8(&c);
         uint8_t flags = cur_u8(&c);
@@ -154,10 +164,10 @@ static leat_err frame_get(struct sess *s, uint8_t *kind, struct cur *ret)
             return leat_fail(LEAT_REFUSED, "its hello is wrong: %s", len > LIMIT_HELLO ? "too long" : "no hello at all");
         if (!c.bad && cur_left(&c) >= len) {
             *ret = cur_part(&c, len);
-            s->in.at += FRAME_HEADER + len;
+            g->in.at += FRAME_HEADER + len;
             return LEAT_OK;
         }
-        LEAT_TRY(more(s, false));
+        LEAT_TRY(more(g, false));
     }
 }
 
@@ -173,133 +183,158 @@ static leat_err refused_by(struct cur *c)
 }
 
 /* -- the dialer ---------------------------------------------------------------------------------------------------------------- */
-static leat_err hello_send(struct sess *s)
+static leat_err hello_send(struct greeting *g, const struct hello *h)
 {
-    static const uint8_t nobody[INCARNATION];
     struct buf b = { 0 };
     preamble_put(&b);
     size_t at = frame_open(&b, FRAME_HELLO);
-    buf_u64(&b, s->id);
-    buf_u32(&b, 1);                                  /* attempt */
-    buf_u32(&b, 0);                                  /* resumed, and three bytes of nothing */
-    buf_put(&b, s->node->incarnation, INCARNATION);
-    buf_put(&b, nobody, INCARNATION);
-    buf_u64(&b, 1);                                  /* the number expected next */
+    buf_u64(&b, h->session);
+    buf_u32(&b, h->attempt);
+    buf_u32(&b, h->resumed);                         /* and three bytes of nothing */
+    buf_put(&b, h->dialer, INCARNATION);
+    buf_put(&b, h->acceptor, INCARNATION);
+    buf_u64(&b, h->expected);
     limits_put(&b);
-    buf_text(&b, s->node->name, strlen(s->node->name));
-    buf_text(&b, s->node->job, strlen(s->node->job));
+    buf_text(&b, h->name, strlen(h->name));
+    buf_text(&b, h->job, strlen(h->job));
+    buf_u32(&b, h->grace_ms);
     frame_close(&b, at);
-    return send_all(s, &b);
+    return send_all(g->link, &b);
 }
 
-static leat_err welcome_get(struct sess *s)
+/* What version 1.0 did not have yet: who leaves it out does not come back. */
+static uint32_t grace_get(struct cur *c)
+{
+    return !c->bad && cur_left(c) >= sizeof(uint32_t) ? cur_u32(c) : 0;
+}
+
+static leat_err welcome_get(struct greeting *g)
 {
     struct cur c;
     uint8_t kind;
-    char name[LIMIT_NODE_NAME + 1];
-    LEAT_TRY(frame_get(s, &kind, &c));
-    if (kind == FRAME_DEAD)
+    struct hello *h = &g->his;
+    LEAT_TRY(frame_get(g, &kind, &c));
+    if (kind == FRAME_DEAD) {
+        g->dead = true;
         return refused_by(&c);
+    }
     if (kind != FRAME_WELCOME)
         return leat_fail(LEAT_REFUSED, "its answer to the hello is wrong");
-    (void)cur_get(&c, s->peer, INCARNATION);
-    uint64_t expected = cur_u64(&c);
-    s->limits = limits_get(&c);
-    text_get(&c, name, LIMIT_NODE_NAME);
-    if (c.bad || expected != 1 || s->limits.frame < LIMIT_FRAME)
+    (void)cur_get(&c, h->acceptor, INCARNATION);
+    h->expected = cur_u64(&c);
+    h->limits = limits_get(&c);
+    text_get(&c, h->name, LIMIT_NODE_NAME);
+    h->grace_ms = grace_get(&c);
+    if (c.bad || h->expected == 0 || h->limits.frame < LIMIT_FRAME)
         return leat_fail(LEAT_REFUSED, "its answer to the hello is wrong");
-    sess_set_name(s, name);
     return LEAT_OK;
 }
 
-static leat_err dial_words(struct sess *s)
+static leat_err dial_words(struct greeting *g, const struct hello *mine)
 {
-    leat_err e = hello_send(s);
+    leat_err e = hello_send(g, mine);
     if (e != LEAT_OK && e != LEAT_CLOSED && e != LEAT_SYS)
         return e;
-    leat_err e2 = preamble_get(s);                   /* it may have said why before it closed the link */
+    leat_err e2 = preamble_get(g);                   /* it may have said why before it closed the link */
     if (e2 == LEAT_OK)
-        e2 = welcome_get(s);
+        e2 = welcome_get(g);
     return e2;
 }
 
-leat_err hello_dial(struct sess *s)
+leat_err hello_dial(struct greeting *g, const struct hello *mine)
 {
-    leat_dur limit = node_silence(s->node);
+    leat_dur limit = node_silence(g->node);
     leat_scope_ sc = leat_scope_begin_(limit);
-    leat_err e = dial_words(s);
+    leat_err e = dial_words(g, mine);
     leat_scope_end_(&sc);
     if (e == LEAT_DEADLINE && leat_ctx_err() == LEAT_OK)
-        return leat_fail(LEAT_REFUSED, "%s: no answer to the hello in %g s: is it leat that listens there?", s->link->text,
+        return leat_fail(LEAT_REFUSED, "%s: no answer to the hello in %g s: is it leat that listens there?", g->link->text,
             (double)limit.ns / 1e9);
-    return e == LEAT_OK ? e : leat_wrap(e, "%s", s->link->text);
+    return e == LEAT_OK ? e : leat_wrap(e, "%s", g->link->text);
 }
 
 /* -- the acceptor -------------------------------------------------------------------------------------------------------------- */
-static leat_err hello_get(struct sess *s)
+static leat_err hello_get(struct greeting *g)
 {
-    static const uint8_t nobody[INCARNATION];
-    uint8_t kind, acceptor[INCARNATION] = { 0 };
+    uint8_t kind;
     struct cur c;
-    char name[LIMIT_NODE_NAME + 1], job[JOB_MAX + 1];
-    LEAT_TRY(frame_get(s, &kind, &c));
+    struct hello *h = &g->his;
+    LEAT_TRY(frame_get(g, &kind, &c));
     if (kind != FRAME_HELLO)
         return leat_fail(LEAT_REFUSED, "its hello is wrong: no hello at all");
-    s->id = cur_u64(&c);
-    uint32_t attempt = cur_u32(&c), resumed = cur_u32(&c);
-    (void)cur_get(&c, s->peer, INCARNATION);
-    (void)cur_get(&c, acceptor, INCARNATION);
-    uint64_t expected = cur_u64(&c);
-    s->limits = limits_get(&c);
-    text_get(&c, name, LIMIT_NODE_NAME);
-    text_get(&c, job, JOB_MAX);
+    h->session = cur_u64(&c);
+    h->attempt = cur_u32(&c);
+    uint32_t resumed = cur_u32(&c);
+    h->resumed = resumed & 1;
+    (void)cur_get(&c, h->dialer, INCARNATION);
+    (void)cur_get(&c, h->acceptor, INCARNATION);
+    h->expected = cur_u64(&c);
+    h->limits = limits_get(&c);
+    text_get(&c, h->name, LIMIT_NODE_NAME);
+    text_get(&c, h->job, JOB_MAX);
+    h->grace_ms = grace_get(&c);
     if (c.bad)
         return leat_fail(LEAT_REFUSED, "its hello is wrong: too short, or a name too long");
-    if (resumed || memcmp(acceptor, nobody, INCARNATION) != 0)
-        return leat_fail(LEAT_REFUSED, "it goes on with a session that is not known here");
-    if (attempt == 0 || expected != 1 || s->limits.frame < LIMIT_FRAME)
+    if (h->attempt == 0 || h->expected == 0 || resumed > 1 || h->limits.frame < LIMIT_FRAME)
         return leat_fail(LEAT_REFUSED, "its hello is wrong: numbers that cannot be");
-    if (job[0] && s->node->job[0] && strcmp(job, s->node->job) != 0)
+    if (h->job[0] && g->node->job[0] && strcmp(h->job, g->node->job) != 0)
         return leat_fail(LEAT_REFUSED, "it belongs to another launch (LEAT_JOB)");
-    sess_set_name(s, name);
     return LEAT_OK;
 }
 
-static void linger(struct sess *s)
+size_t hello_put_dead(uint8_t room[DEAD_MAX], leat_err e, const char *reason)
 {
-    leat_time began = leat_now();                    /* who goes on and on never lets a read wait for its deadline */
+    struct buf b = buf_on(room, DEAD_MAX, DEAD_MAX);
+    size_t at = frame_open(&b, FRAME_DEAD);
+    buf_u8(&b, (uint8_t)e);
+    buf_text(&b, reason, MIN(strlen(reason), (size_t)LIMIT_REASON));
+    frame_close(&b, at);
+    return b.len;
+}
+
+void hello_leave(struct link *l, leat_err e, const char *reason)
+{
+    uint8_t room[DEAD_MAX];
+    struct iovec v = { room, hello_put_dead(room, e, reason) };
     leat_scope_ sc = leat_scope_begin_(LEAT_MS(LINGER_MS));
-    for (leat_err e = LEAT_OK; e == LEAT_OK && leat_since(began).ns < LINGER_MS * 1000000; s->in.at = s->in.len)
-        e = inbox_fill(&s->in, s->link);
+    if (l)
+        leat_ignore(link_writev(l, &v, 1));
     leat_scope_end_(&sc);
 }
 
-void hello_refuse(struct sess *s, leat_err e, const char *reason)
+static void linger(struct greeting *g)
+{
+    leat_time began = leat_now();                    /* who goes on and on never lets a read wait for its deadline */
+    leat_scope_ sc = leat_scope_begin_(LEAT_MS(LINGER_MS));
+    for (leat_err e = LEAT_OK; e == LEAT_OK && leat_since(began).ns < LINGER_MS * 1000000; g->in.at = g->in.len)
+        e = inbox_fill(&g->in, g->link);
+    leat_scope_end_(&sc);
+}
+
+void hello_refuse(struct greeting *g, leat_err e, const char *reason)
 {
     struct buf b = { 0 };
-    if (is_http(s->in.p + s->in.at, s->in.len - s->in.at)) {
+    if (is_http(g->in.p + g->in.at, g->in.len - g->in.at)) {
         static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
             "This port speaks leat, not HTTP.\n";
         buf_put(&b, text, sizeof text - 1);
     } else {
         preamble_put(&b);
-        size_t at = frame_open(&b, FRAME_DEAD);
-        buf_u8(&b, (uint8_t)e);
-        buf_text(&b, reason, MIN(strlen(reason), (size_t)LIMIT_REASON));
-        frame_close(&b, at);
+        uint8_t room[DEAD_MAX];
+        buf_put(&b, room, hello_put_dead(room, e, reason));
     }
-    if (send_all(s, &b) == LEAT_OK)
-        linger(s);
+    if (send_all(g->link, &b) == LEAT_OK)
+        linger(g);
 }
 
 /* The detail is about "it", the peer, who is told the same. */
-leat_err hello_accept(struct sess *s)
+leat_err hello_accept(struct greeting *g)
 {
-    leat_dur limit = node_silence(s->node);
+    leat_dur limit = node_silence(g->node);
     leat_scope_ sc = leat_scope_begin_(limit);
-    leat_err e = preamble_get(s);
+    leat_err e = preamble_get(g);
     if (e == LEAT_OK)
-        e = hello_get(s);
+        e = hello_get(g);
     leat_scope_end_(&sc);
     if (e == LEAT_OK)
         return e;
@@ -307,26 +342,27 @@ leat_err hello_accept(struct sess *s)
     snprintf(why, sizeof why, "%s", leat_err_detail());
     if (e == LEAT_DEADLINE)
         snprintf(why, sizeof why, "it sent no hello within %g s", (double)limit.ns / 1e9);
-    snprintf(told, sizeof told, "%s says of this side: %s", s->node->name, why);
+    snprintf(told, sizeof told, "%s says of this side: %s", g->node->name, why);
     if (e == LEAT_REFUSED || e == LEAT_DEADLINE)
-        hello_refuse(s, LEAT_REFUSED, told);
+        hello_refuse(g, LEAT_REFUSED, told);
     return leat_fail(LEAT_REFUSED, "%s", why);
 }
 
-leat_err hello_welcome(struct sess *s)
+leat_err hello_welcome(leat_node *n, struct link *l, uint64_t expected)
 {
     struct buf b = { 0 };
     preamble_put(&b);
     size_t at = frame_open(&b, FRAME_WELCOME);
-    buf_put(&b, s->node->incarnation, INCARNATION);
-    buf_u64(&b, 1);                                  /* the number expected next */
+    buf_put(&b, n->incarnation, INCARNATION);
+    buf_u64(&b, expected);
     limits_put(&b);
-    buf_text(&b, s->node->name, strlen(s->node->name));
+    buf_text(&b, n->name, strlen(n->name));
+    buf_u32(&b, node_grace_ms(n));
     frame_close(&b, at);
     if (BUGGIFY("sess.welcome_late"))
         leat_ignore(leat_sleep(LEAT_MS(300)));
-    leat_scope_ sc = leat_scope_begin_(node_silence(s->node));
-    leat_err e = send_all(s, &b);
+    leat_scope_ sc = leat_scope_begin_(node_silence(n));
+    leat_err e = send_all(l, &b);
     leat_scope_end_(&sc);
     return e;
 }

@@ -1,12 +1,18 @@
 /* impl.h - the record of a session and of a node.  For sess/'s own files.
  *
- * A session has one link and two tasks.  The reader is in charge: it handles what arrives, notices silence, and when it leaves its
- * loop it brings the session to its end.  The writer alone writes to the link.  Neither waits for the other while the session lives.
+ * A session has two tasks, and most of the time one link.  The reader is in charge: it handles what arrives, notices silence, sees a
+ * link out that has broken and gets the next one, and brings the session to its end.  The writer alone writes to the link, and
+ * rests while there is none.  Neither waits for the other while the link lives.
  * Laws over the fields
  *  state     LIVE -> CLOSING (this side or the peer wants to say BYE: only what is under way is still sent) -> ENDED, or -> BROKEN ->
  *            ENDED.  Changes under out_lock; may be read without.  BROKEN: `fail` says why and no longer changes.
+ *  up        there is a link, and both sides have said hello on it.  Not up, and not over: DOWN, until down_until at the latest.
+ *            Set by the reader only; cleared by whoever finds the link broken, who shuts it: then the reader leaves its read.
+ *  link      changes under out_lock, by the reader only, while the writer is not writing.  Others may shut it, under out_lock.
  *  data, ctl hold whole frames but for the one being built between begin and commit.  Frames there have no numbers: the writer
- *            gives them when it writes, so that a frame of ctl may go first.
+ *            gives them when it writes, so that a frame of ctl may go first.  In place of a number there may be a mark (sess_mark),
+ *            in place of the ack the time of the mark.
+ *  ring      what has a number and is not acknowledged.  On a new link that goes first, from the number on that the peer expects.
  *  holders   who has a reference: the node's list, the two tasks, and users.
  * Locks: a node's lock, then a session's out_lock. */
 #ifndef SESS_IMPL_H
@@ -14,10 +20,11 @@
 #include "chan/chan.h"
 #include "link/link.h"
 #include "sess/door.h"
+#include "sess/replay.h"
 #include "sess/sess.h"
 
 enum sess_state { SESS_LIVE, SESS_CLOSING, SESS_BROKEN, SESS_ENDED };
-enum { FAIL_MAX = 440, INCARNATION = 16, JOB_MAX = 64 };
+enum { FAIL_MAX = 440, INCARNATION = 16, JOB_MAX = 64, DEAD_MAX = FRAME_HEADER + 1 + BUF_VARINT_MAX + LIMIT_REASON };
 
 struct source_queue { struct sess_source *head, *tail; };
 
@@ -27,28 +34,61 @@ struct inbox {                                       /* what was read and not ye
     bool full;                                       /* the last read took all the room there was: more has come */
 };
 
+/* what each side says first (hello.c) */
+struct hello {
+    uint64_t session, expected;
+    uint32_t attempt, grace_ms;
+    bool resumed;
+    uint8_t dialer[INCARNATION], acceptor[INCARNATION];
+    struct sess_limits limits;
+    char name[LIMIT_NODE_NAME + 1], job[JOB_MAX + 1];
+};
+
+/* A link that has no session yet, or is to be the next one of a session. */
+struct greeting {
+    leat_node *node;
+    struct link *link;
+    struct inbox in;                                 /* what was read beyond the hello */
+    struct hello his;
+    bool dead, gone;                                 /* hello_dial: the answer was DEAD; the link ended before the answer did */
+};
+
 struct sess {
     struct sess_slots slots;                         /* first: sess_slots */
     leat_node *node;
-    struct link *link;
     _Atomic uint32_t refs, state;
     bool dialed;
     struct sess_limits limits;                       /* the peer's */
+    leat_dur grace;                                  /* the shorter of both sides' */
     uint64_t id;                                     /* chosen by the dialer; unique within its incarnation */
     uint8_t peer[INCARNATION];
+    char *url;                                       /* where the dialer makes the next link; NULL: nowhere */
     char name[LIMIT_NODE_NAME + 1], text[LIMIT_NODE_NAME + LINK_TEXT_MAX + 8];
     /* out_lock */
     _Atomic uint32_t out_lock;
+    struct link *link;                               /* NULL: none */
+    _Atomic bool up;
+    bool mute;                                       /* the link takes no more; the reader reads to its end */
+    bool writing;                                    /* the writer is at the link */
+    uint32_t attempt;                                /* of the link */
+    uint64_t again_from;                             /* the writer is to write the ring from this number on; 0: it has */
+    int64_t down_until;
+    struct greeting *next_link;                      /* acceptor: what the dialer has come back with */
+    leat_ctx *redialing;                             /* the reader's, while it gets the next link */
+    struct waiters linkers;                          /* the reader, while it waits for that */
+    char down[FAIL_MAX];                             /* why the link broke */
     bool ping_due, pong_due, ack_due, dead_due;      /* the writer is to send one */
-    bool bye_sent, bye_got, reader_left, writer_left;                /* bye_got: the reader may read it without */
+    bool done_due, done_said;                        /* DEAD without a reason: see sess_done_locked; said on this link */
+    bool bye_got, reader_left, writer_left;          /* bye_got: the reader may read it without */
     uint8_t last_kind, dead_err;
     struct buf ctl, data, *cur;                      /* cur: in between begin and commit */
     size_t cur_at, cur_frame;                        /* where the commit began to add; where its frame starts */
     size_t last_at;                                  /* of the last frame in data, when it may be continued; else SIZE_MAX */
-    uint64_t last_key;
+    uint64_t last_key, marks;
     struct source_queue sources[2];                  /* by lane */
     uint32_t holds;
-    _Atomic bool crowded;                            /* LIMIT_SESS_UNSENT or more waits to be written; anybody may look */
+    _Atomic bool crowded;                            /* LIMIT_SESS_UNSENT or more waits to be written, or the link is down.  Anybody may
+                                                        look */
     size_t unwritten;                                /* bytes of data that the writer has taken and not written */
     _Atomic size_t owed;                             /* bytes of answers in data (sess_commit_answer); anybody may look */
     size_t owed_taken;                               /* and in what the writer has taken */
@@ -57,17 +97,28 @@ struct sess {
     struct waiters room, enders;                     /* who waits for room; for the writer's leave or the end */
     leat_err result;                                 /* once ENDED: OK or PEER_LOST */
     char fail[FAIL_MAX];
-    /* writer only */
-    struct buf wctl, wdata;
+    /* writer only; while it is not writing also out_lock */
+    struct replay ring;
+    struct replay_block *wdata;                        /* what it has taken of data; NULL: nothing */
     size_t wdata_at;
-    _Atomic uint64_t rounds;                         /* of writing: grows while the link takes what is written; anybody may look */
-    uint64_t sent;                                   /* numbered frames written */
+    struct buf wctl;
+    struct replay_cursor again;                        /* writing the ring once more: from here */
+    bool repeating, bye_taken;
+    uint64_t rested;                                 /* `sent` when memory was given back last */
+    _Atomic uint64_t sent;                           /* numbered frames that were written; anybody may look */
+    _Atomic bool bye_sent;                           /* and BYE is the last of them */
+    _Atomic size_t kept;                             /* bytes in the ring; anybody may look */
     /* reader only */
     struct inbox in;
     _Atomic uint64_t received, acked;                /* numbered frames accepted; told to the peer: the writer's */
+    _Atomic uint64_t taken;                          /* what the peer has acknowledged */
+    bool done_there;                                 /* the peer has said that it is done */
+    int64_t done_until;                              /* this side is done, and waits so long for the peer to say it; 0: it is not */
+    uint64_t ack_seen;                               /* acked when ack_bytes began to count */
+    size_t ack_bytes;
     /* node->lock */
-    struct sess *next, *prev;
-    bool listed, handle, over;                       /* handle: a leat_peer the program holds; over: ended, users told */
+    struct sess *next, *prev, *key_next;
+    bool listed, handle, over, keyed;                /* handle: a leat_peer the program holds; over: ended, users told */
 };
 
 struct listening { struct listening *next; struct link_listener *l; };
@@ -78,6 +129,7 @@ struct leat_node {
     struct rt_at_end at_end;
     const struct sess_user *const *users;
     sess_handler *handlers[FRAME_KINDS];
+    sess_late *late[FRAME_KINDS];
     leat_node_opts opts;
     char name[LIMIT_NODE_NAME + 1], job[JOB_MAX + 1];
     uint8_t incarnation[INCARNATION];
@@ -89,6 +141,7 @@ struct leat_node {
     _Atomic uint32_t lock;                           /* all below */
     bool closing, closed;
     struct sess *sessions;
+    struct sess **keys;                              /* the sessions that peers dialed, by incarnation and id; NULL: none yet */
     uint32_t count;
     struct listening *listening;
     struct doorway door;
@@ -98,24 +151,24 @@ struct leat_node {
     uint32_t log_count;                              /* ... so many lines were logged */
 };
 
-/* what each side says first (hello.c) */
-struct hello {
-    uint64_t session, expected;
-    uint32_t attempt;
-    bool resumed;
-    uint8_t dialer[INCARNATION], acceptor[INCARNATION];
-    struct sess_limits limits;
-    char name[LIMIT_NODE_NAME + 1], job[JOB_MAX + 1];
-};
-/* Both obey the task's context and take at most the node's idle + patience.  What was read beyond it is in s->in. */
-leat_err hello_dial(struct sess *s);                 /* fills s from the peer's WELCOME; REFUSED, PEER_LOST ... */
-leat_err hello_accept(struct sess *s);               /* fills s from the peer's HELLO; not yet welcomed */
-leat_err hello_welcome(struct sess *s);
-void hello_refuse(struct sess *s, leat_err e, const char *reason);   /* instead of WELCOME; waits a little for the peer to go */
+/* All obey the task's context and take at most the node's idle + patience.  g's link and inbox are the caller's to free. */
+leat_err hello_dial(struct greeting *g, const struct hello *mine);   /* to the peer's WELCOME; REFUSED, PEER_LOST ...; *g->his is filled */
+leat_err hello_accept(struct greeting *g);           /* to the peer's HELLO; not yet welcomed */
+leat_err hello_welcome(leat_node *n, struct link *l, uint64_t expected);
+void hello_refuse(struct greeting *g, leat_err e, const char *reason);       /* instead of WELCOME; waits a little for the peer to go */
+size_t hello_put_dead(uint8_t room[DEAD_MAX], leat_err e, const char *reason);       /* a DEAD frame, without memory; its length */
+void hello_leave(struct link *l, leat_err e, const char *reason);    /* DEAD on a link that has said hello, from who cannot go on */
+void greeting_done(struct greeting *g);              /* closes the link and frees what it holds, not g */
+
+/* link.c: the links of a session */
+void sess_link_broke_locked(struct sess *s, const char *why);        /* not up any more; the reader sees to the rest */
+leat_err sess_next_link(struct sess *s);             /* [blocks] the reader's, after a break: OK: up again; else the session is BROKEN */
+/* A link of s's dialer, whose hello is in g.  true: it is s's, or was refused; g's memory too. */
+void sess_come_back(struct sess *s, struct greeting *g);
 
 /* sess.c */
-struct sess *sess_new(leat_node *n, struct link *l, bool dialed);    /* owns l from then on, also NULL: no memory (l is closed) */
-void sess_set_name(struct sess *s, const char *peer_name);
+/* A session on g's link, which it takes over with what was read, after the hello.  NULL: no memory, and g is as it was. */
+struct sess *sess_new(struct greeting *g, bool dialed);
 /* Users' open, on the node's list, WELCOME (to a dialer), the writer task.  OK: sess_read is to be run, in a task of the node. */
 leat_err sess_start(struct sess *s);
 void sess_close_begin(struct sess *s);               /* no new frames; BYE when all is written */
@@ -123,6 +176,7 @@ leat_err sess_wait_end(struct sess *s);              /* [blocks] OK: it has ende
 leat_err sess_wait_on(struct sess *s, struct waiters *q);            /* out_lock is held, and released.  OK: look again */
 void sess_wake_all(struct waiters *q);               /* out_lock is held */
 bool sess_fail_locked(struct sess *s, const char *text);             /* state BROKEN; false: it was over already */
+bool sess_done_locked(const struct sess *s);         /* both have said BYE, and the peer has all that was sent */
 
 /* reader.c */
 void sess_read(struct sess *s);                      /* the reader task, to the end of the session */
@@ -138,8 +192,10 @@ void frame_put_header(struct buf *b, uint8_t kind, uint8_t flags);
 /* node.c */
 void node_ref(leat_node *n);
 void node_unref(leat_node *n);
-leat_err node_sess_add(struct sess *s);              /* REFUSED: the node is being closed */
+leat_err node_sess_add(struct sess *s);              /* REFUSED: the node is being closed; NOMEM; AGAIN: another link was faster */
+struct sess *node_sess_find(leat_node *n, const struct hello *h);    /* what a hello is for [owned: sess_unref]; NULL: none */
 void node_sess_ended(struct sess *s);                /* takes it off the list, unless the program holds it */
 void node_log(leat_node *n, const char *fmt, ...) LEAT_PRINTF_(2, 3);
+uint32_t node_grace_ms(const leat_node *n);          /* how long a session of n waits for a new link; 0: not at all */
 leat_dur node_silence(const leat_node *n);           /* idle + patience */
 #endif

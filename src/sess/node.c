@@ -15,7 +15,7 @@
 #include "run/seam.h"
 #include "sess/impl.h"
 
-enum { LOG_LINES = 10, ACCEPT_PAUSE_MS = 50, NAP_S = 5 };
+enum { LOG_LINES = 10, ACCEPT_PAUSE_MS = 50, NAP_S = 5, GRACE_S = 30, KEYS = 1024, DIALS = 3 };
 
 const char *node_name(const leat_node *n) { return n->name; }
 const struct keyed *node_key(const leat_node *n) { return &n->key; }
@@ -30,6 +30,11 @@ void node_offer_id(leat_node *n, struct chan_offer *ret)
 
 leat_dur node_silence(const leat_node *n) { return (leat_dur){ n->opts.idle.ns + n->opts.patience.ns }; }
 
+uint32_t node_grace_ms(const leat_node *n)
+{
+    return n->opts.grace.ns < 0 ? 0 : (uint32_t)MIN(n->opts.grace.ns / 1000000, (int64_t)UINT32_MAX);
+}
+
 void node_ref(leat_node *n)
 {
     atomic_fetch_add_explicit(&n->refs, 1, RLX);
@@ -37,8 +42,10 @@ void node_ref(leat_node *n)
 
 void node_unref(leat_node *n)
 {
-    if (atomic_fetch_sub_explicit(&n->refs, 1, ACQ_REL) == 1)
-        mem_free(n);
+    if (atomic_fetch_sub_explicit(&n->refs, 1, ACQ_REL) != 1)
+        return;
+    mem_free(n->keys);
+    mem_free(n);
 }
 
 /* One line for people.  Strangers can cause lines, so there is a limit a second. */
@@ -110,6 +117,8 @@ static leat_err identify(leat_node *n)
         o->idle = LEAT_S(NAP_S);
     if (o->patience.ns <= 0)
         o->patience = LEAT_S(NAP_S);
+    if (o->grace.ns == 0)
+        o->grace = LEAT_S(GRACE_S);
     return incarnate(n);
 }
 
@@ -120,6 +129,8 @@ static leat_err users_open(leat_node *n)
     for (; e == LEAT_OK && *u; u++) {
         for (size_t i = 0; (*u)->on[i].fn; i++)
             n->handlers[(*u)->on[i].kind] = (*u)->on[i].fn;
+        for (size_t i = 0; i < ARRAY_LEN((*u)->late) && (*u)->late[i].fn; i++)
+            n->late[(*u)->late[i].kind] = (*u)->late[i].fn;
         if ((*u)->node_open)
             e = (*u)->node_open(n);
     }
@@ -168,12 +179,64 @@ leat_err node_open(const leat_node_opts *o, const struct sess_user *const *users
 }
 
 /* -- the list of sessions --------------------------------------------------------------------------------------------------- */
+static struct sess **key_of(const leat_node *n, const uint8_t *dialer, uint64_t id)
+{
+    uint64_t half;
+    memcpy(&half, dialer, sizeof half);
+    return &n->keys[keyed_hash(&n->key, half ^ id) % KEYS];
+}
+
+static struct sess *find_locked(const leat_node *n, const uint8_t *dialer, uint64_t id)
+{
+    struct sess *s = n->keys ? *key_of(n, dialer, id) : NULL;
+    while (s && !(s->id == id && memcmp(s->peer, dialer, INCARNATION) == 0))
+        s = s->key_next;
+    return s;
+}
+
+struct sess *node_sess_find(leat_node *n, const struct hello *h)
+{
+    lock(&n->lock);
+    struct sess *s = find_locked(n, h->dialer, h->session);
+    if (s)
+        sess_ref(s);
+    unlock(&n->lock);
+    return s;
+}
+
+/* A session that a peer dialed is found again by the peer's incarnation and its number. */
+static leat_err key_locked(leat_node *n, struct sess *s)
+{
+    if (s->dialed)
+        return LEAT_OK;
+    if (!n->keys && !(n->keys = mem_zalloc(KEYS * sizeof *n->keys)))
+        return LEAT_NOMEM;
+    if (find_locked(n, s->peer, s->id))
+        return LEAT_AGAIN;
+    struct sess **at = key_of(n, s->peer, s->id);
+    s->key_next = *at;
+    *at = s;
+    s->keyed = true;
+    return LEAT_OK;
+}
+
+static void unkey_locked(leat_node *n, struct sess *s)
+{
+    if (!s->keyed)
+        return;
+    struct sess **at = key_of(n, s->peer, s->id);
+    while (*at != s)
+        at = &(*at)->key_next;
+    *at = s->key_next;
+    s->keyed = false;
+}
+
 leat_err node_sess_add(struct sess *s)
 {
     leat_node *n = s->node;
     lock(&n->lock);
-    bool closing = n->closing;
-    if (!closing) {
+    leat_err e = n->closing ? LEAT_REFUSED : key_locked(n, s);
+    if (e == LEAT_OK) {
         s->next = n->sessions;
         s->prev = NULL;
         if (s->next)
@@ -183,7 +246,7 @@ leat_err node_sess_add(struct sess *s)
         sess_ref(s);
     }
     unlock(&n->lock);
-    return closing ? leat_fail(LEAT_REFUSED, "%s is being closed", n->name) : LEAT_OK;
+    return e == LEAT_REFUSED ? leat_fail(e, "%s is being closed", n->name) : e == LEAT_NOMEM ? leat_fail(e, "no memory for a session") : e;
 }
 
 /* n->lock is held.  true: the caller drops the list's reference after unlocking. */
@@ -207,6 +270,7 @@ void node_sess_ended(struct sess *s)
     leat_node *n = s->node;
     lock(&n->lock);
     s->over = true;
+    unkey_locked(n, s);
     bool drop = unlist_locked(s);
     unlock(&n->lock);
     if (drop)
@@ -227,10 +291,11 @@ static void handle_drop(struct sess *s)
         sess_unref(s);
 }
 
-static leat_err count_in(leat_node *n)
+/* again: it may be for a session that is there already; while n closes, that is how its peers come back. */
+static leat_err count_in(leat_node *n, bool again)
 {
     lock(&n->lock);
-    bool full = n->count >= LIMIT_NODE_SESSIONS, closing = n->closing;
+    bool full = n->count >= LIMIT_NODE_SESSIONS, closing = again ? n->closed : n->closing;
     if (!full && !closing)
         n->count++;
     unlock(&n->lock);
@@ -249,31 +314,74 @@ static void count_out(leat_node *n)
 /* -- accepting -------------------------------------------------------------------------------------------------------------- */
 struct knock { leat_node *n; struct link *link; };   /* what a task gets; its part of n->count is its own */
 
+/* A new session.  false: g is still the caller's, and the detail says why. */
+static bool begin(struct greeting *g)
+{
+    struct sess *s = sess_new(g, false);
+    if (!s) {
+        hello_refuse(g, LEAT_NOMEM, "no memory for a session");
+        return leat_fail(LEAT_NOMEM, "no memory") == LEAT_OK;
+    }
+    leat_err e = sess_start(s);
+    if (e == LEAT_OK) {
+        sess_read(s);
+        return true;
+    }
+    g->link = s->link;
+    s->link = NULL;
+    sess_unref(s);
+    if (e == LEAT_AGAIN)                             /* the same hello on two links: the dialer has given this one up */
+        return leat_fail(e, "another link of the same session was faster") == LEAT_OK;
+    hello_refuse(g, LEAT_REFUSED, leat_err_detail());
+    return false;
+}
+
+/* Owns g on true. */
+static bool greeted(leat_node *n, struct greeting *g)
+{
+    static const char unknown[] = "it goes on with a session that is not known here";
+    struct door_guest guest;
+    door_in(n, &guest, g->link);
+    leat_err e = hello_accept(g);
+    door_out(n, &guest);
+    if (guest.pushed)
+        return leat_fail(LEAT_REFUSED, "too many others came before it had said hello") == LEAT_OK;
+    if (e != LEAT_OK)
+        return false;
+    struct sess *s = node_sess_find(n, &g->his);
+    if (s) {
+        sess_come_back(s, g);
+        sess_unref(s);
+        return true;
+    }
+    bool new = !g->his.resumed && g->his.expected == 1;
+    if (!new) {
+        hello_refuse(g, LEAT_PEER_LOST, unknown);
+        return leat_fail(LEAT_REFUSED, "%s", unknown) == LEAT_OK;
+    }
+    if (!begin(g))
+        return false;
+    greeting_done(g);
+    mem_free(g);
+    return true;
+}
+
 static leat_err serve(struct knock *k)
 {
     leat_node *n = k->n;
     at_store(&task_self()->deadline, NEVER);
-    struct sess *s = sess_new(n, k->link, false);
-    struct door_guest guest;
-    leat_err e = LEAT_OK;
-    if (s) {
-        door_in(n, &guest, s->link);
-        e = hello_accept(s);
-        door_out(n, &guest);
-    }
-    if (!s) {
+    struct greeting *g = mem_zalloc(sizeof *g);
+    if (!g) {
         node_log(n, "refused a link: no memory");
-    } else if (e != LEAT_OK || guest.pushed) {
-        if (leat_ctx_err() == LEAT_OK)
-            node_log(n, "refused a link from %s: %s", s->link->text, guest.pushed ? "too many others came before it had said hello"
-                : leat_err_detail());
-        sess_unref(s);
-    } else if (sess_start(s) != LEAT_OK) {
-        node_log(n, "refused %s: %s", s->text, leat_err_detail());
-        hello_refuse(s, LEAT_REFUSED, leat_err_detail());
-        sess_unref(s);
+        link_close(k->link);
     } else {
-        sess_read(s);
+        *g = (struct greeting){ .node = n, .link = k->link };
+        if (!greeted(n, g)) {
+            if (leat_ctx_err() == LEAT_OK)
+                node_log(n, "refused a link from %s: %s", g->link->text, leat_err_detail());
+            greeting_done(g);
+            mem_free(g);
+        }
     }
     count_out(n);
     return LEAT_OK;
@@ -282,7 +390,7 @@ static leat_err serve(struct knock *k)
 static void take_in(leat_node *n, struct link *l)
 {
     struct knock k = { n, l };
-    leat_err e = count_in(n);
+    leat_err e = count_in(n, true);
     if (e == LEAT_OK && (e = leat_go(&n->group, serve, k)) != LEAT_OK)
         count_out(n);
     if (e != LEAT_OK) {
@@ -377,22 +485,51 @@ static leat_err read_dialed(struct sess **arg)
     return LEAT_OK;
 }
 
-/* Owns l.  One of n->count is s's when this succeeds. */
-static leat_err dial_over(leat_node *n, struct link *l, struct sess **ret)
+static struct hello first_words(leat_node *n)
 {
-    struct sess *s = sess_new(n, l, true);
-    if (!s)
+    struct hello h = { .session = atomic_fetch_add_explicit(&n->next_id, 1, RLX) + 1, .expected = 1, .grace_ms = node_grace_ms(n) };
+    memcpy(h.dialer, n->incarnation, INCARNATION);
+    memcpy(h.name, n->name, sizeof h.name);
+    memcpy(h.job, n->job, sizeof h.job);
+    return h;
+}
+
+/* A link to url on which the other side has said WELCOME.  What breaks in the middle of that is tried again: nothing was sent yet. */
+static leat_err greet(struct greeting *g, const char *url, struct hello *mine)
+{
+    leat_err e;
+    do {
+        greeting_done(g);
+        g->gone = false;
+        mine->attempt++;
+        LEAT_TRY(link_dial(url, &g->link));
+        e = hello_dial(g, mine);
+    } while ((e == LEAT_PEER_LOST || g->gone) && mine->attempt < DIALS);
+    return e;
+}
+
+/* g was welcomed and is the session's.  url: where it can be dialed again, or NULL.  One of n->count is s's when this succeeds. */
+static leat_err dialed(struct greeting *g, const struct hello *mine, const char *url, struct sess **ret)
+{
+    g->his.session = mine->session;
+    g->his.attempt = mine->attempt;
+    g->his.grace_ms = url ? g->his.grace_ms : 0;
+    struct sess *s = sess_new(g, true);
+    if (s && url && (s->url = mem_alloc(strlen(url) + 1)))
+        memcpy(s->url, url, strlen(url) + 1);
+    if (!s || (url && !s->url)) {
+        hello_leave(s ? s->link : g->link, LEAT_NOMEM, "the other side has no memory for a session");
+        sess_unref(s);
         return leat_fail(LEAT_NOMEM, "leat_node_dial: no memory for a session");
-    s->id = atomic_fetch_add_explicit(&n->next_id, 1, RLX) + 1;
+    }
     s->handle = true;
-    leat_err e = hello_dial(s);
-    if (e == LEAT_OK)
-        e = sess_start(s);
+    leat_err e = sess_start(s);
     if (e != LEAT_OK) {
+        hello_leave(s->link, e, "the other side cannot begin a session");
         sess_unref(s);
         return e;
     }
-    e = leat_go(&n->group, read_dialed, s);
+    e = leat_go(&s->node->group, read_dialed, s);
     if (e != LEAT_OK) {
         sess_break(s, e, "the other side has no task for the session");
         s->handle = false;
@@ -403,17 +540,31 @@ static leat_err dial_over(leat_node *n, struct link *l, struct sess **ret)
     return LEAT_OK;
 }
 
+static leat_err dial_over(leat_node *n, struct link *l, const char *url, struct sess **ret)
+{
+    struct greeting g = { .node = n, .link = l };
+    struct hello mine = first_words(n);
+    leat_err e;
+    if (l) {
+        mine.attempt = 1;
+        e = hello_dial(&g, &mine);
+    } else {
+        e = greet(&g, url, &mine);
+    }
+    if (e == LEAT_OK)
+        e = dialed(&g, &mine, url, ret);
+    greeting_done(&g);
+    return e;
+}
+
 leat_err leat_node_dial(leat_node *n, const char *url, leat_peer **ret)
 {
-    struct link *l;
     struct sess *s = NULL;
     if (!n)
         return leat_fail(LEAT_INVAL, "leat_node_dial: no node");
     LEAT_TRY(link_allowed(url, n->opts.insecure));
-    LEAT_TRY(count_in(n));
-    leat_err e = link_dial(url, &l);
-    if (e == LEAT_OK)
-        e = dial_over(n, l, &s);
+    LEAT_TRY(count_in(n, false));
+    leat_err e = dial_over(n, NULL, url, &s);
     if (e != LEAT_OK) {
         count_out(n);
         return e;
@@ -434,12 +585,12 @@ leat_err leat_node_self(leat_node *n, leat_peer **ret)
     if (!s) {
         LEAT_TRY(link_pair("itself", &a, &b));
         take_in(n, b);
-        leat_err e = count_in(n);
+        leat_err e = count_in(n, false);
         if (e != LEAT_OK) {
             link_close(a);
             return e;
         }
-        e = dial_over(n, a, &s);
+        e = dial_over(n, a, NULL, &s);
         if (e != LEAT_OK) {
             count_out(n);
             return e;
@@ -498,9 +649,7 @@ static bool close_begin(leat_node *n)
 {
     lock(&n->lock);
     bool first = !n->closing;
-    n->closing = true;
-    for (struct listening *x = first ? n->listening : NULL; x; x = x->next)
-        link_listener_shutdown(x->l);
+    n->closing = true;                               /* it still listens: who has lost its link may come back for the rest */
     unlock(&n->lock);
     if (!first) {
         leat_ignore(leat_node_wait(n));
@@ -514,6 +663,14 @@ static bool close_begin(leat_node *n)
         sess_close_begin(s);
     unlock(&n->lock);
     return true;
+}
+
+static void stop_listening(leat_node *n)
+{
+    lock(&n->lock);
+    for (struct listening *x = n->listening; x; x = x->next)
+        link_listener_shutdown(x->l);
+    unlock(&n->lock);
 }
 
 static void close_end(leat_node *n)
@@ -545,6 +702,7 @@ void leat_node_close(leat_node *n)
             handle_drop(s);
             node_sess_ended(s);
         }
+        stop_listening(n);
         leat_group_cancel(&n->work);
         leat_group_cancel(&n->group);
         leat_ignore(leat_group_wait(&n->work));

@@ -197,7 +197,7 @@ leat_err sess_wait_room(struct sess *s)
 {
     while (at_load(&s->crowded) || at_load(&s->state) != SESS_LIVE) {
         lock(&s->out_lock);
-        bool room = s->data.len + s->unwritten < LIMIT_SESS_UNSENT, live = at_load(&s->state) == SESS_LIVE;
+        bool room = at_load(&s->up) && s->data.len + s->unwritten < LIMIT_SESS_UNSENT, live = at_load(&s->state) == SESS_LIVE;
         if (room || !live) {
             unlock(&s->out_lock);
             return live ? LEAT_OK : sess_lost(s);

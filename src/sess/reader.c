@@ -1,9 +1,9 @@
-/* reader.c - the reader task: handles what arrives, notices silence, and brings the session to its end.
+/* reader.c - the reader task: handles what arrives, notices silence, goes from link to link, and brings the session to its end.
  *
  * Silence: the time limit of a read is `idle`; then the writer is to send PING, and the next read has the limit `patience`.  Any
  * byte is life.  PING goes before data, and no answer waits for a buffer: a PONG that is due is one flag.
- * The end: the reader leaves its loop because the peer has said BYE, or because the session is broken.  Then it waits for the writer
- * (for a last DEAD only a little), shuts the link, tells the users, and wakes who waits for the end. */
+ * The end: the reader leaves its loop because both sides have said BYE and know it, or because the session is broken.  Then it waits
+ * for the writer's last word (an ACK, a DEAD) a little, shuts the link, tells the users, and wakes who waits for the end. */
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
@@ -14,7 +14,8 @@
 enum {
     INBOX_MIN = 4 << 10, INBOX_BUSY = 64 << 10, INBOX_MAX = 128 << 10,
     TURN = 16 << 10,                                 /* bytes of frames after which others get a turn */
-    ACK_EVERY = 1024, LINGER_MS = 500, LAST_WORD_MS = 1000,
+    ACK_EVERY = 1024, ACK_BYTES = 512 << 10,         /* frames, and bytes of frames, after which they are acknowledged */
+    LINGER_MS = 500, LAST_WORD_MS = 1000,
 };
 _Static_assert(INBOX_MAX >= LIMIT_FRAME + FRAME_HEADER, "a frame must fit");
 
@@ -49,11 +50,12 @@ leat_err inbox_fill(struct inbox *in, struct link *l)
     return LEAT_OK;
 }
 
-static void poke(struct sess *s, bool *due)
+static void poke(struct sess *s, bool *due)          /* due NULL: there is room in the ring */
 {
     struct task *wake = NULL;
     lock(&s->out_lock);
-    *due = true;
+    if (due)
+        *due = true;
     sess_writer_wake_locked(s, &wake);
     unlock(&s->out_lock);
     sess_writer_ready(wake);
@@ -87,11 +89,23 @@ static leat_err on_bye(struct sess *s)
     struct task *wake = NULL;
     lock(&s->out_lock);
     s->bye_got = true;
+    s->ack_due |= s->bye_taken;                      /* else BYE itself will say it */
     sess_writer_wake_locked(s, &wake);
     unlock(&s->out_lock);
     sess_writer_ready(wake);
     sess_close_begin(s);
     return LEAT_OK;
+}
+
+/* The peer has all up to n.  false: it cannot. */
+static bool ack_in(struct sess *s, uint64_t n)
+{
+    if (n <= at_load(&s->taken))
+        return true;
+    if (n > at_load(&s->sent))
+        return false;
+    at_store(&s->taken, n);
+    return true;
 }
 
 static leat_err on_dead(struct sess *s, struct cur *in)
@@ -104,20 +118,22 @@ static leat_err on_dead(struct sess *s, struct cur *in)
         p = "", n = 0;
     int k = snprintf(text, sizeof text, "%s: it ended the session: ", s->text);
     sess_show(text + k, sizeof text - (size_t)k, p, n);
-    (void)err;
     lock(&s->out_lock);
-    (void)sess_fail_locked(s, text);
+    s->done_there = err == LEAT_OK && sess_done_locked(s);
+    if (!s->done_there)
+        (void)sess_fail_locked(s, text);
     unlock(&s->out_lock);
-    return LEAT_PEER_LOST;
+    return s->done_there ? LEAT_OK : LEAT_PEER_LOST;
 }
 
 static leat_err on_own(struct sess *s, uint8_t kind, struct cur *in)
 {
     switch (kind) {
-    case FRAME_PING:
-        poke(s, &s->pong_due);
-        return LEAT_OK;
-    case FRAME_PONG: case FRAME_ACK:
+    case FRAME_PING: case FRAME_PONG: case FRAME_ACK:
+        if (!ack_in(s, cur_u64(in)) || in->bad)
+            return leat_fail(LEAT_INVAL, in->bad ? "it is too short" : "it acknowledges what was not sent");
+        if (kind == FRAME_PING || at_load(&s->kept))
+            poke(s, kind == FRAME_PING ? &s->pong_due : NULL);
         return LEAT_OK;
     case FRAME_BYE:
         return on_bye(s);
@@ -140,21 +156,54 @@ static leat_err refuse(struct sess *s, leat_err e, uint8_t kind, const char *wha
     return e;
 }
 
+/* What is missing comes again on another link. */
+static leat_err gap(struct sess *s, uint8_t kind)
+{
+    if (s->grace.ns <= 0)
+        return refuse(s, LEAT_INVAL, kind, "frames before it are missing");
+    lock(&s->out_lock);
+    sess_link_broke_locked(s, "frames were missing");
+    unlock(&s->out_lock);
+    return LEAT_AGAIN;
+}
+
+/* number and ack.  OK: it is the next one.  CLOSED: it was here before. */
+static leat_err numbered_in(struct sess *s, uint8_t kind, struct cur *in)
+{
+    size_t bytes = cur_left(in);
+    uint64_t k = cur_u64(in), ack = cur_u64(in), have = at_load(&s->received), acked = at_load(&s->acked);
+    if (in->bad)
+        return refuse(s, LEAT_INVAL, kind, "it is too short");
+    if (k > have + 1)
+        return gap(s, kind);
+    if (!ack_in(s, ack))
+        return refuse(s, LEAT_INVAL, kind, "it acknowledges what was not sent");
+    if (unlikely(at_load(&s->kept) >= LIMIT_SESS_RING))
+        poke(s, NULL);
+    if (k <= have)
+        return LEAT_CLOSED;
+    if (s->bye_got)
+        return refuse(s, LEAT_INVAL, kind, "it came after BYE");
+    at_store(&s->received, k);
+    if (s->ack_seen != acked) {
+        s->ack_seen = acked;
+        s->ack_bytes = 0;
+    }
+    s->ack_bytes += bytes;
+    if (unlikely(k - acked >= ACK_EVERY || s->ack_bytes >= ACK_BYTES)) {
+        s->ack_bytes = 0;
+        poke(s, &s->ack_due);
+    }
+    return LEAT_OK;
+}
+
 /* The fields of a whole frame. */
 static leat_err frame_in(struct sess *s, uint8_t kind, uint8_t flags, struct cur in)
 {
     if (kind >= FRAME_FIRST_NUMBERED) {
-        uint64_t k = cur_u64(&in), have = at_load(&s->received);
-        (void)cur_u64(&in);                          /* ack: nothing is kept to be sent again */
-        if (in.bad || k > have + 1)
-            return refuse(s, LEAT_INVAL, kind, in.bad ? "it is too short" : "frames before it are missing");
-        if (k <= have)
-            return LEAT_OK;
-        if (s->bye_got)
-            return refuse(s, LEAT_INVAL, kind, "it came after BYE");
-        at_store(&s->received, k);
-        if (k - at_load(&s->acked) >= ACK_EVERY)
-            poke(s, &s->ack_due);
+        leat_err e = numbered_in(s, kind, &in);
+        if (unlikely(e != LEAT_OK))
+            return e == LEAT_CLOSED ? LEAT_OK : e;
     }
     sess_handler *fn = s->node->handlers[kind];
     if (!fn && (kind > FRAME_BYE || !frame_name(kind)))
@@ -201,21 +250,22 @@ static leat_err frames_in(struct sess *s)
 /* -- the end ---------------------------------------------------------------------------------------------------------------- */
 static void read_failed(struct sess *s, leat_err e)
 {
-    const char *detail = leat_err_detail();
+    char why[FAIL_MAX];
     bool half = s->in.len > s->in.at;
+    snprintf(why, sizeof why, "%s", leat_err_detail());
+    if (e == LEAT_CLOSED)
+        snprintf(why, sizeof why, half ? "the other side was gone in the middle of a frame" : "the other side is gone");
     if (e == LEAT_CANCELED) {
         sess_break(s, e, "the node was closed");
-    } else if (e == LEAT_DEADLINE) {
-        sess_break(s, e, "%s", detail);
-    } else {
-        char text[FAIL_MAX];
-        if (e == LEAT_CLOSED)
-            detail = half ? "the other side was gone in the middle of a frame" : "the other side is gone";
-        snprintf(text, sizeof text, "%s: the link broke: %s", s->text, detail);
-        lock(&s->out_lock);
-        (void)sess_fail_locked(s, text);
-        unlock(&s->out_lock);
+        return;
     }
+    if (e == LEAT_DEADLINE && s->grace.ns <= 0) {
+        sess_break(s, e, "%s", why);
+        return;
+    }
+    lock(&s->out_lock);
+    sess_link_broke_locked(s, why);
+    unlock(&s->out_lock);
 }
 
 static void wait_writer(struct sess *s, leat_dur limit)
@@ -234,20 +284,6 @@ static void wait_writer(struct sess *s, leat_dur limit)
     shield_end(&sh);
 }
 
-/* What this side had promised to send is sent however long it takes, if only the link takes some of it now and then. */
-static void wait_flushed(struct sess *s)
-{
-    uint64_t was;
-    bool left;
-    do {
-        was = at_load(&s->rounds);
-        wait_writer(s, node_silence(s->node));
-        lock(&s->out_lock);
-        left = s->writer_left;
-        unlock(&s->out_lock);
-    } while (!left && at_load(&s->rounds) != was && at_load_acq(&s->state) < SESS_BROKEN);
-}
-
 /* Closing a socket with bytes unread may destroy what was written last: so the other side goes first, if it does so soon. */
 static void linger(struct sess *s)
 {
@@ -262,7 +298,7 @@ static void linger(struct sess *s)
 static void tell_end(struct sess *s)
 {
     lock(&s->out_lock);
-    bool orderly = at_load(&s->state) == SESS_CLOSING && s->bye_got && s->bye_sent;
+    bool orderly = at_load(&s->state) == SESS_CLOSING && s->bye_got && at_load_acq(&s->bye_sent);
     s->result = orderly ? LEAT_OK : LEAT_PEER_LOST;
     if (orderly)
         SOMETIMES("sess.closed", NULL);
@@ -270,10 +306,16 @@ static void tell_end(struct sess *s)
         SOMETIMES("sess.lost", "crash");
     if (orderly)
         snprintf(s->fail, sizeof s->fail, "the session was closed");
-    else if (!s->fail[0])
-        snprintf(s->fail, sizeof s->fail, "%s: the link broke while the session was being closed", s->text);
     at_store_rel(&s->state, SESS_ENDED);
+    struct link *l = s->link;
+    struct greeting *g = s->next_link;
+    s->link = NULL;
+    s->next_link = NULL;
     unlock(&s->out_lock);
+    link_close(l);
+    if (g)
+        greeting_done(g);
+    mem_free(g);
     sess_sources_end(s);
     for (const struct sess_user *const *u = s->node->users; *u; u++)
         if ((*u)->end)
@@ -288,32 +330,66 @@ static void finish(struct sess *s)
 {
     struct task *wake = NULL;
     lock(&s->out_lock);
-    s->reader_left = true;
-    bool broken = at_load(&s->state) >= SESS_BROKEN, dead_due = s->dead_due;
+    s->reader_left = s->ack_due = true;
+    bool dead_due = s->dead_due && at_load(&s->up);
+    struct link *l = s->link;
     sess_writer_wake_locked(s, &wake);
+    sess_wake_all(&s->enders);
     unlock(&s->out_lock);
     sess_writer_ready(wake);
-    if (broken)
-        wait_writer(s, LEAT_MS(LAST_WORD_MS));
-    else
-        wait_flushed(s);
+    wait_writer(s, LEAT_MS(LAST_WORD_MS));
     if (dead_due)
         linger(s);
-    link_shutdown(s->link);
+    if (l)
+        link_shutdown(l);                            /* only this task changes it */
     wait_writer(s, LEAT_S(3600));
     tell_end(s);
     sess_unref(s);
 }
 
+/* Whether this side is done.  Then it says so, on each link, and waits for the same word from the peer: for the peer may have missed that
+ * its own last frames have arrived, and is to learn it while there is somebody to ask. */
+static bool done(struct sess *s)
+{
+    struct task *wake = NULL;
+    if (!s->bye_got)
+        return false;
+    lock(&s->out_lock);
+    bool yes = sess_done_locked(s);
+    if (yes && !s->done_said) {
+        s->done_said = s->done_due = s->ack_due = true;
+        sess_writer_wake_locked(s, &wake);
+    }
+    unlock(&s->out_lock);
+    sess_writer_ready(wake);
+    if (yes && !s->done_until)
+        s->done_until = leat_time_add(leat_now(), node_silence(s->node)).ns;
+    return yes;
+}
+
+/* [blocks] for the peer's last word.  CLOSED: no longer. */
+static leat_err read_last(struct sess *s)
+{
+    struct task *t = task_self();
+    at_store(&t->deadline, s->done_until);
+    leat_err e = inbox_fill(&s->in, s->link);
+    at_store(&t->deadline, NEVER);
+    return e;
+}
+
 void sess_read(struct sess *s)
 {
-    leat_err e = LEAT_OK;
     at_store(&task_self()->deadline, NEVER);         /* not that of whoever dialed */
-    while (e == LEAT_OK && at_load_acq(&s->state) < SESS_BROKEN) {
-        e = frames_in(s);
-        if (e != LEAT_OK || s->bye_got)
-            break;                                   /* after the peer's BYE all that is still to come is ours to send */
-        e = read_more(s);
+    while (at_load_acq(&s->state) < SESS_BROKEN && !s->done_there) {
+        if (!at_load(&s->up) && sess_next_link(s) != LEAT_OK)
+            break;
+        leat_err e = frames_in(s);
+        bool last = done(s);
+        if (e != LEAT_OK || s->done_there)
+            continue;                                /* broken, or another link: the state says it */
+        e = last ? read_last(s) : read_more(s);
+        if ((e == LEAT_DEADLINE && last) || at_load_acq(&s->state) >= SESS_BROKEN)
+            break;
         if (e != LEAT_OK)
             read_failed(s, e);
     }

@@ -18,7 +18,7 @@ bool sess_dialed(const struct sess *s) { return s->dialed; }
 const char *sess_name(const struct sess *s) { return s->name; }
 const char *sess_text(const struct sess *s) { return s->text; }
 
-const char *sess_url(const struct sess *s) { return s->dialed && strchr(s->link->text, ':') ? s->link->text : ""; }
+const char *sess_url(const struct sess *s) { return s->url ? s->url : ""; }
 
 void sess_peek_text(const struct sess *s, char *text, size_t cap)
 {
@@ -31,24 +31,6 @@ uint64_t sess_received(const struct sess *s) { return at_load(&s->received); }
 bool sess_ended(const struct sess *s) { return at_load_acq(&s->state) != SESS_LIVE; }
 const char *leat_peer_name(const leat_peer *p) { return ((const struct sess *)(const void *)p)->name; }
 
-struct sess *sess_new(leat_node *n, struct link *l, bool dialed)
-{
-    struct sess *s = mem_zalloc(sizeof *s);
-    if (!s) {
-        link_close(l);
-        return NULL;
-    }
-    s->node = n;
-    s->link = l;
-    s->dialed = dialed;
-    s->last_at = SIZE_MAX;
-    at_store(&s->refs, 1);
-    GAUGE("sessions", 1);
-    node_ref(n);
-    snprintf(s->text, sizeof s->text, "%s", l->text);
-    return s;
-}
-
 void sess_show(char *to, size_t cap, const char *text, size_t n)
 {
     n = MIN(n, cap - 1);
@@ -57,12 +39,37 @@ void sess_show(char *to, size_t cap, const char *text, size_t n)
     to[n] = 0;
 }
 
-void sess_set_name(struct sess *s, const char *peer_name)
+/* A name comes from elsewhere and is shown to people: what could play tricks on a terminal is replaced. */
+static void set_name(struct sess *s, const char *peer_name)
 {
     sess_show(s->name, sizeof s->name, peer_name, strlen(peer_name));
     if (!s->name[0])
         snprintf(s->name, sizeof s->name, "%.*s", LIMIT_NODE_NAME, s->link->text);
     snprintf(s->text, sizeof s->text, "%s (%s)", s->name, s->link->text);
+}
+
+struct sess *sess_new(struct greeting *g, bool dialed)
+{
+    struct sess *s = mem_zalloc(sizeof *s);
+    if (!s)
+        return NULL;
+    s->node = g->node;
+    s->link = g->link;
+    s->in = g->in;
+    g->link = NULL;
+    g->in = (struct inbox){ 0 };
+    s->dialed = dialed;
+    s->last_at = SIZE_MAX;
+    at_store(&s->refs, 1);
+    GAUGE("sessions", 1);
+    node_ref(s->node);
+    s->id = g->his.session;
+    s->attempt = g->his.attempt;
+    s->limits = g->his.limits;
+    s->grace = LEAT_MS(MIN(g->his.grace_ms, node_grace_ms(s->node)));
+    memcpy(s->peer, dialed ? g->his.acceptor : g->his.dialer, INCARNATION);
+    set_name(s, g->his.name);
+    return s;
 }
 
 void sess_ref(struct sess *s)
@@ -81,8 +88,10 @@ void sess_unref(struct sess *s)
     buf_free(&s->ctl);
     buf_free(&s->data);
     buf_free(&s->wctl);
-    buf_free(&s->wdata);
+    replay_block_put(&s->ring, s->wdata);
+    replay_free(&s->ring);
     mem_free(s->in.p);
+    mem_free(s->url);
     node_unref(s->node);
     GAUGE("sessions", -1);
     mem_free(s);
@@ -91,8 +100,11 @@ void sess_unref(struct sess *s)
 /* The reader, which then ends at once, tells the users. */
 static void start_failed(struct sess *s)
 {
+    char why[FAIL_MAX];
+    snprintf(why, sizeof why, "%s", leat_err_detail());
+    hello_leave(s->link, LEAT_NOMEM, why);
     lock(&s->out_lock);
-    (void)sess_fail_locked(s, leat_err_detail());
+    (void)sess_fail_locked(s, why);
     s->writer_left = true;
     unlock(&s->out_lock);
 }
@@ -102,16 +114,19 @@ leat_err sess_start(struct sess *s)
     for (const struct sess_user *const *u = s->node->users; *u; u++)
         if ((*u)->open)
             LEAT_TRY((*u)->open(s));
+    at_store(&s->up, true);
     LEAT_TRY(node_sess_add(s));                      /* before WELCOME: who was welcomed gets a BYE when the node is closed */
-    leat_err e = s->dialed ? LEAT_OK : hello_welcome(s);
-    if (e == LEAT_OK) {
-        sess_ref(s);
-        e = leat_go(&s->node->group, sess_write, s);
-        if (e != LEAT_OK)
-            sess_unref(s);
+    if (!s->dialed && hello_welcome(s->node, s->link, 1) != LEAT_OK) {
+        lock(&s->out_lock);                          /* the dialer will come back, with a higher attempt */
+        sess_link_broke_locked(s, leat_err_detail());
+        unlock(&s->out_lock);
     }
-    if (e != LEAT_OK)
+    sess_ref(s);
+    leat_err e = leat_go(&s->node->group, sess_write, s);
+    if (e != LEAT_OK) {
+        sess_unref(s);
         start_failed(s);
+    }
     return LEAT_OK;
 }
 
@@ -172,6 +187,9 @@ bool sess_fail_locked(struct sess *s, const char *text)
     snprintf(s->fail, sizeof s->fail, "%s", text);
     at_store_rel(&s->state, SESS_BROKEN);
     sess_wake_all(&s->room);
+    sess_wake_all(&s->linkers);
+    if (s->redialing)
+        leat_cancel(s->redialing, LEAT_CANCELED);
     return true;
 }
 
@@ -190,11 +208,15 @@ void sess_break(struct sess *s, leat_err err, const char *fmt, ...)
         s->dead_err = (uint8_t)err;
         sess_writer_wake_locked(s, &wake);
     }
-    bool left = s->writer_left;
+    if (s->writer_left && s->link)
+        link_shutdown(s->link);                      /* no DEAD can be sent; the reader leaves */
     unlock(&s->out_lock);
     sess_writer_ready(wake);
-    if (left)
-        link_shutdown(s->link);                      /* no DEAD can be sent; the reader leaves */
+}
+
+bool sess_done_locked(const struct sess *s)
+{
+    return s->bye_got && at_load_acq(&s->bye_sent) && at_load(&s->taken) == at_load(&s->sent);
 }
 
 const char *sess_fail_text(struct sess *s)
@@ -225,6 +247,7 @@ void sess_close_begin(struct sess *s)
     if (at_load(&s->state) == SESS_LIVE) {
         at_store_rel(&s->state, SESS_CLOSING);
         sess_wake_all(&s->room);
+        sess_wake_all(&s->linkers);
         sess_writer_wake_locked(s, &wake);
     }
     unlock(&s->out_lock);

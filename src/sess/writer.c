@@ -11,6 +11,7 @@
 enum {
     SLICE = 128 << 10,                               /* bytes of data in one system call, and up to a frame more */
     PULL_DATA = 64 << 10,                            /* sources are asked until so much waits */
+    LINGER_MS = 500,
     PULL_CONTROL = 512,                              /* sources of control frames asked in one round */
     KEEP = 256 << 10,                                /* a larger buffer is given back when it is empty */
 };
@@ -62,14 +63,25 @@ static bool source_pull(struct sess *s, enum sess_lane lane)
     return true;
 }
 
+/* Numbered frames may be written now.  What was written before goes first; and without an acknowledgement so much and no more. */
+static bool open_for_new(const struct sess *s)
+{
+    return at_load(&s->up) && !s->mute && !s->again_from && !s->repeating && s->ring.bytes < LIMIT_SESS_RING;
+}
+
+static size_t wdata_left(const struct sess *s) { return s->wdata ? s->wdata->b.len - s->wdata_at : 0; }
+
 static void pull(struct sess *s)
 {
+    lock(&s->out_lock);
+    bool go = open_for_new(s);
+    unlock(&s->out_lock);
     int most = BUGGIFY("sess.pull_one") ? 1 : PULL_CONTROL;
-    for (int i = 0; i < most && source_pull(s, LANE_CONTROL); i++)
+    for (int i = 0; go && i < most && source_pull(s, LANE_CONTROL); i++)
         ;
-    for (;;) {
+    while (go) {
         lock(&s->out_lock);
-        bool room = s->data.len + s->wdata.len - s->wdata_at < PULL_DATA && s->sources[LANE_DATA].head;
+        bool room = s->data.len + wdata_left(s) < PULL_DATA && s->sources[LANE_DATA].head;
         unlock(&s->out_lock);
         if (!room || !source_pull(s, LANE_DATA))
             return;
@@ -94,159 +106,264 @@ static void put_short(struct buf *b, uint8_t kind, uint64_t ack)
     buf_set_u32(b, at, (uint32_t)(b->len - at - FRAME_HEADER));
 }
 
-static void put_dead(struct sess *s, struct buf *b)
-{
-    size_t at = b->len, n = strlen(s->fail);
-    frame_put_header(b, FRAME_DEAD, 0);
-    buf_u8(b, s->dead_err);
-    buf_text(b, s->fail, MIN(n, (size_t)LIMIT_REASON));
-    buf_set_u32(b, at, (uint32_t)(b->len - at - FRAME_HEADER));
-}
-
 /* What the session itself has to say.  out_lock is held. */
 static void put_own(struct sess *s)
 {
     uint64_t ack = at_load(&s->received);
+    if ((s->ping_due || s->pong_due) && s->rested != at_load(&s->sent)) {            /* one side has been silent for long */
+        s->rested = at_load(&s->sent);
+        replay_rest(&s->ring);
+    }
     if (s->ping_due)
         put_short(&s->wctl, FRAME_PING, ack);
     if (s->pong_due)
         put_short(&s->wctl, FRAME_PONG, ack);
     if (s->ack_due)
         put_short(&s->wctl, FRAME_ACK, ack);
+    if (s->done_due) {
+        uint8_t room[DEAD_MAX];
+        buf_put(&s->wctl, room, hello_put_dead(room, LEAT_OK, ""));
+    }
     if (s->ping_due || s->pong_due || s->ack_due)
         at_store(&s->acked, ack);
-    s->ping_due = s->pong_due = s->ack_due = false;
+    s->ping_due = s->pong_due = s->ack_due = s->done_due = false;
 }
 
-static bool has_work(struct sess *s)
+/* WRITE what was taken; WAIT for something to do; LAST: write what was taken, a DEAD, and leave; LEAVE. */
+enum round { ROUND_WRITE, ROUND_WAIT, ROUND_LAST, ROUND_LEAVE };
+
+/* A new link: first what the peer does not have of what it was sent. */
+static void repeat_locked(struct sess *s)
 {
-    return s->ping_due || s->pong_due || s->ack_due || s->ctl.len || s->data.len || s->wdata_at < s->wdata.len ||
-        s->sources[0].head || s->sources[1].head;
+    if (!s->again_from)
+        return;
+    replay_ack(&s->ring, s->again_from - 1);
+    s->again = replay_from(&s->ring, s->again_from);
+    s->again_from = 0;
+    s->repeating = s->ring.n > 0;
 }
 
-enum round { ROUND_WRITE, ROUND_WAIT, ROUND_BYE, ROUND_DEAD };       /* BYE, DEAD: write what is there, then leave */
+/* What is new, with the control frames first.  false: no memory. */
+static bool take_new_locked(struct sess *s)
+{
+    if (s->ctl.len) {
+        buf_put(&s->wctl, s->ctl.p, s->ctl.len);
+        buf_reset(&s->ctl);
+    }
+    if (!s->wdata && s->data.len) {
+        if (!(s->wdata = replay_block(&s->ring)))
+            return false;
+        struct buf empty = s->wdata->b;
+        s->wdata->b = s->data;
+        s->data = empty;
+        s->owed_taken = at_load(&s->owed);
+        at_store(&s->owed, 0);
+        s->wdata_at = 0;
+        s->last_at = SIZE_MAX;
+    }
+    bool last = !s->wctl.len && !s->wdata && !s->sources[0].head && !s->sources[1].head;
+    if (last && !s->bye_taken && at_load(&s->state) == SESS_CLOSING && (!s->holds || s->bye_got)) {
+        put_short(&s->wctl, FRAME_BYE, 0);
+        s->bye_taken = true;
+    }
+    return true;
+}
+
+/* What is to be written: the first `own` bytes of wctl have no numbers; fresh: the rest of it, and of wdata, may go. */
+struct turn { size_t own; bool fresh; };
 
 /* Takes what is to be written now into wctl and wdata. */
-static enum round round_take(struct sess *s)
+static enum round round_take(struct sess *s, struct turn *t)
 {
     enum round r = ROUND_WRITE;
+    bool memory = true;
     lock(&s->out_lock);
-    uint32_t state = at_load(&s->state);
-    if (state >= SESS_BROKEN) {
-        s->wdata_at = s->wdata.len;
-        if (s->dead_due)
-            put_dead(s, &s->wctl);
-        r = ROUND_DEAD;
-    } else if (has_work(s)) {
+    bool link = at_load(&s->up) && !s->mute, broken = at_load(&s->state) >= SESS_BROKEN, live = link && !broken;
+    if (broken && link && s->dead_due) {
+        r = ROUND_LAST;
+    } else if (live) {
+        repeat_locked(s);
         put_own(s);
-        if (s->ctl.len) {
-            buf_put(&s->wctl, s->ctl.p, s->ctl.len);
-            buf_reset(&s->ctl);
-        }
-        if (s->wdata_at == s->wdata.len && s->data.len) {
-            struct buf empty = s->wdata;
-            s->wdata = s->data;
-            s->data = empty;
-            buf_reset(&s->data);
-            s->owed_taken = at_load(&s->owed);
-            at_store(&s->owed, 0);
-            s->wdata_at = 0;
-            s->last_at = SIZE_MAX;
-        }
-        s->unwritten = s->wdata.len - s->wdata_at;
-    } else if (state == SESS_CLOSING && (!s->holds || s->bye_got)) {
-        put_short(&s->wctl, FRAME_BYE, 0);
-        r = ROUND_BYE;
-    } else {
-        struct task *t = task_self();
-        s->writer = t;
-        at_store(&t->park, PARK_WAIT);
-        r = ROUND_WAIT;
     }
+    t->own = s->wctl.len;
+    t->fresh = live && open_for_new(s);
+    if (t->fresh)
+        memory = take_new_locked(s);
+    bool some = s->wctl.len || buf_err(&s->wctl) != LEAT_OK || (live && s->repeating) || (t->fresh && wdata_left(s));
+    s->unwritten = wdata_left(s);
+    if (!some && r != ROUND_LAST)
+        r = broken || s->reader_left ? ROUND_LEAVE : ROUND_WAIT;
+    if (r == ROUND_WAIT && t->fresh && (s->sources[0].head || s->sources[1].head))
+        r = ROUND_WRITE;                             /* they came meanwhile: ask them */
+    if (r == ROUND_WAIT) {
+        s->writer = task_self();
+        at_store(&s->writer->park, PARK_WAIT);
+    }
+    s->writing = r == ROUND_WRITE || r == ROUND_LAST;
     unlock_fence(&s->out_lock);
+    if (!memory)
+        sess_break(s, LEAT_NOMEM, "no memory to send");
     return r;
 }
 
-/* Gives the numbered ones among the frames at p their numbers.  Returns how many bytes make whole frames, at least `want` if any. */
-static size_t number(struct sess *s, uint8_t *p, size_t len, size_t want)
+/* A frame is written later than it was made: what it says of time must still be so. */
+static void make_late(struct sess *s, uint8_t *p, int64_t ns)
 {
-    uint64_t ack = le64(at_load(&s->received));
-    size_t at = 0;
-    bool any = false;
-    while (at < len && at < want) {
-        uint32_t n;
-        memcpy(&n, p + at, sizeof n);
-        if (p[at + 4] >= FRAME_FIRST_NUMBERED) {
-            uint64_t k = le64(++s->sent);
-            memcpy(p + at + FRAME_HEADER, &k, sizeof k);
-            memcpy(p + at + FRAME_HEADER + sizeof k, &ack, sizeof ack);
-            any = true;
-        }
-        at += FRAME_HEADER + le32(n);
-    }
-    if (any)
-        at_store(&s->acked, le64(ack));
-    return at;
+    sess_late *fn = s->node->late[p[4]];
+    if (fn && ns > 0)
+        fn(p[5], p + FRAME_NUMBERED, frame_bytes(p) - FRAME_NUMBERED, ns);
 }
 
-static leat_err round_write(struct sess *s)
+/* Gives the numbered ones among the frames at p their numbers: whole frames, at least `want` bytes if there are so many. */
+static struct replay_part number(struct sess *s, uint8_t *p, size_t len, size_t want, int64_t now)
+{
+    uint64_t ack = le64(at_load(&s->received)), sent = at_load(&s->sent);
+    struct replay_part part = { p, 0, sent + 1, 0, now };
+    while (part.len < len && part.len < want) {
+        uint8_t *f = p + part.len;
+        if (f[4] >= FRAME_FIRST_NUMBERED) {
+            uint64_t k, made;
+            memcpy(&made, f + FRAME_HEADER + sizeof k, sizeof made);
+            if (unlikely(made))
+                make_late(s, f, part.at - (int64_t)made);
+            k = le64(++sent);
+            memcpy(f + FRAME_HEADER, &k, sizeof k);
+            memcpy(f + FRAME_HEADER + sizeof k, &ack, sizeof ack);
+            part.frames++;
+        }
+        part.len += frame_bytes(f);
+    }
+    at_store(&s->sent, sent);
+    if (part.frames)
+        at_store(&s->acked, le64(ack));
+    return part;
+}
+
+/* Some of the ring once more.  0: that was all. */
+static size_t repeat(struct sess *s, uint8_t **ret)
+{
+    struct replay_range *x;
+    int64_t now = leat_now().ns;
+    size_t n = replay_next(&s->ring, &s->again, BUGGIFY("sess.write_one_frame") ? 1 : SLICE, ret, &x);
+    s->repeating = n > 0;
+    if (n == 0 || now == x->at)
+        return n;
+    for (size_t at = 0; at < x->len; at += frame_bytes(x->p + at))
+        if (x->p[at + 4] >= FRAME_FIRST_NUMBERED)
+            make_late(s, x->p + at, now - x->at);
+    x->at = now;
+    return n;
+}
+
+static leat_err new_frames(struct sess *s, size_t own, struct iovec *v, int *n)
+{
+    struct replay_part c = { .len = 0 }, d = { .len = 0 };
+    size_t ctl = s->wctl.len - own;
+    int64_t now = leat_now().ns;
+    if ((ctl || wdata_left(s)) && replay_room(&s->ring, ctl + REPLAY_SMALL) != LEAT_OK)
+        return leat_fail(LEAT_NOMEM, "no memory to keep what is sent");
+    if (ctl)
+        c = number(s, s->wctl.p + own, ctl, ctl, now);
+    if (s->bye_taken)
+        at_store_rel(&s->bye_sent, true);            /* before the peer can answer it */
+    if (s->wctl.len)
+        v[(*n)++] = (struct iovec){ s->wctl.p, s->wctl.len };
+    if (wdata_left(s)) {
+        d = number(s, s->wdata->b.p + s->wdata_at, wdata_left(s), BUGGIFY("sess.write_one_frame") ? 1 : SLICE, now);
+        v[(*n)++] = (struct iovec){ d.p, d.len };
+        s->wdata_at += d.len;
+    }
+    replay_copy(&s->ring, &c);
+    if (d.len < REPLAY_SMALL)
+        replay_copy(&s->ring, &d);
+    else
+        replay_keep(&s->ring, s->wdata, &d);
+    return LEAT_OK;
+}
+
+static leat_err round_write(struct sess *s, const struct turn *t)
 {
     struct iovec v[2];
     int n = 0;
-    if (buf_err(&s->wctl) != LEAT_OK)
-        return leat_fail(LEAT_NOMEM, "no memory for a control frame");
-    if (s->wctl.len)
-        v[n++] = (struct iovec){ s->wctl.p, number(s, s->wctl.p, s->wctl.len, s->wctl.len) };
-    if (s->wdata_at < s->wdata.len) {
-        size_t k = number(s, s->wdata.p + s->wdata_at, s->wdata.len - s->wdata_at,
-            BUGGIFY("sess.write_one_frame") ? 1 : SLICE);
-        v[n++] = (struct iovec){ s->wdata.p + s->wdata_at, k };
-        s->wdata_at += k;
+    leat_err e = buf_err(&s->wctl);
+    if (e != LEAT_OK)
+        e = leat_fail(LEAT_NOMEM, "no memory for a control frame");
+    else if (t->fresh)
+        e = new_frames(s, t->own, v, &n);
+    else if (t->own)
+        v[n++] = (struct iovec){ s->wctl.p, t->own };
+    if (e != LEAT_OK) {
+        sess_break(s, e, "%s", leat_err_detail());
+        return LEAT_OK;
     }
-    leat_err e = n ? link_writev(s->link, v, n) : LEAT_OK;
-    at_store(&s->rounds, at_load(&s->rounds) + 1);
-    buf_reset(&s->wctl);
-    if (s->wdata_at == s->wdata.len) {
-        s->wdata_at = 0;
-        if (s->wdata.cap > KEEP)
-            buf_free(&s->wdata);
-        buf_reset(&s->wdata);
-    }
+    uint8_t *p;
+    size_t k = s->repeating && !t->fresh ? repeat(s, &p) : 0;
+    if (k)
+        v[n++] = (struct iovec){ p, k };
+    return n ? link_writev(s->link, v, n) : LEAT_OK;
+}
+
+/* After a round: what was written is the ring's. */
+static void round_end(struct sess *s)
+{
+    at_store(&s->kept, s->ring.bytes);
     lock(&s->out_lock);
-    s->unwritten = s->wdata.len - s->wdata_at;
-    if (!s->unwritten)
-        s->owed_taken = 0;
-    if (at_load(&s->crowded) && s->data.len + s->unwritten < LIMIT_SESS_UNSENT) {
+    buf_reset(&s->wctl);
+    if (s->wdata && !wdata_left(s)) {
+        replay_block_put(&s->ring, s->wdata);
+        s->wdata = NULL;
+        s->wdata_at = s->owed_taken = 0;
+    }
+    s->writing = false;
+    s->unwritten = wdata_left(s);
+    if (at_load(&s->crowded) && at_load(&s->up) && s->data.len + s->unwritten < LIMIT_SESS_UNSENT) {
         at_store(&s->crowded, false);
         sess_wake_all(&s->room);
     }
+    if (!at_load(&s->up))
+        sess_wake_all(&s->enders);                   /* the reader, which waits to drop the link */
     unlock(&s->out_lock);
-    return e;
 }
 
 /* The link takes no more.  Its other side may have said why before it went: that is the reader's to find. */
 static void write_failed(struct sess *s, leat_err e)
 {
-    char text[FAIL_MAX];
-    snprintf(text, sizeof text, "%s: the link broke: %s", s->text, leat_err_detail());
-    if (e == LEAT_CLOSED)                            /* what it had said before can still be read */
+    const char *why = leat_err_detail();
+    if (e == LEAT_CANCELED) {
+        sess_break(s, e, "the node was closed");     /* it is going away without us */
         return;
+    }
     lock(&s->out_lock);
-    (void)sess_fail_locked(s, text);
+    if (e == LEAT_CLOSED || e == LEAT_PEER_LOST || e == LEAT_SYS)
+        s->mute = at_load(&s->up);
+    else
+        sess_link_broke_locked(s, why);
     unlock(&s->out_lock);
-    link_shutdown(s->link);
 }
 
-static void writer_leave(struct sess *s, bool bye)
+/* After a DEAD: the other side is to read it and go.  Only if it does not, soon, is the link shut under the reader. */
+static void wait_reader(struct sess *s)
+{
+    struct shield sh;
+    leat_err e = LEAT_OK;
+    shield_begin(&sh, LEAT_MS(LINGER_MS));
+    lock(&s->out_lock);
+    while (!s->reader_left && e == LEAT_OK) {
+        e = sess_wait_on(s, &s->enders);
+        lock(&s->out_lock);
+    }
+    unlock(&s->out_lock);
+    shield_end(&sh);
+}
+
+static void writer_leave(struct sess *s)
 {
     lock(&s->out_lock);
     s->writer_left = true;
-    s->bye_sent |= bye;
-    bool shut = at_load(&s->state) == SESS_BROKEN && !s->reader_left;
     sess_wake_all(&s->enders);
-    unlock(&s->out_lock);
-    if (shut)
+    if (at_load(&s->state) == SESS_BROKEN && !s->reader_left && s->link)
         link_shutdown(s->link);                      /* the reader leaves too */
+    unlock(&s->out_lock);
     sess_unref(s);
 }
 
@@ -254,31 +371,37 @@ leat_err sess_write(struct sess **arg)
 {
     struct sess *s = *arg;
     struct task *t = task_self();
+    enum round r;
+    struct turn turn;
     at_store(&t->deadline, NEVER);                   /* not that of whoever dialed */
-    for (;;) {
+    do {
         for (int i = 0; i < 8 && BUGGIFY("sess.writer_late"); i++)
             leat_yield();
+        replay_ack(&s->ring, at_load(&s->taken));
         if (at_load_acq(&s->state) < SESS_BROKEN)
             pull(s);
-        enum round r = round_take(s);
+        r = round_take(s, &turn);
         if (r == ROUND_WAIT) {
-            if (task_wait(t) != PARK_CHAN) {
-                lock(&s->out_lock);
-                s->writer = NULL;
-                unlock(&s->out_lock);
-                if (leat_ctx_err() != LEAT_OK) {     /* the node is going away without us */
-                    sess_break(s, LEAT_CANCELED, "the node was closed");
-                    continue;
-                }
-            }
-            continue;
+            if (task_wait(t) == PARK_CHAN)
+                continue;
+            lock(&s->out_lock);
+            s->writer = NULL;
+            unlock(&s->out_lock);
+            if (leat_ctx_err() != LEAT_OK)
+                write_failed(s, LEAT_CANCELED);
+        } else if (r == ROUND_LAST) {                /* whatever became of memory */
+            uint8_t room[DEAD_MAX];
+            struct iovec v = { room, hello_put_dead(room, (leat_err)s->dead_err, s->fail) };
+            leat_ignore(link_writev(s->link, &v, 1));
+            round_end(s);
+            wait_reader(s);
+        } else if (r != ROUND_LEAVE) {
+            leat_err e = round_write(s, &turn);
+            if (e != LEAT_OK)
+                write_failed(s, e);
+            round_end(s);
         }
-        leat_err e = round_write(s);
-        if (e != LEAT_OK)
-            write_failed(s, e);
-        if (e != LEAT_OK || r != ROUND_WRITE) {
-            writer_leave(s, r == ROUND_BYE && e == LEAT_OK);
-            return LEAT_OK;
-        }
-    }
+    } while (r == ROUND_WRITE || r == ROUND_WAIT);
+    writer_leave(s);
+    return LEAT_OK;
 }

@@ -1,0 +1,294 @@
+/* resume.c - the links of a session, one after another: how one is lost, and how the next one takes its place.
+ *
+ * Only the side that dialed makes links: at once when one has broken, then with pauses that grow.  The other side waits for it.  Both
+ * wait at most `grace` from the break on.  A hello that comes back carries a higher attempt than any before, so of two links of
+ * one session the newer is told by number, whatever the network did to their order; the older is closed even if it looks alive.
+ * What is certain at once, the grace does not delay: the peer says DEAD, or is another incarnation, or nobody listens at an address
+ * of this very host (a listener is there from before the first hello until its node has ended). */
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "base/probe.h"
+#include "run/err.h"
+#include "run/rt.h"
+#include "run/seam.h"
+#include "sess/impl.h"
+
+enum { PAUSE_FIRST_MS = 4, PAUSE_MAX_MS = 1000 };
+
+void sess_link_broke_locked(struct sess *s, const char *why)
+{
+    if (!at_load(&s->up))
+        return;
+    at_store(&s->up, false);
+    at_store(&s->crowded, true);
+    s->down_until = leat_time_add(leat_now(), s->grace).ns;
+    snprintf(s->down, sizeof s->down, "%s", why);
+    link_shutdown(s->link);
+}
+
+/* The old link goes, when the writer has left it. */
+static void drop_link(struct sess *s)
+{
+    enum { LONG_S = 3600 };
+    struct shield sh;
+    shield_begin(&sh, LEAT_S(LONG_S));
+    lock(&s->out_lock);
+    while (s->writing) {
+        leat_ignore(sess_wait_on(s, &s->enders));
+        lock(&s->out_lock);
+    }
+    struct link *l = s->link;
+    s->link = NULL;
+    s->mute = false;
+    unlock(&s->out_lock);
+    shield_end(&sh);
+    link_close(l);
+    s->in.at = s->in.len = 0;                        /* the beginning of a frame that comes again */
+}
+
+/* false: the other side believes in numbers that cannot be. */
+static bool link_up(struct sess *s, struct greeting *g)
+{
+    struct task *wake = NULL;
+    uint64_t has = g->his.expected - 1;
+    lock(&s->out_lock);
+    bool ok = has >= at_load(&s->taken) && has <= at_load(&s->sent) && at_load(&s->state) < SESS_BROKEN;
+    if (ok) {
+        s->link = g->link;
+        g->link = NULL;
+        at_store(&s->taken, has);
+        s->again_from = has + 1;
+        s->done_said = false;
+        at_store(&s->up, true);
+        at_store(&s->crowded, false);
+        sess_wake_all(&s->room);
+        sess_writer_wake_locked(s, &wake);
+    }
+    unlock(&s->out_lock);
+    sess_writer_ready(wake);
+    if (ok) {
+        struct inbox old = s->in;
+        s->in = g->in;
+        g->in = old;
+        s->ack_bytes = 0;
+        SOMETIMES("sess.resumed", "cut");
+    }
+    return ok;
+}
+
+/* -- the dialer ---------------------------------------------------------------------------------------------------------------- */
+/* There will be no other link.  Who is done needs none. */
+static leat_err fail(struct sess *s, const char *what)
+{
+    char text[FAIL_MAX + LINK_TEXT_MAX];
+    snprintf(text, sizeof text, "%s: %s", s->text, what);
+    lock(&s->out_lock);
+    if (!sess_done_locked(s))
+        (void)sess_fail_locked(s, text);
+    unlock(&s->out_lock);
+    return LEAT_CLOSED;
+}
+
+static struct hello again(struct sess *s)
+{
+    struct hello h = { .session = s->id, .expected = at_load(&s->received) + 1, .grace_ms = node_grace_ms(s->node), .resumed = true };
+    memcpy(h.dialer, s->node->incarnation, INCARNATION);
+    memcpy(h.acceptor, s->peer, INCARNATION);
+    memcpy(h.name, s->node->name, sizeof h.name);
+    memcpy(h.job, s->node->job, sizeof h.job);
+    lock(&s->out_lock);
+    h.attempt = ++s->attempt;
+    unlock(&s->out_lock);
+    return h;
+}
+
+static leat_err welcomed(struct sess *s, struct greeting *g)
+{
+    if (memcmp(g->his.acceptor, s->peer, INCARNATION) != 0)
+        return fail(s, "it has been started anew, and what this session was about is lost");
+    if (!link_up(s, g))
+        return fail(s, "it comes back with numbers that cannot be");
+    return LEAT_OK;
+}
+
+/* Nobody listens there, and this host knows: who listened has ended. */
+static bool certain(const char *url)
+{
+    return strncmp(url, "unix:", 5) == 0 || strncmp(url, "inproc:", 7) == 0 || strncmp(url, "tcp://127.", 10) == 0 ||
+        strncmp(url, "tcp://localhost:", 16) == 0 || strncmp(url, "tcp://[::1]:", 12) == 0;
+}
+
+/* One attempt.  CLOSED: it is of no use to try again; other errors may pass. */
+static leat_err dial_once(struct sess *s)
+{
+    struct greeting g = { .node = s->node };
+    leat_err e = link_dial(s->url, &g.link);
+    if (e == LEAT_REFUSED && certain(s->url))
+        return fail(s, "the link broke, and nobody listens there any more");
+    if (e != LEAT_OK)
+        return e == LEAT_CLOSED ? LEAT_PEER_LOST : e;
+    struct hello mine = again(s);
+    e = hello_dial(&g, &mine);
+    if (e == LEAT_OK)
+        e = welcomed(s, &g);
+    else if (g.dead)
+        e = fail(s, leat_err_detail());
+    greeting_done(&g);
+    return e;
+}
+
+static leat_dur pause_after(struct sess *s, int n)
+{
+    int64_t ms = n < 20 ? (int64_t)PAUSE_FIRST_MS << n : PAUSE_MAX_MS, ns = MIN(ms, (int64_t)PAUSE_MAX_MS) * 1000000;
+    return (leat_dur){ ns / 2 + (int64_t)(rt_random(s->node->rt) % (uint64_t)(ns / 2)) };
+}
+
+static leat_err dial_again(struct sess *s)
+{
+    leat_err e;
+    for (int n = 0;; n++) {
+        e = dial_once(s);
+        if (e == LEAT_OK || e == LEAT_CLOSED || at_load_acq(&s->state) >= SESS_BROKEN || leat_ctx_err() != LEAT_OK)
+            return e;
+        LEAT_TRY(leat_sleep(pause_after(s, n)));
+    }
+}
+
+static leat_err redial(struct sess *s, leat_dur left)
+{
+    leat_err e = LEAT_CANCELED;
+    leat_scope_ sc = leat_scope_begin_(left);
+    leat_with_cancel(ctx) {
+        lock(&s->out_lock);
+        bool go = at_load(&s->state) < SESS_BROKEN;
+        s->redialing = ctx;
+        unlock(&s->out_lock);
+        if (go)
+            e = dial_again(s);
+        lock(&s->out_lock);
+        s->redialing = NULL;
+        unlock(&s->out_lock);
+    }
+    leat_scope_end_(&sc);
+    return e;
+}
+
+/* -- the acceptor -------------------------------------------------------------------------------------------------------------- */
+/* Whether the other side has ever heard of this session is not known; and now this side does not need it. */
+static bool nobody_locked(const struct sess *s)
+{
+    return at_load(&s->state) != SESS_LIVE && !at_load(&s->received) && !at_load(&s->taken);
+}
+
+static leat_err take_link(struct sess *s, struct greeting **ret)
+{
+    struct task *t = task_self();
+    leat_err e = LEAT_OK;
+    at_store(&t->deadline, s->down_until);
+    do {
+        lock(&s->out_lock);
+        *ret = s->next_link;
+        s->next_link = NULL;
+        if (*ret || at_load(&s->state) >= SESS_BROKEN || nobody_locked(s)) {
+            unlock(&s->out_lock);
+            break;
+        }
+        e = sess_wait_on(s, &s->linkers);
+    } while (e == LEAT_OK);
+    at_store(&t->deadline, NEVER);
+    return e == LEAT_OK && !*ret ? LEAT_PEER_LOST : e;
+}
+
+static leat_err wait_dialer(struct sess *s)
+{
+    for (;;) {
+        struct greeting *g = NULL;
+        LEAT_TRY(take_link(s, &g));
+        leat_err e = hello_welcome(s->node, g->link, at_load(&s->received) + 1);
+        if (e != LEAT_OK)
+            e = LEAT_AGAIN;
+        else if (!link_up(s, g))
+            e = fail(s, "it comes back with numbers that cannot be");
+        greeting_done(g);
+        mem_free(g);
+        if (e == LEAT_OK || e == LEAT_CLOSED || at_load_acq(&s->state) >= SESS_BROKEN)
+            return e;
+    }
+}
+
+void sess_come_back(struct sess *s, struct greeting *g)
+{
+    const struct hello *h = &g->his;
+    struct greeting *old = NULL;
+    const char *dead = NULL;
+    lock(&s->out_lock);
+    bool mine = h->resumed ? memcmp(h->acceptor, s->node->incarnation, INCARNATION) == 0 : at_load(&s->received) == 0;
+    if (h->attempt <= s->attempt) {
+        old = g;                                     /* of two links the older: the session has a better one */
+    } else if (at_load(&s->state) >= SESS_BROKEN || s->reader_left) {
+        dead = "the session has ended";
+    } else if (mine) {
+        s->attempt = h->attempt;
+        old = s->next_link;
+        s->next_link = g;
+        sess_link_broke_locked(s, "the other side has made a new one");
+        sess_wake_all(&s->linkers);
+    } else {
+        dead = "it goes on with a session that is not known here";
+    }
+    unlock(&s->out_lock);
+    if (dead) {
+        hello_refuse(g, LEAT_PEER_LOST, dead);
+        old = g;
+    }
+    if (old)
+        greeting_done(old);
+    mem_free(old);
+}
+
+/* -- both ---------------------------------------------------------------------------------------------------------------------- */
+/* All that may be missing is that the other side has our BYE, or knows that we have its.  If so it comes back as soon as it misses
+ * the link; if not it never does. */
+static bool farewell_locked(const struct sess *s)
+{
+    return at_load_acq(&s->bye_sent) && s->bye_got && at_load(&s->sent) - at_load(&s->taken) <= 1;
+}
+
+static leat_err give_up(struct sess *s, leat_err e)
+{
+    char text[2 * FAIL_MAX];
+    lock(&s->out_lock);
+    int n = snprintf(text, sizeof text, "%s: the link broke: %s", s->text, s->down);
+    if (s->grace.ns > 0 && s->url && e == LEAT_DEADLINE)
+        snprintf(text + n, sizeof text - (size_t)n, "; it could not be made again within %g s", (double)s->grace.ns / 1e9);
+    else if (s->grace.ns > 0 && e == LEAT_DEADLINE)
+        snprintf(text + n, sizeof text - (size_t)n, "; the other side did not come back within %g s", (double)s->grace.ns / 1e9);
+    if (!farewell_locked(s))
+        (void)sess_fail_locked(s, text);
+    unlock(&s->out_lock);
+    return LEAT_PEER_LOST;
+}
+
+leat_err sess_next_link(struct sess *s)
+{
+    drop_link(s);
+    lock(&s->out_lock);
+    if (farewell_locked(s))
+        s->down_until = MIN(s->down_until, leat_time_add(leat_now(), node_silence(s->node)).ns);
+    int64_t left = s->down_until - leat_now().ns;
+    unlock(&s->out_lock);
+    if (s->grace.ns <= 0)
+        return give_up(s, LEAT_PEER_LOST);
+    leat_err e = s->dialed ? redial(s, (leat_dur){ MAX(left, (int64_t)0) }) : wait_dialer(s);
+    if (e == LEAT_OK)
+        return e;
+    bool mine = leat_ctx_err() != LEAT_OK, over = at_load_acq(&s->state) >= SESS_BROKEN;
+    if (e == LEAT_CANCELED && !mine && !over) {      /* no memory for a context */
+        leat_ignore(leat_sleep(LEAT_MS(PAUSE_FIRST_MS)));
+        return leat_now().ns < s->down_until ? sess_next_link(s) : give_up(s, LEAT_DEADLINE);
+    }
+    if (mine && !over)
+        sess_break(s, LEAT_CANCELED, "the node was closed");
+    return give_up(s, e);
+}

@@ -1,0 +1,239 @@
+/* resume_test.c - sessions that outlive their links.  Between two nodes stands a relay that breaks the link where the test says: after
+ * any byte of either direction.  Whatever is sent arrives once and in order, and every call runs once. */
+#include "pair.h"
+#include "link/link.h"
+#include "run/sched.h"
+#include "sess/impl.h"
+
+/* -- the relay ------------------------------------------------------------------------------------------------------------------ */
+enum { UP, DOWN_, NEVER_CUT = -1 };                  /* from who dials, to who dials */
+static struct relay {
+    struct link_listener *l;
+    char to[LINK_TEXT_MAX];
+    _Atomic int64_t left[2];                         /* bytes until the link breaks; below 0: it does not */
+    _Atomic uint64_t passed[2];
+    _Atomic uint32_t links, cuts;
+    uint64_t every;                                  /* not 0: the next break is again some bytes away, at most so many */
+    leat_group g;
+} relay;
+
+struct pump { struct link *from, *to; int way; };
+static leat_err pump(struct pump *p)
+{
+    char some[2048];
+    size_t n;
+    while (link_read(p->from, some, sizeof some, &n) == LEAT_OK) {
+        int64_t left = at_load(&relay.left[p->way]);
+        bool cut = left >= 0 && n >= (size_t)left;
+        struct iovec v = { some, cut ? (size_t)left : n };
+        atomic_fetch_add(&relay.passed[p->way], v.iov_len);
+        if (left >= 0 && !cut)
+            at_store(&relay.left[p->way], left - (int64_t)n);
+        if (v.iov_len && link_writev(p->to, &v, 1) != LEAT_OK)
+            break;
+        if (cut) {
+            at_store(&relay.left[p->way], relay.every ? (int64_t)(leat_now().ns % (int64_t)relay.every) : NEVER_CUT);
+            atomic_fetch_add(&relay.cuts, 1);
+            break;
+        }
+    }
+    link_shutdown(p->to);
+    link_shutdown(p->from);
+    return LEAT_OK;
+}
+
+struct cable { struct link *x; };
+static leat_err cable(struct cable *c)
+{
+    struct link *y;
+    leat_err err;
+    if (link_dial(relay.to, &y) != LEAT_OK) {
+        link_close(c->x);
+        return LEAT_OK;
+    }
+    leat_with_group(g, err) {
+        leat_ignore(leat_go(&g, pump, (struct pump){ c->x, y, UP }));
+        leat_ignore(leat_go(&g, pump, (struct pump){ y, c->x, DOWN_ }));
+    }
+    link_close(c->x);
+    link_close(y);
+    return LEAT_OK;
+}
+
+static leat_err relaying(leat_none *none)
+{
+    struct cable c;
+    (void)none;
+    while (link_accept(relay.l, &c.x) == LEAT_OK) {
+        atomic_fetch_add(&relay.links, 1);
+        LEAT_TRY(leat_go(&relay.g, cable, c));
+    }
+    return LEAT_OK;
+}
+
+static const char *relay_open(const char *to)
+{
+    struct link_listen_opts o = { 0 };
+    snprintf(relay.to, sizeof relay.to, "%s", to);
+    CHECK_EQ(link_listen(another_url(), &o, &relay.l), LEAT_OK);
+    CHECK_EQ(leat_go(&relay.g, relaying, LEAT_NONE), LEAT_OK);
+    return link_listener_url(relay.l);
+}
+
+static void relay_close(void)
+{
+    link_listener_shutdown(relay.l);
+    leat_group_cancel(&relay.g);
+    leat_ignore(leat_group_wait(&relay.g));
+    link_listener_close(relay.l);
+    relay.g = (leat_group){ 0 };
+}
+
+/* -- a conversation ---------------------------------------------------------------------------------------------------------------- */
+LEAT_STRUCT(num, (uint64, n));
+LEAT_SERVICE(math, (twice, num, num));
+
+enum { IN = 5, FIRM = 3, OUT = 4, CALLS = 3 };
+static _Atomic uint32_t ran;
+static leat_err twice(void *self, const struct num *in, struct num *out)
+{
+    (void)self;
+    atomic_fetch_add(&ran, 1);
+    out->n = 2 * in->n;
+    return LEAT_OK;
+}
+static const struct math_impl math = { .twice = twice };
+
+struct side { leat_chan(struct num) c; uint64_t n; };
+static leat_err receive(struct side *s)              /* 1, 2, 3 ... n and then the close */
+{
+    struct num v;
+    leat_err err;
+    uint64_t next = 1;
+    while ((err = leat_recv(s->c, &v)) == LEAT_OK)
+        CHECK_EQ(v.n, next++);
+    if (err != LEAT_CLOSED)
+        fprintf(stderr, "# %s: %s\n", leat_err_name(err), leat_err_detail());
+    CHECK_EQ(err, LEAT_CLOSED);
+    CHECK_EQ(next, s->n + 1);
+    return LEAT_OK;
+}
+static leat_err send_some(struct side *s)
+{
+    for (uint64_t i = 1; i <= s->n; i++)
+        LEAT_TRY(leat_send(s->c, { .n = i }));
+    leat_close(s->c);
+    return LEAT_OK;
+}
+struct asks { leat_peer *p; uint64_t n; };
+static leat_err ask(struct asks *a)
+{
+    for (uint64_t i = 1; i <= a->n; i++) {
+        struct num in = { .n = i }, out = { 0 };
+        LEAT_TRY(leat_call(a->p, math, twice, &in, &out));
+        CHECK_EQ(out.n, 2 * i);
+    }
+    return LEAT_OK;
+}
+
+static leat_err talk(uint64_t times)
+{
+    leat_err err;
+    leat_node *a = NULL, *b = NULL;
+    leat_peer *p = NULL;
+    leat_node_opts o = { .idle = LEAT_MS(50), .patience = LEAT_MS(50) };             /* the last ACK of all is missed no longer */
+    CHECK_EQ(leat_node_open(&o, &a), LEAT_OK);
+    CHECK_EQ(leat_node_open(&o, &b), LEAT_OK);
+    leat_chan(struct num) in = leat_chan_make(struct num, 2), firm = leat_chan_make(struct num, 0), out = leat_chan_make(struct num, 1);
+    leat_tx(struct num) in_there = NULL, firm_there = NULL;
+    leat_rx(struct num) out_there = NULL;
+    CHECK_EQ(leat_export(a, "in", leat_tx_of(in), num), LEAT_OK);
+    CHECK_EQ(leat_export(a, "firm", leat_tx_of(firm), num), LEAT_OK);
+    CHECK_EQ(leat_export(a, "out", leat_rx_of(out), num), LEAT_OK);
+    CHECK_EQ(leat_serve(a, math, &math, NULL), LEAT_OK);
+    CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
+    err = leat_node_dial(b, relay_open(leat_node_url(a)), &p);
+    if (err != LEAT_OK)
+        fprintf(stderr, "# %s: %s\n", leat_err_name(err), leat_err_detail());
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(leat_import(p, "in", &in_there, num, 2), LEAT_OK);
+    CHECK_EQ(leat_import(p, "firm", &firm_there, num, 0), LEAT_OK);
+    CHECK_EQ(leat_import(p, "out", &out_there, num, 1), LEAT_OK);
+    leat_unexport(a, "in");
+    leat_unexport(a, "firm");
+    leat_unexport(a, "out");
+    leat_with_group(g, err) {
+        leat_chan(struct num) in_b = (void *)in_there, firm_b = (void *)firm_there, out_b = (void *)out_there;
+        CHECK_EQ(leat_go(&g, receive, (struct side){ in, IN * times }), LEAT_OK);
+        CHECK_EQ(leat_go(&g, receive, (struct side){ firm, FIRM * times }), LEAT_OK);
+        CHECK_EQ(leat_go(&g, receive, (struct side){ out_b, OUT * times }), LEAT_OK);
+        CHECK_EQ(leat_go(&g, send_some, (struct side){ in_b, IN * times }), LEAT_OK);
+        CHECK_EQ(leat_go(&g, send_some, (struct side){ firm_b, FIRM * times }), LEAT_OK);
+        CHECK_EQ(leat_go(&g, send_some, (struct side){ out, OUT * times }), LEAT_OK);
+        CHECK_EQ(leat_go(&g, ask, (struct asks){ p, CALLS * times }), LEAT_OK);
+    }
+    if (err != LEAT_OK)
+        fprintf(stderr, "# %s: %s\n", leat_err_name(err), leat_err_detail());
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(at_load(&ran), CALLS * times);
+    leat_unref(in_there);
+    leat_unref(firm_there);
+    leat_unref(out_there);
+    leat_node_close(b);
+    leat_node_close(a);
+    leat_unref(in);
+    leat_unref(firm);
+    leat_unref(out);
+    relay_close();
+    return LEAT_OK;
+}
+
+/* -- every byte ---------------------------------------------------------------------------------------------------------------------- */
+static uint64_t stride(void) { return getenv("T_QUICK") ? 7 : 1; }
+
+static leat_err once(int64_t up, int64_t down)
+{
+    at_store(&ran, 0);
+    at_store(&relay.left[UP], up);
+    at_store(&relay.left[DOWN_], down);
+    at_store(&relay.links, 0);
+    at_store(&relay.cuts, 0);
+    leat_err err = LEAT_OK;
+    leat_with_deadline(LEAT_S(40))
+        err = talk(1);
+    return err;
+}
+
+static leat_err every_byte(leat_none *none)
+{
+    (void)none;
+    uint64_t total[2], cuts = 0, runs = 0;
+    CHECK_EQ(once(NEVER_CUT, NEVER_CUT), LEAT_OK);
+    for (int way = 0; way < 2; way++)
+        total[way] = at_load(&relay.passed[way]);
+    for (int way = 0; way < 2; way++)
+        for (uint64_t at = 0; at < total[way]; at += stride(), runs++) {
+            CHECK_EQ(once(way == UP ? (int64_t)at : NEVER_CUT, way == DOWN_ ? (int64_t)at : NEVER_CUT), LEAT_OK);
+            cuts += at_load(&relay.cuts) && at_load(&relay.links) > 1;
+        }
+    CHECK(runs > 1000 / stride());
+    CHECK(cuts > runs * 8 / 10);                     /* a later run may need a few bytes less */
+    return LEAT_OK;
+}
+TEST(a_link_that_breaks_after_any_byte_loses_nothing_and_doubles_nothing) { AT(INPROC, every_byte); }
+
+/* -- again and again ------------------------------------------------------------------------------------------------------------------ */
+static leat_err now_and_then(leat_none *none)
+{
+    (void)none;
+    relay.every = 6000;
+    at_store(&relay.left[UP], 3000);
+    at_store(&relay.left[DOWN_], 2000);
+    leat_with_deadline(LEAT_S(50))
+        CHECK_EQ(talk(getenv("T_QUICK") ? 100 : 1000), LEAT_OK);
+    CHECK(at_load(&relay.cuts) > 10);
+    return LEAT_OK;
+}
+ANYWHERE(links_that_break_now_and_then_lose_nothing_and_double_nothing, now_and_then)
+
+T_MAIN()
