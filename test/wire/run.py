@@ -28,16 +28,19 @@ def text_of(path):
 
 
 def talk(name):
-    """The bytes of both sides, the dialer's first; what may be any byte is 0."""
-    said, way = {'>': b'', '<': b''}, ''
+    """The bytes of both sides for each link, the dialer's first; what may be any byte is 0."""
+    said, way, links = {'>': b'', '<': b''}, '', []
     lines = text_of(os.path.join(HERE, 'talk', name + '.txt')).splitlines()
     for line in lines:
         if line[:1] in ('>', '<', '!'):
             way = line[0]
         elif way in said:
-            said[way] += bytes.fromhex(line.split('|')[0].split('#')[0].replace('??', '00'))
+            said[way] += bytes.fromhex(re.sub(r'[?@]{2}', '00', line.split('|')[0].split('#')[0]))
+        if line == '! cut':
+            links += [said['>'], said['<']]
+            said = {'>': b'', '<': b''}
     dials = '! wait-dial' in lines
-    return (said['<'], said['>']) if dials else (said['>'], said['<'])
+    return links + [said['<' if dials else '>'], said['>' if dials else '<']]
 
 
 def explains(name):

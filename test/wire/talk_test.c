@@ -4,7 +4,8 @@
  *     > title      what the peer writes, in the lines that follow
  *     < title      what the node must write, exactly
  *     ! words      what the node's program does then (act)
- *     16 00 ?? | note      bytes in hex; ?? may be any; # begins a comment
+ *     16 00 ?? | note      bytes in hex; ?? may be any, @@ is the next of the 16 that the last ?? were; # begins
+ *                          a comment
  * So each frame shows that the node makes just these bytes, or that it takes them and does what they say. */
 #include <ctype.h>
 #include "base/base.h"
@@ -127,6 +128,9 @@ static void act(const char *line)
     if (strcmp(what, "listen") == 0) {
         CHECK_EQ(leat_node_listen(node, url), LEAT_OK);
         CHECK_EQ(link_dial(leat_node_url(node), &the_link), LEAT_OK);
+    } else if (strcmp(what, "cut") == 0) {
+        link_close(the_link);
+        CHECK_EQ(link_dial(leat_node_url(node), &the_link), LEAT_OK);
     } else if (strcmp(what, "wait-dial") == 0) {
         CHECK_EQ(link_accept(listener, &the_link), LEAT_OK);
     } else if (strcmp(what, "export") == 0) {
@@ -155,6 +159,8 @@ static void act(const char *line)
 /* -- the script ---------------------------------------------------------------------------------------------------------------------- */
 static const char *name;
 static struct { char way, title[LINE]; uint8_t b[BYTES]; bool any[BYTES]; size_t n; int line; } part;
+static uint8_t seen[16];                             /* what the last ?? were */
+static size_t seen_n, used_n;
 
 static void play_part(void)
 {
@@ -175,6 +181,9 @@ static void play_part(void)
                 fprintf(stderr, "%s%02x", at == i ? " *" : " ", got[at]);
             t_fail("talk", part.line, "%s: %s: byte %zu is %02x, not %02x", name, part.title, i, got[i], part.b[i]);
         }
+    for (size_t i = 0; i < n; i++)
+        if (part.any[i])
+            seen[seen_n++ % 16] = got[i];
     part.n = 0;
 }
 
@@ -185,8 +194,8 @@ static void bytes_of(const char *s)
             continue;
         CHECK(part.n < BYTES);
         part.any[part.n] = *s == '?';
-        part.b[part.n] = *s == '?' ? 0 : (uint8_t)strtoul((char[]){ s[0], s[1], 0 }, NULL, 16);
-        CHECK(*s == '?' || (isxdigit((unsigned char)s[0]) && isxdigit((unsigned char)s[1])));
+        part.b[part.n] = *s == '?' ? 0 : *s == '@' ? seen[used_n++ % 16] : (uint8_t)strtoul((char[]){ s[0], s[1], 0 }, NULL, 16);
+        CHECK(*s == '?' || *s == '@' || (isxdigit((unsigned char)s[0]) && isxdigit((unsigned char)s[1])));
         part.n++;
         s++;
     }
