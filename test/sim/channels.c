@@ -50,6 +50,14 @@ static leat_err select_send(leat_tx(struct num) out, struct num *v, uint32_t ms)
     return err == LEAT_OK && !sent ? LEAT_DEADLINE : err;
 }
 
+static leat_err select_in_time(leat_tx(struct num) out, struct num *v, uint32_t ms)
+{
+    leat_err err = LEAT_OK;
+    leat_with_deadline(LEAT_MS(ms))
+        err = select_send(out, v, ms + 600000);
+    return err;
+}
+
 static leat_err select_otherwise(leat_tx(struct num) out, struct num *v)
 {
     leat_err err;
@@ -107,7 +115,7 @@ static leat_err send_in_time(leat_tx(struct num) out, struct num *v, uint32_t ms
 static leat_err send_somehow(leat_tx(struct num) out, struct num *v, uint32_t *limit_ms)
 {
     uint32_t k = any(12), ms = any(2) ? any(30) : any(1 + 2 * style.pace_ms);
-    *limit_ms = k && (k < 6 || k == 7) ? ms : UINT32_MAX;        /* an offer that would not wait does wait for an answer */
+    *limit_ms = (k && k < 4) || k == 8 ? ms : UINT32_MAX;            /* a timer case, or a try, waits for the answer to an offer */
     switch (k) {
     case 0: return leat_try_send_((leat_chan_ *)(void *)out, v);
     case 1: case 2: return send_in_time(out, v, ms);
@@ -115,6 +123,7 @@ static leat_err send_somehow(leat_tx(struct num) out, struct num *v, uint32_t *l
     case 4: case 5: return select_send(out, v, ms);
     case 6: return select_otherwise(out, v);
     case 7: return select_either(out, v, ms);
+    case 8: return select_in_time(out, v, ms);
     }
     *limit_ms = UINT32_MAX;
     return leat_send_from(out, v);
