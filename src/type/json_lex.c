@@ -190,7 +190,7 @@ static bool whole(const char *p, size_t n, uint64_t *ret)
 /* 1.0 and 1e3, up to what a double holds exactly. */
 static bool exact(const char *p, size_t n, double *ret)
 {
-    return json_number_float(p, n, ret) && fabs(*ret) <= 9007199254740992.0 && floor(*ret) == *ret;
+    return json_number_float(p, n, ret) && fabs(*ret) <= 9007199254740992.0 && (double)(int64_t)*ret == *ret;
 }
 
 bool json_number_int(const char *p, size_t n, int64_t *ret)
