@@ -222,7 +222,7 @@ static void silent(int n, bool slow)
             if (p[i].fd < 0)
                 continue;
             if (slow && said < 8 && turn % 2 == 0)
-                (void)!send(p[i].fd, PREAMBLE_MAGIC + said, 1, MSG_NOSIGNAL);
+                (void)!send(p[i].fd, &PREAMBLE_MAGIC[said], 1, MSG_NOSIGNAL);
             if (p[i].revents && recv(p[i].fd, got, sizeof got, MSG_DONTWAIT) <= 0) {
                 close(p[i].fd);
                 p[i].fd = -1;
