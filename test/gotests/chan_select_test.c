@@ -28,20 +28,38 @@ static int send_both(leat_tx(struct num) a, leat_tx(struct num) b)
     }
 }
 
+LEAT_STRUCT(receiver, (rx(num), a), (rx(num), b), (tx(num), sum));
+static leat_err recv_both(struct receiver *r)
+{
+    struct num v, w;
+    LEAT_TRY(leat_recv(r->a, &v));
+    LEAT_TRY(leat_recv(r->b, &w));
+    return leat_send(r->sum, { v.n | w.n });
+}
+PLACE_TASK(recv_both, receiver)
+
 static leat_err select_test(void)
 {
-    leat_chan(struct num) a = leat_chan_make(struct num, 1), b = leat_chan_make(struct num, 1);
-    struct num v, w;
-    CHECK_EQ(send_both(leat_tx_of(a), leat_tx_of(b)), 2);
-    LEAT_TRY(leat_recv(a, &v));
-    LEAT_TRY(leat_recv(b, &w));
-    CHECK_EQ(v.n | w.n, 3);
-    CHECK_EQ(send_both(leat_tx_of(a), NULL), 1);
-    CHECK_EQ(counter, 10);                           /* twice in each of five selects, whether or not it was sent */
+    leat_chan(struct num) a = leat_chan_make(struct num, 1), b = leat_chan_make(struct num, 1), sum = leat_chan_make(struct num, 0);
+    struct num v;
+    leat_err err;
+    leat_with_group(g, err) {
+        LEAT_TRY(place_go(&g, recv_both, receiver, { leat_ref(leat_rx_of(a)), leat_ref(leat_rx_of(b)), leat_ref(leat_tx_of(sum)) }));
+        CHECK_EQ(send_both(leat_tx_of(a), leat_tx_of(b)), 2);
+        LEAT_TRY(leat_recv(sum, &v));
+        CHECK_EQ(v.n, 3);
+    }
     leat_unref(a);
     leat_unref(b);
-    return LEAT_OK;
+    leat_unref(sum);
+    if (err == LEAT_OK) {
+        leat_chan(struct num) c = leat_chan_make(struct num, 1);
+        CHECK_EQ(send_both(leat_tx_of(c), NULL), 1);
+        CHECK_EQ(counter, 10);                       /* twice in each of five selects, whether or not it was sent */
+        leat_unref(c);
+    }
+    return err;
 }
-AT_TASK(select_go, select_test)
+EVERYWHERE(select_go, select_test)
 
 T_MAIN()
