@@ -183,7 +183,7 @@ static struct sess **key_of(const leat_node *n, const uint8_t *dialer, uint64_t 
 {
     uint64_t half;
     memcpy(&half, dialer, sizeof half);
-    return &n->keys[keyed_hash(&n->key, half ^ id) % KEYS];
+    return &n->keys[keyed_hash(&n->key, id ^ (uint64_t)keyed_hash(&n->key, half) << 20) % KEYS];       /* both are the peer's choice */
 }
 
 static struct sess *find_locked(const leat_node *n, const uint8_t *dialer, uint64_t id)
@@ -476,6 +476,16 @@ const char *leat_node_url(leat_node *n)
 }
 
 /* -- dialing ---------------------------------------------------------------------------------------------------------------- */
+/* Incarnations are told to every node that is talked to.  So this number is what others must not know, or they could go on with the
+ * session in the place of its dialer. */
+static uint64_t session_id(leat_node *n)
+{
+    uint64_t id = 0;
+    if (n->rt->seam || plat_random(&id, sizeof id))
+        return atomic_fetch_add_explicit(&n->next_id, 1, RLX) + 1;
+    return id;
+}
+
 static leat_err read_dialed(struct sess **arg)
 {
     struct sess *s = *arg;
@@ -487,7 +497,7 @@ static leat_err read_dialed(struct sess **arg)
 
 static struct hello first_words(leat_node *n)
 {
-    struct hello h = { .session = atomic_fetch_add_explicit(&n->next_id, 1, RLX) + 1, .expected = 1, .grace_ms = node_grace_ms(n) };
+    struct hello h = { .session = session_id(n), .expected = 1, .grace_ms = node_grace_ms(n) };
     memcpy(h.dialer, n->incarnation, INCARNATION);
     memcpy(h.name, n->name, sizeof h.name);
     memcpy(h.job, n->job, sizeof h.job);
