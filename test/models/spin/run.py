@@ -38,19 +38,19 @@ MODELS = {
     'crowd': dict(
         short=[(SAFETY, '-DCANCELS=0 -DWHIMS=0')],
         at={'NOT_JUDGED_AGAIN': ''},
-        long=[(SAFETY, '-DCANCELS=0'), (SAFETY, ''), (SAFETY, '-DCANCELS=1 -DWHIMS=2'), (SAFETY, '-DCANCELS=0 -DROUNDS=2')]),
+        long=[(SAFETY, '-DCANCELS=0'), (SAFETY, '')]),
     'loss': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DSENDS=3')]),
     'totals': dict(short=[(SAFETY, '-DCOMES=3')], long=[(SAFETY, '-DCOMES=3 -DBREAKS=3')]),
     'window': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DC=4 -DSENDS=8')]),
     'relay': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DSENDS=2')]),
     'move': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DC=3 -DSENDS=5'), (SAFETY, '-DC=1 -DSENDS=5')]),
     'handover': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DSENDS=3')]),
-    'refs': dict(short=[(SAFETY, '-DGRANTS=1')], long=[(SAFETY, ''), (SAFETY, '-DGRANTS=3')]),
+    'refs': dict(short=[(SAFETY, '-DGRANTS=1')], long=[(SAFETY, '')]),
     'deal': dict(short=[(SAFETY, '')], long=[(SAFETY, '-DWINDOW=2'), (SAFETY, '-DLOSSES=3')]),
     'select': dict(
         short=[(SAFETY, '-DFULL')],
         progress='-DFULL -DCANCELS=0',
-        long=[(PROGRESS, '-DFULL -DCANCELS=0'), (SAFETY, ''), (PROGRESS, ''), (SAFETY, '-DFULL -DROUNDS=2 -DCANCELS=0')]),
+        long=[(PROGRESS, '-DFULL -DCANCELS=0'), (SAFETY, '')]),
 }
 COMPILE = {SAFETY: ['-DSAFETY'], PROGRESS: ['-DNP'], LIVE: ['-DNFAIR=6']}
 SEARCH = {SAFETY: [], PROGRESS: ['-l', '-f'], LIVE: ['-a', '-f']}
