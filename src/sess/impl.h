@@ -10,8 +10,7 @@
  *            Set by the reader only; cleared by whoever finds the link broken, who shuts it: then the reader leaves its read.
  *  link      changes under out_lock, by the reader only, while the writer is not writing.  Others may shut it, under out_lock.
  *  data, ctl hold whole frames but for the one being built between begin and commit.  Frames there have no numbers: the writer
- *            gives them when it writes, so that a frame of ctl may go first.  In place of a number there may be a mark (sess_mark),
- *            in place of the ack the time of the mark.
+ *            gives them when it writes, so that a frame of ctl may go first.
  *  ring      what has a number and is not acknowledged.  On a new link that goes first, from the number on that the peer expects.
  *  holders   who has a reference: the node's list, the two tasks, and users.
  * Locks: a node's lock, then a session's out_lock. */
@@ -84,7 +83,7 @@ struct sess {
     struct buf ctl, data, *cur;                      /* cur: in between begin and commit */
     size_t cur_at, cur_frame;                        /* where the commit began to add; where its frame starts */
     size_t last_at;                                  /* of the last frame in data, when it may be continued; else SIZE_MAX */
-    uint64_t last_key, marks;
+    uint64_t last_key;
     struct source_queue sources[2];                  /* by lane */
     uint32_t holds;
     _Atomic bool crowded;                            /* LIMIT_SESS_UNSENT or more waits to be written, or the link is down.  Anybody may
@@ -129,7 +128,6 @@ struct leat_node {
     struct rt_at_end at_end;
     const struct sess_user *const *users;
     sess_handler *handlers[FRAME_KINDS];
-    sess_late *late[FRAME_KINDS];
     leat_node_opts opts;
     char name[LIMIT_NODE_NAME + 1], job[JOB_MAX + 1];
     uint8_t incarnation[INCARNATION];

@@ -129,8 +129,6 @@ static leat_err users_open(leat_node *n)
     for (; e == LEAT_OK && *u; u++) {
         for (size_t i = 0; (*u)->on[i].fn; i++)
             n->handlers[(*u)->on[i].kind] = (*u)->on[i].fn;
-        for (size_t i = 0; i < ARRAY_LEN((*u)->late) && (*u)->late[i].fn; i++)
-            n->late[(*u)->late[i].kind] = (*u)->late[i].fn;
         if ((*u)->node_open)
             e = (*u)->node_open(n);
     }

@@ -8,7 +8,7 @@ enum {
     SPARE_BYTES = 1 << 20,                           /* memory kept in spare blocks: about what a stream has under way */
     KEEP = 256 << 10,                                /* a block with more memory is given back */
     BLOCK = 4096,                                    /* bytes of a block for what is copied */
-    RANGES_FIRST = 8, SAME_TIME = 1000000,           /* ns: what is copied within that is one range */
+    RANGES_FIRST = 8,
 };
 
 static struct replay_range *range_of(const struct replay *r, uint64_t i) { return &r->v[i & (r->cap - 1)]; }
@@ -121,13 +121,13 @@ void replay_keep(struct replay *r, struct replay_block *in, const struct replay_
     struct replay_range *last = r->n ? range_of(r, r->base + r->n - 1) : NULL;
     assert(!last || last->first + last->frames == x->first);
     r->bytes += x->len;
-    if (last && last->block == in && last->p + last->len == x->p && x->at - last->at < SAME_TIME) {
+    if (last && last->block == in && last->p + last->len == x->p) {
         last->frames += x->frames;
         last->len += x->len;
         return;
     }
     in->refs++;
-    *range_of(r, r->base + r->n++) = (struct replay_range){ x->first, x->frames, x->p, x->len, in, x->at };
+    *range_of(r, r->base + r->n++) = (struct replay_range){ x->first, x->frames, x->p, x->len, in };
 }
 
 void replay_copy(struct replay *r, const struct replay_part *x)
@@ -173,7 +173,7 @@ struct replay_cursor replay_from(const struct replay *r, uint64_t number)
     return c;
 }
 
-size_t replay_next(struct replay *r, struct replay_cursor *c, size_t max, uint8_t **p, struct replay_range **range)
+size_t replay_next(struct replay *r, struct replay_cursor *c, size_t max, uint8_t **p)
 {
     if (c->range < r->base)
         *c = (struct replay_cursor){ r->base, 0 };     /* acknowledged meanwhile */
@@ -184,7 +184,6 @@ size_t replay_next(struct replay *r, struct replay_cursor *c, size_t max, uint8_
     while (at < x->len && (at == from || at + frame_bytes(x->p + at) - from <= max))
         at += frame_bytes(x->p + at);
     *p = x->p + from;
-    *range = x;
     *c = at < x->len ? (struct replay_cursor){ c->range, at } : (struct replay_cursor){ c->range + 1, 0 };
     return at - from;
 }

@@ -24,7 +24,6 @@ struct replay_range {
     uint8_t *p;
     size_t len;
     struct replay_block *block;
-    int64_t at;                                      /* when it was written, of the clock that the writer uses */
 };
 struct replay {
     struct replay_range *v;                            /* cap is a power of two, or 0 */
@@ -42,7 +41,7 @@ struct replay_block *replay_block(struct replay *r);
 void replay_block_put(struct replay *r, struct replay_block *x);           /* the writer does not need it any more; NULL: nothing */
 /* After LEAT_OK the next replay_copy of up to `copied` bytes and the next replay_keep cannot fail.  NOMEM */
 LEAT_CHECK leat_err replay_room(struct replay *r, size_t copied);
-struct replay_part { uint8_t *p; size_t len; uint64_t first, frames; int64_t at; };     /* what was written; no frames: nothing is kept */
+struct replay_part { uint8_t *p; size_t len; uint64_t first, frames; };     /* what was written; no frames: nothing is kept */
 void replay_copy(struct replay *r, const struct replay_part *x);
 void replay_keep(struct replay *r, struct replay_block *in, const struct replay_part *x);     /* x lies in `in` */
 void replay_ack(struct replay *r, uint64_t number);      /* the peer has all up to that; an older one: nothing */
@@ -51,9 +50,8 @@ static inline uint64_t replay_first(const struct replay *r) { return r->n ? r->v
 /* Reading it again, from a number on: acknowledged or still in the ring. */
 struct replay_cursor { uint64_t range; size_t at; };
 struct replay_cursor replay_from(const struct replay *r, uint64_t number);
-/* The next whole frames, at most max bytes unless one alone has more; they may be changed where they lie.  0: that was all.
- * *range: where they lie. */
-size_t replay_next(struct replay *r, struct replay_cursor *c, size_t max, uint8_t **p, struct replay_range **range);
+/* The next whole frames, at most max bytes unless one alone has more.  0: that was all. */
+size_t replay_next(struct replay *r, struct replay_cursor *c, size_t max, uint8_t **p);
 
 /* One frame among bytes that are whole frames. */
 static inline size_t frame_bytes(const uint8_t *p)

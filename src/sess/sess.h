@@ -27,9 +27,6 @@
 struct sess;                                         /* a leat_peer is one: see sess_of */
 
 typedef leat_err sess_handler(struct sess *s, uint8_t flags, struct cur *in);
-/* A frame is written ns later than it was marked, or than it was written before: what its n bytes of fields say of time is to be so
- * much less.  Writer task; changes them where they lie, never how many they are. */
-typedef void sess_late(uint8_t flags, uint8_t *fields, size_t n, int64_t ns);
 
 /* A floor or file that is built on sessions.  boot/ lists them in leat_node_open_; all nodes of a program have the same ones. */
 struct sess_user {
@@ -42,7 +39,6 @@ struct sess_user {
     struct { uint8_t kind; sess_handler *fn; } on[32];               /* the frames it handles; ends with a NULL fn */
     /* leat_node_close has begun, and the sessions still live: what is sent now goes before BYE.  Must not block. */
     void (*node_closing)(leat_node *n);
-    struct { uint8_t kind; sess_late *fn; } late[2]; /* frames that speak of time; ends with a NULL fn */
 };
 
 struct sess_slots { void *chans, *calls; };          /* one for each user; the users' own, protected as they say */

@@ -206,27 +206,15 @@ static enum round round_take(struct sess *s, struct turn *t)
     return r;
 }
 
-/* A frame is written later than it was made: what it says of time must still be so. */
-static void make_late(struct sess *s, uint8_t *p, int64_t ns)
-{
-    sess_late *fn = s->node->late[p[4]];
-    if (fn && ns > 0)
-        fn(p[5], p + FRAME_NUMBERED, frame_bytes(p) - FRAME_NUMBERED, ns);
-}
-
 /* Gives the numbered ones among the frames at p their numbers: whole frames, at least `want` bytes if there are so many. */
-static struct replay_part number(struct sess *s, uint8_t *p, size_t len, size_t want, int64_t now)
+static struct replay_part number(struct sess *s, uint8_t *p, size_t len, size_t want)
 {
     uint64_t ack = le64(at_load(&s->received)), sent = at_load(&s->sent);
-    struct replay_part part = { p, 0, sent + 1, 0, now };
+    struct replay_part part = { p, 0, sent + 1, 0 };
     while (part.len < len && part.len < want) {
         uint8_t *f = p + part.len;
         if (f[4] >= FRAME_FIRST_NUMBERED) {
-            uint64_t k, made;
-            memcpy(&made, f + FRAME_HEADER + sizeof k, sizeof made);
-            if (unlikely(made))
-                make_late(s, f, part.at - (int64_t)made);
-            k = le64(++sent);
+            uint64_t k = le64(++sent);
             memcpy(f + FRAME_HEADER, &k, sizeof k);
             memcpy(f + FRAME_HEADER + sizeof k, &ack, sizeof ack);
             part.frames++;
@@ -242,16 +230,8 @@ static struct replay_part number(struct sess *s, uint8_t *p, size_t len, size_t 
 /* Some of the ring once more.  0: that was all. */
 static size_t repeat(struct sess *s, uint8_t **ret)
 {
-    struct replay_range *x;
-    int64_t now = leat_now().ns;
-    size_t n = replay_next(&s->ring, &s->again, BUGGIFY("sess.write_one_frame") ? 1 : SLICE, ret, &x);
+    size_t n = replay_next(&s->ring, &s->again, BUGGIFY("sess.write_one_frame") ? 1 : SLICE, ret);
     s->repeating = n > 0;
-    if (n == 0 || now == x->at)
-        return n;
-    for (size_t at = 0; at < x->len; at += frame_bytes(x->p + at))
-        if (x->p[at + 4] >= FRAME_FIRST_NUMBERED)
-            make_late(s, x->p + at, now - x->at);
-    x->at = now;
     return n;
 }
 
@@ -259,17 +239,16 @@ static leat_err new_frames(struct sess *s, size_t own, struct iovec *v, int *n)
 {
     struct replay_part c = { .len = 0 }, d = { .len = 0 };
     size_t ctl = s->wctl.len - own;
-    int64_t now = leat_now().ns;
     if ((ctl || wdata_left(s)) && replay_room(&s->ring, ctl + REPLAY_SMALL) != LEAT_OK)
         return leat_fail(LEAT_NOMEM, "no memory to keep what is sent");
     if (ctl)
-        c = number(s, s->wctl.p + own, ctl, ctl, now);
+        c = number(s, s->wctl.p + own, ctl, ctl);
     if (s->bye_taken)
         at_store_rel(&s->bye_sent, true);            /* before the peer can answer it */
     if (s->wctl.len)
         v[(*n)++] = (struct iovec){ s->wctl.p, s->wctl.len };
     if (wdata_left(s)) {
-        d = number(s, s->wdata->b.p + s->wdata_at, wdata_left(s), BUGGIFY("sess.write_one_frame") ? 1 : SLICE, now);
+        d = number(s, s->wdata->b.p + s->wdata_at, wdata_left(s), BUGGIFY("sess.write_one_frame") ? 1 : SLICE);
         v[(*n)++] = (struct iovec){ d.p, d.len };
         s->wdata_at += d.len;
     }
