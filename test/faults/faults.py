@@ -17,7 +17,6 @@ import tap  # noqa: E402
 from kinds import KINDS  # noqa: E402
 from world import DEAD_S, SLACK_S, World, why_no_network, why_no_tun  # noqa: E402
 
-SESSIONS_OUTLIVE_LINKS = False
 WARM = 20                                    # of each work, before the fault
 
 
@@ -65,7 +64,7 @@ def look(result, w, began, healed):
             result.problems.append('the peer was down and this was told after %.2f s' % result.down_s)
     if result.kind.dead and not lost:
         result.problems.append('the peer was down and nobody was told')
-    if w.place in result.kind.outlived and SESSIONS_OUTLIVE_LINKS:
+    if w.place in result.kind.outlived:
         result.problems += judge.unbroken(driver, server)
 
 

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include "pair.h"
 
+enum { THERE = 1, BACK = 2 };
+
 struct path {
     const char *to;                                  /* where connections are led */
     const char *mark;                                /* behind these bytes, on the way there, the next byte becomes `wrong`, once */
@@ -17,7 +19,8 @@ struct path {
     leat_listener *l;
     leat_mutex lock;                                 /* end */
     leat_conn *end[2];                               /* of the newest connection, or NULL */
-    _Atomic bool held;                               /* what comes waits */
+    _Atomic int held;                                /* bits: what goes THERE waits, what comes BACK waits */
+    _Atomic bool over;                               /* a side of the newest connection has ended */
     _Atomic int connections;
 };
 
@@ -41,13 +44,14 @@ static inline leat_err path_pump(struct path_pump *x)
     size_t n, matched = 0;
     leat_err err = LEAT_OK;
     while (err == LEAT_OK && (err = leat_read(x->from, buf, sizeof buf, &n)) == LEAT_OK) {
-        while (err == LEAT_OK && atomic_load(&x->p->held))
+        while (err == LEAT_OK && !atomic_load(&x->p->over) && (atomic_load(&x->p->held) & (x->there ? THERE : BACK)))
             err = leat_sleep(LEAT_MS(1));
         if (x->there)
             path_tamper(x->p, buf, n, &matched);
         if (err == LEAT_OK)
             err = leat_write(x->to, buf, n);
     }
+    atomic_store(&x->p->over, true);
     leat_conn_break(x->to);                          /* then the other pump ends, too */
     leat_conn_break(x->from);
     return LEAT_OK;
@@ -66,6 +70,7 @@ static inline leat_err path_lead(struct path *p, leat_conn *near, leat_conn *far
 {
     leat_err err;
     path_set(p, near, far);
+    atomic_store(&p->over, false);
     atomic_fetch_add(&p->connections, 1);
     leat_with_group(g, err) {
         LEAT_TRY(leat_go(&g, path_pump, (struct path_pump){ p, near, far, true }));
