@@ -171,11 +171,11 @@ static leat_err frame_get(struct greeting *g, uint8_t *kind, struct cur *ret)
     }
 }
 
-static leat_err refused_by(struct cur *c)
+static leat_err refused_by(struct greeting *g, struct cur *c)
 {
     char text[LIMIT_REASON + 1] = "";
     size_t n;
-    (void)cur_u8(c);
+    g->dead = cur_u8(c) != LEAT_DEADLINE;            /* that is said of this link alone: the hello came too late */
     const char *p = cur_text(c, &n);
     if (p)
         sess_show(text, sizeof text, p, n);
@@ -214,10 +214,8 @@ static leat_err welcome_get(struct greeting *g)
     uint8_t kind;
     struct hello *h = &g->his;
     LEAT_TRY(frame_get(g, &kind, &c));
-    if (kind == FRAME_DEAD) {
-        g->dead = true;
-        return refused_by(&c);
-    }
+    if (kind == FRAME_DEAD)
+        return refused_by(g, &c);
     if (kind != FRAME_WELCOME)
         return leat_fail(LEAT_REFUSED, "its answer to the hello is wrong");
     (void)cur_get(&c, h->acceptor, INCARNATION);
@@ -344,7 +342,7 @@ leat_err hello_accept(struct greeting *g)
         snprintf(why, sizeof why, "it sent no hello within %g s", (double)limit.ns / 1e9);
     snprintf(told, sizeof told, "%s says of this side: %s", g->node->name, why);
     if (e == LEAT_REFUSED || e == LEAT_DEADLINE)
-        hello_refuse(g, LEAT_REFUSED, told);
+        hello_refuse(g, e, told);
     return leat_fail(LEAT_REFUSED, "%s", why);
 }
 

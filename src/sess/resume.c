@@ -14,7 +14,9 @@
 #include "run/seam.h"
 #include "sess/impl.h"
 
-enum { PAUSE_FIRST_MS = 4, PAUSE_MAX_MS = 1000 };
+/* A request for a connection that is lost is sent again by the system after 1, 3 and 7 s: a new one is answered as soon as there is a way.
+ * Every fourth attempt has time for a way that is slow. */
+enum { PAUSE_FIRST_MS = 4, PAUSE_MAX_MS = 300, DIAL_MS = 300, SLOW_DIAL_MS = 4000, SLOW_EVERY = 4 };
 
 void sess_link_broke_locked(struct sess *s, const char *why)
 {
@@ -120,10 +122,12 @@ static bool certain(const char *url)
 }
 
 /* One attempt.  CLOSED: it is of no use to try again; other errors may pass. */
-static leat_err dial_once(struct sess *s)
+static leat_err dial_once(struct sess *s, int n)
 {
     struct greeting g = { .node = s->node };
+    leat_scope_ sc = leat_scope_begin_(LEAT_MS(n % SLOW_EVERY == SLOW_EVERY - 1 ? SLOW_DIAL_MS : DIAL_MS));
     leat_err e = link_dial(s->url, &g.link);
+    leat_scope_end_(&sc);
     if (e == LEAT_REFUSED && certain(s->url))
         return fail(s, "the link broke, and nobody listens there any more");
     if (e != LEAT_OK)
@@ -148,7 +152,7 @@ static leat_err dial_again(struct sess *s)
 {
     leat_err e;
     for (int n = 0;; n++) {
-        e = dial_once(s);
+        e = dial_once(s, n);
         if (e == LEAT_OK || e == LEAT_CLOSED || at_load_acq(&s->state) >= SESS_BROKEN || leat_ctx_err() != LEAT_OK)
             return e;
         LEAT_TRY(leat_sleep(pause_after(s, n)));
