@@ -180,8 +180,10 @@ static leat_err numbered_in(struct sess *s, uint8_t kind, struct cur *in)
         return refuse(s, LEAT_INVAL, kind, "it acknowledges what was not sent");
     if (unlikely(at_load(&s->kept) >= LIMIT_SESS_RING))
         poke(s, NULL);
-    if (k <= have)
+    if (k <= have) {
+        SOMETIMES("sess.duplicate", NULL);
         return LEAT_CLOSED;
+    }
     if (s->bye_got)
         return refuse(s, LEAT_INVAL, kind, "it came after BYE");
     at_store(&s->received, k);

@@ -144,6 +144,8 @@ static leat_err dial_once(struct sess *s, int n)
 
 static leat_dur pause_after(struct sess *s, int n)
 {
+    if (BUGGIFY("sess.pause_skipped"))
+        return LEAT_MS(1);
     int64_t ms = n < 20 ? (int64_t)PAUSE_FIRST_MS << n : PAUSE_MAX_MS, ns = MIN(ms, (int64_t)PAUSE_MAX_MS) * 1000000;
     return (leat_dur){ ns / 2 + (int64_t)(rt_random(s->node->rt) % (uint64_t)(ns / 2)) };
 }
@@ -152,7 +154,7 @@ static leat_err dial_again(struct sess *s)
 {
     leat_err e;
     for (int n = 0;; n++) {
-        e = dial_once(s, n);
+        e = BUGGIFY("sess.redial_fails") ? LEAT_AGAIN : dial_once(s, n);
         if (e == LEAT_OK || e == LEAT_CLOSED || at_load_acq(&s->state) >= SESS_BROKEN || leat_ctx_err() != LEAT_OK)
             return e;
         LEAT_TRY(leat_sleep(pause_after(s, n)));
@@ -239,6 +241,7 @@ void sess_come_back(struct sess *s, struct greeting *g)
         sess_link_broke_locked(s, "the other side has made a new one");
         sess_wake_all(&s->linkers);
     } else {
+        SOMETIMES("sess.false_resume", NULL);
         dead = "it goes on with a session that is not known here";
     }
     unlock(&s->out_lock);
