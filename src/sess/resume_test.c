@@ -12,7 +12,7 @@ static struct relay {
     char to[LINK_TEXT_MAX];
     _Atomic int64_t left[2];                         /* bytes until the link breaks; below 0: it does not */
     _Atomic uint64_t passed[2];
-    _Atomic uint32_t links, cuts;
+    _Atomic uint32_t links, cuts, closed;            /* closed: who comes back finds nobody behind the relay */
     uint64_t every;                                  /* not 0: the next break is again some bytes away, at most so many */
     leat_group g;
 } relay;
@@ -47,7 +47,7 @@ static leat_err cable(struct cable *c)
 {
     struct link *y;
     leat_err err;
-    if (link_dial(relay.to, &y) != LEAT_OK) {
+    if (at_load(&relay.closed) || link_dial(relay.to, &y) != LEAT_OK) {
         link_close(c->x);
         return LEAT_OK;
     }
@@ -235,5 +235,57 @@ static leat_err now_and_then(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(links_that_break_now_and_then_lose_nothing_and_double_nothing, now_and_then)
+
+/* -- while there is no link ------------------------------------------------------------------------------------------------------------ */
+static leat_err down(leat_none *none)
+{
+    (void)none;
+    leat_node *a = NULL, *b = NULL;
+    leat_peer *p = NULL;
+    leat_tx(struct num) there = NULL;
+    struct num in = { .n = 4 }, out = { 0 }, v;
+    leat_auto leat_chan(struct num) c = leat_chan_make(struct num, 4);
+    CHECK_EQ(leat_node_open(NULL, &a), LEAT_OK);
+    CHECK_EQ(leat_node_open(NULL, &b), LEAT_OK);
+    CHECK_EQ(leat_export(a, "c", leat_tx_of(c), num), LEAT_OK);
+    CHECK_EQ(leat_serve(a, math, &math, NULL), LEAT_OK);
+    CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
+    at_store(&relay.left[UP], NEVER_CUT);
+    at_store(&relay.left[DOWN_], NEVER_CUT);
+    CHECK_EQ(leat_node_dial(b, relay_open(leat_node_url(a)), &p), LEAT_OK);
+    CHECK_EQ(leat_import(p, "c", &there, num, 4), LEAT_OK);
+    CHECK_EQ(leat_send(there, { .n = 1 }), LEAT_OK); /* and with its credit come more */
+    CHECK_EQ(leat_flush(there), LEAT_OK);
+    at_store(&relay.closed, 1);
+    at_store(&relay.left[UP], 0);
+    CHECK_EQ(leat_send(there, { .n = 2 }), LEAT_OK);
+    struct sess *s = sess_of(p);
+    while (at_load(&s->up))
+        leat_yield();
+    CHECK(!sess_ended(s));
+    lock(&s->out_lock);
+    size_t before = s->data.len + s->ctl.len;
+    unlock(&s->out_lock);
+    for (int i = 0; i < 100; i++)
+        leat_with_deadline(LEAT_MS(1))
+            CHECK_EQ(leat_call(p, math, twice, &in, &out), LEAT_DEADLINE);           /* certainly not sent */
+    lock(&s->out_lock);
+    CHECK_EQ(s->data.len + s->ctl.len, before);
+    unlock(&s->out_lock);
+    at_store(&relay.closed, 0);
+    CHECK_EQ(leat_call(p, math, twice, &in, &out), LEAT_OK);
+    CHECK_EQ(out.n, 8);
+    CHECK_EQ(at_load(&ran), 1);
+    for (uint64_t i = 1; i <= 2; i++) {
+        CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+        CHECK_EQ(v.n, i);
+    }
+    leat_unref(there);
+    leat_node_close(b);
+    leat_node_close(a);
+    relay_close();
+    return LEAT_OK;
+}
+ANYWHERE(without_a_link_calls_wait_under_their_context_and_leave_nothing, down)
 
 T_MAIN()
