@@ -230,7 +230,7 @@ static leat_err open_call(const struct what *w, struct buf *v, struct call **ret
 
 static void send_cancel(struct call *x, leat_err cause)
 {
-    SOMETIMES("rpc.cancelled", "rpc.call");
+    SOMETIMES("rpc.cancelled", NULL);
     struct buf *b = sess_begin(x->s, FRAME_CANCEL);
     if (!b)
         return;

@@ -279,8 +279,10 @@ static void leave(struct home *h, struct end *e, bool lost)
         unlock(&c->lock);
         return;
     }
+    if (lost)
+        SOMETIMES("chan.site_lost", NULL);
     if (lost && !e->finished && !e->sealed) {
-        SOMETIMES("chan.torn", "sess.lost");
+        SOMETIMES("chan.torn", "chan.site_lost");
         relay_torn(h, sess_text(e->s));
     }
     relay_left(h, e);
