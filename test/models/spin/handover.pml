@@ -19,10 +19,10 @@
 mtype = { NEED, SOFT, FIRM, WITHDRAW, INVITE, TAKEN, BUSY, WITHDRAWN, THE_END };
 mtype = { Idle, Open, Trying, Firm };
 mtype = { Taken, Not };
-chan a = [4] of { mtype, byte };        /* site to giver: kind, n of NEED or number of an offer */
-chan ra = [4] of { mtype, byte };       /* giver to site */
-chan b = [5] of { mtype, byte };        /* giver to taker */
-chan rb = [4] of { mtype, byte };
+chan a = [4 * SENDS] of { mtype, byte };        /* site to giver: kind, n of NEED or number of an offer */
+chan ra = [4 * SENDS] of { mtype, byte };       /* giver to site */
+chan b = [4 * SENDS] of { mtype, byte };        /* giver to taker */
+chan rb = [4 * SENDS] of { mtype, byte };
 mtype task = Idle;
 byte n, got[SENDS + 1], takes = SENDS, cancels = 1, whims = 1;     /* n: the send and its number */
 bit hint, left, moved, known;
