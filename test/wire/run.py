@@ -17,9 +17,9 @@ import tap                                                       # noqa: E402
 
 BUILD = os.environ.get('LEAT_BUILD', os.path.join(ROOT, 'build'))
 TALKS = sorted(os.path.basename(p)[:-4] for p in glob.glob(os.path.join(HERE, 'talk', '*.txt')))
-# Kinds that no talk has from a node.  ACK: after 1,024 frames; PING: after seconds of silence; TORN: by a relay (sess/move).
-NOT_MADE_HERE = {'ACK', 'PING', 'TORN'}
-NOT_TAKEN_HERE = {'DEAD'}                # sess/hello, sess/sess
+# Kinds that no talk has from a node.  PING: after seconds of silence; TORN: by a relay (sess/move).
+NOT_MADE_HERE = {'PING', 'TORN'}
+NOT_TAKEN_HERE = set()
 
 
 def text_of(path):
