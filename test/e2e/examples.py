@@ -100,6 +100,15 @@ def readme_at_three_distances():
         return problems + w.left()
 
 
+def deal():
+    problems = []
+    with World() as w:
+        for command in ([], [LEAT, 'run', '-n', '3', '--'], [LEAT, 'run', '-n', '3', '--link', 'tcp', '--']):
+            code, out, _ = w.run(*command, example('deal'))
+            problems += differ('%s: exit code' % command, code, 0) + differ('the answer', out, '78498 primes below 1000000\n')
+        return problems + w.left()
+
+
 def demo():
     with World() as w:
         env = {'LEAT_BUILD': BUILD, 'TMPDIR': w.dir}
@@ -221,6 +230,7 @@ tap.main([
     ('the_pages_quote_the_examples', pages_quote_the_examples),
     ('the_links_of_the_pages_lead_somewhere', links_of_the_pages),
     ('readme_at_three_distances', readme_at_three_distances),
+    ('a_deal_alone_and_with_others', deal),
     ('the_demo_runs_and_agrees_with_coreutils', demo),
     ('nodes_that_are_started_by_hand', by_hand),
     ('a_wrong_environment_gets_one_line_and_1', bad_environments),
