@@ -48,9 +48,11 @@ struct end {
         struct {                                     /* site */
             struct relay *relay;                     /* NULL in most: home.h */
             uint64_t sent, sent_bytes, put_bytes;    /* put_bytes: with those that wait in the backlog */
+            uint64_t flush_asked;                    /* sent, when the FLUSH that is out (flush_out) was written */
             uint64_t number, flood_sent, flood_bytes;                /* flood_: sent and put_bytes when it was set */
             _Atomic bool flood;                      /* much was put: the sender lets the writer run.  No lock */
-            bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, unanswered, holding, midway;
+            bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, flush_out;
+            bool unanswered, holding, midway;
             bool dormant;                            /* of a receive end in an offer, which may not move: given.c */
             bool soft, withdrawing;                  /* the offer that is unanswered; it is to be withdrawn */
             bool invited;                            /* by the home, and nobody has made use of it: offer.c */

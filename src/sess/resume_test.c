@@ -263,18 +263,24 @@ static leat_err down(leat_none *none)
     while (at_load(&s->up))
         leat_yield();
     CHECK(!sess_ended(s));
+    leat_with_deadline(LEAT_MS(1))
+        CHECK_EQ(leat_flush(there), LEAT_DEADLINE);
     lock(&s->out_lock);
     size_t before = s->data.len + s->ctl.len;
     unlock(&s->out_lock);
     for (int i = 0; i < 100; i++)
         leat_with_deadline(LEAT_MS(1))
             CHECK_EQ(leat_call(p, math, twice, &in, &out), LEAT_DEADLINE);           /* certainly not sent */
+    for (int i = 0; i < 100; i++)
+        leat_with_deadline(LEAT_MS(1))
+            CHECK_EQ(leat_flush(there), LEAT_DEADLINE);
     lock(&s->out_lock);
     CHECK_EQ(s->data.len + s->ctl.len, before);
     unlock(&s->out_lock);
     at_store(&relay.closed, 0);
     CHECK_EQ(leat_call(p, math, twice, &in, &out), LEAT_OK);
     CHECK_EQ(out.n, 8);
+    CHECK_EQ(leat_flush(there), LEAT_OK);
     CHECK_EQ(at_load(&ran), 1);
     for (uint64_t i = 1; i <= 2; i++) {
         CHECK_EQ(leat_recv(c, &v), LEAT_OK);
@@ -286,6 +292,6 @@ static leat_err down(leat_none *none)
     relay_close();
     return LEAT_OK;
 }
-ANYWHERE(without_a_link_calls_wait_under_their_context_and_leave_nothing, down)
+ANYWHERE(without_a_link_calls_and_flushes_wait_under_their_context_and_leave_nothing, down)
 
 T_MAIN()

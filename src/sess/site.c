@@ -61,8 +61,11 @@ void site_tail(struct end *e)
         end_send(e, FRAME_FINISH, e->sent, true);
     if (e->close_due)
         end_send(e, FRAME_CLOSE, 0, false);
-    if (e->flush_due)
+    if (e->flush_due) {
+        e->flush_out = true;
+        e->flush_asked = e->sent;
         end_send(e, FRAME_FLUSH, 0, false);
+    }
     e->sealed_due &= !last;
     e->finish_due &= !last;
     e->close_due = e->flush_due = false;
@@ -316,8 +319,11 @@ static leat_err lost_count(struct end *e, uint64_t n)
         far ? text : sess_text(e->s), far ? "it is lost, and was on the way" : sess_fail_text(e->s), (unsigned long long)n);
 }
 
+/* One that is out already will tell as much as another would: who asks again and again without an answer leaves nothing behind. */
 void site_flush_up(struct end *e)
 {
+    if (e->flush_out && e->flush_asked == e->sent)
+        return;
     e->flush_due = true;
     site_tail(e);
 }
@@ -563,7 +569,10 @@ leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
                 offer_invited(e);
             break;
         case FRAME_SEAL: wake = on_seal(e, in); break;
-        case FRAME_FLUSHED: accepted(e, in, true); break;
+        case FRAME_FLUSHED:
+            e->flush_out = false;
+            accepted(e, in, true);
+            break;
         default: cur_fail(in);
         }
     unlock(&e->c->lock);
