@@ -109,6 +109,20 @@ def deal():
         return problems + w.left()
 
 
+def offer():
+    """Each job goes to one of the two, and to that one once, whether they are tasks or nodes."""
+    problems = []
+    with World() as w:
+        for nodes in ([], ['-n', '2'], ['-n', '3'], ['-n', '3', '--link', 'tcp']):
+            command = [LEAT, 'run'] + nodes + ['--'] if nodes else []
+            code, out, _ = w.run(*command, example('offer'))
+            lines = out.splitlines()
+            problems += differ('%s: exit code' % command, code, 0) + \
+                differ('the offers', set(lines[:10]) <= {'to a', 'to b'}, True) + \
+                differ('the jobs', sorted(lines[10:]), ['%d was taken' % n for n in range(10)])
+        return problems + w.left()
+
+
 def demo():
     with World() as w:
         env = {'LEAT_BUILD': BUILD, 'TMPDIR': w.dir}
@@ -231,6 +245,7 @@ tap.main([
     ('the_links_of_the_pages_lead_somewhere', links_of_the_pages),
     ('readme_at_three_distances', readme_at_three_distances),
     ('a_deal_alone_and_with_others', deal),
+    ('offer_at_three_distances', offer),
     ('the_demo_runs_and_agrees_with_coreutils', demo),
     ('nodes_that_are_started_by_hand', by_hand),
     ('a_wrong_environment_gets_one_line_and_1', bad_environments),
