@@ -210,7 +210,7 @@ void home_on_need(struct home *h, struct end *e, struct cur *in)
     uint32_t n = h->sealing ? 0 : chan_reserve_locked(c, 1);
     if (n) {
         home_grant(e, n);
-    } else if (coming == 0 && h->up && !h->sealing) {
+    } else if (coming == 0 && h->up && !h->sealing && !sess_is_down(h->up->s)) {
         h->asking += !e->asked;
         e->asked = true;
         home_recall(h, e);

@@ -328,6 +328,40 @@ static void sess_ends(struct sess *s, leat_err why)
     names_lost(s);
 }
 
+/* An end that has not been told yet, and the bucket where to look for the next one. */
+static struct end *to_tell(struct ends *t, uint32_t *mask, uint32_t *at)
+{
+    struct end *e = NULL;
+    lock(&t->lock);
+    if (t->mask != *mask)
+        *at = 0;                                     /* the table has grown */
+    *mask = t->mask;
+    for (; t->bucket && *at <= t->mask; ++*at) {
+        for (e = t->bucket[*at]; e && e->downs == t->downs; e = e->hash_next)
+            ;
+        if (e)
+            break;
+    }
+    if (e) {
+        e->downs = t->downs;
+        end_ref(e);
+    }
+    unlock(&t->lock);
+    return e;
+}
+
+static void sess_is_without_link(struct sess *s)
+{
+    struct ends *t = ends_of(s);
+    uint32_t mask = 0, at = 0;
+    lock(&t->lock);
+    t->downs++;
+    unlock(&t->lock);
+    for (struct end *e; (e = to_tell(t, &mask, &at)); end_unref(e))
+        if (e->site)
+            site_link_down(e);
+}
+
 static void sess_frees(struct sess *s)
 {
     struct ends *t = ends_of(s);
@@ -346,6 +380,7 @@ const struct sess_user netchan_user = {
     .node_closing = names_node_closing,
     .open = sess_opens,
     .end = sess_ends,
+    .down = sess_is_without_link,
     .free = sess_frees,
     .on = {
         { FRAME_ATTACH, names_on_attach }, { FRAME_ATTACHED, names_on_attached }, { FRAME_DROP, on_drop }, { FRAME_TORN, on_torn },

@@ -40,6 +40,7 @@ struct end {
     uint32_t raw;                                    /* bytes of a value, if they are its memory; else 0.  Never changes */
     bool site, ends_inside;                          /* ends_inside: values of the type may hold ends of channels */
     bool in_table;                                   /* the table's lock */
+    uint32_t downs;                                  /* the table's lock: the last loss of a link that it was told */
     _Atomic bool known;                              /* the peer has shown that it knows this end: control frames may overtake */
     bool dead, sealed, finished;
     bool refused;                                    /* a site whose peer would not have it: value_refused */
@@ -91,6 +92,7 @@ struct ends {
     _Atomic uint32_t lock;
     struct end **bucket;                             /* lock */
     uint32_t mask, count, swept;                     /* swept: over, and the buckets below this are empty */
+    uint32_t downs;                                  /* links that were lost */
     const struct keyed *key;
     uint64_t made;                                   /* ids made here */
     uint64_t moved_bytes;                            /* lock: of the buffers of channels that have moved here */
@@ -145,6 +147,7 @@ void site_left_unlock(struct end *e);                /* c locked, and unlocked: 
 void site_tail(struct end *e);                       /* c locked: sends what was held back by elements, or by those behind it */
 void site_served(struct end *e);                     /* relay, c locked: credits have come or gone */
 void site_ask_up(struct end *e);
+void site_link_down(struct end *e);                  /* who asks is told that nothing is free */
 void site_flush_up(struct end *e);
 void site_finish_locked(struct end *e);
 void site_torn_locked(struct end *e);                /* a site behind it was lost: below->torn_text */

@@ -287,6 +287,9 @@ leat_err sess_next_link(struct sess *s)
     unlock(&s->out_lock);
     if (s->grace.ns <= 0)
         return give_up(s, LEAT_PEER_LOST);
+    for (const struct sess_user *const *u = s->node->users; *u; u++)
+        if ((*u)->down)
+            (*u)->down(s);
     leat_err e = s->dialed ? redial(s, (leat_dur){ MAX(left, (int64_t)0) }) : wait_dialer(s);
     if (e == LEAT_OK)
         return e;

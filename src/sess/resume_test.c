@@ -294,4 +294,112 @@ static leat_err down(leat_none *none)
 }
 ANYWHERE(without_a_link_calls_and_flushes_wait_under_their_context_and_leave_nothing, down)
 
+/* -- who only asks ------------------------------------------------------------------------------------------------------------------- */
+enum { PATIENCE_S = 20 };                            /* within the grace */
+struct asker { leat_node *a, *b; leat_chan(struct num) full, met; leat_tx(struct num) to_full, to_met; };
+
+static leat_err meet(struct asker *x)
+{
+    struct num v;
+    CHECK_EQ(leat_recv(x->met, &v), LEAT_OK);
+    CHECK_EQ(v.n, 9);
+    return LEAT_OK;
+}
+
+static bool receiver_waits(leat_chan_ *c)
+{
+    lock(&c->lock);
+    bool waits = chan_receiver_waits_locked(c);
+    unlock(&c->lock);
+    return waits;
+}
+
+static struct asker asker_open(struct sess **ret)
+{
+    leat_node_opts o = { .grace = LEAT_S(100) };
+    leat_peer *p = NULL;
+    struct asker x = { .full = leat_chan_make(struct num, 1), .met = leat_chan_make(struct num, 0) };
+    CHECK_EQ(leat_node_open(&o, &x.a), LEAT_OK);
+    CHECK_EQ(leat_node_open(&o, &x.b), LEAT_OK);
+    CHECK_EQ(leat_export(x.a, "full", leat_tx_of(x.full), num), LEAT_OK);
+    CHECK_EQ(leat_export(x.a, "met", leat_tx_of(x.met), num), LEAT_OK);
+    CHECK_EQ(leat_node_listen(x.a, url), LEAT_OK);
+    at_store(&relay.left[UP], NEVER_CUT);
+    at_store(&relay.left[DOWN_], NEVER_CUT);
+    CHECK_EQ(leat_node_dial(x.b, relay_open(leat_node_url(x.a)), &p), LEAT_OK);
+    CHECK_EQ(leat_import(p, "full", &x.to_full, num, 1), LEAT_OK);
+    CHECK_EQ(leat_import(p, "met", &x.to_met, num, 0), LEAT_OK);
+    CHECK_EQ(leat_send(x.to_full, { .n = 1 }), LEAT_OK);
+    CHECK_EQ(leat_try_send(x.to_full, { .n = 2 }), LEAT_AGAIN);
+    *ret = sess_of(p);
+    return x;
+}
+
+static void asker_close(struct asker *x)
+{
+    leat_unref(x->to_full);
+    leat_unref(x->to_met);
+    leat_node_close(x->b);
+    leat_node_close(x->a);
+    leat_unref(x->full);
+    leat_unref(x->met);
+    relay_close();
+}
+
+/* Each way to ask is answered, by nobody, and leaves nothing to be sent later. */
+static void ask_without_link(struct asker *x, struct sess *s)
+{
+    struct num v = { .n = 3 };
+    leat_err err;
+    lock(&s->out_lock);
+    size_t before = s->data.len + s->ctl.len;
+    unlock(&s->out_lock);
+    for (int i = 0, other = 0; i < 10; i++, other = 0) {
+        CHECK_EQ(leat_try_send(x->to_full, v), LEAT_AGAIN);
+        CHECK_EQ(leat_try_send(x->to_met, v), LEAT_AGAIN);
+        leat_select(err) {
+            leat_on_send(x->to_full, &v) { other = 1; }
+            leat_on_send(x->to_met, &v) { other = 2; }
+            leat_otherwise { other = 3; }
+        }
+        CHECK_EQ(err, LEAT_OK);
+        CHECK_EQ(other, 3);
+    }
+    lock(&s->out_lock);
+    CHECK_EQ(s->data.len + s->ctl.len, before);
+    unlock(&s->out_lock);
+}
+
+static leat_err asks_without_link(leat_none *none)
+{
+    struct sess *s;
+    struct asker x = asker_open(&s);
+    leat_err err;
+    (void)none;
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, meet, x));
+        while (!receiver_waits((void *)x.met))
+            leat_yield();
+        at_store(&relay.closed, 1);
+        at_store(&relay.left[UP], 0);
+        at_store(&relay.left[DOWN_], 0);
+        leat_with_deadline(LEAT_S(PATIENCE_S)) {
+            err = leat_try_send(x.to_full, { .n = 2 });      /* its way there or its answer's breaks the link: nothing is free */
+            CHECK_EQ(err, LEAT_AGAIN);
+            while (!sess_is_down(s))
+                leat_yield();
+            ask_without_link(&x, s);
+        }
+        at_store(&relay.left[UP], NEVER_CUT);
+        at_store(&relay.left[DOWN_], NEVER_CUT);
+        at_store(&relay.closed, 0);
+        while ((err = leat_try_send(x.to_met, { .n = 9 })) == LEAT_AGAIN)
+            leat_yield();
+    }
+    CHECK_EQ(err, LEAT_OK);
+    asker_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(without_a_link_who_only_asks_is_answered_at_once, asks_without_link)
+
 T_MAIN()

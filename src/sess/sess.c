@@ -28,6 +28,7 @@ void sess_peek_text(const struct sess *s, char *text, size_t cap)
 const struct sess_limits *sess_limits(const struct sess *s) { return &s->limits; }
 const struct sess_limits *sess_own_limits(void) { return &own_limits; }
 uint64_t sess_received(const struct sess *s) { return at_load(&s->received); }
+bool sess_is_down(const struct sess *s) { return !at_load_acq(&s->up) && s->grace.ns > 0 && !sess_ended(s); }
 bool sess_ended(const struct sess *s) { return at_load_acq(&s->state) != SESS_LIVE; }
 const char *leat_peer_name(const leat_peer *p) { return ((const struct sess *)(const void *)p)->name; }
 

@@ -35,6 +35,7 @@ struct sess_user {
     void (*node_close)(leat_node *n);                /* all sessions have ended */
     leat_err (*open)(struct sess *s);                /* before the first frame; sets its sess_slots */
     void (*end)(struct sess *s, leat_err why);       /* see above */
+    void (*down)(struct sess *s);                    /* the reader: the link has broken, and another one may follow.  Must not block */
     void (*free)(struct sess *s);                    /* nobody holds s any more */
     struct { uint8_t kind; sess_handler *fn; } on[32];               /* the frames it handles; ends with a NULL fn */
     /* leat_node_close has begun, and the sessions still live: what is sent now goes before BYE.  Must not block. */
@@ -111,6 +112,7 @@ uint64_t sess_received(const struct sess *s);        /* numbered frames so far; 
 void sess_ref(struct sess *s);
 void sess_unref(struct sess *s);                     /* NULL: nothing */
 bool sess_ended(const struct sess *s);
+bool sess_is_down(const struct sess *s);             /* there is no link, and another one may follow */
 /* For an operation that needs a session that has ended: sets the detail ("node 2 (unix:/tmp/x): the link broke: ...") and returns
  * LEAT_PEER_LOST, also after an orderly end. */
 LEAT_CHECK leat_err sess_lost(struct sess *s);

@@ -194,6 +194,10 @@ static leat_err site_ask(leat_chan_ *c, const void *v)
         unlock(&c->lock);
         return chan_explain(c, err);
     }
+    if (sess_is_down(e->s)) {                        /* who only asks does not wait for another link */
+        unlock(&c->lock);
+        return err_of(LEAT_AGAIN);
+    }
     if (c->cap)
         return ask_buffered(e);
     return offer_ask(e, v);
@@ -206,6 +210,18 @@ static void wake_waiters(struct waiters *q, bool ok, leat_err err)
         waiter_win(x, ok);
         task_ready(worker_self(), x->task);
     }
+}
+
+/* A GRANT that comes later all the same is a free slot, as any. */
+void site_link_down(struct end *e)
+{
+    lock(&e->c->lock);
+    if (!e->dead && !e->dormant && e->c->cap) {
+        wake_waiters(&e->askers, false, LEAT_AGAIN);
+        if (relay_below(e))
+            relay_answer(e);
+    }
+    unlock(&e->c->lock);
 }
 
 static void put_need(struct end *e, struct buf *b)
