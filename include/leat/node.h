@@ -81,6 +81,23 @@ LEAT_CHECK leat_err leat_node_dial(leat_node *n, const char *url, leat_peer **re
 void leat_node_close(leat_node *n);                  /* [blocks] until peers have what was sent, or the context ends */
 void leat_peer_close(leat_peer *p);                  /* [blocks] the same for one that was dialed; then p is no more */
 LEAT_CHECK leat_err leat_peer_wait(leat_peer *p);    /* [blocks] until the session ends: OK (closed by a side) or PEER_LOST */
+/* What happens to a session, as a channel of this process, for a select too.  First comes how it is now, then each change, and after
+ * ENDED the channel is closed; there may be several of one peer, and they may outlive it and its node.  Nothing waits for who
+ * receives: of events that are not taken the oldest are dropped, never the last, and `number` shows the gap.  An end that is given to
+ * another process is closed. */
+enum leat_peer_state { LEAT_PEER_UP = 1, LEAT_PEER_DOWN, LEAT_PEER_ENDED };
+typedef struct leat_peer_event {
+    enum leat_peer_state state;                      /* there is a link; there is none, but there may be; the session has ended */
+    leat_err err;                                    /* ENDED: OK (closed by a side) or PEER_LOST.  Else OK */
+    leat_dur grace;                                  /* DOWN: so long this side waits for another link, from this event on */
+    uint32_t attempt;                                /* of the link that is up, or was: a later one has a higher number */
+    uint64_t session, number;                        /* which session of the node; which event of this channel, from 1 */
+    char name[64], why[256];                         /* the peer's, as leat_peer_name; DOWN, ENDED: why, cut to fit */
+} leat_peer_event;
+leat_rx(leat_peer_event) leat_peer_events(leat_peer *p);             /* [owned: leat_unref] NULL: no memory, or no peer */
+/* The same of all sessions of n, those that peers dialed too, from now on: the UP of each that begins, to its ENDED.  The last 256
+ * events are kept; closed when n is. */
+leat_rx(leat_peer_event) leat_node_events(leat_node *n);             /* [owned: leat_unref] NULL: no memory, or no node */
 LEAT_CHECK leat_err leat_node_self(leat_node *n, leat_peer **ret);    /* [blocks] a session with n itself, in this process; n owns it */
 const char *leat_peer_name(const leat_peer *p);      /* "node 2", or the url it was dialed at; until the node is closed */
 /* Finds the other nodes of this program and gives the peers that can work for it.  urls is a list "URL,URL" of nodes that already run;
@@ -91,8 +108,9 @@ const char *leat_peer_name(const leat_peer *p);      /* "node 2", or the url it 
 enum { LEAT_PEERS_MAX = 1024 };
 typedef struct leat_peers { leat_peer **at; uint32_t len, rank; } leat_peers;         /* at belongs to the node */
 LEAT_CHECK leat_err leat_node_join(leat_node *n, const char *urls, leat_peers *ret);
-/* Every end of a channel that n shares with a peer, a line each, to fd: whose, which, how much went through it.  Returns how many there
- * are; fd -1: only that.  Not from a handler of a signal. */
+/* To fd, a line each: every session of n, whether it is up, or down since when and for how much longer, and what is kept for another
+ * link; and every end of a channel that n shares with that peer: which, how much went through it.  Returns how many ends there are;
+ * fd -1: only that.  Not from a handler of a signal. */
 size_t leat_node_dump(leat_node *n, int fd);
 #define leat_auto_node                  LEAT_CLEANUP_(leat_node_end_)         /* leat_auto_node leat_node *n = NULL; */
 

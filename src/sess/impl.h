@@ -115,6 +115,10 @@ struct sess {
     int64_t done_until;                              /* this side is done, and waits so long for the peer to say it; 0: it is not */
     uint64_t ack_seen;                               /* acked when ack_bytes began to count */
     size_t ack_bytes;
+    /* node->mon_lock: what monitors were told last */
+    enum leat_peer_state told;                       /* 0: nothing yet */
+    uint32_t told_attempt;
+    uint64_t told_as;                                /* its number among the node's sessions */
     /* node->lock */
     struct sess *next, *prev, *key_next;
     bool listed, handle, over, keyed;                /* handle: a leat_peer the program holds; over: ended, users told */
@@ -144,6 +148,10 @@ struct leat_node {
     struct listening *listening;
     struct doorway door;
     struct sess *self;
+    _Atomic uint32_t mon_lock;                       /* the next four (monitor.c) */
+    bool deaf;                                       /* all sessions have ended */
+    uint64_t told;                                   /* sessions that monitors were told of, or would have been */
+    struct monitor *monitors;
     struct waiters waiters;                          /* leat_node_wait, and closers that came second */
     int64_t log_from;                                /* the second in which ... */
     uint32_t log_count;                              /* ... so many lines were logged */
@@ -186,6 +194,12 @@ void sess_writer_wake_locked(struct sess *s, struct task **ret);     /* *ret: to
 void sess_writer_ready(struct task *t);              /* NULL: nothing */
 void sess_sources_end(struct sess *s);               /* no writer any more: lets go of all sources */
 void frame_put_header(struct buf *b, uint8_t kind, uint8_t flags);
+
+/* monitor.c */
+/* By the reader, or before there is one; no lock held.  attempt 0: as it was. */
+void sess_tell(struct sess *s, enum leat_peer_state state, uint32_t attempt);
+void node_monitors_end(leat_node *n);                /* all sessions have ended */
+size_t node_monitors(leat_node *n);                  /* for tests: how many there are */
 
 /* node.c */
 void node_ref(leat_node *n);

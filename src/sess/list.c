@@ -1,4 +1,5 @@
-/* list.c - leat_node_dump: which ends of channels a node shares with its peers.  For people, and for tests of what was let go.
+/* list.c - leat_node_dump: a node's sessions, and which ends of channels it shares with its peers.  For people, and for tests of what
+ * was let go.
  * Each end is looked at under its channel's lock, one after the other: the list is of no single moment. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -84,10 +85,39 @@ static struct end **all_ends(struct sess *s, uint32_t *ret)
     return all;
 }
 
+static int of_link(struct sess *s, char *at, size_t room)
+{
+    lock(&s->out_lock);
+    bool closing = at_load(&s->state) != SESS_LIVE, down = !at_load(&s->up);
+    int n;
+    if (!down) {
+        n = snprintf(at, room, "%sup on link %u, ", closing ? "being closed, " : "", s->attempt);
+    } else {
+        double left = (double)(s->down_until - leat_now().ns) / 1e9, grace = (double)s->grace.ns / 1e9;
+        n = snprintf(at, room, "%sdown since %.3f s, %.3f s of its grace left (%.200s), ", closing ? "being closed, " : "",
+            MAX(grace - left, 0.0), MAX(left, 0.0), s->down);
+    }
+    unlock(&s->out_lock);
+    return n;
+}
+
+static void show_session(struct sess *s, int fd)
+{
+    char line[LINE_MAX_ * 2];
+    int room = (int)sizeof line - 120, n = snprintf(line, (size_t)room / 2, "%s: session: ", sess_text(s));
+    n = MIN(n, room / 2 - 1);
+    n = MIN(n + of_link(s, line + n, (size_t)(room - n)), room - 1);
+    n += snprintf(line + n, sizeof line - (size_t)n, "%" PRIu64 " frames sent, %" PRIu64 " received, %zu bytes kept\n", at_load(&s->sent),
+        at_load(&s->received), at_load(&s->kept));
+    put_line(fd, line, (size_t)n);
+}
+
 static size_t show_all(struct sess *s, int fd)
 {
     uint32_t n;
     struct end **all = all_ends(s, &n);
+    if (fd >= 0)
+        show_session(s, fd);
     for (uint32_t i = 0; i < n; i++) {
         if (fd >= 0)
             show(all[i], fd);

@@ -691,6 +691,7 @@ static void close_end(leat_node *n)
         link_listener_close(x->l);
         mem_free(x);
     }
+    node_monitors_end(n);
     lock(&n->lock);
     n->listening = NULL;
     n->closed = true;

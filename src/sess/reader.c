@@ -322,6 +322,7 @@ static void tell_end(struct sess *s)
     for (const struct sess_user *const *u = s->node->users; *u; u++)
         if ((*u)->end)
             (*u)->end(s, s->result);
+    sess_tell(s, LEAT_PEER_ENDED, 0);
     node_sess_ended(s);
     lock(&s->out_lock);
     sess_wake_all(&s->enders);

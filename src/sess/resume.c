@@ -55,6 +55,7 @@ static bool link_up(struct sess *s, struct greeting *g)
     struct task *wake = NULL;
     uint64_t has = g->his.expected - 1;
     lock(&s->out_lock);
+    uint32_t attempt = s->dialed ? s->attempt : g->his.attempt;
     bool ok = has >= at_load(&s->taken) && has <= at_load(&s->sent) && at_load(&s->state) < SESS_BROKEN;
     if (ok) {
         s->link = g->link;
@@ -74,6 +75,7 @@ static bool link_up(struct sess *s, struct greeting *g)
         s->in = g->in;
         g->in = old;
         s->ack_bytes = 0;
+        sess_tell(s, LEAT_PEER_UP, attempt);
         SOMETIMES("sess.resumed", "cut");
     }
     return ok;
@@ -176,6 +178,8 @@ static leat_err redial(struct sess *s, leat_dur left)
         s->redialing = NULL;
         unlock(&s->out_lock);
     }
+    if (e != LEAT_OK && e != LEAT_CLOSED && leat_ctx_err() == LEAT_DEADLINE)
+        e = LEAT_DEADLINE;                           /* whatever the last attempt said */
     leat_scope_end_(&sc);
     return e;
 }
@@ -281,7 +285,8 @@ leat_err sess_next_link(struct sess *s)
 {
     drop_link(s);
     lock(&s->out_lock);
-    if (farewell_locked(s))
+    bool farewell = farewell_locked(s);
+    if (farewell)
         s->down_until = MIN(s->down_until, leat_time_add(leat_now(), node_silence(s->node)).ns);
     int64_t left = s->down_until - leat_now().ns;
     unlock(&s->out_lock);
@@ -290,6 +295,8 @@ leat_err sess_next_link(struct sess *s)
     for (const struct sess_user *const *u = s->node->users; *u; u++)
         if ((*u)->down)
             (*u)->down(s);
+    if (!farewell)
+        sess_tell(s, LEAT_PEER_DOWN, 0);
     leat_err e = s->dialed ? redial(s, (leat_dur){ MAX(left, (int64_t)0) }) : wait_dialer(s);
     if (e == LEAT_OK)
         return e;

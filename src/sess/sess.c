@@ -112,6 +112,7 @@ static void start_failed(struct sess *s)
 
 leat_err sess_start(struct sess *s)
 {
+    uint32_t attempt = s->attempt;                   /* once it is on the list, its dialer may come back with the next one */
     for (const struct sess_user *const *u = s->node->users; *u; u++)
         if ((*u)->open)
             LEAT_TRY((*u)->open(s));
@@ -121,6 +122,8 @@ leat_err sess_start(struct sess *s)
         lock(&s->out_lock);                          /* the dialer will come back, with a higher attempt */
         sess_link_broke_locked(s, leat_err_detail());
         unlock(&s->out_lock);
+    } else {
+        sess_tell(s, LEAT_PEER_UP, attempt);
     }
     sess_ref(s);
     leat_err e = leat_go(&s->node->group, sess_write, s);
