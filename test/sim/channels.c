@@ -247,12 +247,11 @@ static leat_err take(struct taker *t)
 static void give(leat_peer *p, leat_tx(struct num) end, uint64_t chan, uint64_t relays)
 {
     leat_auto leat_tx(struct gift) gifts = NULL;
+    struct gift g = { .end = leat_ref(end), .chan = chan, .relays = relays + 1 };    /* now: the caller may let go of its own meanwhile */
     leat_err err = leat_import(p, "gifts", &gifts, gift, 0);
-    if (err != LEAT_OK)
-        return;
-    struct gift g = { .end = leat_ref(end), .chan = chan, .relays = relays + 1 };
-    leat_with_deadline(LEAT_MS(any(3000)))
-        err = leat_send_from(gifts, &g);
+    if (err == LEAT_OK)
+        leat_with_deadline(LEAT_MS(any(3000)))
+            err = leat_send_from(gifts, &g);
     if (err != LEAT_OK && err != LEAT_UNKNOWN)
         leat_drop(gift, &g);
 }
@@ -434,12 +433,19 @@ static void await_all(struct me *m)
     }
 }
 
+static leat_err nothing(leat_none *none)
+{
+    (void)none;
+    return LEAT_OK;
+}
+
 static leat_err live(struct me *m)
 {
     leat_err err;
+    leat_group work = { 0 };
+    m->work = &work;
+    LEAT_TRY(leat_go(&work, nothing, LEAT_NONE));    /* its context is the one it is first used in: this one, which outlasts it */
     leat_with_group(takers, err) {
-        leat_group work = { 0 };
-        m->work = &work;
         LEAT_TRY(start_takers(m, &takers));
         err = visit_all(m);
         leat_ignore(leat_sleep(LEAT_S(20)));         /* everybody has imported by then, or never will */
@@ -447,6 +453,7 @@ static leat_err live(struct me *m)
         leat_close(m->gifts);
         leat_ignore(leat_group_wait(&work));
     }
+    leat_ignore(leat_group_wait(&work));             /* and for what the takers have started since */
     await_all(m);
     leat_unref(m->gifts);
     return err;
