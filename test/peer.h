@@ -97,8 +97,9 @@ static inline struct peer_frame peer_expect(struct peer *p, uint8_t kind)
     }
 }
 
-/* In static memory of the caller's, as it is large for a stack.  id: of the session; name: "peer". */
-static inline void peer_dial(struct peer *p, const char *to, uint64_t id)
+/* In static memory of the caller's, as it is large for a stack.  id: of the session; name: "peer"; grace_ms: so long it may be without
+ * a link. */
+static inline void peer_dial_for(struct peer *p, const char *to, uint64_t id, uint32_t grace_ms)
 {
     static const uint32_t limits[] = { LIMIT_FRAME, LIMIT_SESS_OPENS, LIMIT_SESS_OPEN_BYTES, LIMIT_SESS_ENDS };
     uint8_t who[16] = { 0xd1 };
@@ -121,6 +122,7 @@ static inline void peer_dial(struct peer *p, const char *to, uint64_t id)
         buf_u32(&b, limits[i]);
     buf_text(&b, "peer", 4);
     buf_text(&b, "", 0);
+    buf_u32(&b, grace_ms);
     buf_set_u32(&b, at, (uint32_t)(b.len - at - FRAME_HEADER));
     peer_write(p, b.p, b.len);
     buf_free(&b);
@@ -129,5 +131,6 @@ static inline void peer_dial(struct peer *p, const char *to, uint64_t id)
     CHECK_EQ(peer_next(p).kind, FRAME_WELCOME);
 }
 
+static inline void peer_dial(struct peer *p, const char *to, uint64_t id) { peer_dial_for(p, to, id, 0); }
 static inline void peer_hang_up(struct peer *p) { link_close(p->l); }
 #endif

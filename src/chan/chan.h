@@ -19,8 +19,10 @@
 struct chan_net;
 enum { CHAN_PEER_MAX = 96 };
 
-/* Which select makes an offer: another for each select of all nodes, and all of them are in one order. */
-struct chan_offer { uint8_t node[16]; uint64_t count; };
+/* Which select makes an offer: another for each select of all nodes, and all of them are in one order.
+ * stuck: its offer is on a link that has broken.  on_stuck: the select's own, called in its task, without a lock, when that is so; it
+ * sets stuck, and tells the homes where its receives are away.  Null: nobody wants to know. */
+struct chan_offer { uint8_t node[16]; uint64_t count; _Atomic bool stuck; void (*on_stuck)(struct chan_offer *id); };
 
 /* what a channel calls when another process is concerned.  [locked]: c's lock is held, the op must neither block nor touch c's
  * lock; it may make tasks ready.  Others are called without a lock and from any thread. */
@@ -47,9 +49,9 @@ struct chan_net_ops {
      *        nobody was ready, or it is not invited any more.  UNKNOWN: perhaps received, and moved.  Else: certainly not. */
     void (*stand)(leat_chan_ *c, int by);
     void (*id)(leat_chan_ *c, struct chan_offer *ret);
-    leat_err (*offer)(leat_chan_ *c, struct waiter *me, const struct chan_offer *id);
+    leat_err (*offer)(leat_chan_ *c, struct waiter *me, struct chan_offer *id);
     /* Home [locked]: me, a receiving case, is of a select (me->owner: its chan_offer) that has an offer out and cannot receive.  And: it
-     * can again, it is in rq; or, no matter what me is: it will not any more. */
+     * can again, it is in rq; or, no matter what me is: it will not any more (null: or it is stuck). */
     void (*away)(leat_chan_ *c, struct waiter *me);
     void (*back)(leat_chan_ *c, struct waiter *me);
     void (*left)(leat_chan_ *c, struct waiter *me);

@@ -10,7 +10,7 @@
  * A receiver in TRY cannot take an offer, but may be able to soon.  If its home always let offers wait for it, selects in a ring would
  * wait for each other for ever; if never, they could go round for ever.  So it lets wait whose select has a lesser number than the
  * receiver's: in any ring there is one that waits and one that is refused.  For that the home must know which receivers are in TRY
- * (ops->away).
+ * (ops->away).  While the link breaks on which the receiver's own offer is, it is stuck, and nothing waits for it.
  *
  * States of an op.  HERE: as in any other select.  STANDS: an unbuffered send to another process, from the first time it has waited to the
  * end of the select.  AWAY: a receive whose waiter is in its home's list of receivers in TRY; it is in no other queue. */
@@ -79,10 +79,28 @@ static void go_away(struct sel *x, uint32_t k, bool queued, struct task *t)
     unlock(&c->lock);
 }
 
+/* Nobody knows when it will be back: no offer waits for it. */
+static void stuck(struct chan_offer *id)
+{
+    struct sel *x = container_of(id, struct sel, id);
+    at_store(&id->stuck, true);
+    for (uint32_t k = 0; k < x->n; k++) {
+        leat_chan_ *c = x->ops[k].c;
+        if (x->ops[k].state != OP_AWAY)
+            continue;
+        lock(&c->lock);
+        if (c->net && !at_load(&c->site))
+            c->net->ops->left(c, NULL);
+        unlock(&c->lock);
+    }
+}
+
 void offers_leave(struct sel *x, uint32_t queued)
 {
     struct task *t = task_self();
     bool offers = x->invited >= 0;
+    x->id.on_stuck = stuck;
+    at_store(&x->id.stuck, false);
     if (offers && !x->named)
         x->ops[x->invited].c->net->ops->id(x->ops[x->invited].c, &x->id);
     x->named |= offers;

@@ -147,7 +147,7 @@ void site_left_unlock(struct end *e);                /* c locked, and unlocked: 
 void site_tail(struct end *e);                       /* c locked: sends what was held back by elements, or by those behind it */
 void site_served(struct end *e);                     /* relay, c locked: credits have come or gone */
 void site_ask_up(struct end *e);
-void site_link_down(struct end *e);                  /* who asks is told that nothing is free */
+void site_link_down(struct end *e);                  /* who asks is told that nothing is free; selects, that they are stuck */
 void site_flush_up(struct end *e);
 void site_finish_locked(struct end *e);
 void site_torn_locked(struct end *e);                /* a site behind it was lost: below->torn_text */

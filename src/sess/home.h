@@ -117,13 +117,14 @@ bool site_lost_far(struct end *e, char text[WHO_MAX]);              /* no lock. 
 void offer_next(struct end *e);                      /* somebody may be able to make an offer */
 void offer_answered(struct end *e, uint64_t number, leat_err err, struct waiter **wake);
 void offer_invited(struct end *e);
+void offer_link_down(struct end *e);
 leat_err offer_ask(struct end *e, const void *v);    /* the lock is held on entry, and not on return */
 leat_err offer_unknown(struct end *e, leat_err why); /* no lock */
-leat_err offer_for(struct end *e, struct end *from, void *v, const struct chan_offer *id);   /* no lock [blocks] of a select behind e */
+leat_err offer_for(struct end *e, struct end *from, void *v, struct chan_offer *id);   /* no lock [blocks] of a select behind e */
 void offer_unpledged(struct end *e, const struct end *from);         /* its offer will not come */
 /* ops of the channel */
 leat_err site_withdraw(leat_chan_ *c, struct waiter *me, leat_err why);
-leat_err site_offer(leat_chan_ *c, struct waiter *me, const struct chan_offer *id);
+leat_err site_offer(leat_chan_ *c, struct waiter *me, struct chan_offer *id);
 void site_stand(leat_chan_ *c, int by);
 void site_id(leat_chan_ *c, struct chan_offer *ret);
 

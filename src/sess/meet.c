@@ -4,8 +4,8 @@
  *   a plain send      waits here, in a task of its own, as any sender would;
  *   a try             is refused at once (BUSY);
  *   a select          is refused, but may wait for a receiver that is itself a select with an offer out, if its own number is the
- *                     lesser one (chan/offers.c says why).  When such a receiver comes back it takes what waits; when it does not, what
- *                     waits is judged again.
+ *                     lesser one (chan/offers.c says why).  When such a receiver comes back it takes what waits; when it does not, or
+ *                     the link of its own offer breaks, what waits is judged again.
  * Selects elsewhere wait at their own sites (NEED), so a receiver that begins to wait invites those sites, each once until it has
  * offered or nobody stands there any more; from an invitation nothing follows but that an offer comes, or a NEED of 0.
  * Laws (under the channel's lock)
@@ -124,7 +124,7 @@ static bool before(const struct chan_offer *a, const struct chan_offer *b)
 static bool may_wait(const struct home *h, const struct chan_offer *by)
 {
     for (const struct waiter *x = at_load(&h->away.head); x; x = x->next)
-        if (before(by, x->owner))
+        if (!at_load(&((const struct chan_offer *)x->owner)->stuck) && before(by, x->owner))
             return true;
     return chan_receiver_tries_locked(h->c);
 }

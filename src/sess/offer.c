@@ -197,6 +197,13 @@ void site_id(leat_chan_ *c, struct chan_offer *ret)
     node_offer_id(sess_node(site_of(c)->s), ret);
 }
 
+void offer_link_down(struct end *e)
+{
+    struct waiter *x = e->soft ? e->offered : NULL;  /* wait_answer looks again; a plain sender has nothing to look for */
+    if (x && task_claim(x->task, PARK_CHAN))
+        task_ready(worker_self(), x->task);
+}
+
 void offer_invited(struct end *e)
 {
     if (e->selects || e->selects_told)
@@ -205,11 +212,17 @@ void offer_invited(struct end *e)
 }
 
 /* Waits for the answer to the select's offer `me`.  The lock is held on entry, and not on return. */
-static leat_err wait_answer(struct end *e, struct waiter *me)
+static leat_err wait_answer(struct end *e, struct waiter *me, struct chan_offer *id)
 {
     leat_chan_ *c = e->c;
     leat_err err = LEAT_AGAIN;
     while (e->offered == me && err == LEAT_AGAIN) {
+        if (id->on_stuck && !at_load(&id->stuck) && sess_is_down(e->s)) {
+            unlock(&c->lock);
+            id->on_stuck(id);
+            lock(&c->lock);
+            continue;
+        }
         me->task->on = me;
         at_store(&me->task->park, PARK_WAIT);
         unlock_fence(&c->lock);
@@ -225,7 +238,7 @@ static leat_err wait_answer(struct end *e, struct waiter *me)
 }
 
 /* who: of which the invitation may be: the caller's task, or an end behind e. */
-static leat_err make_offer(struct end *e, const void *who, struct waiter *me, const struct chan_offer *id)
+static leat_err make_offer(struct end *e, const void *who, struct waiter *me, struct chan_offer *id)
 {
     leat_chan_ *c = e->c;
     leat_err err = leat_ctx_err();
@@ -248,7 +261,7 @@ static leat_err make_offer(struct end *e, const void *who, struct waiter *me, co
     if (err == LEAT_OK) {
         e->invited = false;
         c->needy = 0;
-        return wait_answer(e, me);
+        return wait_answer(e, me, id);
     }
     offer_next(e);
     unlock(&c->lock);
@@ -257,12 +270,12 @@ static leat_err make_offer(struct end *e, const void *who, struct waiter *me, co
     return err == LEAT_AGAIN ? err : chan_explain(c, err);
 }
 
-leat_err site_offer(leat_chan_ *c, struct waiter *me, const struct chan_offer *id)
+leat_err site_offer(leat_chan_ *c, struct waiter *me, struct chan_offer *id)
 {
     return make_offer(site_of(c), me->task, me, id);
 }
 
-leat_err offer_for(struct end *e, struct end *from, void *v, const struct chan_offer *id)
+leat_err offer_for(struct end *e, struct end *from, void *v, struct chan_offer *id)
 {
     struct waiter me = { .task = task_self(), .val = v, .owner = e->c, .kind = &chan_wait_send };
     return make_offer(e, from, &me, id);

@@ -4,16 +4,17 @@
 #include "chan/chan.h"
 #include "peer.h"
 #include "sess/ends.h"
+#include "sess/impl.h"
 #include "type/desc.h"
 
 LEAT_STRUCT(mark, (int32, n));
 
 enum { IN = 3, OUT = 5, OFF = 7, NOBODY = 99 };      /* the peer's ids: it has dialed, so they are odd */
-static struct peer peer;
+static struct peer peer, far;                        /* far: another one, the home of "third" */
 static leat_chan(struct mark) in, out, off;
 static leat_group *tasks;
 
-static void attach(uint64_t id, const char *name, uint8_t sends)
+static void attach_at(struct peer *p, uint64_t id, const char *name, uint8_t sends)
 {
     struct buf b = { 0 };
     struct type_print print;
@@ -22,13 +23,14 @@ static void attach(uint64_t id, const char *name, uint8_t sends)
     buf_u8(&b, sends);
     buf_put(&b, print.b, sizeof print.b);
     buf_text(&b, name, strlen(name));
-    peer_send(&peer, FRAME_ATTACH, 0, &b);
+    peer_send(p, FRAME_ATTACH, 0, &b);
     buf_free(&b);
-    struct peer_frame f = peer_expect(&peer, FRAME_ATTACHED);
+    struct peer_frame f = peer_expect(p, FRAME_ATTACHED);
     CHECK_EQ(cur_varint(&f.in), id);
     CHECK_EQ(cur_u8(&f.in), 0);
     CHECK_EQ(cur_u32(&f.in), 0);
 }
+static void attach(uint64_t id, const char *name, uint8_t sends) { attach_at(&peer, id, name, sends); }
 
 /* The node has handled all that was sent before, and has said nothing: it refuses a name that there is not. */
 static void silent(void)
@@ -68,9 +70,9 @@ static void expect(uint8_t kind, uint64_t id, uint64_t number)
 }
 
 /* The next frame is the node's offer on this end: its number. */
-static uint64_t expect_offer(uint64_t id, int32_t n)
+static uint64_t expect_offer_at(struct peer *p, uint64_t id, int32_t n)
 {
-    struct peer_frame f = peer_expect(&peer, FRAME_ELEM);
+    struct peer_frame f = peer_expect(p, FRAME_ELEM);
     CHECK_EQ(cur_varint(&f.in), id);
     CHECK_EQ(cur_u8(&f.in), ELEM_SELECT);
     uint64_t number = cur_varint(&f.in);
@@ -78,6 +80,7 @@ static uint64_t expect_offer(uint64_t id, int32_t n)
     CHECK_EQ((int32_t)cur_u32(&f.in), n);
     return number;
 }
+static uint64_t expect_offer(uint64_t id, int32_t n) { return expect_offer_at(&peer, id, n); }
 
 /* -- a select of the node ----------------------------------------------------------------------------------------------------------- */
 enum { GOT = 1, SENT, SENT_OFF, TIMER };
@@ -151,9 +154,9 @@ static void leaves(void)
 }
 
 static void (*talk)(void);
+static leat_node *a;
 static leat_err with_peer(leat_none *none)
 {
-    leat_node *a;
     leat_err err;
     (void)none;
     CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node a" }, &a), LEAT_OK);
@@ -436,6 +439,52 @@ SCRIPT(a_lesser_offer_is_refused_when_the_select_does_not_come_back)
         }
     }
     ended(LEAT_OK, SENT);
+}
+
+/* A select is in TRY at far, and an offer waits for it. */
+static void tries_at_far(void)
+{
+    enum { THIRD = 3, GRACE_MS = 30000 };
+    out = leat_chan_make(struct mark, 0);
+    CHECK_EQ(leat_export(a, "third", leat_rx_of(out), mark), LEAT_OK);
+    peer_dial_for(&far, leat_node_url(a), 2, GRACE_MS);
+    attach_at(&far, THIRD, "third", 0);
+    choice = (struct choice){ .err = LEAT_OK };
+    CHECK_EQ(leat_go(tasks, choose, LEAT_NONE), LEAT_OK);
+    (void)peer_expect(&far, FRAME_NEED);
+    expect(FRAME_NEED, OFF, 1);
+    PEER_SAY(&far, FRAME_INVITE, THIRD);
+    (void)expect_offer_at(&far, THIRD, 10);
+    offer(1, 5, true);
+    silent();
+}
+
+static void no_more_links(void)
+{
+    struct sess *s;
+    lock(&a->lock);
+    for (s = a->sessions; s && !sess_is_down(s); s = s->next)
+        ;
+    CHECK(s);
+    sess_ref(s);
+    unlock(&a->lock);
+    sess_break(s, LEAT_PEER_LOST, "it does not come back");
+    sess_unref(s);
+}
+
+SCRIPT(no_offer_waits_for_a_select_whose_own_link_has_broken)
+{
+    leat_chan(struct mark) was = out;
+    tries_at_far();
+    peer_hang_up(&far);
+    expect(FRAME_BUSY, IN, 1);
+    offer(2, 6, true);
+    expect(FRAME_BUSY, IN, 2);
+    CHECK(!choice.done);                             /* far may come back and say what became of it */
+    no_more_links();
+    ended(LEAT_UNKNOWN, 0);
+    leat_unref(out);
+    out = was;
 }
 
 SCRIPT(a_greater_offer_is_refused_at_once)

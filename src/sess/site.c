@@ -216,7 +216,9 @@ static void wake_waiters(struct waiters *q, bool ok, leat_err err)
 void site_link_down(struct end *e)
 {
     lock(&e->c->lock);
-    if (!e->dead && !e->dormant && e->c->cap) {
+    if (!e->dead && !e->dormant && e->c->cap == 0) {
+        offer_link_down(e);
+    } else if (!e->dead && !e->dormant) {
         wake_waiters(&e->askers, false, LEAT_AGAIN);
         if (relay_below(e))
             relay_answer(e);
