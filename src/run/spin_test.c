@@ -73,6 +73,16 @@ TEST(an_idle_runtime_stops_spinning)
 }
 
 /* -- wakes of a worker that spins, is about to, or has just fallen asleep ---------------------------------------------------- */
+static struct rt *_Atomic waiting;                   /* whose worker waits for the thread */
+
+/* The first throw comes when a worker has spun, so that one has, however slow the machine is; or in a second. */
+static void await_spin(void)
+{
+    struct rt *rt;
+    for (int i = 0; i < 20000 && (!(rt = at_load_acq(&waiting)) || at_load(&rt->spin.begun) == 0); i++)
+        usleep(50);
+}
+
 typedef leat_chan(int64_t) numbers;
 struct thrower { numbers to, back; int n; };
 
@@ -80,6 +90,7 @@ static void *throw_numbers(void *arg)
 {
     struct thrower *t = arg;
     int64_t v;
+    await_spin();
     for (int64_t i = 0; i < t->n; i++) {
         for (int k = 0; k < i % 300; k++)            /* up to some 100 us: before, within and after a spin */
             __atomic_signal_fence(__ATOMIC_SEQ_CST), cpu_pause();
@@ -95,6 +106,7 @@ static leat_err catch_numbers(struct thrower *t)
     int64_t v;
     for (int64_t i = 0; i < t->n; i++) {
         rich(rt);
+        at_store_rel(&waiting, rt);
         LEAT_TRY(leat_recv(t->to, &v));
         CHECK_EQ(v, i);
         LEAT_TRY(leat_send(t->back, { v }));
@@ -122,6 +134,7 @@ static leat_err catch_in_group(struct thrower *t)
 static void by_a_thread(leat_err (*fn)(struct thrower *))
 {
     for (uint32_t w = 1; w <= 3; w++) {
+        at_store(&waiting, NULL);
         struct thrower t = { leat_chan_make(int64_t, 0), leat_chan_make(int64_t, 0), rounds(3000) };
         pthread_t thread;
         CHECK_EQ(pthread_create(&thread, NULL, throw_numbers, &t), 0);
@@ -136,11 +149,11 @@ TEST(a_thread_wakes_a_worker_that_spins) { by_a_thread(catch_numbers); }
 TEST(a_thread_wakes_the_worker_of_a_pinned_task_that_spins) { by_a_thread(catch_in_group); }
 
 struct bouncer { int fd, n; };
-
 static void *bounce_bytes(void *arg)
 {
     struct bouncer *b = arg;
     char c;
+    await_spin();
     for (int i = 0; i < b->n; i++) {
         for (int k = 0; k < i % 300; k++)
             __atomic_signal_fence(__ATOMIC_SEQ_CST), cpu_pause();
@@ -156,6 +169,7 @@ static leat_err catch_bytes(struct bouncer *b)
     char c;
     for (int i = 0; i < b->n; i++) {
         rich(rt);
+        at_store_rel(&waiting, rt);
         LEAT_TRY(leat_fd_wait(b->fd, LEAT_READ));
         CHECK_EQ(read(b->fd, &c, 1), 1);
         CHECK_EQ(write(b->fd, "x", 1), 1);
@@ -169,6 +183,7 @@ static void by_a_descriptor(const char *poll)
     setenv("LEAT_POLL", poll, 1);
     for (uint32_t w = 1; w <= 3; w++) {
         int fd[2];
+        at_store(&waiting, NULL);
         CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
         struct bouncer there = { fd[1], rounds(3000) };
         pthread_t thread;
