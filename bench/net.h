@@ -20,6 +20,7 @@ struct net_bench {
 extern const struct net_bench net_pairs[], net_calls[], net_many[], net_growth[];    /* each ends with an entry without a name */
 
 leat_err server_listen(struct server *s);            /* listens and tells the client where */
+leat_err net_serve_sum(struct server *s, size_t ahead);              /* numbers come on "in", their sum goes out on "sum" */
 void net_result(const char *name, const char *unit, double value);
 void net_per_second(const char *name, leat_time start, int64_t n);
 LEAT_CHECK leat_err net_equal(const char *what, int64_t got, int64_t want);        /* INVAL and a detail when they differ */

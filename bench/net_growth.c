@@ -139,20 +139,7 @@ static leat_err run_channels(struct client *c)
 }
 
 /* -- one channel of capacity n, over a path that takes its time --------------------------------------------------------------------- */
-static leat_err serve_capacity(struct server *s)
-{
-    leat_auto leat_chan(struct number) in = leat_chan_make(struct number, (size_t)s->n);
-    leat_auto leat_chan(struct number) sum = leat_chan_make(struct number, 1);
-    int64_t total = 0;
-    leat_err err;
-    LEAT_TRY(leat_export(s->node, "in", leat_tx_of(in), number));
-    LEAT_TRY(leat_export(s->node, "sum", leat_rx_of(sum), number));
-    LEAT_TRY(server_listen(s));
-    leat_each(x, in, err)
-        total += x.v;
-    LEAT_TRY(err);
-    return leat_send(sum, { total });
-}
+static leat_err serve_capacity(struct server *s) { return net_serve_sum(s, (size_t)s->n); }
 
 static leat_err run_capacity(struct client *c)
 {

@@ -18,9 +18,9 @@ static leat_err serve_pingpong(struct server *s)
     return err;
 }
 
-static leat_err serve_numbers(struct server *s)
+leat_err net_serve_sum(struct server *s, size_t ahead)
 {
-    leat_auto leat_chan(struct number) in = leat_chan_make(struct number, NUMBERS_AHEAD);
+    leat_auto leat_chan(struct number) in = leat_chan_make(struct number, ahead);
     leat_auto leat_chan(struct number) sum = leat_chan_make(struct number, 1);
     int64_t total = 0;
     leat_err err;
@@ -32,6 +32,8 @@ static leat_err serve_numbers(struct server *s)
     LEAT_TRY(err);
     return leat_send(sum, { total });
 }
+
+static leat_err serve_numbers(struct server *s) { return net_serve_sum(s, NUMBERS_AHEAD); }
 
 static leat_err serve_blocks(struct server *s)
 {

@@ -143,7 +143,7 @@ CHANNELS = os.path.join(BUILD, 'test', 'sim_channels')
 
 def channels():
     """Every promise of channels holds, under every kind of fault, and a seed is the same run every time.  Memory of elements that are
-    queued when the last owner goes is not counted: they are forgotten (leat.h), so a leak checker finds them."""
+    queued when the last owner goes is not counted: they may be forgotten (leat.h), and a leak checker finds them."""
     problems, asan = [], os.environ.get('ASAN_OPTIONS', '')
     os.environ['ASAN_OPTIONS'] = asan + ':detect_leaks=0'
     with World() as w:
