@@ -127,7 +127,7 @@ size_t words_top(const struct words *w, size_t n, struct words_slot *ret)
 void words_free(struct words *w)
 {
     for (size_t i = 0; i < w->cap; i++)
-        free((char *)(uintptr_t)w->at[i].text.p);
+        leat_string_drop(&w->at[i].text);
     free(w->at);
     *w = (struct words){ 0 };
 }

@@ -19,10 +19,13 @@ LEAT_BEGIN_
  * moves what the value owns (on LEAT_OK and LEAT_UNKNOWN: do not drop it again; on any other error it is still yours).
  * Strings and bytes say it themselves: with owned == 0 they borrow.  A borrowed one is never freed, its bytes must live for as long
  * as anyone in this process may read them (a literal does), and what crosses to another process arrives as an owned copy.
+ * With owned == 1 their memory is from malloc and theirs alone.  With more they lie in a block (of at most 4 KiB) beside others that
+ * were received in the same value, and it goes with the last of them, whoever has it: give them back with leat_drop, or, taken out of
+ * their value, with leat_string_drop, never with free.
  * A list with cap == 0 borrows its array, and then its elements belong to whoever lent it; leat_push makes lists that own theirs.
  * An optional and a cstr have no room to say so: they always own, so they come from leat_new, malloc or strdup, never from a literal.
  * A local field is not touched by drop, and its bytes are copied by dup.  A channel end is one reference: leat_ref, leat_unref.
- * All memory comes from malloc.  Every value starts as {0} or from an initializer, so that nothing is owned by chance. */
+ * All other memory comes from malloc.  Every value starts as {0} or from an initializer, so that nothing is owned by chance. */
 typedef struct leat_string { const char *p; uint32_t len, owned; } leat_string;        /* UTF-8 (nobody checks), no NUL; {0} is empty */
 typedef struct leat_bytes  { const uint8_t *p; uint32_t len, owned; } leat_bytes;
 typedef struct leat_strings { leat_string *at; uint32_t len, cap; } leat_strings;
@@ -45,6 +48,8 @@ leat_string leat_string_of(const char *s);           /* borrows s; NULL is empty
 leat_string leat_string_view(const char *p, uint32_t len);                    /* borrows p[0] to p[len - 1] */
 LEAT_CHECK leat_err leat_string_dup(const char *p, size_t len, leat_string *ret);     /* an owned copy; NOMEM; LIMIT: 4 GiB or more */
 LEAT_CHECK leat_err leat_bytes_dup(const void *p, size_t len, leat_bytes *ret);       /* the same */
+void leat_string_drop(leat_string *s);               /* what leat_drop does, to a string; NULL: nothing */
+void leat_bytes_drop(leat_bytes *b);                 /* the same */
 #define leat_push(list, ...)            LEAT_PUSH_(list, __VA_ARGS__)         /* appends to *list, which then owns the element; NOMEM,
                                                         LIMIT, INVAL (a borrowed list: dup it): the element is still yours */
 #define leat_new(S)                     LEAT_NEW_(S)                          /* a zeroed S for an optional(S); NULL: no memory */

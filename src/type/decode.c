@@ -8,11 +8,13 @@
 #include "base/limits.h"
 #include "type/codec.h"
 #include "type/frames.h"
+#include "type/texts.h"
 
 struct decoder {
     struct cur *in;
     struct type_ends *ends;
     size_t *budget;
+    struct texts texts;
     struct frames s;
 };
 
@@ -62,18 +64,38 @@ static inline leat_err get_length(struct decoder *k, uint64_t *ret)
     return LEAT_OK;
 }
 
+/* A short string that is not the value's first: beside others, in a block of no more bytes than there are to come.  NULL: *e. */
+static char *get_shared(struct decoder *k, uint32_t n, uint32_t *mark, leat_err *e)
+{
+    struct texts *x = &k->texts;
+    char *p = texts_take(x, n);
+    if (unlikely(!p)) {
+        size_t least = MAX(n, (uint32_t)TEXTS_FIRST), room = MAX(least, (size_t)x->next);
+        room = MIN(room, cur_left(k->in));
+        struct texts_block *b = get_memory(k, sizeof *b + room, false, e);
+        if (!b)
+            return NULL;
+        texts_begin(x, b, (uint32_t)room);
+        p = texts_take(x, n);
+    }
+    *mark = texts_mark(x, p);
+    return p;
+}
+
 static leat_err get_text(struct decoder *k, char *at)
 {
     uint64_t n;
+    uint32_t mark = 1;
     leat_err e = get_length(k, &n);
     if (e != LEAT_OK || n == 0)
         return e;
-    char *p = get_memory(k, n, false, &e);
+    char *p = n <= TEXTS_LONGEST && k->texts.any ? get_shared(k, (uint32_t)n, &mark, &e) : get_memory(k, n, false, &e);
     if (!p)
         return e;
+    k->texts.any = true;
     copy_short(p, k->in->p, n);
     k->in->p += n;
-    leat_string text = { p, (uint32_t)n, 1 };
+    leat_string text = { p, (uint32_t)n, mark };
     memcpy(at, &text, sizeof text);
     return LEAT_OK;
 }
@@ -180,6 +202,23 @@ static leat_err get_end(struct decoder *k, char *at, const struct type_op *op)
     return LEAT_OK;
 }
 
+/* The text whose length is the byte at hand, if there is room for it in the block: what nearly all of a row are. */
+static inline bool get_short(struct decoder *k, char *at)
+{
+    struct cur *in = k->in;
+    uint32_t n = *in->p;
+    if (n == 0 || n >= cur_left(in))
+        return false;
+    char *p = texts_take(&k->texts, n);
+    if (!p)
+        return false;
+    copy_short(p, in->p + 1, n);
+    in->p += n + 1;
+    leat_string text = { p, n, texts_mark(&k->texts, p) };
+    memcpy(at, &text, sizeof text);
+    return true;
+}
+
 /* The steps that nearly all are: copies, short texts, the next value of a row.  Leaves f at the first step that is not so; on an
  * error, behind the step that failed. */
 static inline leat_err get_fast(struct decoder *k, struct frame *f)
@@ -198,6 +237,8 @@ static inline leat_err get_fast(struct decoder *k, struct frame *f)
             if (in->p == in->end || *in->p >= 0x80)
                 return LEAT_OK;
             f->op++;
+            if (get_short(k, f->base + op->off))
+                continue;
             if ((e = get_text(k, f->base + op->off)) != LEAT_OK)
                 return e;
         } else if (op->code == OP_END && f->left > 1) {
@@ -258,10 +299,12 @@ leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_en
     k.in = in;
     k.ends = ends;
     k.budget = budget ? budget : &own;
+    k.texts = (struct texts){ 0 };
     frames_init(&k.s, t);
     e = frames_push(&k.s, info->plan, v, 1);
     if (e == LEAT_OK)
         e = get_value(&k);
+    texts_end(&k.texts);
     if (unlikely(e != LEAT_OK)) {
         leat_drop_(t, v);
         cur_fail(in);

@@ -8,12 +8,15 @@
 #include "base/limits.h"
 #include "type/block.h"
 #include "type/codec.h"
+#include "type/texts.h"
 
-enum { DEEP = 8, LATER_SMALL = 4 };
+enum { DEEP = 8, LATER_SMALL = 4, TEXTS_FEW = 8 };
 
 struct dropper {
     struct type_block *later;                        /* = small, until it is too small */
     size_t count, cap;
+    struct texts_block *block;                       /* of which `strings` go, all at once when another's turn comes */
+    uint32_t strings;
     struct type_block small[LATER_SMALL];
 };
 
@@ -54,21 +57,78 @@ static bool put_aside(struct dropper *d, const struct type_block *b)
     return true;
 }
 
-static void drop_text(const char *at)
+static void drop_strings(struct dropper *d)
+{
+    if (d->block)
+        texts_leave(d->block, d->strings);
+}
+
+static inline void drop_text(struct dropper *d, const char *at)
 {
     leat_string s;
     memcpy(&s, at, sizeof s);
-    if (s.owned)
+    if (s.owned == 1) {
         mem_free((void *)(uintptr_t)s.p);
+    } else if (s.owned > 1) {
+        if (texts_block_of(&s) != d->block) {
+            drop_strings(d);
+            d->block = texts_block_of(&s);
+            d->strings = 0;
+        }
+        d->strings++;
+    }
+}
+
+void leat_string_drop(leat_string *s)
+{
+    if (!s)
+        return;
+    if (s->owned == 1)
+        mem_free((void *)(uintptr_t)s->p);
+    else if (s->owned > 1)
+        texts_leave(texts_block_of(s), 1);
+    *s = (leat_string){ 0 };
+}
+
+void leat_bytes_drop(leat_bytes *b)
+{
+    leat_string s;                                   /* laid out alike: see plan.c */
+    if (!b)
+        return;
+    memcpy(&s, b, sizeof s);
+    leat_string_drop(&s);
+    *b = (leat_bytes){ 0 };
+}
+
+/* Where the strings of a struct are, if they are all it owns, and few; -1: walk it. */
+static int texts_of(const leat_type *t, uint32_t offset[TEXTS_FEW])
+{
+    int n = 0;
+    for (uint32_t i = 0; i < t->count; i++) {
+        const leat_field *f = type_field(t, i);
+        if (f->kind == LEAT_K_STRING_ || f->kind == LEAT_K_BYTES_) {
+            if (n == TEXTS_FEW)
+                return -1;
+            offset[n++] = f->offset;
+        } else if (type_owns(f->kind, f->type)) {
+            return -1;
+        }
+    }
+    return n;
 }
 
 static void drop_block(struct dropper *d, const struct type_block *b, int depth)
 {
     bool owns = type_owns(b->type->kind, b->type);
-    for (uint32_t i = 0; (owns || b->keyed) && i < b->count; i++) {
+    uint32_t offset[TEXTS_FEW];
+    int texts = b->type->kind == LEAT_K_STRUCT_ && !b->keyed && b->count > 2 ? texts_of(b->type, offset) : -1;
+    for (int k = 0; k < texts; k++)
+        for (uint32_t i = 0; i < b->count; i++)
+            drop_text(d, b->at + (size_t)i * b->stride + offset[k]);
+    for (uint32_t i = 0; texts < 0 && (owns || b->keyed) && i < b->count; i++) {
         char *at = b->at + (size_t)i * b->stride;
         if (b->keyed)
-            drop_text(at);
+            drop_text(d, at);
         if (owns)
             drop_at(d, b->type->kind, b->type, at + b->value_off, depth);
     }
@@ -97,8 +157,8 @@ static void drop_at(struct dropper *d, unsigned kind, const leat_type *inner, ch
 {
     void *p;
     switch (kind) {
-    case LEAT_K_STRING_: case LEAT_K_BYTES_: drop_text(at); break;
-    case LEAT_K_ERROR_: drop_text(at + offsetof(leat_error, text)); break;
+    case LEAT_K_STRING_: case LEAT_K_BYTES_: drop_text(d, at); break;
+    case LEAT_K_ERROR_: drop_text(d, at + offsetof(leat_error, text)); break;
     case LEAT_K_OPTIONAL_: case LEAT_K_LIST_: case LEAT_K_MAP_: drop_pointer(d, kind, inner, at, depth); break;
     case LEAT_K_ONEOF_: drop_oneof(d, inner, at, depth); break;
     case LEAT_K_STRUCT_:
@@ -127,11 +187,14 @@ void type_moved(const leat_type *t, const void *v)
     d.later = d.small;
     d.count = 0;
     d.cap = LATER_SMALL;
+    d.block = NULL;
+    d.strings = 0;
     drop_at(&d, t->kind, t, (char *)(uintptr_t)v, 0);            /* only read */
     while (d.count > 0) {
         struct type_block b = d.later[--d.count];
         drop_block(&d, &b, 0);
     }
+    drop_strings(&d);
     if (d.later != d.small)
         mem_free(d.later);
 }

@@ -64,7 +64,7 @@ TEST(many_words_are_all_kept_and_all_popped)
     while (words_pop(&w, &word, &times)) {
         sum += times;
         count++;
-        free((char *)(uintptr_t)word.p);
+        leat_string_drop(&word);
     }
     CHECK_EQ(count, 10000);
     CHECK_EQ(sum, 60000);

@@ -1,0 +1,59 @@
+/* texts.h - short strings of one decoded value, several in a block of memory, and how each of them is given back.
+ *
+ * A string that owns memory alone has owned == 1.  One that lies in a block with others has there how far it is from the block's start,
+ * which is more than 1.  The block counts who is left, and goes with the last: strings part company, and threads.  A block is small, so a
+ * string that is kept keeps little beside it. */
+#ifndef TYPE_TEXTS_H
+#define TYPE_TEXTS_H
+#include "base/alloc.h"
+#include "leat.h"
+
+enum { TEXTS_LONGEST = 256, TEXTS_FIRST = 120, TEXTS_MOST = 4080 };    /* bytes: of a string in a block; of a block */
+
+struct texts_block { uint32_t refs; char at[]; };
+
+/* The blocks of a value that is being decoded.  {0}: none yet. */
+struct texts {
+    struct texts_block *block;                       /* its refs are written by texts_end */
+    uint32_t used, cap, refs, next;
+    bool any;                                        /* a string has come before */
+};
+
+static inline void texts_end(struct texts *x)
+{
+    if (x->block)
+        x->block->refs = x->refs;
+}
+
+/* Room for n <= TEXTS_LONGEST bytes in the block, or NULL. */
+static inline char *texts_take(struct texts *x, uint32_t n)
+{
+    if (n > x->cap - x->used)
+        return NULL;
+    char *p = x->block->at + x->used;
+    x->used += n;
+    x->refs++;
+    return p;
+}
+
+/* A block of `room` bytes, not yet used, takes the place of the last one. */
+static inline void texts_begin(struct texts *x, struct texts_block *b, uint32_t room)
+{
+    texts_end(x);
+    x->block = b;
+    x->cap = room;
+    x->used = x->refs = 0;
+    x->next = room * 2 > TEXTS_MOST ? TEXTS_MOST : room * 2;
+}
+
+static inline uint32_t texts_mark(const struct texts *x, const char *p) { return (uint32_t)(p - (const char *)x->block); }
+
+/* `count` strings of the block go. */
+static inline void texts_leave(struct texts_block *b, uint32_t count)
+{
+    if (__atomic_load_n(&b->refs, __ATOMIC_ACQUIRE) == count || __atomic_sub_fetch(&b->refs, count, __ATOMIC_ACQ_REL) == 0)
+        mem_free(b);
+}
+
+static inline struct texts_block *texts_block_of(const leat_string *s) { return (struct texts_block *)(uintptr_t)(s->p - s->owned); }
+#endif
