@@ -53,7 +53,7 @@ def every_row_of_erlang(build):
 
 def if_built(build, who):
     """Compilers of C++ and Rust take too long for a test."""
-    if not os.path.exists(os.path.join(build, 'bench', who + '_bench')):
+    if not any(os.path.exists(os.path.join(build, 'bench', who + kind)) for kind in ('_bench', '_codec')):
         raise LookupError('make bench builds it')
     return rows_are_whole(build, who)
 
@@ -76,6 +76,19 @@ def every_row_of_nng(build):
 
 def every_row_of_grpc(build):
     return if_built(build, 'grpc')
+
+
+def every_row_of_the_codecs(build):
+    """Of those that are built; each that is not is named."""
+    absent, wrong = [], ''
+    for who in ('protobuf', 'protobufc', 'capnp', 'msgpack', 'cjson'):
+        try:
+            wrong += if_built(build, who)
+        except LookupError as e:
+            absent.append('%s: %s' % (who, e))
+    if len(absent) == 5:
+        raise LookupError(absent[0])
+    return wrong
 
 
 def charts_are_drawn_from_points_and_nothing_is_measured_twice(build):
@@ -129,6 +142,7 @@ def a_failing_program_is_named_and_fails_the_run(build):
 def main(build):
     tests = [every_row_of_leat, every_row_of_the_sockets_by_hand, every_row_of_go, every_row_of_erlang,
              every_row_of_tokio, every_row_of_boost, every_row_of_zmq, every_row_of_nng, every_row_of_grpc,
+             every_row_of_the_codecs,
              charts_are_drawn_from_points_and_nothing_is_measured_twice,
              wrong_arguments_are_refused, a_failing_program_is_named_and_fails_the_run]
     bad = 0

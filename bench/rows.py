@@ -15,6 +15,8 @@ UNIX_NET = ('leat', 'go', 'zmq', 'nng', 'grpc')                      # over a Un
 TCP_NET = UNIX_NET + ('erlang',)
 RAW_TCP, RAW_UNIX = TCP_NET + ('raw',), UNIX_NET + ('raw',)
 LEAT_GO, LEAT_GO_RAW, LEAT_GO_TOKIO, LEAT_GO_BOOST = ('leat', 'go'), ('leat', 'go', 'raw'), ('leat', 'go', 'tokio'), ('leat', 'go', 'boost')
+LIBRARIES = ('leat', 'protobuf', 'protobufc', 'capnp', 'msgpack')
+ONE_THREAD = ('codec', 'gob', 'json')                                # programs that take no part in how many workers there are
 ALL, NO_BOOST, NO_ERLANG = LEAT_GO_TOKIO + ('boost', 'erlang'), LEAT_GO_TOKIO + ('erlang',), LEAT_GO_TOKIO + ('boost',)
 
 
@@ -89,6 +91,18 @@ ROWS = [
     _row('echo-64', '/s', None, 'a TCP echo server, a task a connection; 64 connections with one message of 64 bytes each; raw: '
          'epoll', peers=LEAT_GO_RAW, of_raw=0.9),
     _row('echo-1000', '/s', None, 'the same with 1,000 connections', quick=2000, peers=LEAT_GO_RAW, of_raw=0.9),
+    *[_row('%s-%s-%s' % (codec, what, many), unit, target, text % how, codec, 1000, peers)
+      for codec, how, peers, targets in (
+          ('codec', "leat's own codec", LIBRARIES, (12, 15, 5, 8)),
+          ('gob', 'gob, a message of a stream', LEAT_GO, (None,) * 4),
+          ('json', 'JSON', ('leat', 'go', 'cjson'), (None,) * 4))
+      for what, many, unit, target, text in (
+          ('encode', '1', 'ns', targets[0], '%s: a struct of int64, string, double and date to bytes'),
+          ('decode', '1', 'ns', targets[1], '%s: and back, and what it took given back'),
+          ('bytes', '1', 'B', None, '%s: its bytes'),
+          ('encode', '1000', 'us', targets[2], '%s: a list of 1,000 of them to bytes'),
+          ('decode', '1000', 'us', targets[3], '%s: and back'),
+          ('bytes', '1000', 'B', None, '%s: its bytes'))],
     _row('netrpc-calls', '/s', None, 'only Go: net/rpc calls of 8 bytes, 256 at a time, over TCP', peers=('go',)),
 ]
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from rows import ROWS, better, meets
+from rows import ONE_THREAD, ROWS, better, meets
 from who import PEERS, Failure, Leat
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -166,7 +166,7 @@ def measure_all(rows, whos, args, out, progress):
     for row in rows:
         if row.program not in programs:
             programs.append(row.program)
-    steps = [(p, w) for p in programs for w in args.workers]
+    steps = [(p, w) for p in programs for w in (args.workers[:1] if p in ONE_THREAD else args.workers)]
     table.line((Table.LINE % Table.HEAD).rstrip())
     for step, (program, workers) in enumerate(steps):
         mine = [r for r in rows if r.program == program]

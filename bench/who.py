@@ -3,12 +3,15 @@
 A peer that cannot be had here says why in `absent`, and is left out by name.  Every program is called NAME [--workers N] [N] and prints a
 JSON line a result.
 """
+import glob
 import json
 import os
 import secrets
 import shutil
 import socket
 import subprocess
+
+from rows import ONE_THREAD
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # rows between processes that do not say it by their name
@@ -51,6 +54,8 @@ class Leat(Who):
         self.version = compiler_of(self.build_dir)
 
     def binary(self, program):
+        if program in ONE_THREAD:
+            return 'codec_bench'
         return 'net_bench' if program in BETWEEN or program.startswith(('tcp-', 'unix-', 'calls-')) else 'leat_bench'
 
 
@@ -215,6 +220,63 @@ class Nng(Library):
         built('the nng programs', ['gcc', '-O2', '-DNDEBUG', '-o', binary, self.source('nng_bench.c'), '-lnng', '-lpthread'])
 
 
+class Codec(Library):
+    """A library that turns values to bytes and back: one program in peers/codec, and what its compiler makes of a schema."""
+    schema, made_by, libs = '', (), ()
+
+    def source(self, name):
+        return os.path.join(HERE, 'peers', 'codec', name)
+
+    def prepare(self, progress):
+        if self.made_by and not shutil.which(self.made_by[0]):
+            self.absent = 'there is no %s; apt-get install g++ %s' % (self.made_by[0], self.package)
+            return
+        super().prepare(progress)
+
+    def binary(self, program):
+        return self.name + '_codec'
+
+    def build(self, binary):
+        made = self.made(self.name)
+        os.makedirs(made, exist_ok=True)
+        if self.made_by:
+            built('the messages of ' + self.name, [a.format(here=os.path.dirname(self.source('x')), made=made) for a in self.made_by])
+        parts = [os.path.join(made, f) for f in sorted(os.listdir(made)) if f.endswith(('.c', '.cc', '.c++'))]
+        parts.append(self.source(self.sources[0]))
+        compiler = ['gcc'] if all(p.endswith('.c') for p in parts) else ['g++', '-std=c++17']
+        headers = ['-I', made, '-I', os.path.dirname(self.source('x'))]
+        built('the %s programs' % self.name, compiler + ['-O2', '-DNDEBUG', *headers, '-o', binary, *parts, *self.libs])
+
+
+class Protobuf(Codec):
+    header, package = '/usr/include/google/protobuf/message.h', 'libprotobuf-dev protobuf-compiler'
+    sources = ('protobuf_codec.cpp', 'row.proto', 'codec.h')
+    made_by, libs = ('protoc', '-I{here}', '--cpp_out={made}', '{here}/row.proto'), ('-lprotobuf', '-lpthread')
+
+
+class ProtobufC(Codec):
+    header, package = '/usr/include/protobuf-c/protobuf-c.h', 'libprotobuf-c-dev protobuf-c-compiler'
+    sources = ('protobufc_codec.c', 'row.proto', 'codec.h')
+    made_by, libs = ('protoc-c', '-I{here}', '--c_out={made}', '{here}/row.proto'), ('-lprotobuf-c',)
+
+
+class Capnp(Codec):
+    header, package = '/usr/include/capnp/message.h', 'libcapnp-dev capnproto'
+    sources = ('capnp_codec.cpp', 'row.capnp', 'codec.h')
+    made_by = ('capnp', 'compile', '-oc++:{made}', '--src-prefix={here}', '{here}/row.capnp')
+    libs = ('-lcapnp', '-lkj')
+
+
+class Msgpack(Codec):
+    header, sources = '/usr/include/msgpack.h', ('msgpack_codec.c', 'codec.h')
+    old = glob.glob('/usr/lib/*/libmsgpackc.so')     # Debian 12; 13 has it under another name
+    package, libs = ('libmsgpack-dev', ('-lmsgpackc',)) if old else ('libmsgpack-c-dev', ('-lmsgpack-c',))
+
+
+class Cjson(Codec):
+    header, package, sources, libs = '/usr/include/cjson/cJSON.h', 'libcjson-dev', ('cjson_codec.c', 'codec.h'), ('-lcjson',)
+
+
 class Grpc(Library):
     header, package = '/usr/include/grpcpp/grpcpp.h', 'libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc'
     sources = ('grpc_bench.cpp', 'bench.proto')
@@ -235,4 +297,5 @@ class Grpc(Library):
         built('the gRPC programs', ['g++', '-std=c++17', '-O2', '-DNDEBUG', '-I', made, '-o', binary] + parts + libs)
 
 
-PEERS = {'go': Go, 'tokio': Tokio, 'boost': Boost, 'erlang': Erlang, 'raw': Raw, 'zmq': Zmq, 'nng': Nng, 'grpc': Grpc}
+PEERS = {'go': Go, 'tokio': Tokio, 'boost': Boost, 'erlang': Erlang, 'raw': Raw, 'zmq': Zmq, 'nng': Nng, 'grpc': Grpc,
+         'protobuf': Protobuf, 'protobufc': ProtobufC, 'capnp': Capnp, 'msgpack': Msgpack, 'cjson': Cjson}

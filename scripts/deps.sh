@@ -5,6 +5,14 @@ set -u
 
 say() { echo "deps: $*" >&2; }
 
+# The first of its arguments that is a package here: Debian 12 and 13 do not always agree on names.
+either() {
+    for p in "$@"; do
+        apt-cache show "$p" >/dev/null 2>&1 && { echo "$p"; return; }
+    done
+    echo "$1"
+}
+
 want=
 for set in "$@"; do
     case $set in
@@ -13,7 +21,8 @@ for set in "$@"; do
         libsystemd-dev libuv1-dev libglib2.0-dev spin" ;;
     bench) want="$want golang-go" ;;
     peers) want="$want g++ golang-go cargo librust-tokio-dev libboost-fiber-dev erlang-base libzmq3-dev libnng-dev
-        libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc" ;;
+        libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-c-dev protobuf-c-compiler
+        libcapnp-dev capnproto $(either libmsgpack-c-dev libmsgpack-dev) libcjson-dev" ;;
     *) say "no set '$set': there are build, test, bench, peers"; exit 2 ;;
     esac
 done

@@ -57,6 +57,7 @@ func main() {
 	registerNet()
 	registerEcho()
 	registerGrowth()
+	registerCodecs()
 	name, n := "", 0
 	for i := 1; i < len(os.Args); i++ {
 		arg := os.Args[i]
