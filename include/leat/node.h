@@ -83,8 +83,26 @@ const char *leat_node_url(leat_node *n);             /* where it listens in fact
 LEAT_CHECK leat_err leat_node_wait(leat_node *n);    /* [blocks] until the node is closed (OK) or the context ends */
 LEAT_CHECK leat_err leat_node_dial(leat_node *n, const char *url, leat_peer **ret);   /* [blocks] n owns *ret.  REFUSED: nobody
                             listens there, or who does said no; PEER_LOST; SYS */
-void leat_node_close(leat_node *n);                  /* [blocks] until peers have what was sent, or the context ends */
-void leat_peer_close(leat_peer *p);                  /* [blocks] the same for one that was dialed; then p is no more */
+/* What became of what was sent. */
+typedef struct leat_doubt {
+    uint64_t elements, calls;                        /* that may not have arrived; that have no answer, and may have run */
+    uint32_t peers;                                  /* with which that is so */
+} leat_doubt;
+/* [blocks] until the peers' nodes have all that tasks here had sent when it began: elements of buffered channels (their homes have them,
+ * as after leat_flush), closes, calls, results.  Of all of n's sessions, also those that have ended since it was last called.
+ * UNKNOWN: of sessions that have ended so much is in doubt; the detail has the numbers; it is told once.  DEADLINE, CANCELED: so many
+ * elements are not known to have arrived yet; ask again.  *ret, unless it is NULL, is set in any case.  Without a link to a peer it waits
+ * for one, or for the end of the grace. */
+LEAT_CHECK leat_err leat_node_flush(leat_node *n, leat_doubt *ret);
+/* [blocks] Lets go of exports, sends what was promised, says BYE to every peer and waits for theirs; then n is no more in any case.
+ * OK: the peers' nodes have all that was sent.  UNKNOWN: they may not, as after leat_node_flush; leat_err_why is PEER_LOST, or the
+ * context's error when that cut it short.  The result may be ignored.
+ * How long: a peer that is well answers at once, when it has sent what it had promised.  One without a link: until it is back, or its
+ * grace is over.  One whose last word is lost: idle + patience.  One that reads nothing and still says that it lives: for ever, so close
+ * under a deadline.  When the context ends, or has ended before: 0.1 s more for peers that are well; then what is left is given up,
+ * within 2 s. */
+leat_err leat_node_close(leat_node *n);
+leat_err leat_peer_close(leat_peer *p);              /* [blocks] the same for one peer that was dialed; then p is no more */
 LEAT_CHECK leat_err leat_peer_wait(leat_peer *p);    /* [blocks] until the session ends: OK (closed by a side) or PEER_LOST */
 /* What happens to a session, as a channel of this process, for a select too.  First comes how it is now, then each change, and after
  * ENDED the channel is closed; there may be several of one peer, and they may outlive it and its node.  Nothing waits for who

@@ -532,15 +532,18 @@ leat_err call_on_done(struct sess *s, uint8_t flags, struct cur *in)
 void call_lost(struct sess *s)
 {
     struct calls *t = calls_of(s);
+    uint64_t asked = 0;
     for (;;) {
         lock(&t->lock);
         struct slot *any = slots_any(&t->calls);
         struct call *x = any ? (struct call *)(void *)slots_take(&t->calls, any->id) : NULL;
         if (x)
             x->lost = true;
+        asked += x && at_load(&x->refs) > 1;         /* who gave up was told so then */
         unlock(&t->lock);
         if (!x)
-            return;
+            break;
         settle(x);
     }
+    sess_in_doubt(s, 0, asked);
 }

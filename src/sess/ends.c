@@ -3,6 +3,8 @@
 #include <assert.h>
 #include "base/alloc.h"
 #include "base/probe.h"
+#include "sess/emit.h"
+#include "sess/home.h"
 #include "sess/names.h"
 #include "sess/value.h"
 #include "type/codec.h"
@@ -314,17 +316,28 @@ static struct end *any_end(struct ends *t)
     return e;
 }
 
+uint64_t end_in_doubt(struct end *e, bool orderly)
+{
+    lock(&e->c->lock);
+    bool all = !e->site || e->dead || (orderly && !emit_waits(e) && !e->unanswered && !site_is_lost(e));
+    uint64_t n = all ? 0 : e->c->cap ? e->sent - e->accepted : e->unanswered;
+    unlock(&e->c->lock);
+    return n;
+}
+
 static void sess_ends(struct sess *s, leat_err why)
 {
     struct ends *t = ends_of(s);
-    (void)why;                                       /* whoever has not dropped its end in order has lost it, even to a BYE */
+    uint64_t doubt = 0;
     for (struct end *e; (e = any_end(t)); end_unref(e)) {
-        end_out(e);
+        end_out(e);                                  /* who has not dropped its end in order has lost it, even to a BYE */
+        doubt += end_in_doubt(e, why == LEAT_OK);
         if (e->site)
             site_lost(e);
         else
             home_lost(e);
     }
+    sess_in_doubt(s, doubt, 0);
     names_lost(s);
 }
 

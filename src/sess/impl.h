@@ -27,6 +27,10 @@ enum { FAIL_MAX = 440, INCARNATION = 16, JOB_MAX = 64, DEAD_MAX = FRAME_HEADER +
 
 struct source_queue { struct sess_source *head, *tail; };
 
+/* Elements of ends that have gone before their peer was known to have them: all up to `pos` of data, and so, once that is written, up to
+ * a number. */
+struct parted { uint64_t elems, pos, number; };
+
 struct inbox {                                       /* what was read and not yet used: p[at] to p[len - 1] */
     uint8_t *p;
     uint32_t at, len, cap;
@@ -86,6 +90,13 @@ struct sess {
     uint64_t last_key;
     struct source_queue sources[2];                  /* by lane */
     uint32_t holds;
+    uint64_t data_pos, ctl_pos;                      /* bytes of data and ctl that were ever taken to be written ... */
+    uint64_t ctl_out;                                /* ... and those of ctl that have been.  Of data: data_pos - unwritten */
+    struct parted parted[2];                         /* the older first */
+    uint32_t pongs;                                  /* that have come */
+    struct waiters flushers;                         /* who waits for the peer to have what was sent */
+    bool tallied, closed_here;                       /* doubt is known; this side has begun to close it */
+    leat_doubt doubt;                                /* by the reader at the end; then the node's lock */
     _Atomic bool crowded;                            /* LIMIT_SESS_UNSENT or more waits to be written, or the link is down.  Anybody may
                                                         look */
     size_t unwritten;                                /* bytes of data that the writer has taken and not written */
@@ -121,7 +132,7 @@ struct sess {
     uint64_t told_as;                                /* its number among the node's sessions */
     /* node->lock */
     struct sess *next, *prev, *key_next;
-    bool listed, handle, over, keyed;                /* handle: a leat_peer the program holds; over: ended, users told */
+    bool listed, handle, over, keyed, counted;                /* handle: a leat_peer the program holds; over: ended, users told */
 };
 
 struct listening { struct listening *next; struct link_listener *l; };
@@ -143,6 +154,7 @@ struct leat_node {
     _Atomic uint32_t lock;                           /* all below */
     bool closing, closed;
     struct sess *sessions;
+    leat_doubt doubt;                                /* of sessions that have ended, and nobody was told of yet */
     struct sess **keys;                              /* the sessions that peers dialed, by incarnation and id; NULL: none yet */
     uint32_t count;
     struct listening *listening;
@@ -177,7 +189,7 @@ void sess_come_back(struct sess *s, struct greeting *g);
 struct sess *sess_new(struct greeting *g, bool dialed);
 /* Users' open, on the node's list, WELCOME (to a dialer), the writer task.  OK: sess_read is to be run, in a task of the node. */
 leat_err sess_start(struct sess *s);
-void sess_close_begin(struct sess *s);               /* no new frames; BYE when all is written */
+void sess_close_begin(struct sess *s, bool here);    /* no new frames; BYE when all is written.  here: this side wants it */
 leat_err sess_wait_end(struct sess *s);              /* [blocks] OK: it has ended */
 leat_err sess_wait_on(struct sess *s, struct waiters *q);            /* out_lock is held, and released.  OK: look again */
 void sess_wake_all(struct waiters *q);               /* out_lock is held */
@@ -195,6 +207,13 @@ void sess_writer_ready(struct task *t);              /* NULL: nothing */
 void sess_sources_end(struct sess *s);               /* no writer any more: lets go of all sources */
 void frame_put_header(struct buf *b, uint8_t kind, uint8_t flags);
 
+/* flush.c */
+void sess_written_locked(struct sess *s);            /* the writer has written, or taken, some more */
+void sess_tally(struct sess *s, bool orderly);       /* the reader, when the users have been told the end */
+void sess_wait_tally(struct sess *s);                /* [blocks] shortly; s has ended */
+leat_doubt sess_doubt(struct sess *s);               /* s has ended: what is in doubt with it is told here, and nowhere else */
+leat_err doubt_closed(const leat_doubt *d);          /* OK: there is none; else UNKNOWN */
+
 /* monitor.c */
 /* By the reader, or before there is one; no lock held.  attempt 0: as it was. */
 void sess_tell(struct sess *s, enum leat_peer_state state, uint32_t attempt);
@@ -204,6 +223,7 @@ size_t node_monitors(leat_node *n);                  /* for tests: how many ther
 /* node.c */
 void node_ref(leat_node *n);
 void node_unref(leat_node *n);
+struct sess *node_next_session(leat_node *n, struct sess *s);        /* after s, NULL: the first [owned]; s's reference is given back */
 leat_err node_sess_add(struct sess *s);              /* REFUSED: the node is being closed; NOMEM; AGAIN: another link was faster */
 struct sess *node_sess_find(leat_node *n, const struct hello *h);    /* what a hello is for [owned: sess_unref]; NULL: none */
 void node_sess_ended(struct sess *s);                /* takes it off the list, unless the program holds it */

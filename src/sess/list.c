@@ -59,8 +59,7 @@ static void show(struct end *e, int fd)
     put_line(fd, line, (size_t)n);
 }
 
-/* References to all ends of s.  NULL: there are none, or no memory. */
-static struct end **all_ends(struct sess *s, uint32_t *ret)
+struct end **ends_all(struct sess *s, uint32_t *ret)
 {
     struct ends *t = ends_of(s);
     uint32_t room = 0, n = 0;
@@ -115,7 +114,7 @@ static void show_session(struct sess *s, int fd)
 static size_t show_all(struct sess *s, int fd)
 {
     uint32_t n;
-    struct end **all = all_ends(s, &n);
+    struct end **all = ends_all(s, &n);
     if (fd >= 0)
         show_session(s, fd);
     for (uint32_t i = 0; i < n; i++) {
@@ -127,8 +126,7 @@ static size_t show_all(struct sess *s, int fd)
     return n;
 }
 
-/* The session after s on n's list, with a reference; s's is given back. */
-static struct sess *next_session(leat_node *n, struct sess *s)
+struct sess *node_next_session(leat_node *n, struct sess *s)
 {
     lock(&n->lock);
     struct sess *x = s && s->listed ? s->next : s ? NULL : n->sessions;
@@ -144,7 +142,7 @@ static struct sess *next_session(leat_node *n, struct sess *s)
 size_t leat_node_dump(leat_node *n, int fd)
 {
     size_t count = 0;
-    for (struct sess *s = n ? next_session(n, NULL) : NULL; s; s = next_session(n, s))
+    for (struct sess *s = n ? node_next_session(n, NULL) : NULL; s; s = node_next_session(n, s))
         count += show_all(s, fd);
     return count;
 }

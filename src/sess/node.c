@@ -144,7 +144,7 @@ static void node_at_end(struct rt_at_end *x)
     leat_node *n = container_of(x, leat_node, at_end);
     struct shield sh;
     shield_begin(&sh, LEAT_S(1));
-    leat_node_close(n);
+    leat_ignore(leat_node_close(n));
     shield_end(&sh);
 }
 
@@ -630,16 +630,18 @@ static void see_out(struct sess *s)
     shield_end(&sh);
 }
 
-void leat_peer_close(leat_peer *p)
+leat_err leat_peer_close(leat_peer *p)
 {
     struct sess *s = sess_of(p);
     if (!s)
-        return;
+        return LEAT_OK;
     sess_ref(s);
-    sess_close_begin(s);
+    sess_close_begin(s, true);
     see_out(s);
+    leat_doubt d = sess_doubt(s);
     handle_drop(s);
     sess_unref(s);
+    return doubt_closed(&d);
 }
 
 static struct sess *first_session(leat_node *n)
@@ -668,7 +670,7 @@ static bool close_begin(leat_node *n)
             (*u)->node_closing(n);
     lock(&n->lock);
     for (struct sess *s = n->sessions; s; s = s->next)
-        sess_close_begin(s);
+        sess_close_begin(s, true);
     unlock(&n->lock);
     return true;
 }
@@ -699,27 +701,37 @@ static void close_end(leat_node *n)
     unlock(&n->lock);
 }
 
-void leat_node_close(leat_node *n)
+static leat_doubt close_all(leat_node *n)
 {
+    (void)rt_at_end_remove(n->rt, &n->at_end);
+    for (struct sess *s; (s = first_session(n)); sess_unref(s)) {
+        see_out(s);
+        sess_wait_tally(s);
+        handle_drop(s);
+        node_sess_ended(s);
+    }
+    stop_listening(n);
+    leat_group_cancel(&n->work);
+    leat_group_cancel(&n->group);
+    leat_ignore(leat_group_wait(&n->work));
+    leat_ignore(leat_group_wait(&n->group));
+    close_end(n);
+    return n->doubt;                                 /* no session is left that could change it */
+}
+
+leat_err leat_node_close(leat_node *n)
+{
+    leat_err e = LEAT_OK;
     if (!n)
-        return;
+        return e;
     node_ref(n);
     if (close_begin(n)) {
-        (void)rt_at_end_remove(n->rt, &n->at_end);
-        for (struct sess *s; (s = first_session(n)); sess_unref(s)) {
-            see_out(s);
-            handle_drop(s);
-            node_sess_ended(s);
-        }
-        stop_listening(n);
-        leat_group_cancel(&n->work);
-        leat_group_cancel(&n->group);
-        leat_ignore(leat_group_wait(&n->work));
-        leat_ignore(leat_group_wait(&n->group));
-        close_end(n);
+        leat_doubt d = close_all(n);
+        e = doubt_closed(&d);
         node_unref(n);                               /* the program's */
     }
     node_unref(n);
+    return e;
 }
 
 leat_err leat_node_wait(leat_node *n)

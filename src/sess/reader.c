@@ -93,7 +93,7 @@ static leat_err on_bye(struct sess *s)
     sess_writer_wake_locked(s, &wake);
     unlock(&s->out_lock);
     sess_writer_ready(wake);
-    sess_close_begin(s);
+    sess_close_begin(s, false);
     return LEAT_OK;
 }
 
@@ -126,12 +126,22 @@ static leat_err on_dead(struct sess *s, struct cur *in)
     return s->done_there ? LEAT_OK : LEAT_PEER_LOST;
 }
 
+static void on_pong(struct sess *s)
+{
+    lock(&s->out_lock);
+    s->pongs++;
+    sess_wake_all(&s->flushers);
+    unlock(&s->out_lock);
+}
+
 static leat_err on_own(struct sess *s, uint8_t kind, struct cur *in)
 {
     switch (kind) {
     case FRAME_PING: case FRAME_PONG: case FRAME_ACK:
         if (!ack_in(s, cur_u64(in)) || in->bad)
             return leat_fail(LEAT_INVAL, in->bad ? "it is too short" : "it acknowledges what was not sent");
+        if (kind == FRAME_PONG)
+            on_pong(s);
         if (kind == FRAME_PING || at_load(&s->kept))
             poke(s, kind == FRAME_PING ? &s->pong_due : NULL);
         return LEAT_OK;
@@ -322,6 +332,7 @@ static void tell_end(struct sess *s)
     for (const struct sess_user *const *u = s->node->users; *u; u++)
         if ((*u)->end)
             (*u)->end(s, s->result);
+    sess_tally(s, orderly);
     sess_tell(s, LEAT_PEER_ENDED, 0);
     node_sess_ended(s);
     lock(&s->out_lock);

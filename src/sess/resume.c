@@ -66,6 +66,7 @@ static bool link_up(struct sess *s, struct greeting *g)
         at_store(&s->up, true);
         at_store(&s->crowded, false);
         sess_wake_all(&s->room);
+        sess_wake_all(&s->flushers);
         sess_writer_wake_locked(s, &wake);
     }
     unlock(&s->out_lock);

@@ -1,93 +1,9 @@
 /* resume_test.c - sessions that outlive their links.  Between two nodes stands a relay that breaks the link where the test says: after
  * any byte of either direction.  Whatever is sent arrives once and in order, and every call runs once. */
 #include "pair.h"
-#include "link/link.h"
+#include "relay.h"
 #include "run/sched.h"
 #include "sess/impl.h"
-
-/* -- the relay ------------------------------------------------------------------------------------------------------------------ */
-enum { UP, DOWN_, NEVER_CUT = -1 };                  /* from who dials, to who dials */
-static struct relay {
-    struct link_listener *l;
-    char to[LINK_TEXT_MAX];
-    _Atomic int64_t left[2];                         /* bytes until the link breaks; below 0: it does not */
-    _Atomic uint64_t passed[2];
-    _Atomic uint32_t links, cuts, closed;            /* closed: who comes back finds nobody behind the relay */
-    uint64_t every;                                  /* not 0: the next break is again some bytes away, at most so many */
-    leat_group g;
-} relay;
-
-struct pump { struct link *from, *to; int way; };
-static leat_err pump(struct pump *p)
-{
-    char some[2048];
-    size_t n;
-    while (link_read(p->from, some, sizeof some, &n) == LEAT_OK) {
-        int64_t left = at_load(&relay.left[p->way]);
-        bool cut = left >= 0 && n >= (size_t)left;
-        struct iovec v = { some, cut ? (size_t)left : n };
-        atomic_fetch_add(&relay.passed[p->way], v.iov_len);
-        if (left >= 0 && !cut)
-            at_store(&relay.left[p->way], left - (int64_t)n);
-        if (v.iov_len && link_writev(p->to, &v, 1) != LEAT_OK)
-            break;
-        if (cut) {
-            at_store(&relay.left[p->way], relay.every ? (int64_t)(leat_now().ns % (int64_t)relay.every) : NEVER_CUT);
-            atomic_fetch_add(&relay.cuts, 1);
-            break;
-        }
-    }
-    link_shutdown(p->to);
-    link_shutdown(p->from);
-    return LEAT_OK;
-}
-
-struct cable { struct link *x; };
-static leat_err cable(struct cable *c)
-{
-    struct link *y;
-    leat_err err;
-    if (at_load(&relay.closed) || link_dial(relay.to, &y) != LEAT_OK) {
-        link_close(c->x);
-        return LEAT_OK;
-    }
-    leat_with_group(g, err) {
-        leat_ignore(leat_go(&g, pump, (struct pump){ c->x, y, UP }));
-        leat_ignore(leat_go(&g, pump, (struct pump){ y, c->x, DOWN_ }));
-    }
-    link_close(c->x);
-    link_close(y);
-    return LEAT_OK;
-}
-
-static leat_err relaying(leat_none *none)
-{
-    struct cable c;
-    (void)none;
-    while (link_accept(relay.l, &c.x) == LEAT_OK) {
-        atomic_fetch_add(&relay.links, 1);
-        LEAT_TRY(leat_go(&relay.g, cable, c));
-    }
-    return LEAT_OK;
-}
-
-static const char *relay_open(const char *to)
-{
-    struct link_listen_opts o = { 0 };
-    snprintf(relay.to, sizeof relay.to, "%s", to);
-    CHECK_EQ(link_listen(another_url(), &o, &relay.l), LEAT_OK);
-    CHECK_EQ(leat_go(&relay.g, relaying, LEAT_NONE), LEAT_OK);
-    return link_listener_url(relay.l);
-}
-
-static void relay_close(void)
-{
-    link_listener_shutdown(relay.l);
-    leat_group_cancel(&relay.g);
-    leat_ignore(leat_group_wait(&relay.g));
-    link_listener_close(relay.l);
-    relay.g = (leat_group){ 0 };
-}
 
 /* -- a conversation ---------------------------------------------------------------------------------------------------------------- */
 LEAT_STRUCT(num, (uint64, n));

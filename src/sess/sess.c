@@ -191,6 +191,7 @@ bool sess_fail_locked(struct sess *s, const char *text)
     snprintf(s->fail, sizeof s->fail, "%s", text);
     at_store_rel(&s->state, SESS_BROKEN);
     sess_wake_all(&s->room);
+    sess_wake_all(&s->flushers);
     sess_wake_all(&s->linkers);
     if (s->redialing)
         leat_cancel(s->redialing, LEAT_CANCELED);
@@ -244,10 +245,11 @@ leat_err sess_lost(struct sess *s)
     return leat_fail(LEAT_PEER_LOST, "%s: %s", s->text, why);
 }
 
-void sess_close_begin(struct sess *s)
+void sess_close_begin(struct sess *s, bool here)
 {
     struct task *wake = NULL;
     lock(&s->out_lock);
+    s->closed_here |= here && at_load(&s->state) < SESS_BROKEN;
     if (at_load(&s->state) == SESS_LIVE) {
         at_store_rel(&s->state, SESS_CLOSING);
         sess_wake_all(&s->room);

@@ -90,6 +90,12 @@ void sess_source_add(struct sess *s, struct sess_source *x, enum sess_lane lane)
 void sess_hold(struct sess *s);
 void sess_release(struct sess *s);
 
+/* From `end`: so many elements, or calls, may not have arrived, or run: nobody knows. */
+void sess_in_doubt(struct sess *s, uint64_t elems, uint64_t calls);
+/* An end goes behind all that was committed for it: so many of its elements are not known to have arrived.  [channel's lock] */
+void sess_parts(struct sess *s, uint64_t elems);
+void sess_lost_far(struct sess *s, uint64_t elems);  /* the same of one that is lost beyond the peer, and nobody waits for */
+
 LEAT_CHECK leat_err sess_wait_room(struct sess *s);  /* [blocks] until less than LIMIT_SESS_UNSENT waits to be written; PEER_LOST */
 
 /* -- what it is ------------------------------------------------------------------------------------------------------------ */

@@ -71,6 +71,8 @@ void site_tail(struct end *e)
     e->close_due = e->flush_due = false;
     if (e->drop_due) {
         end_send(e, FRAME_DROP, 0, false);
+        if (e->c->cap && e->accepted < e->sent)
+            (site_is_lost(e) ? sess_lost_far : sess_parts)(e->s, e->sent - e->accepted);
         e->dead = true;
     }
 }

@@ -148,6 +148,7 @@ static bool take_new_locked(struct sess *s)
 {
     if (s->ctl.len) {
         buf_put(&s->wctl, s->ctl.p, s->ctl.len);
+        s->ctl_pos += s->ctl.len;
         buf_reset(&s->ctl);
     }
     if (!s->wdata && s->data.len) {
@@ -155,6 +156,7 @@ static bool take_new_locked(struct sess *s)
             return false;
         struct buf empty = s->wdata->b;
         s->wdata->b = s->data;
+        s->data_pos += s->data.len;
         s->data = empty;
         s->owed_taken = at_load(&s->owed);
         at_store(&s->owed, 0);
@@ -295,6 +297,8 @@ static void round_end(struct sess *s)
     }
     s->writing = false;
     s->unwritten = wdata_left(s);
+    s->ctl_out = s->ctl_pos;
+    sess_written_locked(s);
     if (at_load(&s->crowded) && at_load(&s->up) && s->data.len + s->unwritten < LIMIT_SESS_UNSENT) {
         at_store(&s->crowded, false);
         sess_wake_all(&s->room);
