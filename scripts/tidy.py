@@ -5,9 +5,10 @@
   seams      #if on an operating system or a processor in src/plat/ only; no errno in src/ above plat/, and there the
              one of plat/errno.h, which survives a switch of stacks
   size       a file has at most 1,000 lines, a function at most 70, a line at most 140 characters
-  text       no tab (but in a Makefile), no blank at the end of a line, a newline at the end of a file; no note to do it later;
+  text       no tab (but in a Makefile and in Go), no blank at the end of a line, a newline at the end of a file; no note to do it later;
              no path of somebody's own machine
   opening    a C file opens with a comment that says what it is
+  go         a function of a Go file has at most 70 lines, too; it begins in the first column, as gofmt has it
   built      every .c file of a floor is named in the floor's meson.build
   semantics  every row of a table in docs/semantics.md names a test, `floor/x:test_name`, and each of those exists
 """
@@ -79,6 +80,19 @@ def functions_of(text):
     return found
 
 
+def go_functions_of(text):
+    """The same of a Go file, where gofmt puts the last } of a function into the first column."""
+    found, current = [], None
+    for n, line in enumerate(text.splitlines(), 1):
+        m = re.match(r'func (?:\([^)]*\) )?(\w+)', line)
+        if m and line.endswith('{'):
+            current = (m.group(1), n)
+        elif line == '}' and current:
+            found.append(current + (n,))
+            current = None
+    return found
+
+
 def flat(head):
     """The declaration with what is in parentheses removed."""
     while True:
@@ -124,6 +138,8 @@ class Tidy:
             self.check_text(path, text)
             if path.endswith(CODE):
                 self.check_code(path, text)
+            if path.endswith('.go'):
+                self.check_functions(path, go_functions_of(text))
         self.check_semantics()
         return self.problems
 
@@ -135,6 +151,8 @@ class Tidy:
             self.say(path, len(lines), 'no newline at the end')
         tabs = os.path.basename(path) == 'Makefile' or path.endswith('.go')
         for n, line in enumerate(lines, 1):
+            if path.endswith('.md') and line.startswith('```'):
+                tabs = line == '```go'
             if '\t' in line and not tabs:
                 self.say(path, n, 'a tab')
             if line.rstrip() != line:
@@ -150,15 +168,18 @@ class Tidy:
     def check_code(self, path, text):
         if not text.startswith(('/*', '//')):
             self.say(path, 1, 'does not open with a comment that says what the file is')
-        for name, first, last in functions_of(text):
-            if last - first + 1 > FUNCTION_LINES:
-                self.say(path, first, 'function %s has %d lines: at most %d' % (name, last - first + 1, FUNCTION_LINES))
+        self.check_functions(path, functions_of(text))
         parts = path.split('/')
         floor = parts[1] if parts[0] == 'src' and len(parts) > 2 else None
         if floor != 'plat':
             self.check_seams(path, text, floor)
         if floor:
             self.check_floor(path, text, floor)
+
+    def check_functions(self, path, functions):
+        for name, first, last in functions:
+            if last - first + 1 > FUNCTION_LINES:
+                self.say(path, first, 'function %s has %d lines: at most %d' % (name, last - first + 1, FUNCTION_LINES))
 
     def check_seams(self, path, text, floor):
         above = floor in self.floors[self.floors.index('plat') + 1:] if floor and 'plat' in self.floors else False

@@ -194,6 +194,7 @@ static leat_err give_tx(struct sess *s, const struct export *x, uint64_t id)
     if (err == LEAT_OK)
         err = end_new(s, id, c, x->type, false, &e);
     if (err == LEAT_OK) {
+        at_store(&e->known, false);                  /* the importer knows the id only: nothing goes before ATTACHED */
         answer_ok(s, id, c, way);
         home_join_locked(e);
     }
@@ -210,6 +211,7 @@ static leat_err give_rx(struct sess *s, const struct export *x, uint64_t id)
     if (err == LEAT_OK)
         err = value_rx(s, id, x->type, &m);
     if (err == LEAT_OK) {
+        at_store(&m.e->known, false);                /* as above: who has no end yet does not hear a NEED */
         answer_ok(s, id, c, m.e);
         site_from_local_locked(m.e, &m.queue, m.queued);
         buf_free(&m.queue);

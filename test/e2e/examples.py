@@ -84,7 +84,8 @@ def links_of_the_pages():
     problems = []
     for path in [os.path.join(ROOT, 'README.md')] + glob.glob(os.path.join(ROOT, 'docs', '*.md')):
         with open(path, encoding='utf-8') as f:
-            for link in re.findall(r'\]\(([^)#:]+)\)', f.read()):
+            prose = re.sub(r'^```.*?^```$', '', f.read(), flags=re.S | re.M)
+            for link in re.findall(r'\]\(([^)#:]+)\)', prose):
                 if not os.path.exists(os.path.join(os.path.dirname(path), link)):
                     problems.append('%s: there is no %s' % (path, link))
     return problems

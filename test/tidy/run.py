@@ -63,6 +63,8 @@ RULES = [
     ('the_plain_errno_in_plat', 'src/plat/b.h', GOOD + '#include <errno.h>\n', 'include "plat/errno.h"'),
     ('a_long_file', A, GOOD + 'int a;\n' * 1000, 'a file of 1001 lines'),
     ('a_long_function', A, GOOD + LONG % 'f', 'function f has 71 lines'),
+    ('a_long_function_of_go', 'go/a.go', 'package a\n\nfunc (x *T) f() {\n' + '\tg()\n' * 69 + '}\n', 'function f has 71 lines'),
+    ('a_tab_outside_of_go', 'docs/a.md', '```go\n\tg()\n```\n\tg()\n', 'a tab'),
     ('a_long_line', A, GOOD + 'int ' + 'a' * 136 + ';\n', 'a line of 141 characters'),
     ('a_tab', A, GOOD + '\tint a;\n', 'a tab'),
     ('trailing_blanks', 'README.md', 'text \n', 'blanks at the end'),

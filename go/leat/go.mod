@@ -1,0 +1,3 @@
+module leat.example/go/leat
+
+go 1.19
