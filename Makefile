@@ -13,6 +13,7 @@
 #   make fuzz     libFuzzer on everything that reads what may come from anyone (BUDGET=600: seconds in all; ONLY="talk frames": these)
 #   make hostile  a million strangers at the door of a node, over Unix sockets and TCP (N=1000000: so many)
 #   make fuzz-coverage   which branches of the decoders the corpus and its mutations take
+#   make breaks   breaks each promise at a distance of docs/semantics.md, and looks whether tests notice (ONLY=regex: these; V=1: and how)
 #   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (hours)
 #   make faults    25 kinds of fault on real networks, while two programs talk (SEEDS=1..1000: so many of each; ONLY=regex: these; hours)
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
@@ -29,7 +30,7 @@ MESON_FLAGS ?=
 
 .PHONY: fuzz fuzz-coverage hostile
 .PHONY: help build demo test models schedules bench growth bench-build sim check endure install clean deps-build deps-test
-.PHONY: faults
+.PHONY: faults breaks
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -103,6 +104,9 @@ N ?= 1000000
 hostile: build
 	@for p in unix tcp; do HOSTILE_N=$(N) build/test/hostile/hostile_doors_test \
 		masses_that_speak_something_else_are_refused_in_few_words_$$p || exit 1; done
+
+breaks: build
+	@test/breaks/breaks.py '$(if $(ONLY),$(ONLY),.)'
 
 race-cancel: build
 	@for p in share io; do RACE_TURNS=$(N) build/test/cancel/cancel_$${p}_test || exit 1; done

@@ -105,18 +105,14 @@ static leat_err door(leat_none *none)
 #define KNOCK(name, bytes, what, said, hang) TEST(name) { knock.p = bytes; knock.n = sizeof(bytes) - 1; knock.log = what; \
     knock.answer = said; knock.hang_up = hang; RUN(door); }
 
-KNOCK(hello_http_is_recognised_and_answered, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "it speaks HTTP, not leat", "HTTP/1.1 400 Bad", false)
 KNOCK(hello_tls_is_recognised, "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", "it speaks TLS, not leat", "it speaks TLS, not leat", false)
 KNOCK(hello_ssh_is_recognised, "SSH-2.0-OpenSSH_9.2\r\n", "it speaks SSH, not leat", "it speaks SSH", false)
-KNOCK(hello_noise_is_refused, "\xde\xad\xbe\xef\1\2\3\4\5\6\7\xff\xfe", "bytes that mean nothing here", "bytes that mean nothing", false)
 KNOCK(hello_text_is_refused, "EHLO example.org\r\n", "it speaks another protocol, not leat", "another protocol", false)
 KNOCK(hello_magic_that_is_nearly_right, "\x8bLEAT\n\x1a....................", "bytes that mean nothing here", NULL, false)
 KNOCK(hello_silence_is_refused, "", "it sent no hello within 0.5 s", "it sent no hello within", false)
 KNOCK(hello_two_bytes_and_silence, "GE", "it sent no hello within 0.5 s", NULL, false)
 KNOCK(hello_nothing_then_gone, "", "it closed the link and said nothing", NULL, true)
 KNOCK(hello_half_then_gone, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\x50\0\0\0\1", "it was gone in the middle of its hello", NULL, true)
-KNOCK(hello_other_version, PREAMBLE_MAGIC "\7\0\0\0\0\0\0\0",
-    "it speaks version 7 of leat's protocol, this side version 1", "version 7", false)
 KNOCK(hello_too_long, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\1\4\0\0\1\0\0\0", "its hello is wrong: too long", "too long", false)
 KNOCK(hello_hostile_length, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\xff\xff\xff\xff\1\0\0\0", "its hello is wrong: too long", "too long", false)
 KNOCK(hello_too_short, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\2\0\0\0\1\0\0\0xx", "too short", "too short", false)
@@ -200,7 +196,6 @@ static leat_err behind(leat_none *none)
 }
 #define BEHIND(name, bytes, first, text) TEST(name) { host.p = bytes; host.n = sizeof(bytes) - 1; host.listen_first = first; \
     host.why = text; RUN(behind); }
-BEHIND(dial_of_a_web_server, "HTTP/1.1 400 Bad Request\r\n\r\n", true, "it speaks HTTP, not leat")
 BEHIND(dial_of_a_tls_server, "\x15\x03\x01\0\x02\x02\x16", true, "it speaks TLS, not leat")
 BEHIND(dial_of_an_ssh_server, "SSH-2.0-OpenSSH_9.2p1\r\n", false, "it speaks SSH, not leat")
 BEHIND(dial_of_another_server, "220 mail.example.org ESMTP\r\n", false, "it speaks another protocol, not leat")
@@ -279,9 +274,23 @@ TEST(node_needs_a_runtime)
 }
 /* -- the same over sockets --------------------------------------------------------------------------------------------------- */
 static void use_tcp(void) { url = "tcp://127.0.0.1:0"; }
+static void use_unix(void)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "unix:/tmp/leat-hello-%d", (int)getpid());
+    url = path;
+}
+/* At every kind of address. */
+#define KNOCK_AT(name, use, bytes, what, said) TEST(name) { use; knock.p = bytes; knock.n = sizeof(bytes) - 1; knock.log = what; \
+    knock.answer = said; knock.hang_up = false; RUN(door); }
+#define KNOCK_ANYWHERE(name, bytes, what, said) KNOCK_AT(name##_inproc, (void)0, bytes, what, said) \
+    KNOCK_AT(name##_unix, use_unix(), bytes, what, said) KNOCK_AT(name##_tcp, use_tcp(), bytes, what, said)
+KNOCK_ANYWHERE(hello_http_is_recognised_and_answered, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "it speaks HTTP, not leat", "HTTP/1.1 400 Bad")
+KNOCK_ANYWHERE(hello_noise_is_refused, "\xde\xad\xbe\xef\1\2\3\4\5\6\7\xff\xfe", "bytes that mean nothing here", "bytes that mean nothing")
+KNOCK_ANYWHERE(hello_other_version, PREAMBLE_MAGIC "\7\0\0\0\0\0\0\0",
+    "it speaks version 7 of leat's protocol, this side version 1", "version 7")
 #define KNOCK_TCP(name, bytes, what, said, hang) TEST(name) { use_tcp(); knock.p = bytes; knock.n = sizeof(bytes) - 1; knock.log = what; \
     knock.answer = said; knock.hang_up = hang; RUN(door); }
-KNOCK_TCP(hello_http_over_tcp, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "it speaks HTTP, not leat", "This port speaks leat, not HTTP", false)
 KNOCK_TCP(hello_tls_over_tcp, "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", "it speaks TLS, not leat", "it speaks TLS", false)
 KNOCK_TCP(hello_silence_over_tcp, "", "it sent no hello within 0.5 s", "it sent no hello within", false)
 KNOCK_TCP(hello_half_over_tcp, PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0\x50\0\0\0\1", "in the middle of its hello", NULL, true)
@@ -297,8 +306,10 @@ TEST(dial_of_what_closes_at_once_over_tcp)
 }
 static const char noise[20000] = { 7 };
 KNOCK_TCP(hello_much_noise_over_tcp, noise, "bytes that mean nothing here", "bytes that mean nothing", false)
-#define BEHIND_TCP(name, bytes, first, text) TEST(name) { use_tcp(); host.p = bytes; host.n = sizeof(bytes) - 1; \
+#define BEHIND_AT(name, use, bytes, first, text) TEST(name) { use; host.p = bytes; host.n = sizeof(bytes) - 1; \
     host.listen_first = first; host.why = text; RUN(behind); }
-BEHIND_TCP(dial_of_a_web_server_over_tcp, "HTTP/1.1 400 Bad Request\r\n\r\n", true, "it speaks HTTP, not leat")
-BEHIND_TCP(dial_of_an_ssh_server_over_tcp, "SSH-2.0-OpenSSH_9.2p1\r\n", false, "it speaks SSH, not leat")
+#define BEHIND_ANYWHERE(name, bytes, first, text) BEHIND_AT(name##_inproc, (void)0, bytes, first, text) \
+    BEHIND_AT(name##_unix, use_unix(), bytes, first, text) BEHIND_AT(name##_tcp, use_tcp(), bytes, first, text)
+BEHIND_ANYWHERE(dial_of_a_web_server, "HTTP/1.1 400 Bad Request\r\n\r\n", true, "it speaks HTTP, not leat")
+BEHIND_AT(dial_of_an_ssh_server_over_tcp, use_tcp(), "SSH-2.0-OpenSSH_9.2p1\r\n", false, "it speaks SSH, not leat")
 T_MAIN()

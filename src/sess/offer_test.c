@@ -188,7 +188,9 @@ static leat_err with_peer(leat_none *none)
 }
 #define SCRIPT(name) \
     static void name##_(void); \
-    TEST(name) { talk = name##_; AT(INPROC, with_peer); } \
+    TEST(name##_inproc) { talk = name##_; AT(INPROC, with_peer); } \
+    TEST(name##_unix) { talk = name##_; AT(UNIX, with_peer); } \
+    TEST(name##_tcp) { talk = name##_; AT(TCP, with_peer); } \
     static void name##_(void)
 
 /* -- the sending side ----------------------------------------------------------------------------------------------------------------- */

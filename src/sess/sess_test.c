@@ -612,6 +612,7 @@ static leat_err waits_obey(leat_none *none)
     return LEAT_OK;
 }
 TEST(node_waits_obey_their_context) { RUN(&quiet_opts, waits_obey); }
+TEST(node_waits_obey_their_context_unix) { at(UNIX); RUN(&quiet_opts, waits_obey); }
 TEST(node_waits_obey_their_context_tcp) { at(TCP); RUN(&quiet_opts, waits_obey); }
 
 static leat_err under_deadline(leat_none *none)
@@ -770,17 +771,21 @@ TEST(sess_many_peers_at_once_tcp) { at(TCP); RUN(NULL, at_once); }
 TEST(sess_sources_are_pulled_in_turn_and_flushed_by_close_tcp) { at(TCP); RUN(NULL, sources); }
 TEST(node_close_while_traffic_flows_obeys_its_context_unix) { at(UNIX); RUN(NULL, cut_short); }
 TEST(node_close_while_traffic_flows_obeys_its_context_tcp) { at(TCP); RUN(NULL, cut_short); }
+TEST(sess_wait_room_bounds_what_is_unsent_unix) { at(UNIX); RUN(NULL, room); }
 TEST(sess_wait_room_bounds_what_is_unsent_tcp) { at(TCP); RUN(NULL, room); }
+TEST(sess_truncated_frame_is_a_lost_peer_unix) { at(UNIX); RUN(&quiet_opts, truncated); }
 TEST(sess_truncated_frame_is_a_lost_peer_tcp) { at(TCP); RUN(&quiet_opts, truncated); }
 TEST(sess_peer_that_dies_is_lost_unix) { at(UNIX); RUN(NULL, lost); }
 TEST(sess_peer_that_dies_is_lost_tcp) { at(TCP); RUN(NULL, lost); }
 TEST(sess_break_ends_both_sides_tcp) { at(TCP); RUN(NULL, broken); }
+TEST(sess_orderly_close_is_ok_for_the_peer_unix) { at(UNIX); RUN(NULL, orderly); }
 TEST(sess_orderly_close_is_ok_for_the_peer_tcp) { at(TCP); RUN(NULL, orderly); }
 TEST(node_close_while_peers_dial_unix) { at(UNIX); RUN(&quiet_opts, close_meanwhile); }
 TEST(node_close_while_peers_dial_tcp) { at(TCP); RUN(&quiet_opts, close_meanwhile); }
 TEST(sess_silent_peer_is_asked_tcp) { at(TCP); RUN(NULL, silence); }
 TEST(sess_quiet_peers_stay_connected_tcp) { at(TCP); RUN(NULL, alive); }
 TEST(node_left_open_ends_with_leat_run_unix) { at(UNIX); RUN(NULL, left_open); }
+TEST(node_left_open_ends_with_leat_run_tcp) { at(TCP); RUN(NULL, left_open); }
 TEST(sess_frame_over_the_limit_breaks_tcp)
 {
     at(TCP);

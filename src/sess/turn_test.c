@@ -157,11 +157,45 @@ static void both(leat_group *g)
     }
 }
 
+/* Two sites always want the slot that becomes free. */
+static void two_sites(leat_group *g)
+{
+    enum { EACH = 6 };
+    uint64_t granted[2] = { 0 };
+    (void)g;
+    attach(END + 2);
+    CHECK_EQ(leat_send(marks, { 0 }), LEAT_OK);
+    for (uint64_t i = 0; i < 2; i++)
+        PEER_SAY(&peer, FRAME_NEED, END + 2 * i, EACH, 0, 0);
+    heard();
+    CHECK_EQ(take(), 0);
+    while (granted[0] < EACH || granted[1] < EACH) {
+        struct peer_frame f;
+        do
+            f = peer_next(&peer);
+        while (f.kind != FRAME_GRANT);
+        uint64_t id = cur_varint(&f.in), which = (id - END) / 2;
+        CHECK_EQ(cur_varint(&f.in), granted[which] + 1);
+        if (++granted[which] > granted[!which] + 1)
+            t_fail(__FILE__, __LINE__, "%d for one, %d for the other", (int)granted[which], (int)granted[!which]);
+        struct buf b = { 0 };
+        buf_varint(&b, id);
+        buf_u8(&b, 0);
+        buf_varint(&b, 4);
+        buf_u32(&b, 1);
+        peer_send(&peer, FRAME_ELEM, 0, &b);
+        buf_free(&b);
+        CHECK_EQ(take(), 1);
+    }
+}
+
 static leat_err untold(leat_none *none) { (void)none; with_peer(nobody_there); return LEAT_OK; }
 static leat_err untold_later(leat_none *none) { (void)none; with_peer(nobody_there_any_more); return LEAT_OK; }
 static leat_err turns(leat_none *none) { (void)none; with_peer(both); return LEAT_OK; }
+static leat_err among_sites(leat_none *none) { (void)none; with_peer(two_sites); return LEAT_OK; }
 
 ANYWHERE(a_credit_that_nobody_uses_comes_back_to_who_begins_to_wait, untold)
 ANYWHERE(a_credit_that_nobody_uses_comes_back_to_who_waited_before, untold_later)
 ANYWHERE(senders_here_and_there_take_turns, turns)
+ANYWHERE(nodes_that_send_take_turns, among_sites)
 T_MAIN()
