@@ -70,8 +70,7 @@ static char *get_shared(struct decoder *k, uint32_t n, uint32_t *mark, leat_err 
     struct texts *x = &k->texts;
     char *p = texts_take(x, n);
     if (unlikely(!p)) {
-        size_t least = MAX(n, (uint32_t)TEXTS_FIRST), room = MAX(least, (size_t)x->next);
-        room = MIN(room, cur_left(k->in));
+        size_t room = texts_room(x, n, cur_left(k->in));
         struct texts_block *b = get_memory(k, sizeof *b + room, false, e);
         if (!b)
             return NULL;

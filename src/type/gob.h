@@ -75,16 +75,35 @@ LEAT_CHECK leat_err gob_json(struct gob *g, const struct json_sink *s);
 LEAT_CHECK leat_err gob_declarations(const struct gob *g, const struct json_sink *s);
 
 /* == for the files of gob alone ========================================================================================= */
-const struct gob_type *gob_type_of(const struct gob *g, int64_t id);      /* NULL: none, or one that needs no definition */
+enum { GOB_FIRST_ID = 64 };                          /* Go gives its own types the numbers below */
+const struct gob_type *gob_type_find_(const struct gob *g, int64_t id);
+static inline const struct gob_type *gob_type_of(const struct gob *g, int64_t id)      /* NULL: none, or one that needs no definition */
+{
+    return id < GOB_FIRST_ID ? NULL : gob_type_find_(g, id);
+}
 leat_err gob_bad(struct gob *g, const char *why);    /* at the cursor; the first one stays */
-uint64_t gob_uint(struct gob *g);                    /* 0 when it is bad: g->why */
+uint64_t gob_uint_(struct gob *g);
+static inline uint64_t gob_uint(struct gob *g)       /* 0 when it is bad: g->why; then nothing is left, so nothing is read */
+{
+    return likely(g->c.p < g->c.end && *g->c.p < 128) ? *g->c.p++ : gob_uint_(g);
+}
 int64_t gob_int(struct gob *g);
 leat_err gob_define(struct gob *g, int64_t id);      /* reads a definition; one of an id that has one is refused */
 leat_err gob_skip_definition(struct gob *g);         /* reads it for nothing */
 int64_t gob_type_sequence(struct gob *g);            /* the id of the type of what follows */
 leat_err gob_head(struct gob *g, int64_t type);
 int64_t gob_interface(struct gob *g, size_t *end);
-int64_t gob_next_field(struct gob *g, size_t n, size_t *next);
+/* The next field of a struct of n, counted from *next, which moves past it; -1 at its end, or when it is bad. */
+static inline int64_t gob_next_field(struct gob *g, size_t n, size_t *next)
+{
+    uint64_t delta = gob_uint(g);
+    if (unlikely(delta > n - *next))
+        gob_bad(g, "field number out of bounds");
+    if (delta == 0 || g->why)
+        return -1;
+    *next += (size_t)delta;
+    return (int64_t)*next - 1;
+}
 leat_err gob_enter(struct gob *g, int64_t type);
 leat_err gob_skip(struct gob *g, int64_t type);      /* over a value that is next, checking it; INVAL, NOMEM */
 leat_err gob_value(struct gob *g, int64_t type, const struct json_sink *s);   /* of a message that was checked */

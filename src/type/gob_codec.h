@@ -12,6 +12,7 @@
 #define TYPE_GOB_CODEC_H
 #include "type/desc.h"
 #include "type/gob.h"
+#include "type/texts.h"
 
 struct gob_sent { const leat_type *type; int64_t id; uint64_t len; uint32_t key; };
 struct gob_writer {                                  /* {0} is a new stream */
@@ -29,6 +30,7 @@ struct gob_reader {                                  /* {0} is a new stream */
     struct gob gob;
     struct buf plans;                                /* of struct gob_plan * */
     struct buf frames;
+    struct texts texts;                              /* of the value that is read */
     const leat_type *type;                           /* that is read, for messages */
 };
 void gob_reader_free(struct gob_reader *r);
@@ -43,8 +45,17 @@ size_t gob_name(char room[256], const char *name);
 
 /* A field as gob sees it: a struct with LEAT_BARE is its first member. */
 struct gob_view { unsigned kind, flags; uint32_t size; const leat_type *inner; };
-struct gob_view gob_view_of(const leat_type *t);
-struct gob_view gob_view_field(const leat_field *f);
-struct gob_view gob_view_bare(struct gob_view v, uint32_t *offset);      /* looks through LEAT_BARE; *offset grows by where it lies */
+static inline struct gob_view gob_view_of(const leat_type *t) { return (struct gob_view){ t->kind, 0, t->size, t }; }
+static inline struct gob_view gob_view_field(const leat_field *f) { return (struct gob_view){ f->kind, f->flags, f->size, f->type }; }
+/* looks through LEAT_BARE; *offset grows by where it lies */
+static inline struct gob_view gob_view_bare(struct gob_view v, uint32_t *offset)
+{
+    while (v.kind == LEAT_K_STRUCT_ && v.inner->count > 0 && (type_field(v.inner, 0)->flags & LEAT_BARE)) {
+        const leat_field *f = type_field(v.inner, 0);
+        *offset += f->offset;
+        v = gob_view_field(f);
+    }
+    return v;
+}
 const leat_type *gob_pairs(struct gob_view v);       /* the entries of a list with LEAT_PAIRS that is a map in gob; else NULL */
 #endif

@@ -8,12 +8,20 @@
 #include "base/limits.h"
 #include "type/gob_codec.h"
 #include "type/plan.h"
+#include "type/texts.h"
+
+struct gob_match {                                   /* a field of the stream */
+    int32_t field;                                   /* the program's, or -1 */
+    uint32_t offset;                                 /* of a leaf, in the struct */
+    bool leaf;                                       /* it fits, and has no parts: v, looked through, is stored at once */
+    struct gob_view v;
+};
 
 struct gob_plan {                                    /* how a struct of the stream becomes one of the program */
     const struct gob_type *wire;
     const leat_type *type;
     unsigned kind;                                   /* STRUCT, ONEOF, ERROR: what `type` is */
-    int32_t field[];                                 /* of each field of wire: the program's, or -1 */
+    struct gob_match match[];                        /* of each field of wire */
 };
 
 enum { WHICH = INT32_MAX };                          /* the first field of a oneof */
@@ -21,7 +29,7 @@ enum what { FIELDS, LIST, MAP, PAIRS, VALUES };
 
 struct place {
     enum what what;
-    const struct gob_plan *plan;                     /* FIELDS */
+    const struct gob_plan *plan;                     /* FIELDS; LIST: of its structs, once the first has come */
     char *at;                                        /* the struct; the list or map; the first value */
     struct gob_view v;                               /* of each value of a row */
     const leat_type *pair;
@@ -103,6 +111,38 @@ static int32_t field_named(const leat_type *t, unsigned kind, const struct gob_t
     return -1;
 }
 
+static bool fits(const struct gob_reader *r, int64_t wire, const struct gob_type *t, struct gob_view v)
+{
+    switch (v.kind) {
+    case LEAT_K_BOOL_: return wire == GOB_BOOL;
+    case LEAT_K_INT_: case LEAT_K_ENUM_: case LEAT_K_DURATION_: return wire == GOB_INT;
+    case LEAT_K_UINT_: return wire == GOB_UINT;
+    case LEAT_K_FLOAT_: return wire == GOB_FLOAT;
+    case LEAT_K_STRING_: case LEAT_K_CSTR_: case LEAT_K_CHARS_: return wire == GOB_STRING;
+    case LEAT_K_BYTES_: return wire == GOB_BYTES;
+    case LEAT_K_DATE_: return t && gob_is_time(t);
+    case LEAT_K_STRUCT_: case LEAT_K_OPTIONAL_: case LEAT_K_ONEOF_: case LEAT_K_ERROR_: return t && t->kind == GOB_STRUCT;
+    case LEAT_K_LIST_: return t && t->kind == (gob_pairs(v) ? GOB_MAP : GOB_SLICE);
+    case LEAT_K_MAP_: return t && t->kind == GOB_MAP;
+    case LEAT_K_ARRAY_: return t && t->kind == GOB_ARRAY;
+    default: (void)r; return false;
+    }
+}
+
+static struct gob_match match_of(struct gob_reader *r, const struct gob_field *wire, const leat_type *t, unsigned kind)
+{
+    struct gob_match m = { .field = field_named(t, kind, &wire->name) };
+    if (kind != LEAT_K_STRUCT_ || m.field < 0)
+        return m;
+    const leat_field *f = type_field(t, (uint32_t)m.field);
+    m.offset = f->offset;
+    m.v = gob_view_bare(gob_view_field(f), &m.offset);
+    unsigned leaves = 1 << LEAT_K_BOOL_ | 1 << LEAT_K_INT_ | 1 << LEAT_K_ENUM_ | 1 << LEAT_K_DURATION_ | 1 << LEAT_K_UINT_ | 1 << LEAT_K_FLOAT_
+        | 1 << LEAT_K_DATE_ | 1 << LEAT_K_STRING_ | 1 << LEAT_K_BYTES_ | 1 << LEAT_K_CSTR_ | 1 << LEAT_K_CHARS_;
+    m.leaf = m.v.kind < 32 && (leaves >> m.v.kind & 1) && fits(r, wire->type, gob_type_of(&r->gob, wire->type), m.v);
+    return m;
+}
+
 static leat_err plan_of(struct gob_reader *r, const struct gob_type *wire, const leat_type *t, unsigned kind, const struct gob_plan **ret)
 {
     struct gob_plan **all = (struct gob_plan **)(void *)r->plans.p;
@@ -111,14 +151,14 @@ static leat_err plan_of(struct gob_reader *r, const struct gob_type *wire, const
             *ret = all[i];
             return LEAT_OK;
         }
-    struct gob_plan *p = mem_alloc(sizeof *p + wire->nfields * sizeof *p->field);
+    struct gob_plan *p = mem_alloc(sizeof *p + wire->nfields * sizeof *p->match);
     bool any = false;
     if (!p)
         return no_memory(r);
     *p = (struct gob_plan){ wire, t, kind };
     for (size_t i = 0; i < wire->nfields; i++) {
-        p->field[i] = field_named(t, kind, &wire->fields[i].name);
-        any |= p->field[i] >= 0;
+        p->match[i] = match_of(r, &wire->fields[i], t, kind);
+        any |= p->match[i].field >= 0;
     }
     buf_put(&r->plans, &p, sizeof p);
     if (buf_err(&r->plans) != LEAT_OK) {
@@ -182,14 +222,18 @@ static leat_err store_text(struct gob_reader *r, struct gob_view v, char *at)
         at[n] = 0;
         return LEAT_OK;
     }
-    if ((n || v.kind == LEAT_K_CSTR_) && !(copy = mem_alloc(n + 1)))
-        return no_memory(r);
-    if (copy) {
+    if (v.kind == LEAT_K_CSTR_) {
+        if (!(copy = mem_alloc(n + 1)))
+            return no_memory(r);
         memcpy(copy, p, n);
         copy[n] = 0;
+        memcpy(at, &copy, sizeof copy);
+        return LEAT_OK;
     }
-    leat_string s = { copy, (uint32_t)n, copy != NULL };
-    memcpy(at, v.kind == LEAT_K_CSTR_ ? (const void *)&copy : (const void *)&s, v.size);
+    leat_string s = { 0 };
+    if (n && !texts_copy(&r->texts, p, n, cur_left(&r->gob.c), &s))
+        return no_memory(r);
+    memcpy(at, &s, sizeof s);
     return LEAT_OK;
 }
 
@@ -211,6 +255,19 @@ static leat_err store_date(struct gob_reader *r, char *at)
         return refuse(r, LEAT_TYPE, ": a time of over a second of nanoseconds", "");
     memcpy(at, &d, sizeof d);
     return LEAT_OK;
+}
+
+/* The value that is next, of a type of the stream that fits, to *at. */
+static inline leat_err store_leaf(struct gob_reader *r, struct gob_view v, char *at)
+{
+    switch (v.kind) {
+    case LEAT_K_BOOL_: *at = gob_uint(&r->gob) != 0; return LEAT_OK;
+    case LEAT_K_INT_: case LEAT_K_ENUM_: case LEAT_K_DURATION_: return store_int(r, v, at);
+    case LEAT_K_UINT_: return store_uint(r, v, at);
+    case LEAT_K_FLOAT_: return store_float(r, v, at);
+    case LEAT_K_DATE_: return store_date(r, at);
+    default: return store_text(r, v, at);
+    }
 }
 
 /* == Values with parts =================================================================================================== */
@@ -251,24 +308,6 @@ static leat_err enter_array(struct gob_reader *r, const struct gob_type *wire, s
     return push(r, &p);
 }
 
-static bool fits(const struct gob_reader *r, int64_t wire, const struct gob_type *t, struct gob_view v)
-{
-    switch (v.kind) {
-    case LEAT_K_BOOL_: return wire == GOB_BOOL;
-    case LEAT_K_INT_: case LEAT_K_ENUM_: case LEAT_K_DURATION_: return wire == GOB_INT;
-    case LEAT_K_UINT_: return wire == GOB_UINT;
-    case LEAT_K_FLOAT_: return wire == GOB_FLOAT;
-    case LEAT_K_STRING_: case LEAT_K_CSTR_: case LEAT_K_CHARS_: return wire == GOB_STRING;
-    case LEAT_K_BYTES_: return wire == GOB_BYTES;
-    case LEAT_K_DATE_: return t && gob_is_time(t);
-    case LEAT_K_STRUCT_: case LEAT_K_OPTIONAL_: case LEAT_K_ONEOF_: case LEAT_K_ERROR_: return t && t->kind == GOB_STRUCT;
-    case LEAT_K_LIST_: return t && t->kind == (gob_pairs(v) ? GOB_MAP : GOB_SLICE);
-    case LEAT_K_MAP_: return t && t->kind == GOB_MAP;
-    case LEAT_K_ARRAY_: return t && t->kind == GOB_ARRAY;
-    default: (void)r; return false;
-    }
-}
-
 /* The value that is next, of this type of the stream, to *at, which is zero; or a place for its parts */
 static leat_err enter(struct gob_reader *r, int64_t wire, struct gob_view v, char *at)
 {
@@ -279,15 +318,10 @@ static leat_err enter(struct gob_reader *r, int64_t wire, struct gob_view v, cha
     if (!fits(r, wire, t, v))
         return unfit(r, wire, v);
     switch (v.kind) {
-    case LEAT_K_BOOL_: *at = gob_uint(&r->gob) != 0; return LEAT_OK;
-    case LEAT_K_INT_: case LEAT_K_ENUM_: case LEAT_K_DURATION_: return store_int(r, v, at);
-    case LEAT_K_UINT_: return store_uint(r, v, at);
-    case LEAT_K_FLOAT_: return store_float(r, v, at);
-    case LEAT_K_DATE_: return store_date(r, at);
     case LEAT_K_STRUCT_: case LEAT_K_OPTIONAL_: case LEAT_K_ONEOF_: case LEAT_K_ERROR_: return enter_fields(r, t, v, at);
     case LEAT_K_LIST_: case LEAT_K_MAP_: return enter_row(r, t, v, at);
     case LEAT_K_ARRAY_: return enter_array(r, t, v, at);
-    default: return store_text(r, v, at);
+    default: return store_leaf(r, v, at);
     }
 }
 
@@ -310,6 +344,18 @@ static char *one_more(struct place *p)
     return at;
 }
 
+/* Whether what has been entered is a struct of a list: then others may follow in its place. */
+static void follow(struct gob_reader *r, size_t place, const char *at)
+{
+    struct place *row = (struct place *)(void *)(r->frames.p + place), *p = row + 1;
+    if (r->frames.len != place + 2 * sizeof *p || p->what != FIELDS || p->plan->kind != LEAT_K_STRUCT_)
+        return;
+    if (p->at >= at && p->at < at + row->stride) {
+        row->plan = p->plan;
+        row->value_off = (uint32_t)(p->at - at);
+    }
+}
+
 static leat_err next_of_row(struct gob_reader *r, struct place *p)
 {
     if (!p->left--) {
@@ -327,8 +373,13 @@ static leat_err next_of_row(struct gob_reader *r, struct place *p)
         LEAT_TRY(store_text(r, text, at));
         return enter(r, row.elem, row.v, at + row.value_off);
     }
-    if (row.what != PAIRS)
-        return enter(r, row.elem, row.v, at);
+    if (row.what != PAIRS) {
+        size_t place = r->frames.len - sizeof row;
+        leat_err e = enter(r, row.elem, row.v, at);
+        if (e == LEAT_OK && row.what == LIST)
+            follow(r, place, at);
+        return e;
+    }
     const leat_field *key = type_field(row.pair, 0), *value = type_field(row.pair, 1);
     struct place later = { .what = VALUES, .at = at + value->offset, .v = gob_view_field(value), .elem = row.elem, .left = 1 };
     LEAT_TRY(push(r, &later));
@@ -359,23 +410,45 @@ static leat_err oneof_field(struct gob_reader *r, const leat_type *t, int32_t f,
     return enter(r, wire, gob_view_field(type_field(t, (uint32_t)f)), at + type_field(t, (uint32_t)f)->offset);
 }
 
-static leat_err next_field(struct gob_reader *r, struct place *p)
+/* The struct at p is done.  If it is one of a list, the next one takes its place: true; false: no memory. */
+static bool next_struct(struct gob_reader *r, struct place *p)
 {
-    int64_t i = gob_next_field(&r->gob, p->plan->wire->nfields, &p->next);
-    if (i < 0) {
-        r->frames.len -= sizeof *p;
-        return LEAT_OK;
+    r->frames.len -= sizeof *p;
+    struct place *row = r->frames.len ? p - 1 : NULL;
+    if (!row || row->what != LIST || row->plan != p->plan || !row->left)
+        return true;
+    row->left--;
+    char *at = one_more(row);
+    if (!at)
+        return false;
+    *p = (struct place){ .what = FIELDS, .plan = row->plan, .at = at + row->value_off };
+    r->frames.len += sizeof *p;
+    return true;
+}
+
+/* The fields that are next, to the first one that has parts. */
+static leat_err next_fields(struct gob_reader *r, struct place *p)
+{
+    const struct gob_plan *plan = p->plan;
+    for (;;) {
+        int64_t i = gob_next_field(&r->gob, plan->wire->nfields, &p->next);
+        if (i < 0)
+            return next_struct(r, p) ? LEAT_OK : no_memory(r);
+        const struct gob_match *m = &plan->match[i];
+        if (m->leaf) {
+            LEAT_TRY(store_leaf(r, m->v, p->at + m->offset));
+            continue;
+        }
+        int64_t wire = plan->wire->fields[i].type;
+        if (m->field < 0)
+            return gob_skip(&r->gob, wire);
+        if (plan->kind == LEAT_K_ERROR_)
+            return error_field(r, m->field, wire, p->at);
+        if (plan->kind == LEAT_K_ONEOF_)
+            return oneof_field(r, plan->type, m->field, wire, p->at);
+        const leat_field *f = type_field(plan->type, (uint32_t)m->field);
+        return enter(r, wire, gob_view_field(f), p->at + f->offset);
     }
-    int64_t wire = p->plan->wire->fields[i].type;
-    const leat_type *t = p->plan->type;
-    int32_t f = p->plan->field[i];
-    if (f < 0)
-        return gob_skip(&r->gob, wire);
-    if (p->plan->kind == LEAT_K_ERROR_)
-        return error_field(r, f, wire, p->at);
-    if (p->plan->kind == LEAT_K_ONEOF_)
-        return oneof_field(r, t, f, wire, p->at);
-    return enter(r, wire, gob_view_field(type_field(t, (uint32_t)f)), p->at + type_field(t, (uint32_t)f)->offset);
 }
 
 leat_err gob_read(struct gob_reader *r, const leat_type *t, void *v)
@@ -383,14 +456,16 @@ leat_err gob_read(struct gob_reader *r, const leat_type *t, void *v)
     memset(v, 0, t->size);
     buf_reset(&r->frames);
     r->type = t;
+    r->texts = (struct texts){ 0 };
     r->gob.c.p = r->gob.value;
     leat_err e = gob_head(&r->gob, r->gob.type);
     if (e == LEAT_OK)
         e = enter(r, r->gob.type, gob_view_of(t), v);
     while (e == LEAT_OK && r->frames.len) {
         struct place *p = (struct place *)(void *)(r->frames.p + r->frames.len) - 1;
-        e = p->what == FIELDS ? next_field(r, p) : next_of_row(r, p);
+        e = p->what == FIELDS ? next_fields(r, p) : next_of_row(r, p);
     }
+    texts_end(&r->texts);
     if (e == LEAT_INVAL || (e == LEAT_OK && r->gob.why))           /* cannot be: the message was checked */
         e = leat_fail(LEAT_TYPE, "%s: %s", t->name, r->gob.why ? r->gob.why : "a bad stream");
     if (e != LEAT_OK)

@@ -11,21 +11,30 @@ enum { ID_FIRST = 65 };
 
 /* == Numbers ============================================================================================================= */
 
-static void put_uint(struct buf *b, uint64_t v)
+enum { UINT_ROOM = 16, DATE_ROOM = 17 };             /* what raw_uint and raw_date may write to */
+
+/* to must have UINT_ROOM bytes; how far it came */
+static inline uint8_t *raw_uint(uint8_t *to, uint64_t v)
 {
-    uint8_t bytes[9];
     if (v < 128) {
-        buf_u8(b, (uint8_t)v);
-        return;
+        *to = (uint8_t)v;
+        return to + 1;
     }
     uint32_t n = 8 - (uint32_t)__builtin_clzll(v) / 8;
-    bytes[0] = (uint8_t)(256 - n);
-    for (uint32_t i = 0; i < n; i++)
-        bytes[1 + i] = (uint8_t)(v >> 8 * (n - 1 - i));
-    buf_put(b, bytes, n + 1);
+    v = __builtin_bswap64(v) >> (64 - 8 * n);
+    *to = (uint8_t)(256 - n);
+    memcpy(to + 1, &v, sizeof v);
+    return to + 1 + n;
 }
 
-static void put_int(struct buf *b, int64_t v) { put_uint(b, v < 0 ? ~(uint64_t)v << 1 | 1 : (uint64_t)v << 1); }
+static void put_uint(struct buf *b, uint64_t v)
+{
+    uint8_t bytes[UINT_ROOM];
+    buf_put(b, bytes, (size_t)(raw_uint(bytes, v) - bytes));
+}
+
+static inline uint64_t uint_of(int64_t v) { return v < 0 ? ~(uint64_t)v << 1 | 1 : (uint64_t)v << 1; }
+static void put_int(struct buf *b, int64_t v) { put_uint(b, uint_of(v)); }
 
 static void put_text(struct buf *b, const char *p, size_t n)
 {
@@ -188,7 +197,7 @@ static leat_err put_definitions(struct gob_writer *w, struct buf *out)
 
 /* == Values ============================================================================================================== */
 
-struct place {                                       /* rows: `left` values of v that follow each other; else fields of a struct */
+struct place {                                       /* rows: `left` values of v that follow each other; of structs: those after this one */
     struct gob_view v;                               /* of each value of a row */
     const leat_type *fields, *pair;                  /* a struct; the entries of a map with LEAT_PAIRS */
     const char *at;
@@ -221,9 +230,16 @@ static int64_t int_at(struct gob_view v, const void *at)
 
 static uint64_t uint_at(struct gob_view v, const void *at)
 {
-    uint64_t u = 0;
-    memcpy(&u, at, v.size < 8 ? v.size : 8);
-    return u;
+    uint8_t a;
+    uint16_t b;
+    uint32_t c;
+    uint64_t d;
+    switch (v.size) {
+    case 1: memcpy(&a, at, 1); return a;
+    case 2: memcpy(&b, at, 2); return b;
+    case 4: memcpy(&c, at, 4); return c;
+    default: memcpy(&d, at, 8); return d;
+    }
 }
 
 static uint64_t float_at(struct gob_view v, const void *at)
@@ -261,23 +277,22 @@ static bool text_at(struct gob_view v, const char *at, const char **p, size_t *n
 }
 
 /* time.Time's own encoding: version 1, seconds since year 1, nanoseconds, minutes east or -1 for UTC; version 2: seconds east too. */
-static void put_date(struct buf *b, const char *at)
+static uint8_t *raw_date(uint8_t *to, const char *at)
 {
     leat_date d;
     memcpy(&d, at, sizeof d);
-    uint64_t sec = (uint64_t)d.s + 62135596800u;
+    uint64_t sec = __builtin_bswap64((uint64_t)d.s + 62135596800u);
+    uint32_t ns = __builtin_bswap32(d.ns);
     int32_t minutes = d.offset_s / 60, rest = d.offset_s % 60;
     int16_t east = d.offset_s == 0 ? -1 : (int16_t)minutes;
-    put_uint(b, rest ? 16 : 15);
-    buf_u8(b, rest ? 2 : 1);
-    for (int i = 7; i >= 0; i--)
-        buf_u8(b, (uint8_t)(sec >> 8 * i));
-    for (int i = 3; i >= 0; i--)
-        buf_u8(b, (uint8_t)(d.ns >> 8 * i));
-    buf_u8(b, (uint8_t)((uint16_t)east >> 8));
-    buf_u8(b, (uint8_t)east);
-    if (rest)
-        buf_u8(b, (uint8_t)(int8_t)rest);
+    to[0] = rest ? 16 : 15;
+    to[1] = rest ? 2 : 1;
+    memcpy(to + 2, &sec, sizeof sec);
+    memcpy(to + 10, &ns, sizeof ns);
+    to[14] = (uint8_t)((uint16_t)east >> 8);
+    to[15] = (uint8_t)east;
+    to[16] = (uint8_t)(int8_t)rest;
+    return to + (rest ? 17 : 16);
 }
 
 static void put_error(struct buf *b, const char *at)
@@ -305,7 +320,7 @@ static bool left_out(struct gob_view v, const char *at)
     uint32_t which;
     switch (v.kind) {
     case LEAT_K_BOOL_: case LEAT_K_INT_: case LEAT_K_UINT_: case LEAT_K_FLOAT_: case LEAT_K_ENUM_: case LEAT_K_DURATION_:
-        return memcmp(at, zeros, v.size) == 0;
+        return uint_at(v, at) == 0;
     case LEAT_K_STRING_: case LEAT_K_BYTES_: case LEAT_K_CSTR_: case LEAT_K_CHARS_:
         return text_at(v, at, &p, &n) && n == 0;
     case LEAT_K_LIST_: case LEAT_K_MAP_:
@@ -323,6 +338,19 @@ static bool left_out(struct gob_view v, const char *at)
     }
 }
 
+/* A row of structs is the place of its first one. */
+static leat_err push_row(struct gob_writer *w, struct place *p)
+{
+    uint32_t offset = 0;
+    struct gob_view v = gob_view_bare(p->v, &offset);
+    if (p->left > 0 && !p->pair && !p->keyed && v.kind == LEAT_K_STRUCT_) {
+        p->fields = v.inner;
+        p->at += offset;
+        p->left--;
+    }
+    return push(w, p);
+}
+
 static leat_err put_block(struct gob_writer *w, struct gob_view v, const char *at)
 {
     leat_strings l;
@@ -337,7 +365,7 @@ static leat_err put_block(struct gob_writer *w, struct gob_view v, const char *a
         p.next = value_off;
     }
     put_uint(&w->body, l.len);
-    return push(w, &p);
+    return push_row(w, &p);
 }
 
 static leat_err put_array(struct gob_writer *w, struct gob_view v, const char *at)
@@ -345,7 +373,7 @@ static leat_err put_array(struct gob_writer *w, struct gob_view v, const char *a
     uint32_t n = v.size / v.inner->size;
     struct place p = { .v = gob_view_of(v.inner), .at = at, .left = n, .stride = v.inner->size };
     put_uint(&w->body, n);
-    return push(w, &p);
+    return push_row(w, &p);
 }
 
 /* A struct, or the case that a oneof has */
@@ -354,6 +382,42 @@ static leat_err put_struct(struct gob_writer *w, struct gob_view v, const char *
     if (v.kind == LEAT_K_OPTIONAL_)
         memcpy(&at, at, sizeof(void *));
     return push(w, &(struct place){ .fields = v.inner, .at = at });
+}
+
+enum leaf { LEAF, ZERO, PARTS };                     /* put; not put, as it is zero and may be left out; something else */
+
+/* A value without parts, behind `skip` if that is not 0: it is a field so many on from the last one, and left out when it is zero. */
+static inline enum leaf put_leaf(struct buf *b, struct gob_view v, const char *at, uint32_t skip)
+{
+    leat_string s = { 0 };
+    uint64_t x = 0;
+    bool zero = false;
+    switch (v.kind) {
+    case LEAT_K_BOOL_: x = *at != 0; zero = !x; break;
+    case LEAT_K_UINT_: x = uint_at(v, at); zero = !x; break;
+    case LEAT_K_INT_: case LEAT_K_ENUM_: case LEAT_K_DURATION_: x = uint_of(int_at(v, at)); zero = !x; break;
+    case LEAT_K_FLOAT_: zero = !uint_at(v, at); x = float_at(v, at); break;
+    case LEAT_K_DATE_: break;
+    case LEAT_K_STRING_: case LEAT_K_BYTES_:
+        memcpy(&s, at, sizeof s);
+        zero = !s.len;
+        x = s.len;
+        if (!s.p && s.len)
+            return PARTS;
+        break;
+    default: return PARTS;
+    }
+    if (zero && skip)
+        return ZERO;
+    uint8_t *from = buf_room(b, UINT_ROOM * 2 + DATE_ROOM + s.len), *to = from;
+    if (!from)
+        return LEAF;                                 /* what failed is in b */
+    if (skip)
+        to = raw_uint(to, skip);
+    to = v.kind == LEAT_K_DATE_ ? raw_date(to, at) : raw_uint(to, x);
+    copy_short(to, s.p, s.len);
+    b->len += (size_t)(to - from) + s.len;
+    return LEAF;
 }
 
 static leat_err put_value(struct gob_writer *w, struct gob_view v, const char *at);
@@ -384,12 +448,9 @@ static leat_err put_value(struct gob_writer *w, struct gob_view v, const char *a
     size_t n;
     v = gob_view_bare(v, &offset);
     at += offset;
+    if (put_leaf(&w->body, v, at, 0) == LEAF)
+        return LEAT_OK;
     switch (v.kind) {
-    case LEAT_K_BOOL_: put_uint(&w->body, *at != 0); return LEAT_OK;
-    case LEAT_K_INT_: case LEAT_K_ENUM_: case LEAT_K_DURATION_: put_int(&w->body, int_at(v, at)); return LEAT_OK;
-    case LEAT_K_UINT_: put_uint(&w->body, uint_at(v, at)); return LEAT_OK;
-    case LEAT_K_FLOAT_: put_uint(&w->body, float_at(v, at)); return LEAT_OK;
-    case LEAT_K_DATE_: put_date(&w->body, at); return LEAT_OK;
     case LEAT_K_ERROR_: put_error(&w->body, at); return LEAT_OK;
     case LEAT_K_ONEOF_: return put_oneof(w, v.inner, at);
     case LEAT_K_STRUCT_: case LEAT_K_OPTIONAL_: return put_struct(w, v, at);
@@ -403,7 +464,8 @@ static leat_err put_value(struct gob_writer *w, struct gob_view v, const char *a
     }
 }
 
-static leat_err put_next_field(struct gob_writer *w, struct place *p)
+/* The fields that are next, to the first one that has parts. */
+static leat_err put_next_fields(struct gob_writer *w, struct place *p)
 {
     while (p->next < p->fields->count) {
         const leat_field *f = type_field(p->fields, p->next++);
@@ -412,14 +474,24 @@ static leat_err put_next_field(struct gob_writer *w, struct place *p)
         if (f->kind == LEAT_K_LOCAL_)
             continue;
         p->skipped++;
-        if (left_out(v, p->at + offset))
+        enum leaf done = put_leaf(&w->body, v, p->at + offset, p->skipped);
+        if (done == ZERO || (done == PARTS && left_out(v, p->at + offset)))
             continue;
-        put_uint(&w->body, p->skipped);
+        if (done == PARTS) {
+            put_uint(&w->body, p->skipped);
+            p->skipped = 0;
+            return put_value(w, v, p->at + offset);
+        }
         p->skipped = 0;
-        return put_value(w, v, p->at + offset);
     }
-    buf_u8(&w->body, 0);
-    w->frames.len -= sizeof *p;
+    put_uint(&w->body, 0);
+    if (p->left == 0) {
+        w->frames.len -= sizeof *p;
+        return LEAT_OK;
+    }
+    p->left--;
+    p->at += p->stride;
+    p->next = p->skipped = 0;
     return LEAT_OK;
 }
 
@@ -462,7 +534,7 @@ static leat_err put_body(struct gob_writer *w, const leat_type *t, const void *v
     leat_err e = put_value(w, view, at);
     while (e == LEAT_OK && w->frames.len) {
         struct place *p = (struct place *)(void *)(w->frames.p + w->frames.len) - 1;
-        e = p->fields ? put_next_field(w, p) : put_next_of_row(w, p);
+        e = p->fields ? put_next_fields(w, p) : put_next_of_row(w, p);
     }
     return e == LEAT_OK ? buf_err(&w->body) : e;
 }

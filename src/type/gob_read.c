@@ -16,7 +16,7 @@ leat_err gob_bad(struct gob *g, const char *why)
 }
 
 /* An unsigned number is itself below 128; else a byte that is minus the count of those that follow, the highest first. */
-uint64_t gob_uint(struct gob *g)
+uint64_t gob_uint_(struct gob *g)
 {
     if (g->why)
         return 0;
@@ -33,8 +33,13 @@ uint64_t gob_uint(struct gob *g)
     if (n > cur_left(&g->c) - 1)
         return gob_bad(g, "the message ends inside an integer"), 0;
     uint64_t v = 0;
-    for (size_t i = 1; i <= n; i++)
-        v = v << 8 | g->c.p[i];
+    if (cur_left(&g->c) > 8) {
+        memcpy(&v, g->c.p + 1, sizeof v);
+        v = le64(__builtin_bswap64(v)) >> (64 - 8 * n);
+    } else {
+        for (size_t i = 1; i <= n; i++)
+            v = v << 8 | g->c.p[i];
+    }
     g->c.p += n + 1;
     return v;
 }
@@ -80,9 +85,9 @@ static size_t place_of(const struct gob *g, int64_t id)
     return at;
 }
 
-const struct gob_type *gob_type_of(const struct gob *g, int64_t id)
+const struct gob_type *gob_type_find_(const struct gob *g, int64_t id)
 {
-    return g->size && id > 0 ? g->table[place_of(g, id)] : NULL;
+    return g->size ? g->table[place_of(g, id)] : NULL;
 }
 
 static leat_err grow(struct gob *g)
@@ -262,9 +267,8 @@ static leat_err read_checked(struct gob *g, struct gob_type *t)
 
 leat_err gob_define(struct gob *g, int64_t id)
 {
-    enum { FIRST_ID = 64 };                          /* Go gives its own types the numbers below */
     struct gob_type t = { .id = id };
-    if (id < FIRST_ID)
+    if (id < GOB_FIRST_ID)
         return gob_bad(g, "a definition of a type that needs none");
     if (gob_type_of(g, id))
         return gob_bad(g, "a second definition of a type");

@@ -11,6 +11,7 @@ struct place {
     const struct gob_type *type;                     /* STRUCT: where `n` is the field that comes next */
     int64_t elem, key;                               /* ROW, MAP: `n` values are left, of a map keys and elements */
     uint64_t n;                                      /* INTERFACE: where the value must end, from the start of the message */
+    uint64_t more;                                   /* STRUCT: so many of them follow each other */
 };
 
 static leat_err push(struct gob *g, struct place p)
@@ -43,6 +44,9 @@ static leat_err enter_row(struct gob *g, const struct gob_type *t)
         gob_bad(g, "an array of another length than its type");
     else if (!crosses(t->elem) && n > cur_left(&g->c))           /* one takes at least a byte */
         gob_bad(g, "a count that is over the bytes that are left");
+    const struct gob_type *elem = gob_type_of(g, t->elem);
+    if (n > 0 && elem && elem->kind == GOB_STRUCT)
+        return push(g, (struct place){ .what = STRUCT, .type = elem, .more = n - 1 });
     return push(g, (struct place){ .what = ROW, .elem = t->elem, .n = n });
 }
 
@@ -94,17 +98,28 @@ static leat_err enter_interface(struct gob *g)
     return gob_enter(g, type);
 }
 
-/* A value of this type is next: goes over it, or pushes what is inside it. */
-leat_err gob_enter(struct gob *g, int64_t type)
+/* Goes over a value without parts; false: it has some. */
+static inline bool skip_leaf(struct gob *g, int64_t type, const struct gob_type *t)
 {
-    const struct gob_type *t = gob_type_of(g, type);
     if (type == GOB_BYTES || type == GOB_STRING || (t && t->kind == GOB_OPAQUE)) {
         skip_bytes(g);
     } else if (type >= GOB_BOOL && type <= GOB_COMPLEX) {
         gob_uint(g);
         if (type == GOB_COMPLEX)
             gob_uint(g);
-    } else if (type == GOB_INTERFACE) {
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* A value of this type is next: goes over it, or pushes what is inside it. */
+leat_err gob_enter(struct gob *g, int64_t type)
+{
+    const struct gob_type *t = gob_type_of(g, type);
+    if (skip_leaf(g, type, t))
+        return g->why ? LEAT_INVAL : LEAT_OK;
+    if (type == GOB_INTERFACE) {
         return enter_interface(g);
     } else if (!t) {
         return gob_bad(g, "unknown type id or corrupted data");
@@ -116,16 +131,27 @@ leat_err gob_enter(struct gob *g, int64_t type)
     return g->why ? LEAT_INVAL : LEAT_OK;
 }
 
-/* The next field of a struct of n, counted from *next, which moves past it; -1 at its end, or when it is bad. */
-int64_t gob_next_field(struct gob *g, size_t n, size_t *next)
+/* Goes over the fields of a struct, and of those that follow it; the type of the first one that has parts, or 0: all is done, or bad. */
+static int64_t skip_fields(struct gob *g, struct place *p)
 {
-    uint64_t delta = gob_uint(g);
-    if (delta > n - *next)
-        gob_bad(g, "field number out of bounds");
-    if (g->why || delta == 0)
-        return -1;
-    *next += (size_t)delta;
-    return (int64_t)*next - 1;
+    for (;;) {
+        size_t next = (size_t)p->n;
+        int64_t f = gob_next_field(g, p->type->nfields, &next);
+        p->n = next;
+        if (f >= 0) {
+            int64_t type = p->type->fields[f].type;
+            if (!skip_leaf(g, type, gob_type_of(g, type))) {
+                if (type == 0)
+                    gob_bad(g, "unknown type id or corrupted data");
+                return type;
+            }
+        } else if (g->why || p->more == 0) {
+            return 0;
+        } else {
+            p->more--;
+            p->n = 0;
+        }
+    }
 }
 
 static leat_err step(struct gob *g)
@@ -133,12 +159,7 @@ static leat_err step(struct gob *g)
     struct place *p = (struct place *)(void *)(g->places.p + g->places.len) - 1;
     int64_t type = 0;
     if (p->what == STRUCT) {
-        size_t next = (size_t)p->n;
-        int64_t f = gob_next_field(g, p->type->nfields, &next);
-        p->n = next;
-        type = f < 0 ? 0 : p->type->fields[f].type;
-        if (f >= 0 && type == 0)
-            return gob_bad(g, "unknown type id or corrupted data");
+        type = skip_fields(g, p);
     } else if (p->what == INTERFACE) {
         if ((uint64_t)(g->c.p - g->start) != p->n)
             gob_bad(g, "a value of another length than it says");

@@ -17,19 +17,6 @@ size_t gob_name(char room[256], const char *name)
     return n;
 }
 
-struct gob_view gob_view_of(const leat_type *t) { return (struct gob_view){ t->kind, 0, t->size, t }; }
-struct gob_view gob_view_field(const leat_field *f) { return (struct gob_view){ f->kind, f->flags, f->size, f->type }; }
-
-struct gob_view gob_view_bare(struct gob_view v, uint32_t *offset)
-{
-    while (v.kind == LEAT_K_STRUCT_ && v.inner->count > 0 && (type_field(v.inner, 0)->flags & LEAT_BARE)) {
-        const leat_field *f = type_field(v.inner, 0);
-        *offset += f->offset;
-        v = gob_view_field(f);
-    }
-    return v;
-}
-
 const leat_type *gob_pairs(struct gob_view v)
 {
     const leat_type *t = v.inner;

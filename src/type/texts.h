@@ -6,6 +6,7 @@
 #ifndef TYPE_TEXTS_H
 #define TYPE_TEXTS_H
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "leat.h"
 
 enum { TEXTS_LONGEST = 256, TEXTS_FIRST = 120, TEXTS_MOST = 4080 };    /* bytes: of a string in a block; of a block */
@@ -46,7 +47,41 @@ static inline void texts_begin(struct texts *x, struct texts_block *b, uint32_t 
     x->next = room * 2 > TEXTS_MOST ? TEXTS_MOST : room * 2;
 }
 
+/* How large the next block is: at least n bytes, at most as many as are to come. */
+static inline size_t texts_room(const struct texts *x, size_t n, size_t left)
+{
+    size_t least = MAX(n, (size_t)TEXTS_FIRST), room = MAX(least, (size_t)x->next);
+    return MIN(room, left);
+}
+
 static inline uint32_t texts_mark(const struct texts *x, const char *p) { return (uint32_t)(p - (const char *)x->block); }
+
+/* p[0] to p[n - 1], n > 0, as a string of its own or in a block; `left` bytes may come behind them.  false: no memory */
+static inline bool texts_copy(struct texts *x, const void *p, size_t n, size_t left, leat_string *ret)
+{
+    char *to;
+    uint32_t mark = 1;
+    if (!x->any || n > TEXTS_LONGEST) {
+        to = (char *)mem_alloc(n);
+    } else {
+        to = texts_take(x, (uint32_t)n);
+        if (unlikely(!to)) {
+            size_t room = texts_room(x, n, n + left);
+            struct texts_block *b = (struct texts_block *)mem_alloc(sizeof *b + room);
+            if (!b)
+                return false;
+            texts_begin(x, b, (uint32_t)room);
+            to = texts_take(x, (uint32_t)n);
+        }
+        mark = texts_mark(x, to);
+    }
+    if (!to)
+        return false;
+    x->any = true;
+    copy_short(to, p, n);
+    *ret = (leat_string){ to, (uint32_t)n, mark };
+    return true;
+}
 
 /* `count` strings of the block go. */
 static inline void texts_leave(struct texts_block *b, uint32_t count)
