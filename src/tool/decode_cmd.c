@@ -69,7 +69,7 @@ static void to_stdout(void *self, const void *p, size_t n)
 /* The next value or definition.  false: the end, good or bad (d->code) */
 static bool message(struct decode *d)
 {
-    const struct json_sink out = { to_stdout, NULL };
+    const struct json_sink out = { to_stdout, NULL, NULL };
     leat_err e = gob_feed_next(&d->feed);
     if (e == LEAT_OK && d->gob.value && !d->types) {
         e = gob_json(&d->gob, &out);
@@ -85,7 +85,7 @@ static bool message(struct decode *d)
 static void *decode(void *self)
 {
     struct decode *d = self;
-    const struct json_sink out = { to_stdout, NULL };
+    const struct json_sink out = { to_stdout, NULL, NULL };
     while (message(d))
         ;
     if (d->types && !d->gob.no_memory && gob_declarations(&d->gob, &out) != LEAT_OK)

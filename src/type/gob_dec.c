@@ -137,8 +137,8 @@ static struct gob_match match_of(struct gob_reader *r, const struct gob_field *w
     const leat_field *f = type_field(t, (uint32_t)m.field);
     m.offset = f->offset;
     m.v = gob_view_bare(gob_view_field(f), &m.offset);
-    unsigned leaves = 1 << LEAT_K_BOOL_ | 1 << LEAT_K_INT_ | 1 << LEAT_K_ENUM_ | 1 << LEAT_K_DURATION_ | 1 << LEAT_K_UINT_ | 1 << LEAT_K_FLOAT_
-        | 1 << LEAT_K_DATE_ | 1 << LEAT_K_STRING_ | 1 << LEAT_K_BYTES_ | 1 << LEAT_K_CSTR_ | 1 << LEAT_K_CHARS_;
+    unsigned leaves = 1 << LEAT_K_BOOL_ | 1 << LEAT_K_INT_ | 1 << LEAT_K_ENUM_ | 1 << LEAT_K_DURATION_ | 1 << LEAT_K_UINT_
+        | 1 << LEAT_K_FLOAT_ | 1 << LEAT_K_DATE_ | 1 << LEAT_K_STRING_ | 1 << LEAT_K_BYTES_ | 1 << LEAT_K_CSTR_ | 1 << LEAT_K_CHARS_;
     m.leaf = m.v.kind < 32 && (leaves >> m.v.kind & 1) && fits(r, wire->type, gob_type_of(&r->gob, wire->type), m.v);
     return m;
 }

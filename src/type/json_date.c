@@ -3,34 +3,20 @@
 
 struct scan { const char *p, *end; bool bad; };
 
-static int number(struct scan *s, int digits)
+/* two digits at p */
+static inline int two(struct scan *s, const char *p)
 {
-    int v = 0;
-    for (; digits > 0; digits--, s->p++) {
-        if (s->p == s->end || *s->p < '0' || *s->p > '9') {
-            s->bad = true;
-            return 0;
-        }
-        v = v * 10 + (*s->p - '0');
-    }
-    return v;
+    unsigned tens = (unsigned)p[0] - '0', ones = (unsigned)p[1] - '0';
+    s->bad |= tens > 9 || ones > 9;
+    return (int)((tens & 15) * 10 + (ones & 15));
 }
-
-static bool mark(struct scan *s, char c)
-{
-    bool is = s->p < s->end && (*s->p == c || (c >= 'A' && *s->p == c + 32));
-    s->p += is;
-    return is;
-}
-
-static void must(struct scan *s, char c) { s->bad |= !mark(s, c); }
 
 /* Days from 1970-01-01.  Source: H. Hinnant, "chrono-compatible low-level date algorithms", days_from_civil. */
-static int64_t days_of(int year, int month, int day)
+static int days_of(int year, int month, int day)
 {
-    int64_t y = year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-    int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+    int y = year + 400 - (month <= 2), era = y / 400, yoe = y % 400;               /* an era more, so that nothing is negative */
+    int doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return (era - 1) * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
 static int month_days(int year, int month)
@@ -55,36 +41,33 @@ static uint32_t fraction(struct scan *s)
 
 static int32_t offset(struct scan *s)
 {
-    if (mark(s, 'Z'))
+    const char *p = s->p;
+    if (s->end - p == 1 && (*p | 32) == 'z')
         return 0;
-    bool west = mark(s, '-');
-    if (!west)
-        must(s, '+');
-    int h = number(s, 2);
-    must(s, ':');
-    int m = number(s, 2);
+    if (s->end - p != 6 || (*p != '-' && *p != '+') || p[3] != ':') {
+        s->bad = true;
+        return 0;
+    }
+    int h = two(s, p + 1), m = two(s, p + 4);
     s->bad |= h > 23 || m > 59;
-    return (west ? -1 : 1) * (h * 3600 + m * 60);
+    return (*p == '-' ? -1 : 1) * (h * 3600 + m * 60);
 }
 
 bool json_date_in(const char *p, size_t n, leat_date *ret)
 {
-    struct scan s = { p, p + n, false };
-    int year = number(&s, 4);
-    must(&s, '-');
-    int month = number(&s, 2);
-    must(&s, '-');
-    int day = number(&s, 2);
-    must(&s, 'T');
-    int h = number(&s, 2);
-    must(&s, ':');
-    int m = number(&s, 2);
-    must(&s, ':');
-    int sec = number(&s, 2);
-    uint32_t ns = mark(&s, '.') ? fraction(&s) : 0;
-    int32_t off = offset(&s);
-    if (s.bad || s.p != s.end || month < 1 || month > 12 || day < 1 || day > month_days(year, month) || h > 23 || m > 59 || sec > 59)
+    struct scan s = { p + 19, p + n, false };        /* YYYY-MM-DDTHH:MM:SS, and a zone at least */
+    if (n < 20 || p[4] != '-' || p[7] != '-' || (p[10] | 32) != 't' || p[13] != ':' || p[16] != ':')
         return false;
-    *ret = (leat_date){ days_of(year, month, day) * 86400 + h * 3600 + m * 60 + sec - off, ns, off };
-    return true;
+    int year = two(&s, p) * 100 + two(&s, p + 2), month = two(&s, p + 5), day = two(&s, p + 8);
+    int h = two(&s, p + 11), m = two(&s, p + 14), sec = two(&s, p + 17);
+    if (s.bad || month < 1 || month > 12 || day < 1 || (day > 28 && day > month_days(year, month)) || h > 23 || m > 59 || sec > 59)
+        return false;
+    uint32_t ns = 0;
+    if (*s.p == '.') {
+        s.p++;
+        ns = fraction(&s);
+    }
+    int32_t off = offset(&s);
+    *ret = (leat_date){ (int64_t)days_of(year, month, day) * 86400 + h * 3600 + m * 60 + sec - off, ns, off };
+    return !s.bad;
 }

@@ -9,11 +9,14 @@
 #include "type/json.h"
 #include "type/json_level.h"
 #include "type/json_lex.h"
+#include "type/texts.h"
 
 struct dec {
     struct json_lex lex;
     struct json_levels s;
-    struct buf text, seen;                           /* the string that was read last; bits of the fields that were given */
+    struct texts texts;
+    struct { const char *p; size_t len; } text;      /* the string that was read last: in the JSON text, or, if it had escapes, in room */
+    struct buf room, seen;                           /* seen: bits of the fields that were given */
 };
 
 static leat_err failed(struct dec *k, leat_err e, const char *what)
@@ -27,25 +30,26 @@ static leat_err get_string(struct dec *k, const char *what)
 {
     if (json_lex_peek(&k->lex) != JSON_STRING)
         return bad(k, what);
-    buf_reset(&k->text);
-    if (!json_lex_string(&k->lex, &k->text))
+    if (json_lex_view(&k->lex, &k->text.p, &k->text.len))
+        return LEAT_OK;
+    buf_reset(&k->room);
+    if (!json_lex_string(&k->lex, &k->room))
         return bad(k, "a malformed string");
-    return buf_err(&k->text) == LEAT_OK ? LEAT_OK : failed(k, buf_err(&k->text), "no memory for a string");
+    k->text.p = (const char *)k->room.p;
+    k->text.len = k->room.len;
+    return buf_err(&k->room) == LEAT_OK ? LEAT_OK : failed(k, buf_err(&k->room), "no memory for a string");
 }
 
 /* What get_string has read, as a value of its own. */
 static leat_err keep_text(struct dec *k, char *at, size_t n)
 {
-    leat_string text = { NULL, (uint32_t)n, 1 };
+    leat_string text = { 0 };
     if (n == 0)
         return LEAT_OK;
     if (n > LIMIT_LIST)
         return failed(k, LEAT_LIMIT, "a string of 4 GiB or more");
-    char *p = mem_alloc(n);
-    if (!p)
+    if (!texts_copy(&k->texts, k->text.p, n, (size_t)(k->lex.end - k->lex.p), &text))
         return failed(k, LEAT_NOMEM, "no memory for a string");
-    memcpy(p, k->text.p, n);
-    text.p = p;
     memcpy(at, &text, sizeof text);
     return LEAT_OK;
 }
@@ -59,7 +63,7 @@ static leat_err get_digits(struct dec *k, const char **p, size_t *n)
     if (t != JSON_STRING)
         return bad(k, "a number is wanted");
     LEAT_TRY(get_string(k, "a number is wanted"));
-    struct json_lex inner = json_lex_of((const char *)k->text.p, k->text.len);
+    struct json_lex inner = json_lex_of(k->text.p, k->text.len);
     if (json_lex_peek(&inner) != JSON_NUMBER || inner.p != inner.from || !json_lex_number(&inner, p, n) || inner.p != inner.end)
         return bad(k, "a string that is no number");
     return LEAT_OK;
@@ -90,12 +94,12 @@ static leat_err get_uint(struct dec *k, char *at, uint32_t size)
     return LEAT_OK;
 }
 
-static bool special(const struct buf *text, double *ret)
+static bool special(const char *p, size_t n, double *ret)
 {
     static const struct { const char *name; double v; } all[] = { { "NaN", __builtin_nan("") }, { "+Inf", __builtin_inf() },
         { "Inf", __builtin_inf() }, { "-Inf", -__builtin_inf() } };
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        if (text->len == strlen(all[i].name) && memcmp(text->p, all[i].name, text->len) == 0) {
+        if (n == strlen(all[i].name) && memcmp(p, all[i].name, n) == 0) {
             *ret = all[i].v;
             return true;
         }
@@ -109,7 +113,7 @@ static leat_err get_float(struct dec *k, char *at, uint32_t size)
     double v;
     if (json_lex_peek(&k->lex) == JSON_STRING) {
         LEAT_TRY(get_string(k, ""));
-        if (!special(&k->text, &v)) {
+        if (!special(k->text.p, k->text.len, &v)) {
             k->lex.p = before;
             LEAT_TRY(get_digits(k, &p, &n));
             if (!json_number_float(p, n, &v))
@@ -150,7 +154,14 @@ static leat_err get_bytes(struct dec *k, char *at)
 {
     size_t n;
     LEAT_TRY(get_string(k, "bytes are a string in base 64"));
-    if (!json_base64_in(k->text.p, k->text.len, &n))
+    if (k->text.p != (const char *)k->room.p) {      /* it is decoded in place, but not in the text, which is the caller's */
+        buf_reset(&k->room);
+        buf_put(&k->room, k->text.p, k->text.len);
+        if (buf_err(&k->room) != LEAT_OK)
+            return failed(k, LEAT_NOMEM, "no memory for bytes");
+        k->text.p = (const char *)k->room.p;
+    }
+    if (!json_base64_in(k->room.p, k->text.len, &n))
         return bad(k, "a string that is not base 64");
     return keep_text(k, at, n);
 }
@@ -159,7 +170,7 @@ static leat_err get_date(struct dec *k, char *at)
 {
     leat_date d;
     LEAT_TRY(get_string(k, "a time is a string, as RFC 3339 writes it"));
-    if (!json_date_in((const char *)k->text.p, k->text.len, &d))
+    if (!json_date_in(k->text.p, k->text.len, &d))
         return bad(k, "a string that is no time of RFC 3339");
     memcpy(at, &d, sizeof d);
     return LEAT_OK;
@@ -178,7 +189,7 @@ static leat_err get_enum(struct dec *k, char *at, const leat_type *t, uint32_t s
             memcpy(at, &v, MIN(size, (uint32_t)sizeof v));
             return LEAT_OK;
         }
-    return json_level_fail(&k->s, LEAT_TYPE, "%s has no name %.*s", t->name, (int)MIN(k->text.len, (size_t)60), (const char *)k->text.p);
+    return json_level_fail(&k->s, LEAT_TYPE, "%s has no name %.*s", t->name, (int)MIN(k->text.len, (size_t)60), k->text.p);
 }
 
 static leat_err get_array(struct dec *k, char *at, const struct gob_view *v)
@@ -300,7 +311,7 @@ static leat_err begin_case(struct dec *k, char **at, struct gob_view *v, bool *s
         *v = gob_view_field(f);
         return json_level_push(&k->s, &(struct json_level){ ROW_CASE, t, NULL, which, which, 0, 0, 0 });
     }
-    return json_level_fail(&k->s, LEAT_TYPE, "%s has no case %.*s", t->name, (int)MIN(k->text.len, (size_t)60), (const char *)k->text.p);
+    return json_level_fail(&k->s, LEAT_TYPE, "%s has no case %.*s", t->name, (int)MIN(k->text.len, (size_t)60), k->text.p);
 }
 
 static leat_err begin_optional(struct dec *k, char **at, struct gob_view *v)
@@ -362,7 +373,9 @@ static leat_err get(struct dec *k, char *at, struct gob_view v)
 static leat_err next_field(struct dec *k, struct json_level *l)
 {
     LEAT_TRY(get_key(k));
-    for (uint32_t i = 0; i < l->type->count; i++) {
+    uint32_t i = l->i, count = l->type->count;       /* they mostly come in their order */
+    for (uint32_t tried = 0; tried < count; tried++, i++) {
+        i = i < count ? i : 0;
         const leat_field *f = type_field(l->type, i);
         if (f->kind == LEAT_K_LOCAL_ || !text_is(k, json_name(f)))
             continue;
@@ -429,7 +442,8 @@ static leat_err next(struct dec *k, struct json_level *l)
 
 leat_err type_json_get(const leat_type *t, const char *text, size_t n, void *v)
 {
-    struct dec k = { .lex = json_lex_of(text, n), .s = { .root = t } };
+    uint64_t levels[LEVELS_HERE * sizeof(struct json_level) / sizeof(uint64_t)], bits[4];  /* what is neither deep nor wide needs no more */
+    struct dec k = { .lex = json_lex_of(text, n), .s = { t, buf_on(levels, sizeof levels, 0) }, .seen = buf_on(bits, sizeof bits, 0) };
     const struct type_info *info;
     struct json_level *l;
     memset(v, 0, t->size);
@@ -439,10 +453,11 @@ leat_err type_json_get(const leat_type *t, const char *text, size_t n, void *v)
         e = next(&k, l);
     if (e == LEAT_OK && json_lex_peek(&k.lex) != JSON_END)
         e = bad(&k, "more than one value");
+    texts_end(&k.texts);
     if (e != LEAT_OK)
         leat_drop_(t, v);
     buf_free(&k.s.stack);
-    buf_free(&k.text);
+    buf_free(&k.room);
     buf_free(&k.seen);
     return e;
 }

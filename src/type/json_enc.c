@@ -258,7 +258,8 @@ static leat_err put_next(struct enc *k, struct json_level *l)
 
 leat_err type_json_put(const leat_type *t, const void *v, struct buf *out)
 {
-    struct enc k = { .s = { .root = t }, .out = json_to_buf(out) };
+    uint64_t levels[LEVELS_HERE * sizeof(struct json_level) / sizeof(uint64_t)];    /* what is not deep needs no memory */
+    struct enc k = { .s = { t, buf_on(levels, sizeof levels, 0) }, .out = json_to_buf(out) };
     const struct type_info *info;
     size_t before = out->len;
     struct json_level *l;

@@ -15,6 +15,7 @@ struct json_level {
     uint32_t seen;                                   /* reading a struct: where the bits of its fields begin */
 };
 
+enum { LEVELS_HERE = 6 };                            /* so many lie on the stack of who reads or writes */
 struct json_levels { const leat_type *root; struct buf stack; };
 
 static inline struct json_level *json_level_top(struct json_levels *s)

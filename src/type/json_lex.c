@@ -15,12 +15,6 @@ bool json_lex_fail(struct json_lex *l, const char *why)
     return false;
 }
 
-static void space(struct json_lex *l)
-{
-    while (l->p < l->end && (*l->p == ' ' || *l->p == '\t' || *l->p == '\n' || *l->p == '\r'))
-        l->p++;
-}
-
 static bool begins(const struct json_lex *l, const char *word)
 {
     size_t n = strlen(word);
@@ -29,7 +23,7 @@ static bool begins(const struct json_lex *l, const char *word)
 
 enum json_token json_lex_peek(struct json_lex *l)
 {
-    space(l);
+    json_lex_space(l);
     if (l->p == l->end)
         return JSON_END;
     switch (*l->p) {
@@ -41,15 +35,6 @@ enum json_token json_lex_peek(struct json_lex *l)
     case 'n': return begins(l, "null") ? JSON_NULL : JSON_BAD;
     default: return *l->p == '-' || (*l->p >= '0' && *l->p <= '9') ? JSON_NUMBER : JSON_BAD;
     }
-}
-
-bool json_lex_eat(struct json_lex *l, char mark)
-{
-    space(l);
-    if (l->p == l->end || *l->p != mark)
-        return false;
-    l->p++;
-    return true;
 }
 
 bool json_lex_word(struct json_lex *l)
@@ -117,6 +102,10 @@ static bool plain(struct json_lex *l, struct buf *out)
 {
     const char *from = l->p;
     while (l->p < l->end && *l->p != '"' && *l->p != '\\') {
+        size_t run = json_plain((const uint8_t *)l->p, (size_t)(l->end - l->p), false);
+        l->p += run;
+        if (run > 0)
+            continue;
         size_t n = json_utf8_len((const uint8_t *)l->p, (size_t)(l->end - l->p));
         if (n == 0)
             return json_lex_fail(l, "a string that is not UTF-8");
@@ -219,8 +208,43 @@ bool json_number_uint(const char *p, size_t n, uint64_t *ret)
     return true;
 }
 
+/* A number of at most 15 digits that count, times or divided by at most 10^22: all of it is exact, so one rounding is the right one.
+ * Source: W. Clinger, "How to read floating point numbers accurately", 1990.  false: it is not such a number. */
+static bool few_digits(const char *p, size_t n, double *ret)
+{
+    static const double power[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+        1e19, 1e20, 1e21, 1e22 };
+    const char *end = p + n;
+    bool negative = p < end && *p == '-';
+    uint64_t u = 0;
+    int count = 0, behind = 0;
+    p += negative;
+    for (; p < end && *p != '.'; p++) {
+        if (*p < '0' || *p > '9')
+            return false;
+        u = u * 10 + (uint64_t)(*p - '0');
+        count += u > 0;
+        if (count > 15)
+            return false;
+    }
+    for (p += p < end; p < end; p++) {
+        if (*p < '0' || *p > '9')
+            return false;
+        u = u * 10 + (uint64_t)(*p - '0');
+        count += u > 0;
+        if (count > 15 || ++behind >= (int)ARRAY_LEN(power))
+            return false;
+    }
+    *ret = (double)u / power[behind];
+    if (negative)
+        *ret = -*ret;
+    return true;
+}
+
 bool json_number_float(const char *p, size_t n, double *ret)
 {
+    if (few_digits(p, n, ret))
+        return true;
     char room[NUMBER_MOST + 1], *point;
     if (n > NUMBER_MOST)
         return false;

@@ -1,6 +1,7 @@
 /* json_test.c - described types as JSON: each kind's text, what is read and what is refused, there and back, damage, no memory. */
 #include "base/limits.h"
 #include "type/json.h"
+#include "type/json_lex.h"
 #include "type/type_test.h"
 
 LEAT_STRUCT(times, (date, when), (duration, took));
@@ -320,6 +321,89 @@ TEST(the_public_functions)
     CHECK(q.x == 1 && q.y == -2);
     free((char *)(uintptr_t)text.p);
     CHECK_EQ(leat_json_read(point, "{", 1, &q), LEAT_TYPE);
+}
+
+/* -- the short ways through numbers and strings --------------------------------------------------------------------------------- */
+static int times_of(int n) { return getenv("T_QUICK") ? n / 10 : n; }
+
+static double any_double(struct rng *r)
+{
+    double v;
+    uint64_t bits = rng_next(r);
+    switch (rng_below(r, 4)) {
+    case 0: v = (double)(int64_t)(bits >> rng_below(r, 64)); break;
+    case 1: v = (double)(bits >> 24 >> rng_below(r, 30)) / 1e3; break;
+    case 2: v = (double)(bits >> 14 >> rng_below(r, 40)) / 1e15; break;
+    default: memcpy(&v, &bits, sizeof v);
+    }
+    return v;
+}
+
+TEST(a_float_has_the_shortest_digits_that_read_back)
+{
+    struct rng r;
+    char text[JSON_FLOAT_TEXT + 1], less[64];
+    rng_init(&r, 7);
+    for (int i = 0; i < times_of(300000); i++) {
+        double v = any_double(&r), back = 0;
+        if (!(v - v == 0))                           /* no number */
+            continue;
+        size_t n = json_float_text(text, v);
+        text[n] = 0;
+        CHECK(strtod(text, NULL) == v);
+        CHECK(json_number_float(text, n, &back) && back == v);
+        int digits = json_float_digits(v);
+        if (digits > 1) {
+            snprintf(less, sizeof less, "%.*e", digits - 2, v);
+            if (strtod(less, NULL) == v)
+                t_fail(__FILE__, __LINE__, "%s has more digits than %s", text, less);
+        }
+    }
+}
+
+TEST(a_number_is_read_as_the_nearest_double)
+{
+    struct rng r;
+    char text[80];
+    double v;
+    rng_init(&r, 8);
+    for (int i = 0; i < times_of(300000); i++) {
+        int whole = (int)rng_below(&r, 18), behind = (int)rng_below(&r, 26);
+        size_t n = rng_below(&r, 2);
+        text[0] = '-';
+        text[n] = '0';
+        for (int k = 0; k < whole; k++)
+            text[n + (size_t)k] = (char)('0' + (k ? rng_below(&r, 10) : 1 + rng_below(&r, 9)));
+        n += (size_t)(whole ? whole : 1);
+        if (behind)
+            text[n++] = '.';
+        for (int k = 0; k < behind; k++)
+            text[n++] = (char)('0' + (rng_below(&r, 3) ? rng_below(&r, 10) : 0));
+        if (rng_below(&r, 8) == 0)
+            n += (size_t)sprintf(text + n, "e%d", (int)rng_below(&r, 60) - 30);
+        text[n] = 0;
+        CHECK(json_number_float(text, n, &v));
+        if (v != strtod(text, NULL))
+            t_fail(__FILE__, __LINE__, "%s is read as %.17g", text, v);
+    }
+}
+
+TEST(what_stands_for_itself_is_found_at_once)
+{
+    static const char odd[] = "\"\\<>&\x1f\x7f\x80\xff\x20\x21";
+    struct rng r;
+    uint8_t p[40];
+    rng_init(&r, 9);
+    for (int i = 0; i < times_of(100000); i++) {
+        size_t n = rng_below(&r, sizeof p + 1), at = 0;
+        bool written = rng_below(&r, 2);
+        for (size_t k = 0; k < n; k++)
+            p[k] = rng_below(&r, 16) ? (uint8_t)(0x20 + rng_below(&r, 0x60)) : (uint8_t)odd[rng_below(&r, sizeof odd)];
+        while (at < n && p[at] >= 0x20 && p[at] < 0x80 && p[at] != '"' && p[at] != '\\'
+               && !(written && (p[at] == '<' || p[at] == '>' || p[at] == '&')))
+            at++;
+        CHECK_EQ(json_plain(p, n, written), at);
+    }
 }
 
 T_MAIN()

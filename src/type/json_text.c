@@ -6,12 +6,17 @@
 #include "base/limits.h"
 
 static void put_buf(void *self, const void *p, size_t n) { buf_put(self, p, n); }
-struct json_sink json_to_buf(struct buf *b) { return (struct json_sink){ put_buf, b }; }
+struct json_sink json_to_buf(struct buf *b) { return (struct json_sink){ put_buf, b, b }; }
 
-static void put(const struct json_sink *s, const void *p, size_t n)
+static inline void put(const struct json_sink *s, const void *p, size_t n)
 {
-    if (n)
+    if (likely(s->buf != NULL)) {
+        uint8_t *to = buf_add(s->buf, n);
+        if (to)
+            copy_short(to, p, n);
+    } else if (n) {
         s->put(s->self, p, n);
+    }
 }
 
 void json_put(const struct json_sink *s, const char *text) { put(s, text, strlen(text)); }
@@ -65,7 +70,7 @@ void json_string(const struct json_sink *s, const void *bytes, size_t n)
     char room[8];
     size_t from = 0, at = 0;                         /* from: what has not been put yet starts here */
     put(s, "\"", 1);
-    while (at < n) {
+    while (at < n && (at += json_plain(p + at, n - at, true)) < n) {
         size_t len = json_utf8_len(p + at, n - at);
         const char *instead = escape(p + at, len, room);
         if (instead) {
@@ -143,10 +148,43 @@ static bool reads_back(double v, int digits, bool narrow)
     return narrow ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v;
 }
 
+/* v > 0, as d / 10^k with the least k, where d has at most 15 digits and k is at most 15: both are exact, so if their quotient is v, that
+ * is how the decimal is read, and no other of so few digits is.  false: it is not such a number.  Source: W. Clinger, "How to read floating
+ * point numbers accurately", 1990, for what can be read so. */
+static bool few_digits(double v, struct decimal *d)
+{
+    static const double power[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+    char room[20];
+    int n = 0, k = 0;
+    if (v >= 1e15 || v < 1e-5)
+        return false;
+    for (; k < (int)ARRAY_LEN(power); k++) {
+        double scaled = v * power[k];
+        if (scaled >= 1e15)
+            return false;
+        if ((double)(uint64_t)(scaled + 0.5) / power[k] == v)
+            break;
+    }
+    if (k == (int)ARRAY_LEN(power))
+        return false;
+    uint64_t digits = (uint64_t)(v * power[k] + 0.5);
+    for (uint64_t u = digits; u; u /= 10)
+        room[n++] = (char)('0' + u % 10);
+    for (int i = 0; i < n; i++)
+        d->digits[i] = room[n - 1 - i];
+    d->n = n;
+    d->exp = n - k;
+    while (d->n > 1 && d->digits[d->n - 1] == '0')
+        d->n--;
+    return true;
+}
+
 /* v > 0.  A decimal of at most 15 digits (6 for a float) survives the way there and back, so the shortest is not missed by starting
  * there, but for numbers below the normal ones, which have fewer bits. */
 static void shortest(double v, bool narrow, struct decimal *d)
 {
+    if (!narrow && few_digits(v, d))
+        return;
     int most = narrow ? 9 : 17, from = v < (narrow ? 1.17549435e-38 : 2.2250738585072014e-308) ? 1 : narrow ? 6 : 15;
     while (from < most && !reads_back(v, from, narrow))
         from++;
@@ -245,6 +283,19 @@ static struct civil civil_of(int64_t days)
     return (struct civil){ (int64_t)yoe + era * 400 + (month <= 2), month, doy - (153 * mp + 2) / 5 + 1 };
 }
 
+static char *two(char *to, uint32_t v)               /* below 100 */
+{
+    to[0] = (char)('0' + v / 10);
+    to[1] = (char)('0' + v % 10);
+    return to + 2;
+}
+
+static char *mark(char *to, char c)
+{
+    *to = c;
+    return to + 1;
+}
+
 void json_time(const struct json_sink *s, int64_t sec, uint32_t ns, int32_t offset_s)
 {
     enum { DAY = 86400 };
@@ -255,19 +306,31 @@ void json_time(const struct json_sink *s, int64_t sec, uint32_t ns, int32_t offs
     days = shown / DAY - (shown % DAY < 0);
     rest = shown - days * DAY;
     struct civil c = civil_of(days);
-    int n = snprintf(text, sizeof text, "\"%04lld-%02u-%02uT%02u:%02u:%02u", (long long)c.year, c.month, c.day, (unsigned)(rest / 3600),
-                     (unsigned)(rest / 60 % 60), (unsigned)(rest % 60));
+    char *to = text;
+    *to++ = '"';
+    if (c.year >= 0 && c.year <= 9999)
+        to = two(two(to, (uint32_t)c.year / 100), (uint32_t)c.year % 100);
+    else
+        to += sprintf(to, "%04lld", (long long)c.year);
+    to = two(mark(to, '-'), c.month);
+    to = two(mark(to, '-'), c.day);
+    to = two(mark(to, 'T'), (uint32_t)(rest / 3600));
+    to = two(mark(to, ':'), (uint32_t)(rest / 60 % 60));
+    to = two(mark(to, ':'), (uint32_t)(rest % 60));
     if (ns) {
-        n += snprintf(text + n, sizeof text - (size_t)n, ".%09u", ns);
-        while (text[n - 1] == '0')
-            n--;
+        *to++ = '.';
+        for (uint32_t i = 100000000; i > 0; i /= 10)
+            *to++ = (char)('0' + ns / i % 10);
+        while (to[-1] == '0')
+            to--;
     }
     uint32_t east = (uint32_t)(offset_s < 0 ? -(int64_t)offset_s : offset_s) / 60;
     if (offset_s == 0)
-        n += snprintf(text + n, sizeof text - (size_t)n, "Z\"");
+        *to++ = 'Z';
     else
-        n += snprintf(text + n, sizeof text - (size_t)n, "%c%02u:%02u\"", offset_s < 0 ? '-' : '+', east / 60, east % 60);
-    put(s, text, (size_t)n);
+        to = two(mark(two(mark(to, offset_s < 0 ? '-' : '+'), east / 60 % 100), ':'), east % 60);
+    *to++ = '"';
+    put(s, text, (size_t)(to - text));
 }
 
 /* == Numbers of any length =============================================================================================== */

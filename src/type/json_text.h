@@ -10,9 +10,40 @@
 struct json_sink {
     void (*put)(void *self, const void *p, size_t n);
     void *self;
+    struct buf *buf;                                 /* self, when put does no more than buf_put; else NULL */
 };
 
 struct json_sink json_to_buf(struct buf *b);
+
+/* 0x80 in each byte of x that is c; the lowest of them is right, those above it may not be.  The first byte in memory is the lowest. */
+static inline uint64_t json_is_(uint64_t x, uint8_t c)
+{
+    x ^= c * UINT64_C(0x0101010101010101);
+    return (x - UINT64_C(0x0101010101010101)) & ~x & UINT64_C(0x8080808080808080);
+}
+
+/* How many of n bytes at p, to the first that is not so, are ASCII, no control characters, neither " nor \, and, when `written`, none of
+ * < > & either: they stand for themselves in a string. */
+static inline size_t json_plain(const uint8_t *p, size_t n, bool written)
+{
+    size_t at = 0;
+    for (; n - at >= 8; at += 8) {
+        uint64_t x, odd;
+        memcpy(&x, p + at, 8);
+        x = le64(x);
+        odd = ((x | (x - UINT64_C(0x2020202020202020))) & UINT64_C(0x8080808080808080)) | json_is_(x, '"') | json_is_(x, '\\');
+        if (written)
+            odd |= json_is_(x, '<') | json_is_(x, '>') | json_is_(x, '&');
+        if (odd)
+            return at + (size_t)__builtin_ctzll(odd) / 8;
+    }
+    for (; at < n; at++)
+        if (p[at] < 0x20 || p[at] >= 0x80 || p[at] == '"' || p[at] == '\\'
+            || (written && (p[at] == '<' || p[at] == '>' || p[at] == '&')))
+            break;
+    return at;
+}
+
 size_t json_utf8_len(const uint8_t *p, size_t n);    /* how many of n > 0 bytes the UTF-8 character at p has, or 0: it is none */
 void json_put(const struct json_sink *s, const char *text);                       /* as it is */
 void json_string(const struct json_sink *s, const void *p, size_t n);             /* in quotes; < > & U+2028 U+2029 escaped too */

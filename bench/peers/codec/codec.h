@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BATCHES = 31, MANY = 1000 };
+enum { BATCHES = 101, MANY = 1000 };
 #define ROW_ID     42
 #define ROW_NAME   "a name of 20 bytes.."
 #define ROW_VALUE  2.5
@@ -84,7 +84,7 @@ static inline void codec_rows(const struct codec *c, void *self, long n)
 /* NAME [--workers N] [N], of codecs[0] to codecs[count - 1] */
 static inline int codec_main(int argc, char **argv, const struct codec *codecs, int count, void *self)
 {
-    long n = 20000;
+    long n = 2000;
     const char *name = argc > 1 ? argv[1] : "";
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--workers") == 0)

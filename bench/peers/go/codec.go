@@ -21,13 +21,13 @@ type codecRow struct {
 type codecRows struct{ Rows []codecRow }
 
 const (
-	codecBatches = 31
+	codecBatches = 101
 	codecMany    = 1000
 )
 
 func registerCodecs() {
-	register("gob", 20000, func(n int) { codecRowsOf("gob", n, gobCodec) })
-	register("json", 20000, func(n int) { codecRowsOf("json", n, jsonCodec) })
+	register("gob", 2000, func(n int) { codecRowsOf("gob", n, gobCodec) })
+	register("json", 2000, func(n int) { codecRowsOf("json", n, jsonCodec) })
 }
 
 func codecValues() (one codecRow, many codecRows) {
