@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
@@ -87,6 +88,30 @@ def test_we_call_us():
         yield 'nobody there: %d %r %r' % (code, out, err)
 
 
+def test_a_small_program_calls_a_service_of_go():
+    """examples/multiply and examples/arith, as README.md shows them."""
+    root = os.path.dirname(os.path.dirname(HERE))
+    with open(os.path.join(root, 'README.md'), encoding='utf-8') as f:
+        page = f.read()
+    for path, mark in (('examples/multiply.c', 'c'), ('examples/arith/main.go', 'go')):
+        with open(os.path.join(root, path), encoding='utf-8') as f:
+            program = f.read().split('\n', 1)[1]
+        if '```%s\n%s```' % (mark, program) not in page or program.count('\n') >= 25:
+            yield 'README.md does not show %s as it is, in under 25 lines' % path
+    with tempfile.TemporaryDirectory() as folder:
+        at = os.path.join(folder, 's')
+        with subprocess.Popen([gopeer.build(os.path.join(root, 'examples', 'arith'), 'go-arith'), 'unix', at]) as server:
+            try:
+                while not os.path.exists(at) and server.poll() is None:
+                    time.sleep(0.01)
+                got = subprocess.run([os.path.join(os.path.dirname(NETRPC), 'multiply'), 'unix:' + at], stdout=subprocess.PIPE,
+                                     stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S)
+            finally:
+                server.kill()
+    if (got.returncode, got.stdout) != (0, '7 times 8 is 56\n'):
+        yield '%d: %s' % (got.returncode, got.stdout)
+
+
 def test_arguments():
     for args in [[], ['serve'], ['call', 'tcp://127.0.0.1:1'], ['what', 'x']]:
         got = subprocess.run([NETRPC] + args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LIMIT_S)
@@ -101,4 +126,5 @@ if __name__ == '__main__':
     tap.main([('go_calls_us', test_go_calls_us),
               ('we_call_go', test_we_call_go),
               ('we_call_us', test_we_call_us),
+              ('a_small_program_calls_a_service_of_go', test_a_small_program_calls_a_service_of_go),
               ('arguments', test_arguments)])
