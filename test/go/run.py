@@ -20,7 +20,8 @@ LIMIT_S = 240
 def go(*args):
     """Runs the go command in the module; its output, if it fails."""
     gopeer.need()
-    got = subprocess.run(['go'] + list(args), cwd=MODULE, env=gopeer.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    env = dict(gopeer.environment(), LEAT_GO_PEER=os.path.join(BUILD, 'test', 'go', 'go_peer'))
+    got = subprocess.run(['go'] + list(args), cwd=MODULE, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          text=True, timeout=LIMIT_S)
     return got.stdout.splitlines() + ['go %s: exit code %d' % (args[0], got.returncode)] if got.returncode else []
 
