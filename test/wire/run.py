@@ -17,9 +17,6 @@ import tap                                                       # noqa: E402
 
 BUILD = os.environ.get('LEAT_BUILD', os.path.join(ROOT, 'build'))
 TALKS = sorted(os.path.basename(p)[:-4] for p in glob.glob(os.path.join(HERE, 'talk', '*.txt')))
-# Kinds that no talk has from a node.  PING: after seconds of silence; TORN: by a relay (sess/move).
-NOT_MADE_HERE = {'PING', 'TORN'}
-NOT_TAKEN_HERE = set()
 
 
 def text_of(path):
@@ -66,9 +63,8 @@ def every_kind_is_made_and_taken_by_a_node():
             if m:
                 (made if m.group(1) == '<' else taken).add(m.group(2))
     kinds = set(reader.KINDS.values())
-    return ['no talk has %s from a node' % k for k in sorted(kinds - made - NOT_MADE_HERE)] + [
-        'no talk has %s to a node' % k for k in sorted(kinds - taken - NOT_TAKEN_HERE)] + [
-        'not any more: %s' % k for k in sorted(made & NOT_MADE_HERE | taken & NOT_TAKEN_HERE)] or None
+    return ['no talk has %s from a node' % k for k in sorted(kinds - made)] + [
+        'no talk has %s to a node' % k for k in sorted(kinds - taken)] or None
 
 
 def the_kinds_are_those_of_the_page():

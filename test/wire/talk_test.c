@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "link/link.h"
 #include "pair.h"
+#include "sess/sess.h"
 
 LEAT_STRUCT(mark, (int32, n));
 LEAT_SERVICE(calc, (twice, mark, mark), (wait, mark, mark));
@@ -22,6 +23,9 @@ static leat_node *node;
 static leat_peer *the_peer;
 static leat_chan(struct mark) marks;                 /* of which the node is the home */
 static leat_tx(struct mark) tx;                      /* what it has imported */
+static leat_node *behind;                            /* another one, to which the node is a relay */
+static leat_peer *way_in;                            /* the node, as that one knows it */
+static leat_tx(struct mark) beyond;                  /* what that one has imported from the node, which has imported it */
 static struct { leat_err err; int32_t n; bool done; } op[OPS];       /* what the program does, in turn */
 static int begun, ended;
 static leat_group *work;
@@ -96,6 +100,8 @@ static leat_err run_job(struct job *j)
         err = by_select(j->n);
     else if (strcmp(w, "flush") == 0)
         err = leat_flush(tx);
+    else if (strcmp(w, "follower-send") == 0)
+        err = leat_send(beyond, { j->n });
     else if (strncmp(w, "call", 4) == 0)
         err = called(w, j);
     else if (strcmp(w, "leave") == 0)
@@ -118,6 +124,16 @@ static void ends(int err, int n)
     if (op[at].err != (leat_err)err || (n >= 0 && op[at].n != n))
         t_fail(__FILE__, __LINE__, "it ended with %s and %d: %s", leat_err_name(op[at].err), (int)op[at].n, leat_err_detail());
     op[at].done = false;
+}
+
+/* Another node takes from this one the end that it has imported. */
+static void follow(void)
+{
+    CHECK_EQ(leat_node_listen(node, "inproc:way"), LEAT_OK);
+    CHECK_EQ(leat_export(node, "way", tx, mark), LEAT_OK);
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "q" }, &behind), LEAT_OK);
+    CHECK_EQ(leat_node_dial(behind, leat_node_url(node), &way_in), LEAT_OK);
+    CHECK_EQ(leat_import(way_in, "way", &beyond, mark, 0), LEAT_OK);
 }
 
 static void act(const char *line)
@@ -147,6 +163,10 @@ static void act(const char *line)
         leat_unref(tx), tx = NULL;
     } else if (strcmp(what, "gone") == 0) {
         leat_unref(marks), marks = NULL;
+    } else if (strcmp(what, "follow") == 0) {
+        follow();
+    } else if (strcmp(what, "follower-dies") == 0) {
+        sess_break(sess_of(way_in), LEAT_SYS, "the test ends it");
     } else if (strcmp(what, "ends") == 0) {
         ends(n, m);
     } else {
@@ -228,7 +248,8 @@ static leat_err talk(leat_none *none)
 {
     leat_err err;
     (void)none;
-    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "n", .idle = LEAT_S(100), .patience = LEAT_S(100) }, &node), LEAT_OK);
+    leat_dur idle = strcmp(name, "silent") == 0 ? LEAT_MS(50) : LEAT_S(100);
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "n", .idle = idle, .patience = LEAT_S(100) }, &node), LEAT_OK);
     CHECK_EQ(link_listen(another_url(), &(struct link_listen_opts){ .insecure = false }, &listener), LEAT_OK);
     leat_with_deadline(LEAT_S(50))
         leat_with_group(g, err) {
@@ -244,8 +265,12 @@ static leat_err talk(leat_none *none)
         leat_unref(tx);
     if (marks)
         leat_unref(marks);
+    if (behind) {
+        leat_unref(beyond);
+        leat_ignore(leat_node_close(behind));
+    }
     if (node)
-        leat_node_close(node);
+        leat_ignore(leat_node_close(node));
     return LEAT_OK;
 }
 
