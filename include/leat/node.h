@@ -25,6 +25,8 @@ LEAT_BEGIN_
  * A list with cap == 0 borrows its array, and then its elements belong to whoever lent it; leat_push makes lists that own theirs.
  * An optional and a cstr have no room to say so: they always own, so they come from leat_new, malloc or strdup, never from a literal.
  * A local field is not touched by drop, and its bytes are copied by dup.  A channel end is one reference: leat_ref, leat_unref.
+ * Two programs may describe a struct differently, as one is newer: what crosses is read by the names of fields (docs/semantics.md, "Types
+ * that change"); what does not fit is LEAT_TYPE, and the detail names the field and both types.
  * All other memory comes from malloc.  Every value starts as {0} or from an initializer, so that nothing is owned by chance. */
 typedef struct leat_string { const char *p; uint32_t len, owned; } leat_string;        /* UTF-8 (nobody checks), no NUL; {0} is empty */
 typedef struct leat_bytes  { const uint8_t *p; uint32_t len, owned; } leat_bytes;

@@ -28,6 +28,12 @@ enum {
     LIMIT_TYPE_DEPTH = 32,               /* types inside types: structs, lists, optionals, ends */
     LIMIT_TYPE_OPS = 1 << 16,            /* fields, when every struct inside a struct is laid open */
 
+    /* reading values of another type than one's own (type/bridge.h): over it LEAT_LIMIT */
+    LIMIT_EVOLVE_BYTES = 1 << 20,        /* of each of the parts that a bridge is made of */
+    LIMIT_EVOLVE_RATIO = 1024,           /* memory for a byte, where fields that were added need more than LIMIT_DECODE_RATIO */
+    LIMIT_SESS_BRIDGES = 256,            /* pairs of types of one session, while it lives */
+    LIMIT_SESS_BRIDGE_BYTES = 8 << 20,   /* and their memory */
+
     /* values: encode and decode fail with LEAT_LIMIT.  Drop and dup have no limit. */
     LIMIT_VALUE_DEPTH = 1024,            /* optionals, lists, maps and oneofs inside each other */
 

@@ -1,4 +1,8 @@
-/* call.c - who asks: leat_call, leat_go_on.  See calls.h. */
+/* call.c - who asks: leat_call, leat_go_on.  See calls.h.
+ *
+ * Types that differ.  A refusal for a type brings the form of who refuses.  If the types fit, a call is made again: with the form of its
+ * argument, which the other side will then read; or with the fingerprint of the other side's result, which this side has learned to
+ * read.  What was learned is used from then on, while the session lives. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +13,9 @@
 #include "run/report.h"
 #include "run/seam.h"
 #include "sess/value.h"
-#include "type/codec.h"
+#include "type/bridge.h"
+
+enum { TRIES = 4 };                                  /* of a call whose types differ; the peer may change meanwhile */
 
 static void call_unref(struct call *x)
 {
@@ -58,6 +64,8 @@ static struct call *call_new_locked(struct calls *t, const struct what *w, size_
     x->out = w->out;
     x->in = w->in;
     x->bytes = bytes;
+    x->as = w->as;
+    x->form = w->form;
     x->sending = w->kind == OPEN_TASK;               /* a stand-in waits for it */
     x->text[0] = 0;
     SOMETIMES("rpc.call", NULL);
@@ -125,9 +133,11 @@ static leat_err head_of(struct buf *b, const struct what *w, size_t bytes)
     int64_t deadline = at_load(&t->deadline), left = deadline == NEVER ? -1 : deadline - rt_now(t->rt);
     LEAT_TRY(type_print(w->in, &i));
     memset(&o, 0, sizeof o);
-    if (w->out)
+    if (unlikely(w->as != NULL))
+        o = w->as->print;
+    else if (w->out)
         LEAT_TRY(type_print(w->out, &o));
-    buf_u8(b, w->kind | (w->dealt.attempt ? OPEN_DEALT : 0) | (w->key.len ? OPEN_KEYED : 0));
+    buf_u8(b, w->kind | (w->dealt.attempt ? OPEN_DEALT : 0) | (w->key.len ? OPEN_KEYED : 0) | (w->form ? OPEN_FORM : 0));
     buf_text(b, w->name, strlen(w->name));
     buf_u64(b, deadline == NEVER ? UINT64_MAX : (uint64_t)(left > 0 ? left : 0));
     buf_put(b, i.b, sizeof i.b);
@@ -139,6 +149,11 @@ static leat_err head_of(struct buf *b, const struct what *w, size_t bytes)
     }
     if (w->key.len)
         buf_text(b, w->key.p, w->key.len);
+    if (unlikely(w->form)) {
+        struct cur form;
+        LEAT_TRY(type_form(w->in, &form));
+        buf_text(b, (const char *)form.p, cur_left(&form));
+    }
     return buf_err(b);
 }
 
@@ -297,7 +312,10 @@ bool call_name(char to[CALL_NAME + 1], const char *svc, const char *method)
     return true;
 }
 
-static leat_err call_plain(const struct what *w, void *out, bool *own)
+/* How a call that was refused for a type is to be made again. */
+struct retry { bool again; const struct type_bridge *as; };
+
+static leat_err call_once(const struct what *w, void *out, bool *own, struct retry *r)
 {
     uint8_t room[CALL_HEAD];
     struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
@@ -316,6 +334,9 @@ static leat_err call_plain(const struct what *w, void *out, bool *own)
         err = err_unknown(err, "%s: %s has not answered; %s may have run", leat_err_name(err), sess_text(x->s), name);
     } else if (err == LEAT_OK && x->lost) {
         err = lost(x, name);
+    } else if (err == LEAT_OK && unlikely(x->again)) {
+        *r = (struct retry){ true, x->next_as };
+        err = answer_err(x, name);
     } else if (err == LEAT_OK && (*own = x->own) && (x->err == LEAT_DEADLINE || x->err == LEAT_CANCELED)) {
         err = err_unknown(x->err, "%s: %s: %s: %s", leat_err_name(x->err), sess_text(x->s), name, x->text);   /* it did run */
     } else if (err == LEAT_OK && (err = answer_err(x, name)) == LEAT_OK) {
@@ -326,6 +347,65 @@ static leat_err call_plain(const struct what *w, void *out, bool *own)
     }
     call_unref(x);
     return err;
+}
+
+static struct learned *learned_at(struct calls *t, const struct what *w)
+{
+    struct learned *x = at_load_acq(&t->learned);
+    while (x && (x->out != w->out || strcmp(x->name, w->name) != 0))
+        x = x->next;
+    return x;
+}
+
+/* Of the next call of this method the result is read so from the start. */
+static void learn(struct calls *t, const struct what *w)
+{
+    size_t n = strlen(w->name) + 1;
+    struct learned *x = learned_at(t, w), *fresh = x ? NULL : mem_alloc(sizeof *fresh + n);
+    lock(&t->lock);
+    x = learned_at(t, w);
+    if (x)
+        at_store_rel(&x->as, w->as);
+    else if (fresh) {                                /* without memory it is refused again, and done again */
+        fresh->out = w->out;
+        at_store(&fresh->as, w->as);
+        memcpy(fresh->name, w->name, n);
+        fresh->next = at_load(&t->learned);
+        at_store_rel(&t->learned, fresh);
+        fresh = NULL;
+    }
+    unlock(&t->lock);
+    mem_free(fresh);
+}
+
+/* A call to a peer that has other types, as far as they fit.  It has not run before each try that is refused. */
+static leat_err call_again(const struct what *w, void *out, bool *own, struct retry r)
+{
+    struct calls *t = calls_of(sess_of(w->p));
+    struct what next = *w;
+    leat_err err = LEAT_OK;
+    for (int tries = 0; r.again && tries < TRIES; tries++) {
+        next.as = r.as ? r.as : next.as;
+        next.form = next.form || !r.as;
+        r.again = false;
+        if (next.as)
+            learn(t, &next);
+        err = call_once(&next, out, own, &r);
+    }
+    return err;
+}
+
+static leat_err call_plain(const struct what *w, void *out, bool *own)
+{
+    struct retry r = { .again = false };
+    struct calls *t = w->p ? calls_of(sess_of(w->p)) : NULL;
+    if (unlikely(t && at_load(&t->learned) != NULL)) {
+        struct learned *x = learned_at(t, w);
+        if (x)
+            return call_again(w, out, own, (struct retry){ true, at_load_acq(&x->as) });
+    }
+    leat_err err = call_once(w, out, own, &r);
+    return likely(!r.again) ? err : call_again(w, out, own, r);
 }
 
 struct asking { const struct what *w; void *out; bool *own; };
@@ -406,12 +486,25 @@ static leat_err start_stand_in(leat_group *g, struct call *x, const char *name)
     return err;
 }
 
+/* The argument of a task is gone when the answer says that its type is another one there: so its form goes before, once. */
+static const leat_type *_Atomic *told_at(struct sess *s, const leat_type *t)
+{
+    return &calls_of(s)->told[((uintptr_t)t >> 4) * 0x9e3779b97f4a7c15u >> 60];
+}
+
+static bool untold(struct sess *s, const leat_type *t)
+{
+    struct cur form;
+    return sess_types(s) && at_load_acq(told_at(s, t)) != t && value_form(t, &form);
+}
+
 leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_type *t, const void *arg)
 {
     struct what w = { .p = p, .name = name, .kind = OPEN_TASK, .in = t, .arg = arg };
     uint8_t room[CALL_HEAD];
     struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
     struct call *x;
+    w.form = p && untold(sess_of(p), t);
     leat_err err = open_call(&w, &v, &x);
     if (err != LEAT_OK) {
         buf_free(&v);
@@ -422,6 +515,8 @@ leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_t
         err = send_open(x, &w, &v);
     if (err == LEAT_OK)
         type_moved(t, arg);
+    if (err == LEAT_OK && w.form)
+        at_store_rel(told_at(x->s, t), t);
     buf_free(&v);
     call_unref(x);
     return err;
@@ -429,15 +524,22 @@ leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_t
 
 /* -- answers ------------------------------------------------------------------------------------------------------------------- */
 /* The peer has sent the form of its own type; which of the two it is, the text says by its first letter. */
-static void explain_type(struct call *x, struct cur theirs)
+static void understand_type(struct call *x, struct cur theirs)
 {
-    char text[CALL_TEXT / 2];
-    struct cur mine;
-    const leat_type *t = x->text[0] == 'r' && x->out ? x->out : x->in;
-    if (type_form(t, &mine) != LEAT_OK || !type_diff(t->name, mine, theirs, text, sizeof text))
+    leat_err err;
+    if (x->text[0] == 'r' && x->out) {
+        struct type_print print = type_print_of(theirs);
+        err = value_bridge(x->s, x->out, theirs, &x->next_as);
+        x->again = err == LEAT_OK && !(x->as && type_print_same(&print, &x->as->print));
+    } else {
+        err = value_check(x->s, x->in, theirs);
+        x->again = err == LEAT_OK && x->out && !x->form;
+    }
+    if (err == LEAT_OK)
         return;
+    x->err = err;
     size_t n = strlen(x->text);
-    snprintf(x->text + n, sizeof x->text - n, ": %s", text);
+    snprintf(x->text + n, sizeof x->text - n, ": %s", leat_err_detail());
 }
 
 static leat_err read_head(struct call *x, struct cur *in)
@@ -450,7 +552,7 @@ static leat_err read_head(struct call *x, struct cur *in)
         return leat_fail(LEAT_INVAL, "a malformed frame RESULT");
     sess_show(x->text, sizeof x->text, text, len);
     if (x->err == LEAT_TYPE && !x->own && form_len)
-        explain_type(x, cur_of(form, form_len));
+        understand_type(x, cur_of(form, form_len));
     if (x->err != LEAT_OK && !x->own)
         value_refused(x->s, x->ends, x->ends_n);
     x->begun = true;
@@ -464,7 +566,7 @@ static leat_err read_value(struct call *x, struct cur in)
     void *v = room_for(x->out->size, x->room);
     if (!v)
         return leat_fail(LEAT_NOMEM, "no memory for a result");
-    leat_err err = value_unpack(x->s, x->out, &in, v);
+    leat_err err = value_unpack(x->s, x->out, x->as, &in, v);
     x->value = v;
     return err == LEAT_OK && !cur_done(&in) ? leat_fail(LEAT_INVAL, "a result with bytes too many") : err;
 }

@@ -17,12 +17,13 @@
 #include "type/desc.h"
 
 /* what an OPEN asks for.  OPEN_DEALT, with a call: the number of its element and the attempt follow the length of the argument. */
-enum { OPEN_CALL = 0, OPEN_TASK = 1, OPEN_DEALT = 2, OPEN_KEYED = 4 };       /* KEYED, with a call: its key follows, last */
+enum { OPEN_CALL = 0, OPEN_TASK = 1, OPEN_DEALT = 2, OPEN_KEYED = 4, OPEN_FORM = 8 };   /* KEYED, with a call: its key follows; FORM: the
+                                                        canonical form of the argument's type, last */
 struct exposed;
 struct keeper;
 struct kept;
 struct call_key { uint8_t len, arg[16]; char p[LIMIT_KEY]; };        /* len 0: none */
-enum { CALL_TEXT = 400, CALL_NAME = 255, CALL_ROOM = 64, CALL_HEAD = 512 };
+enum { CALL_TEXT = 400, CALL_NAME = 255, CALL_ROOM = 64, CALL_HEAD = 512, CALL_TOLD = 16 };
 
 struct slot { uint64_t id; struct slot *next; };
 struct slots { struct slot **bucket; uint32_t mask, count, from; struct keyed key; };  /* from: no bucket below it has anything */
@@ -50,6 +51,10 @@ struct call {
     uint64_t *ends;                                  /* those that went with the argument; set before it is sent */
     uint32_t ends_n;
     bool begun;
+    const struct type_bridge *as;                    /* how the result is read, if it is of another type there */
+    bool form;                                       /* the argument's form went with it */
+    bool again;                                      /* refused for a type, but it will do: with next_as, or with the form */
+    const struct type_bridge *next_as;
     struct waiters waiters;
     _Alignas(16) char room[CALL_ROOM];               /* from here on not cleared when the record is used again */
     char text[CALL_TEXT];
@@ -63,6 +68,7 @@ struct job {                                         /* what this side runs for 
     leat_dealt dealt;                                /* attempt 0: it was not */
     struct kept *kept;                               /* its key's; NULL: it has none */
     bool keyed, refused;                             /* refused: the error is of leat itself, it did not run */
+    const struct type_bridge *as;                    /* how the argument is read, if it is of another type there */
     int64_t deadline;                                /* of this host's clock; NEVER */
     size_t total;
     struct buf partial;                              /* reader only, until it is whole */
@@ -87,7 +93,10 @@ struct calls {                                       /* sess_slots(s)->calls */
     bool over;
     struct waiters room;                             /* who waits to open */
     struct limit *limit;                             /* of what the peer may have running here; NULL: none */
+    struct learned *_Atomic learned;                 /* methods whose results are of another type there: lock to add */
+    const leat_type *_Atomic told[CALL_TOLD];        /* types of arguments of tasks whose forms the peer has; a cache */
 };
+struct learned { struct learned *next; const leat_type *out; const struct type_bridge *_Atomic as; char name[]; };
 static inline struct calls *calls_of(struct sess *s) { return sess_slots(s)->calls; }
 
 /* So many at a time, so many more wait. */
@@ -146,8 +155,12 @@ struct exposed *exposed_find(leat_node *n, const char *name, size_t len);
 bool exposed_service(leat_node *n, const char *name, size_t len);     /* whether some method's name begins so */
 
 /* What is to be opened.  dealt.attempt 0: it is no element of a deal. */
+struct type_bridge;
 struct what { leat_peer *p; const char *name; uint8_t kind; const leat_type *in, *out; const void *arg; leat_dealt dealt;
-    leat_string key; };
+    leat_string key;
+    bool form;                                       /* with the form of the argument's type */
+    const struct type_bridge *as;                    /* how the result is read; NULL: as out */
+};
 /* [blocks] A call, as leat_call.  *own: the error is the method's own, not of leat. */
 leat_err call_do(const struct what *w, void *out, bool *own);
 void reply_fill(leat_reply *r, leat_err err, leat_err why, const char *detail);

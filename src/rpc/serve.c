@@ -250,7 +250,7 @@ static leat_err malformed(struct job *j, leat_err err)
 }
 
 /* What the header asks for, once all bytes are here. */
-struct asked { const char *name; size_t len; struct type_print in, out; };
+struct asked { const char *name; size_t len; struct type_print in, out; struct cur form; };      /* form: empty if it did not come */
 
 static leat_err start(struct job *j, struct cur *bytes)
 {
@@ -266,7 +266,7 @@ static leat_err start(struct job *j, struct cur *bytes)
         return refuse(j, &(struct answer){ .err = LEAT_NOMEM, .text = "no memory for the argument" });
     if (j->keyed)
         call_key_hash(&j->key, bytes);
-    leat_err err = value_unpack(j->s, f->in, bytes, j->arg);
+    leat_err err = value_unpack(j->s, f->in, j->as, bytes, j->arg);
     if (err == LEAT_OK && !cur_done(bytes))
         err = leat_fail(LEAT_INVAL, "an argument with bytes too many");
     if (err == LEAT_NOMEM || err == LEAT_LIMIT)
@@ -287,6 +287,20 @@ static leat_err start(struct job *j, struct cur *bytes)
         .text = err == LEAT_CANCELED ? "the node is closing" : leat_err_detail() });
 }
 
+/* An argument of another type: whether it can be read.  false, and early is set: it could be, but for memory or a limit. */
+static bool may_read(struct job *j, const struct asked *a)
+{
+    j->as = value_bridge_known(j->s, j->fn->in, &a->in);
+    if (j->as || !cur_left(&a->form))
+        return j->as != NULL;
+    leat_err err = value_bridge(j->s, j->fn->in, a->form, &j->as);
+    if (err != LEAT_OK && err != LEAT_TYPE) {
+        j->early = err;
+        snprintf(j->text, sizeof j->text, "argument of '%s': %s", j->fn->name, leat_err_detail());
+    }
+    return err == LEAT_OK;
+}
+
 static void match(struct job *j, const struct asked *a)
 {
     struct exposed *f = exposed_find(sess_node(j->s), a->name, a->len);
@@ -302,8 +316,8 @@ static void match(struct job *j, const struct asked *a)
         snprintf(j->text, sizeof j->text, "'%s' has ends of channels, which are not kept for a key", f->name);
         return;
     }
-    bool in = type_print_same(&a->in, &f->in_print), out = !f->out || type_print_same(&a->out, &f->out_print);
-    if (in && out)
+    bool in = type_print_same(&a->in, &f->in_print) || may_read(j, a), out = !f->out || type_print_same(&a->out, &f->out_print);
+    if ((in && out) || j->early != LEAT_OK)
         return;
     j->early = LEAT_TYPE;
     snprintf(j->text, sizeof j->text, "%s of '%s' is of another type", in ? "result" : "argument", f->name);
@@ -331,6 +345,15 @@ static void read_key(struct cur *in, struct job *j)
     memcpy(j->key.p, key, len);
 }
 
+static void read_form(struct cur *in, struct asked *a)
+{
+    size_t len;
+    const char *p = cur_text(in, &len);
+    a->form = cur_of(p, len);
+    struct type_print print = type_print_of(a->form);
+    in->bad |= !p || !type_print_same(&print, &a->in);
+}
+
 static leat_err read_open(struct sess *s, struct cur *in, struct job *j, uint32_t running)
 {
     struct calls *t = calls_of(s);
@@ -343,10 +366,14 @@ static leat_err read_open(struct sess *s, struct cur *in, struct job *j, uint32_
     cur_get(in, a.in.b, sizeof a.in.b);
     cur_get(in, a.out.b, sizeof a.out.b);
     uint64_t total = cur_varint(in);
+    bool form = j->what & OPEN_FORM;
+    j->what &= (uint8_t)~OPEN_FORM;
     if (j->what & OPEN_DEALT)
         read_dealt(in, j);
     if (j->what & OPEN_KEYED)
         read_key(in, j);
+    if (form)
+        read_form(in, &a);
     if (in->bad || j->what > OPEN_TASK || a.len > CALL_NAME || total > LIMIT_ELEM)
         return leat_fail(LEAT_INVAL, "a malformed frame OPEN");
     if (running >= LIMIT_SESS_OPENS || t->job_bytes + total > LIMIT_SESS_OPEN_BYTES)

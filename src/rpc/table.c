@@ -279,6 +279,10 @@ static void sess_frees(struct sess *s)
     spares_free(&t->spare_calls);
     spares_free(&t->spare_jobs);
     mem_free(t->limit);
+    for (struct learned *next, *x = at_load(&t->learned); x; x = next) {
+        next = x->next;
+        mem_free(x);
+    }
     mem_free(t);
 }
 

@@ -260,6 +260,8 @@ static leat_err on_frame(struct sess *s, uint8_t kind, uint8_t flags, struct cur
         r = leat_fail(LEAT_INVAL, "a frame %s for the wrong side of end %llu", frame_name(kind), (unsigned long long)id);
     else if (kind == FRAME_ELEM)
         r = home_on_elem(e, flags, in);
+    else if (kind == FRAME_TYPE)
+        r = home_on_type(e, in);
     else
         r = for_home ? home_on(e, kind, in) : site_on(e, kind, in);
     if (r == LEAT_OK && in->bad)
@@ -282,6 +284,7 @@ FOR_HOME(finish, FRAME_FINISH)
 FOR_HOME(flush, FRAME_FLUSH)
 FOR_HOME(drop, FRAME_DROP)
 FOR_HOME(torn, FRAME_TORN)
+FOR_HOME(type, FRAME_TYPE)
 FOR_SITE(grant, FRAME_GRANT)
 FOR_SITE(none, FRAME_NONE)
 FOR_SITE(recall, FRAME_RECALL)
@@ -383,6 +386,7 @@ static void sess_frees(struct sess *s)
     LAW(t->count == 0);
     mem_free(t->bucket);
     mem_free(t->scratch);
+    value_bridges_free(t);
     mem_free(t);
 }
 
@@ -397,6 +401,7 @@ const struct sess_user netchan_user = {
     .free = sess_frees,
     .on = {
         { FRAME_ATTACH, names_on_attach }, { FRAME_ATTACHED, names_on_attached }, { FRAME_DROP, on_drop }, { FRAME_TORN, on_torn },
+        { FRAME_TYPE, on_type },
         { FRAME_NEED, on_need }, { FRAME_GRANT, on_grant }, { FRAME_NONE, on_none }, { FRAME_RECALL, on_recall },
         { FRAME_RETURN, on_return }, { FRAME_ELEM, on_elem }, { FRAME_INVITE, on_invite }, { FRAME_TAKEN, on_taken },
         { FRAME_BUSY, on_busy },

@@ -37,7 +37,8 @@ struct end {
     const leat_type *type;
     _Atomic uint32_t refs;
     uint32_t moved_bytes;                            /* of its channel's buffer, which moved here with it: see LIMIT_HOME_BYTES */
-    uint32_t raw;                                    /* bytes of a value, if they are its memory; else 0.  Never changes */
+    uint32_t raw;                                    /* bytes of a value, if they are its memory; else 0 */
+    const struct type_bridge *as;                    /* home, reader only: how elements are read, if they are of another type */
     bool site, ends_inside;                          /* ends_inside: values of the type may hold ends of channels */
     bool in_table;                                   /* the table's lock */
     uint32_t downs;                                  /* the table's lock: the last loss of a link that it was told */
@@ -98,6 +99,7 @@ struct ends {
     uint64_t moved_bytes;                            /* lock: of the buffers of channels that have moved here */
     bool over;                                       /* the session has ended */
     struct attach *attaching;                        /* imports that wait for an answer (names.c) */
+    struct bridges *bridges;                         /* reader only (types.c) */
     void *scratch;                                   /* reader only: room for one value */
     size_t scratch_cap;
 };
@@ -124,6 +126,12 @@ bool ends_move_in(struct sess *s, uint64_t bytes);   /* false: over LIMIT_HOME_B
 void ends_move_out(struct sess *s, uint64_t bytes);
 /* a frame that is the id and up to one number.  false: the session has ended */
 bool end_send(struct end *e, uint8_t kind, uint64_t number, bool has_number);
+
+/* types.c */
+void end_read_as(struct end *e, const struct type_bridge *as);       /* c locked, or e not known to others yet.  NULL: as its own type */
+void end_tell_type(struct end *e, const leat_type *t);               /* a site: of what is sent on it from now on.  No lock */
+leat_err home_on_type(struct end *e, struct cur *in);                /* reader, no lock */
+void value_bridges_free(struct ends *t);
 
 /* home.c */
 /* Locked or not known to others: makes c a home, if it is none yet.  NOMEM */

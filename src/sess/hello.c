@@ -141,6 +141,7 @@ static leat_err preamble_get(struct greeting *g)
         if (n >= PREAMBLE_BYTES) {
             struct cur c = cur_of(p + 8, 4);
             unsigned major = cur_u16(&c);
+            g->his.minor = cur_u16(&c);
             g->in.at += PREAMBLE_BYTES;
             if (major == WIRE_MAJOR)
                 return LEAT_OK;

@@ -41,6 +41,7 @@ struct inbox {                                       /* what was read and not ye
 struct hello {
     uint64_t session, expected;
     uint32_t attempt, grace_ms;
+    uint16_t minor;                                  /* of the version of the protocol that the preamble says */
     bool resumed;
     uint8_t dialer[INCARNATION], acceptor[INCARNATION];
     struct sess_limits limits;
@@ -61,6 +62,7 @@ struct sess {
     leat_node *node;
     _Atomic uint32_t refs, state;
     bool dialed;
+    uint16_t minor;                                  /* the version that is spoken: the lesser one's */
     struct sess_limits limits;                       /* the peer's */
     leat_dur grace;                                  /* the shorter of both sides' */
     uint64_t id;                                     /* chosen by the dialer; unique within its incarnation */

@@ -318,7 +318,7 @@ leat_err meet_on_offer(struct end *e, uint8_t what, uint64_t number, const struc
     void *v = ends_scratch(e->s, e->c->size);
     if (!v)
         return LEAT_NOMEM;
-    LEAT_TRY(value_unpack(e->s, e->type, bytes, v));
+    LEAT_TRY(value_unpack(e->s, e->type, e->as, bytes, v));
     if (!cur_done(bytes)) {
         leat_drop_(e->type, v);
         return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));

@@ -13,7 +13,7 @@
 #include "sess/impl.h"
 #include "sess/value.h"
 
-enum { NAME_MAX_ = 255, TEXT_MAX = 400 };
+enum { NAME_MAX_ = 255, TEXT_MAX = 400, TRIES = 4 };           /* TRIES: the exporter may change while one asks */
 
 struct export {
     struct export *next;
@@ -31,6 +31,9 @@ struct attach {                                      /* an import that waits; en
     uint64_t id;
     const leat_type *type;
     bool sends, done, abandoned;
+    bool again, other;                               /* ask once more, with the exporter's print: it is of another type, which fits */
+    struct type_print print;                         /* what is asked for */
+    const struct type_bridge *as;                    /* other, and it receives */
     leat_err err;
     leat_chan_ *c;
     struct waiters waiters;
@@ -299,18 +302,24 @@ static bool read_attached(struct cur *in, struct attached *ret)
     return !in->bad;
 }
 
-/* text: why the exporter refused; where types differ, the field that does. */
-static void refused(struct attach *x, const struct attached *a)
+/* text: why the exporter refused; where types do not fit, the field that does not.  Where they do, the waiter asks again. */
+static void refused(struct sess *s, struct attach *x, const struct attached *a)
 {
-    struct cur mine;
     x->err = a->err == LEAT_TYPE || a->err == LEAT_LIMIT || a->err == LEAT_NOMEM ? a->err : LEAT_REFUSED;
     sess_show(x->text, sizeof x->text, a->text, a->len);
-    size_t at = MIN(strlen(x->text), sizeof x->text - 3);
-    if (x->err == LEAT_TYPE && cur_left(&a->form) && at + 4 < sizeof x->text && type_form(x->type, &mine) == LEAT_OK) {
-        memcpy(x->text + at, ": ", 3);
-        if (!type_diff(x->type->name, mine, a->form, x->text + at + 2, sizeof x->text - at - 2))
-            x->text[at] = 0;
+    if (x->err != LEAT_TYPE || !cur_left(&a->form))
+        return;
+    leat_err err = x->sends ? value_check(s, x->type, a->form) : value_bridge(s, x->type, a->form, &x->as);
+    struct type_print theirs = type_print_of(a->form);
+    if (err == LEAT_OK && !type_print_same(&theirs, &x->print)) {
+        x->again = x->other = true;
+        x->print = theirs;
+        return;
     }
+    x->err = err == LEAT_OK ? LEAT_TYPE : err;
+    size_t at = strlen(x->text);
+    if (err != LEAT_OK)
+        snprintf(x->text + at, sizeof x->text - at, ": %s", leat_err_detail());
 }
 
 /* A frame that is cut short leaves whoever waits to the end of the session. */
@@ -330,12 +339,13 @@ leat_err names_on_attached(struct sess *s, uint8_t flags, struct cur *in)
     leat_chan_ *c = NULL;
     leat_err err = LEAT_OK;
     if (a.err == LEAT_OK) {
-        struct joining j = { .id = id, .rx = !x->sends, .cap = a.cap, .way = a.way };
+        struct joining j = { .id = id, .rx = !x->sends, .cap = a.cap, .way = a.way, .as = x->as,
+            .tells = x->sends && x->other };
         err = x->err = value_join(s, &j, x->type, &c);       /* else the other side believes in an end that is not here */
         if (err != LEAT_OK)
             snprintf(x->text, sizeof x->text, "%s", leat_err_detail());
     } else {
-        refused(x, &a);
+        refused(s, x, &a);
     }
     lock(&t->lock);
     bool abandoned = x->abandoned, sends = x->sends;
@@ -367,7 +377,7 @@ void names_lost(struct sess *s)
     unlock(&t->lock);
 }
 
-static leat_err ask(struct sess *s, struct attach *x, const char *name, const struct type_print *print)
+static leat_err ask(struct sess *s, struct attach *x, const char *name)
 {
     struct ends *t = ends_of(s);
     x->id = ends_id(s);
@@ -387,7 +397,7 @@ static leat_err ask(struct sess *s, struct attach *x, const char *name, const st
     }
     buf_varint(b, x->id);
     buf_u8(b, x->sends);
-    buf_put(b, print->b, sizeof print->b);
+    buf_put(b, x->print.b, sizeof x->print.b);
     buf_text(b, name, strlen(name));
     leat_err err = sess_commit(s);
     if (err == LEAT_OK)
@@ -425,20 +435,21 @@ static leat_err wait_answer(struct ends *t, struct attach *x)
 leat_err leat_import_(leat_peer *p, const char *name, leat_chan_ **ret, int sends, const leat_type *t, size_t capacity)
 {
     struct sess *s = sess_of(p);
-    struct type_print print;
     (void)capacity;                                  /* the channel keeps that of its maker, or it would mean something else here */
     if (!p || !name || strlen(name) == 0 || strlen(name) > NAME_MAX_)
         return leat_fail(LEAT_INVAL, "leat_import: a peer and a name of 1 to %d bytes are needed", NAME_MAX_);
-    LEAT_TRY(type_print(t, &print));
     struct attach *x = mem_zalloc(sizeof *x);
     if (!x)
         return leat_fail(LEAT_NOMEM, "leat_import: no memory");
     x->type = t;
     x->sends = sends;
-    leat_err err = ask(s, x, name, &print);
-    if (err == LEAT_OK) {
-        if ((err = wait_answer(ends_of(s), x)) != LEAT_OK)
+    leat_err err = type_print(t, &x->print);
+    for (int tries = 0; err == LEAT_OK && (tries == 0 || x->again) && tries < TRIES; tries++) {
+        x->done = x->again = false;
+        if ((err = ask(s, x, name)) == LEAT_OK && (err = wait_answer(ends_of(s), x)) != LEAT_OK)
             return err;
+    }
+    if (err == LEAT_OK) {
         *ret = x->err == LEAT_OK ? x->c : *ret;
         err = x->err == LEAT_OK ? LEAT_OK
             : x->err == LEAT_PEER_LOST ? sess_lost(s) : leat_fail(x->err, "leat_import '%s' from %s: %s", name, sess_text(s), x->text);

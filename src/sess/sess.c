@@ -26,6 +26,7 @@ void sess_peek_text(const struct sess *s, char *text, size_t cap)
     text[n < cap ? n : cap - 1] = 0;
 }
 const struct sess_limits *sess_limits(const struct sess *s) { return &s->limits; }
+bool sess_types(const struct sess *s) { return s->minor >= WIRE_TYPES; }
 const struct sess_limits *sess_own_limits(void) { return &own_limits; }
 uint64_t sess_received(const struct sess *s) { return at_load(&s->received); }
 bool sess_is_down(const struct sess *s) { return !at_load_acq(&s->up) && s->grace.ns > 0 && !sess_ended(s); }
@@ -67,6 +68,7 @@ struct sess *sess_new(struct greeting *g, bool dialed)
     s->id = g->his.session;
     s->attempt = g->his.attempt;
     s->limits = g->his.limits;
+    s->minor = MIN(g->his.minor, (uint16_t)WIRE_MINOR);
     s->grace = LEAT_MS(MIN(g->his.grace_ms, node_grace_ms(s->node)));
     memcpy(s->peer, dialed ? g->his.acceptor : g->his.dialer, INCARNATION);
     set_name(s, g->his.name);

@@ -113,6 +113,7 @@ struct sess_limits {                                 /* what the peer takes */
 };
 const struct sess_limits *sess_limits(const struct sess *s);
 const struct sess_limits *sess_own_limits(void);     /* what this side takes, and enforces */
+bool sess_types(const struct sess *s);                /* the peer knows the frame TYPE and forms in OPEN */
 uint64_t sess_received(const struct sess *s);        /* numbered frames so far; in a handler: with this one */
 
 void sess_ref(struct sess *s);

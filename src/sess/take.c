@@ -2,7 +2,7 @@
  * The session's reader calls it; the credits are home.c's. */
 #include "sess/home.h"
 #include "sess/value.h"
-#include "type/codec.h"
+#include "type/bridge.h"
 
 enum { RUN = 8, RUN_RAW = 64 };                      /* elements decoded under one lock */
 
@@ -43,7 +43,7 @@ leat_err take_element(struct end *e, struct cur *bytes)
     void *v = ends_scratch(e->s, e->c->size);
     if (!v)
         return LEAT_NOMEM;
-    LEAT_TRY(value_unpack(e->s, e->type, bytes, v));
+    LEAT_TRY(value_unpack(e->s, e->type, e->as, bytes, v));
     if (!cur_done(bytes)) {
         leat_drop_(e->type, v);
         return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));
@@ -59,7 +59,7 @@ static leat_err element_in_place(struct end *e, struct cur *bytes)
     if (n == e->raw && n) {
         copy_short(v, cur_take(bytes, n), n);
     } else {
-        LEAT_TRY(type_decode(e->type, bytes, v, NULL, NULL));
+        LEAT_TRY(e->as ? type_decode_as(e->as, bytes, v, NULL, NULL) : type_decode(e->type, bytes, v, NULL, NULL));
         if (!cur_done(bytes)) {
             leat_drop_(e->type, v);
             return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));

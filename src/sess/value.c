@@ -7,7 +7,7 @@
 #include "sess/value.h"
 #include "base/alloc.h"
 #include "sess/home.h"
-#include "type/codec.h"
+#include "type/bridge.h"
 
 enum { REC_RX = 1, REC_BACK = 2, REC_WAY = 4, REC_ALL = 7, TYPES_SEEN = 64 };
 
@@ -231,12 +231,21 @@ void value_refused(struct sess *s, const uint64_t *ids, uint32_t n)
 /* -- in ---------------------------------------------------------------------------------------------------------------------- */
 struct ends_in { struct type_ends ops; struct sess *s; uint32_t n; };
 
-static leat_err get_back(struct sess *s, uint64_t id, int is_rx, leat_chan_ **ret)
+/* Whether a channel of elements a may be used as one of b: two descriptions of one struct, as two files of a program have. */
+static bool same_elements(const leat_type *a, const leat_type *b)
+{
+    struct type_print x, y;
+    return a == b || (a->size == b->size && type_print(a, &x) == LEAT_OK && type_print(b, &y) == LEAT_OK && type_print_same(&x, &y));
+}
+
+static leat_err get_back(struct sess *s, uint64_t id, int is_rx, const leat_type *elem, leat_chan_ **ret)
 {
     struct end *e = end_find(s, id);
     leat_err err = LEAT_OK;
     if (!e || e->site || is_rx || !e->home || e->dead)
         err = leat_fail(LEAT_INVAL, "the end %llu does not come from here", (unsigned long long)id);
+    else if (elem != &type_nothing && !same_elements(e->type, elem))
+        err = leat_fail(LEAT_INVAL, "the end %llu carries %s, not %s", (unsigned long long)id, e->type->name, elem->name);
     else
         *ret = home_ref_back(e);
     end_unref(e);
@@ -256,6 +265,8 @@ static leat_err get_tx(struct sess *s, const struct joining *j, const leat_type 
     }
     if (j->way.hops)
         err = relay_path_set(e, &j->way);
+    if (j->tells)
+        end_tell_type(e, elem);
     lock(&c->lock);
     site_join_locked(e);
     unlock(&c->lock);
@@ -288,6 +299,7 @@ static leat_err get_rx(struct sess *s, const struct joining *j, const leat_type 
     if (err == LEAT_OK)
         err = end_new(s, j->id, c, elem, false, &e);
     if (err == LEAT_OK) {
+        end_read_as(e, j->as);
         e->out = chan_reserve_locked(c, cap);
         e->granted = cap;
         e->want = cap;
@@ -311,7 +323,8 @@ leat_err value_join(struct sess *s, const struct joining *j, const leat_type *el
     return j->rx ? get_rx(s, j, elem, ret) : get_tx(s, j, elem, ret);
 }
 
-static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, leat_chan_ **ret)
+static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, const struct type_bridge *as,
+    leat_chan_ **ret)
 {
     struct ends_in *ends = (struct ends_in *)self;
     struct sess *s = ends->s;
@@ -329,17 +342,23 @@ static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const
     if (flags & REC_WAY)
         LEAT_TRY(relay_path_in(in, &j.way));
     LEAT_TRY(type_print(elem, &mine));
-    if (!type_print_same(&mine, &theirs))
+    bool same = type_print_same(&mine, &theirs);
+    if (!same && !as)
         return leat_fail(LEAT_TYPE, "an end of a channel of another type than %s", elem->name);
+    j.as = same || !is_rx ? NULL : as;
+    j.tells = !same && !is_rx && elem != &type_nothing;
+    struct cur form;
+    if (j.tells && !value_form(elem, &form))
+        return leat_fail(LEAT_TYPE, "an end of a channel of another type than %s, whose description is too long to be told", elem->name);
     if (flags & REC_BACK)
-        return get_back(s, j.id, is_rx, ret);
+        return get_back(s, j.id, is_rx, elem, ret);
     if (!ends_id_theirs(s, j.id))
         return leat_fail(LEAT_INVAL, "the id %llu is not one that this peer makes", (unsigned long long)j.id);
     return value_join(s, &j, elem, ret);
 }
 
-leat_err value_unpack(struct sess *s, const leat_type *t, struct cur *in, void *v)
+leat_err value_unpack(struct sess *s, const leat_type *t, const struct type_bridge *as, struct cur *in, void *v)
 {
     struct ends_in ends = { .ops = { .get = get_end }, .s = s };
-    return type_decode(t, in, v, &ends.ops, NULL);
+    return as ? type_decode_as(as, in, v, &ends.ops, NULL) : type_decode(t, in, v, &ends.ops, NULL);
 }

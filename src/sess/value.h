@@ -11,10 +11,13 @@
 
 struct sess;
 struct end;
+struct type_print;
 enum { VALUE_ENDS = 16 };                            /* ends in one value; more: LEAT_LIMIT */
 
 struct relay_way { uint8_t hops; const char *path; size_t len; };     /* how a site reaches the home: through whom; hops 0: directly */
-struct joining { uint64_t id; bool rx; uint32_t cap; struct relay_way way; };
+struct type_bridge;
+/* as: of elements that are of another type there, for rx; tells: they are, for a send end */
+struct joining { uint64_t id; bool rx, tells; uint32_t cap; struct relay_way way; const struct type_bridge *as; };
 struct moving { leat_chan_ *c; struct end *e; struct buf queue; uint32_t queued; bool rx, back, locked; };
 struct value_out {
     struct sess *s;
@@ -48,12 +51,21 @@ uint32_t value_ids(const struct value_out *o, uint64_t *ids);        /* of the n
 /* Reader task.  What carried these ends to the peer was refused there: they were never joined, and are as if the peer had let go of
  * them: a send end that has gone, a receive end whose senders get GONE. */
 void value_refused(struct sess *s, const uint64_t *ids, uint32_t n);
-/* Reader task.  As type_decode, with no lock held; the ends are joined to their other sides when this returns. */
-LEAT_CHECK leat_err value_unpack(struct sess *s, const leat_type *t, struct cur *in, void *v);
+/* Reader task.  As type_decode, or type_decode_as if as is not NULL, with no lock held; the ends are joined to their other sides when this
+ * returns. */
+LEAT_CHECK leat_err value_unpack(struct sess *s, const leat_type *t, const struct type_bridge *as, struct cur *in, void *v);
 /* Reader task: this side of an end whose id the peer, or an import, has made.  *ret is a reference that the program will own. */
 LEAT_CHECK leat_err value_join(struct sess *s, const struct joining *j, const leat_type *elem, leat_chan_ **ret);
 /* c = m->c is locked, the rest of *m zero: its receive end is to move over s, under the peer's id or (0) a new one.  OK: then
  * site_from_local_locked, or value_undo.  Any error: value_undo.  REFUSED, LIMIT, NOMEM, PEER_LOST */
 LEAT_CHECK leat_err value_rx(struct sess *s, uint64_t id, const leat_type *elem, struct moving *m);
 void value_undo(struct moving *m);
+
+/* types.c: peers that describe a type otherwise */
+/* Reader task.  *ret reads what is of the form theirs as mine, and lives as long as s.  As type_bridge_make; LIMIT: too many. */
+LEAT_CHECK leat_err value_bridge(struct sess *s, const leat_type *mine, struct cur theirs, const struct type_bridge **ret);
+const struct type_bridge *value_bridge_known(struct sess *s, const leat_type *mine, const struct type_print *theirs);  /* NULL: none yet */
+/* Whether the peer, whose form is theirs, can read mine and be told its form.  As type_bridge_check. */
+LEAT_CHECK leat_err value_check(struct sess *s, const leat_type *mine, struct cur theirs);
+bool value_form(const leat_type *t, struct cur *ret);                /* false: too long to be told */
 #endif

@@ -7,12 +7,15 @@
 #include "base/buf.h"
 #include "leat.h"
 
+struct type_bridge;
 /* What a session does for channel ends, of which the codec knows only that they are pointers.  An end that is NULL never gets here. */
 struct type_ends {
     /* writes what the other side needs to make an end of its own; keeps a reference of its own if it needs one */
     leat_err (*put)(struct type_ends *self, leat_chan_ *c, int is_rx, const leat_type *elem, struct buf *out);
-    /* reads what put has written; *ret is a reference that the value will own */
-    leat_err (*get)(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, leat_chan_ **ret);
+    /* reads what put has written; *ret is a reference that the value will own.  as: NULL, or there the channel may carry another type,
+     * which was found to fit elem: a receive end's elements are read by it, and a send end's home is to be told of elem */
+    leat_err (*get)(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, const struct type_bridge *as,
+        leat_chan_ **ret);
     /* the encoding that put the last `count` ends has failed after all; NULL: nothing to do */
     void (*undo)(struct type_ends *self, size_t count);
 };

@@ -472,10 +472,11 @@ static leat_err fake_put(struct type_ends *self, leat_chan_ *c, int is_rx, const
     return LEAT_OK;
 }
 
-static leat_err fake_get(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, leat_chan_ **ret)
+static leat_err fake_get(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, const struct type_bridge *as,
+    leat_chan_ **ret)
 {
     struct fake *f = container_of(self, struct fake, ends);
-    CHECK(elem == &word_type);
+    CHECK(elem == &word_type && !as);
     if (cur_u8(in) != (is_rx ? 'r' : 't'))
         return leat_fail(LEAT_TYPE, "the wrong end");
     if (f->gets == f->fail_at)

@@ -4,36 +4,7 @@
  * what it says is there: so at any moment leat_drop_ can take back all there is.
  * 2. Nothing is allocated for an announced length before that many bytes, or elements of their least size, are known to be there,
  * and what an element takes in memory beyond that is charged to the budget first. */
-#include "base/alloc.h"
-#include "base/limits.h"
-#include "type/codec.h"
-#include "type/frames.h"
-#include "type/texts.h"
-
-struct decoder {
-    struct cur *in;
-    struct type_ends *ends;
-    size_t *budget;
-    struct texts texts;
-    struct frames s;
-};
-
-static leat_err bad(struct decoder *k, const char *what) { return frames_fail(&k->s, LEAT_TYPE, "%s", what); }
-
-/* memory that the budget pays for; NULL: *e says why not */
-static inline void *get_memory(struct decoder *k, uint64_t n, bool zeroed, leat_err *e)
-{
-    if (n + LIMIT_DECODE_BLOCK > *k->budget) {
-        *e = frames_fail(&k->s, LEAT_LIMIT, "needs more memory than is allowed for bytes received");
-        return NULL;
-    }
-    void *p = zeroed ? mem_zalloc((size_t)n) : mem_alloc((size_t)n);
-    if (!p)
-        *e = frames_fail(&k->s, LEAT_NOMEM, "no memory");
-    else
-        *k->budget -= (size_t)n + LIMIT_DECODE_BLOCK;
-    return p;
-}
+#include "type/decoder.h"
 
 static leat_err get_copy(struct decoder *k, char *at, size_t n)
 {
@@ -50,17 +21,6 @@ static leat_err get_bool(struct decoder *k, char *at)
     if (k->in->bad || b > 1)
         return bad(k, k->in->bad ? "cut short" : "a bool that is neither 0 nor 1");
     memcpy(at, &b, 1);
-    return LEAT_OK;
-}
-
-/* a length of which as many bytes are there; the largest fits 32 bits */
-static inline leat_err get_length(struct decoder *k, uint64_t *ret)
-{
-    *ret = cur_varint(k->in);
-    if (unlikely(k->in->bad))
-        return bad(k, "cut short, or a malformed length");
-    if (unlikely(*ret > cur_left(k->in) || *ret > LIMIT_LIST))
-        return frames_fail(&k->s, LEAT_TYPE, "%llu bytes announced, %zu left", (unsigned long long)*ret, cur_left(k->in));
     return LEAT_OK;
 }
 
@@ -194,7 +154,8 @@ static leat_err get_end(struct decoder *k, char *at, const struct type_op *op)
         return LEAT_OK;
     if (!k->ends)
         return bad(k, "a channel end cannot arrive here");
-    leat_err e = k->ends->get(k->ends, k->in, op->code == OP_RX, op->elem, &c);
+    const struct type_bridge *as = op->code == OP_RX && k->as ? op->as : k->as;
+    leat_err e = k->ends->get(k->ends, k->in, op->code == OP_RX, op->elem, as, &c);
     if (e != LEAT_OK)
         return frames_wrap(&k->s, e);
     memcpy(at, &c, sizeof c);
@@ -270,10 +231,35 @@ static leat_err get_value(struct decoder *k)
         case OP_END:
             if (frames_end(&k->s))
                 return LEAT_OK;
+            break;
+        default: e = get_other(k, at, op);
         }
         if (unlikely(e != LEAT_OK))
             return e;
     }
+}
+
+/* The value at in by this plan, of which a byte may need ratio of memory.  *v is zero. */
+__attribute__((always_inline)) static inline leat_err get_planned(struct decoder *k, const struct type_plan *plan, size_t ratio,
+    const leat_type *t, void *v)
+{
+    size_t left = cur_left(k->in), own;
+    if (__builtin_mul_overflow(left, ratio, &own) || __builtin_add_overflow(own, (size_t)LIMIT_DECODE_FREE, &own))
+        own = SIZE_MAX;
+    if (!k->budget)
+        k->budget = &own;
+    k->texts = (struct texts){ 0 };
+    frames_init(&k->s, t);
+    leat_err e = frames_push(&k->s, plan, v, 1);
+    if (e == LEAT_OK)
+        e = get_value(k);
+    texts_end(&k->texts);
+    if (unlikely(e != LEAT_OK)) {
+        leat_drop_(t, v);
+        cur_fail(k->in);
+    }
+    frames_free(&k->s);
+    return e;
 }
 
 leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_ends *ends, size_t *budget)
@@ -285,29 +271,29 @@ leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_en
         cur_fail(in);
         return e;
     }
-    size_t left = cur_left(in), own;
-    if (info->plan->raw && left >= info->plan->size) {
+    if (info->plan->raw && cur_left(in) >= info->plan->size) {
         copy_short(v, in->p, info->plan->size);
         in->p += info->plan->size;
         return LEAT_OK;
     }
     memset(v, 0, t->size);
-    if (__builtin_mul_overflow(left, info->ratio, &own) || __builtin_add_overflow(own, (size_t)LIMIT_DECODE_FREE, &own))
-        own = SIZE_MAX;
     struct decoder k;
     k.in = in;
     k.ends = ends;
-    k.budget = budget ? budget : &own;
-    k.texts = (struct texts){ 0 };
-    frames_init(&k.s, t);
-    e = frames_push(&k.s, info->plan, v, 1);
-    if (e == LEAT_OK)
-        e = get_value(&k);
-    texts_end(&k.texts);
-    if (unlikely(e != LEAT_OK)) {
-        leat_drop_(t, v);
-        cur_fail(in);
-    }
-    frames_free(&k.s);
-    return e;
+    k.budget = budget;
+    k.as = NULL;
+    return get_planned(&k, info->plan, info->ratio, t, v);
+}
+
+leat_err type_decode_as(const struct type_bridge *b, struct cur *in, void *v, struct type_ends *ends, size_t *budget)
+{
+    struct decoder k;
+    memset(v, 0, b->type->size);
+    if (in->bad)
+        return leat_fail(LEAT_TYPE, "%s: cut short", b->type->name);
+    k.in = in;
+    k.ends = ends;
+    k.budget = budget;
+    k.as = b;
+    return get_planned(&k, b->plan, b->ratio, b->type, v);
 }

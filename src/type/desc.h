@@ -22,6 +22,8 @@ static inline bool type_print_same(const struct type_print *a, const struct type
 LEAT_CHECK leat_err type_print(const leat_type *t, struct type_print *ret);
 LEAT_CHECK leat_err type_form(const leat_type *t, struct cur *ret);
 
+struct type_print type_print_of(struct cur form);     /* of bytes that are a form */
+
 /* The canonical form, appended to out.  The same errors; then out is as before.  Not cached: type_form is. */
 LEAT_CHECK leat_err type_form_write(const leat_type *t, struct buf *out);
 

@@ -116,8 +116,7 @@ __attribute__((format(printf, 3, 4))) static void add(char *to, size_t cap, cons
     va_end(a);
 }
 
-/* what the type at c is; c belongs to a valid form */
-static void add_words(char *to, size_t cap, struct cur c)
+const char *form_word(unsigned kind)
 {
     static const char *const plain[] = { [LEAT_K_BOOL_] = "bool", [LEAT_K_STRING_] = "string", [LEAT_K_BYTES_] = "bytes",
         [LEAT_K_DATE_] = "date", [LEAT_K_DURATION_] = "duration", [LEAT_K_ERROR_] = "error", [LEAT_K_CSTR_] = "cstr",
@@ -125,9 +124,15 @@ static void add_words(char *to, size_t cap, struct cur c)
         [LEAT_K_LIST_] = "list of ", [LEAT_K_MAP_] = "map of ", [LEAT_K_TX_] = "tx of ", [LEAT_K_RX_] = "rx of ",
         [LEAT_K_INT_] = "int", [LEAT_K_UINT_] = "uint", [LEAT_K_FLOAT_] = "float", [LEAT_K_ARRAY_] = "array of ",
         [LEAT_K_CHARS_] = "chars" };
+    return kind < ARRAY_LEN(plain) && plain[kind] ? plain[kind] : "?";
+}
+
+/* what the type at c is; c belongs to a valid form */
+static void add_words(char *to, size_t cap, struct cur c)
+{
     for (;;) {
         unsigned kind = cur_u8(&c);
-        add(to, cap, "%s", kind < ARRAY_LEN(plain) && plain[kind] ? plain[kind] : "?");
+        add(to, cap, "%s", form_word(kind));
         switch (kind) {
         case LEAT_K_INT_: case LEAT_K_UINT_: case LEAT_K_FLOAT_: add(to, cap, "%u", cur_u8(&c) * 8u); return;
         case LEAT_K_CHARS_: add(to, cap, "(%llu)", (unsigned long long)cur_varint(&c)); return;

@@ -46,6 +46,15 @@ static void cache_add(struct type_info *i)
         continue;
 }
 
+struct type_print type_print_of(struct cur form)
+{
+    struct type_print p;
+    XXH128_canonical_t hash;
+    XXH128_canonicalFromHash(&hash, XXH3_128bits(form.p, cur_left(&form)));
+    memcpy(p.b, hash.digest, sizeof p.b);
+    return p;
+}
+
 leat_err type_info_make(const leat_type *t, const struct type_info **ret)
 {
     struct buf form = { 0 };
@@ -62,9 +71,7 @@ leat_err type_info_make(const leat_type *t, const struct type_info **ret)
     i->type = t;
     i->form = form.p;
     i->form_len = form.len;
-    XXH128_canonical_t hash;
-    XXH128_canonicalFromHash(&hash, XXH3_128bits(form.p, form.len));
-    memcpy(i->print.b, hash.digest, sizeof i->print.b);
+    i->print = type_print_of(cur_of(form.p, form.len));
     cache_add(i);
     *ret = i;
     return LEAT_OK;

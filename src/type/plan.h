@@ -9,16 +9,27 @@
 #define TYPE_PLAN_H
 #include "type/desc.h"
 
-enum { OP_END, OP_COPY, OP_BOOL, OP_TEXT, OP_CSTR, OP_CHARS, OP_OPTIONAL, OP_LIST, OP_MAP, OP_ONEOF, OP_TX, OP_RX };
+enum { OP_END, OP_COPY, OP_BOOL, OP_TEXT, OP_CSTR, OP_CHARS, OP_OPTIONAL, OP_LIST, OP_MAP, OP_ONEOF, OP_TX, OP_RX,
+    OP_OWN,                                          /* from here on: only in plans that read values of another type (bridge.h) */
+    OP_WIDEN = OP_OWN, OP_TEXT_CSTR, OP_WRAP, OP_UNWRAP, OP_WHICH, OP_CASES,
+    OP_SKIP, OP_SKIP_TEXT, OP_SKIP_CSTR, OP_SKIP_OPTIONAL, OP_SKIP_LIST, OP_SKIP_TX, OP_SKIP_RX };
 
+struct type_bridge;
 struct type_op {
     uint8_t code;
+    uint8_t from, to, fill;                          /* WIDEN: numbers of so many bytes to so many; fill: a WIDEN_ */
     uint32_t off;                                    /* of the field, from the start of the value */
-    uint32_t n;                                      /* COPY: bytes; CHARS: room; ONEOF: cases */
-    const struct type_plan *sub;                     /* OPTIONAL, LIST: of one element; MAP: of one entry; ONEOF: n of them */
+    uint32_t n;                                      /* COPY, SKIP: bytes; CHARS: room; ONEOF, CASES: cases; WIDEN: numbers; WHICH: it */
+    union {
+        const struct type_plan *sub;                 /* OPTIONAL, LIST: of one element; MAP: of one entry; ONEOF, CASES: n of them;
+                                                        WRAP: of what is now behind a pointer; UNWRAP: of what is not */
+        const struct type_bridge *as;                /* RX, SKIP_RX of such a plan: of the elements */
+    };
     const leat_type *elem;                           /* TX, RX */
     const char *name;                                /* "when.s": of the (first) field, for messages; "" for an element itself */
 };
+
+enum { WIDEN_ZERO, WIDEN_SIGN, WIDEN_FLOAT };
 
 struct type_plan {
     const struct type_op *ops;                       /* ends with OP_END */

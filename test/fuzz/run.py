@@ -22,7 +22,8 @@ PLAYER = os.path.join('test', 'fuzz', 'fuzz_corpus_test')
 ENV = dict(os.environ, CC='clang', ASAN_OPTIONS='detect_leaks=1:detect_stack_use_after_return=0:abort_on_error=0',
            UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1')
 # Files that do nothing but read what may come from anyone, and how many of 100 branches must be taken; then files of which that is a part.
-DECODERS = ['src/base/buf.c', 'src/base/url.c', 'src/cluster/env.c', 'src/sim/conf.c', 'src/type/decode.c', 'src/type/diff.c',
+DECODERS = ['src/base/buf.c', 'src/base/url.c', 'src/cluster/env.c', 'src/sim/conf.c', 'src/type/bridge.c', 'src/type/decode.c',
+            'src/type/decode_as.c', 'src/type/diff.c', 'src/type/shape.c',
             'src/type/gob_dec.c', 'src/type/gob_feed.c', 'src/type/gob_read.c', 'src/type/gob_skip.c', 'src/type/json_dec.c',
             'src/type/json_lex.c', 'src/type/json_date.c', 'src/sess/hello.c']
 BOUND = 95

@@ -3,6 +3,7 @@
 #include "fuzz.h"
 #include "base/limits.h"
 #include "rpc/netrpc_call.h"
+#include "type/bridge.h"
 #include "type/gob_codec.h"
 #include "type/gob_feed.h"
 #include "type/json.h"
@@ -20,10 +21,11 @@ static bool is_zero(const void *p, size_t n)
 }
 
 /* -- leat's own --------------------------------------------------------------------------------------------------------------- */
-static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, leat_chan_ **ret)
+static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const leat_type *elem, const struct type_bridge *as,
+    leat_chan_ **ret)
 {
     uint8_t b = cur_u8(in);
-    (void)self, (void)is_rx;
+    (void)self, (void)is_rx, (void)as;
     if (in->bad || b > 1)
         return leat_fail(LEAT_INVAL, "no end");
     *ret = leat_chan_make_(elem->size, b);
@@ -67,6 +69,71 @@ void fuzz_own(const uint8_t *p, size_t n)
     }
     free(v);
     free(exact);
+}
+
+/* what became of the types of type_test.h */
+LEAT_STRUCT(numbers_later, (int16, a), (int64, b), (int32, c), (uint16, e), (int32, f), (int64, g), (uint64, h), (float64, i), (bool, k),
+    (bool, fresh));
+LEAT_STRUCT(square_later, (string, label), (float64, side), (int8, more));
+LEAT_ONEOF(shape_later, (int64, tiny), (string, words), (struct(square_later), square), (bool, flag));
+LEAT_STRUCT(node_later, (map(node_later), by_name), (list(node_later), kids), (string, name), (optional(node_later), right));
+LEAT_STRUCT(all_later, (array(uint32_t, 9), five), (oneof(shape_later), shape), (struct(point), spot), (map(square_later), squares),
+    (optional(numbers_later), numbers), (bytes, name), (date, when), (error, failed), (list(point), looses), (struct(node_later), tree));
+struct old_later { char name[60]; leat_string note; unsigned long long id; };
+LEAT_DESCRIBE(old_later, (chars(60), name), (string, note), (uint64, id));
+LEAT_STRUCT(word_later, (uint64, times), (bytes, text));
+LEAT_STRUCT(shard_later, (tx(word), out), (rx(word_later), in), (int8, n));
+LEAT_STRUCT(shard_less, (bytes, text));
+static const leat_type *const bridged[] = { &word_type, &all_type, &node_type, &shape_type, &old_type, &shard_type, &numbers_type,
+    &word_later_type, &all_later_type, &node_later_type, &shape_later_type, &old_later_type, &shard_later_type, &numbers_later_type,
+    &shard_less_type };
+
+/* The first byte says which type reads, the second which one wrote, then how many bytes are laid over its form and where; the rest is a
+ * value.  0x80: without ends. */
+void fuzz_bridge(const uint8_t *p, size_t n)
+{
+    struct cur in = cur_of(p, n), form;
+    uint8_t how = fuzz_u8(&in), other = fuzz_u8(&in);
+    const leat_type *t = bridged[how % ARRAY_LEN(bridged)];
+    struct buf b = { 0 };
+    struct type_bridge *as;
+    FUZZ_CHECK(type_form(bridged[other % ARRAY_LEN(bridged)], &form) == LEAT_OK);
+    buf_put(&b, form.p, cur_left(&form));
+    size_t k = MIN((size_t)fuzz_u8(&in), cur_left(&in)), at = k ? fuzz_u8(&in) % b.len : 0;
+    k = MIN(k, cur_left(&in));
+    if (other & 0x80)
+        b.len = at;                                  /* not over it, but instead of its end */
+    for (size_t i = 0; i < k; i++)
+        if (at + i < b.len)
+            b.p[at + i] = fuzz_u8(&in);
+        else
+            buf_u8(&b, fuzz_u8(&in));
+    uint8_t *exact = malloc(b.len ? b.len : 1);
+    FUZZ_CHECK(exact != NULL);
+    memcpy(exact, b.p, b.len);
+    fuzz_memory_start();
+    leat_err e = type_bridge_make(t, cur_of(exact, b.len), &as), check = type_bridge_check(t, cur_of(exact, b.len));
+    FUZZ_CHECK(e == LEAT_OK || e == LEAT_TYPE || e == LEAT_LIMIT);
+    FUZZ_CHECK(check == LEAT_OK || check == LEAT_TYPE || check == LEAT_LIMIT);
+    FUZZ_CHECK(fuzz_memory() < (1 << 20));
+    if (e == LEAT_OK) {
+        struct type_ends ends = { .put = put_end, .get = get_end };
+        struct cur bytes = cur_of(cur_take(&in, cur_left(&in)), 0);
+        bytes.end = in.end;
+        void *v = malloc(t->size);
+        FUZZ_CHECK(v != NULL);
+        fuzz_memory_start();
+        if (type_decode_as(as, &bytes, v, how & 0x80 ? NULL : &ends, NULL) == LEAT_OK)
+            leat_drop_(t, v);
+        else
+            FUZZ_CHECK(bytes.bad && is_zero(v, t->size));
+        if (how & 0x80)
+            FUZZ_CHECK(fuzz_memory() <= as->ratio * n + LIMIT_DECODE_FREE + 80 * LIMIT_VALUE_DEPTH);
+        free(v);
+        type_bridge_free(as);
+    }
+    free(exact);
+    buf_free(&b);
 }
 
 /* -- gob ---------------------------------------------------------------------------------------------------------------------- */

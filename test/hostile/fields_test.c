@@ -5,7 +5,7 @@
 #include "villain.h"
 
 /* -- frames as tables ------------------------------------------------------------------------------------------------------------ */
-enum field { END_, V, B1, B4, B8, P, T, REST };      /* varint, u8, u32, u64, fingerprint of num, text, bytes of a num */
+enum field { END_, V, B1, B4, B8, P, T, F, REST };   /* varint, u8, u32, u64, fingerprint of num, text, form of num, bytes of a num */
 struct value { enum field as; uint64_t n; const char *text; };
 struct frame { uint8_t kind; const char *about, *first; struct value at[10]; };      /* first: what is said before it, see prelude */
 
@@ -16,6 +16,7 @@ struct frame { uint8_t kind; const char *about, *first; struct value at[10]; }; 
 #define U64(x)  { B8, x, NULL }
 #define PRINT   { P, 0, NULL }
 #define TEXT(x) { T, 0, x }
+#define FORM    { F, 0, NULL }
 #define VALUE   { REST, 0, NULL }
 static const struct frame frames[] = {
     { FRAME_ACK, "ACK", "", { U64(0) } },
@@ -51,6 +52,7 @@ static const struct frame frames[] = {
     { FRAME_DONE, "DONE", "", { ID } },
     { FRAME_TORN, "TORN", "b", { ID, TEXT("x") } },
     { FRAME_INVITE, "INVITE", "q", { ID } },
+    { FRAME_TYPE, "TYPE", "b", { ID, FORM } },
 };
 static const uint64_t edges[] = { 0, 1, 2, 127, 128, 255, 256, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, INT64_MAX,
     (uint64_t)INT64_MAX + 1, UINT64_MAX - 1, UINT64_MAX };
@@ -72,7 +74,7 @@ static void put_edge(struct buf *b, const struct value *v, uint64_t edge)
     case B4: buf_u32(b, (uint32_t)edge); break;
     case B8: buf_u64(b, edge); break;
     case P: buf_u64(b, edge); buf_u64(b, edge); break;
-    case T: buf_varint(b, edge); buf_put(b, "0123456789", MIN(edge, (uint64_t)10)); break;
+    case T: case F: buf_varint(b, edge); buf_put(b, "0123456789", MIN(edge, (uint64_t)10)); break;
     case REST: for (uint64_t i = 0; i < MIN(edge, (uint64_t)300); i++) buf_u8(b, 7); break;
     default: break;
     }
@@ -80,7 +82,11 @@ static void put_edge(struct buf *b, const struct value *v, uint64_t edge)
 
 static void put_good(struct buf *b, const struct value *v)
 {
-    if (v->as == P)
+    struct cur form;
+    if (v->as == F) {
+        CHECK_EQ(type_form(&num_type, &form), LEAT_OK);
+        buf_text(b, (const char *)form.p, cur_left(&form));
+    } else if (v->as == P)
         put_print(b);
     else if (v->as == T)
         buf_text(b, v->text, strlen(v->text));
@@ -263,6 +269,11 @@ static const struct { const char *about, *first, *then; size_t n; uint8_t kind; 
     { "CANCEL of nothing", "", "\x3f\3", 2, FRAME_CANCEL, false, NULL },
     { "a frame of the other side", "b", "\3\4\0\0", 4, FRAME_GRANT, false, "wrong side" },
     { "a frame for the home from the home", "r", "\3\0", 2, FRAME_FINISH, false, "wrong side" },
+    { "TYPE twice", "b", "\3\x9\1\xa\0\1\1n\0\3\4", 11, FRAME_TYPE, true, "TYPE" },
+    { "TYPE after a need", "bn", "\3\x9\1\xa\0\1\1n\0\3\4", 11, FRAME_TYPE, false, NULL },
+    { "TYPE that does not fit", "b", "\3\x8\1\xa\0\1\1n\0\5", 10, FRAME_TYPE, false, "field num.n: int64 here, string there" },
+    { "TYPE that is none", "b", "\3\3\1\xa\0", 5, FRAME_TYPE, false, "not a description" },
+    { "TYPE for a site", "r", "\3\x9\1\xa\0\1\1n\0\3\4", 11, FRAME_TYPE, false, "wrong side" },
     { "HELLO in a session", "", "12345678", 8, FRAME_HELLO, false, "HELLO" },
     { "a kind that does not exist", "", "x", 1, 0x7f, false, "0x7f" },
     { "a kind that is kept free", "", "x", 1, 0xff, false, "0xff" },

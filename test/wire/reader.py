@@ -17,11 +17,12 @@ import threading
 MAGIC = b'\x8bLEAT\r\n\x1a'
 NUMBERED = 0x20
 KINDS = {0x01: 'HELLO', 0x02: 'WELCOME', 0x03: 'DEAD', 0x04: 'ACK', 0x05: 'PING', 0x06: 'PONG', 0x20: 'BYE', 0x30: 'ATTACH',
-         0x31: 'ATTACHED', 0x32: 'DROP', 0x33: 'TORN', 0x38: 'NEED', 0x39: 'GRANT', 0x3a: 'NONE', 0x3b: 'RECALL', 0x3c: 'RETURN',
+         0x31: 'ATTACHED', 0x32: 'DROP', 0x33: 'TORN', 0x34: 'TYPE',
+         0x38: 'NEED', 0x39: 'GRANT', 0x3a: 'NONE', 0x3b: 'RECALL', 0x3c: 'RETURN',
          0x40: 'ELEM', 0x41: 'INVITE', 0x42: 'TAKEN', 0x43: 'BUSY', 0x44: 'WITHDRAW', 0x45: 'WITHDRAWN', 0x48: 'CLOSE', 0x49: 'SEAL',
          0x4a: 'SEALED', 0x4b: 'FINISH', 0x4c: 'FLUSH', 0x4d: 'FLUSHED', 0x60: 'OPEN', 0x61: 'RESULT', 0x62: 'CANCEL', 0x63: 'DONE'}
 FROM_HOME = {'GRANT', 'NONE', 'RECALL', 'INVITE', 'TAKEN', 'BUSY', 'WITHDRAWN', 'SEAL', 'FLUSHED'}
-FROM_SITE = {'NEED', 'RETURN', 'ELEM', 'WITHDRAW', 'CLOSE', 'SEALED', 'FINISH', 'FLUSH', 'TORN', 'DROP'}
+FROM_SITE = {'NEED', 'RETURN', 'ELEM', 'WITHDRAW', 'CLOSE', 'SEALED', 'FINISH', 'FLUSH', 'TORN', 'TYPE', 'DROP'}
 FRAME_MAX, HELLO_MAX, MORE = 65536, 1024, 1
 
 
@@ -307,6 +308,12 @@ def f_torn(c, s):
     return 'end %d %s' % (c.varint(), words(c.text(199)))
 
 
+def f_type(c, s):
+    end, form = c.varint(), c.text()
+    read_form(form)
+    return 'end %d form %s' % (end, form.hex())
+
+
 def f_elem(c, s):
     end, what = c.varint(), c.u8()
     at = 'end %d ' % end
@@ -331,6 +338,7 @@ def f_open(c, s):
     if s.more('OPEN', call):
         return 'call %d more %s' % (call, shown(c.rest()))
     kind = c.u8()
+    told, kind = kind & 8, kind & ~8
     if kind not in (0, 1, 2, 4, 6):
         raise Wrong('an OPEN of kind %d' % kind)
     at = 'call %d %s %s' % (call, 'task' if kind == 1 else 'call', words(c.text(255)))
@@ -344,6 +352,10 @@ def f_open(c, s):
         if not key:
             raise Wrong('an empty key')
         at += ' key ' + key.hex()
+    if told:
+        form = c.text()
+        read_form(form)
+        at += ' form ' + form.hex()
     return at + ' of %d bytes: %s' % (length, shown(c.rest()))
 
 
@@ -368,7 +380,7 @@ def f_done(c, s):
 
 
 FIELDS = {'HELLO': f_hello, 'WELCOME': f_welcome, 'DEAD': f_dead, 'ACK': f_short, 'PING': f_short, 'PONG': f_short, 'BYE': f_nothing,
-          'ATTACH': f_attach, 'ATTACHED': f_attached, 'DROP': f_end_only, 'TORN': f_torn, 'NEED': f_need, 'GRANT': f_grant,
+          'ATTACH': f_attach, 'ATTACHED': f_attached, 'DROP': f_end_only, 'TORN': f_torn, 'TYPE': f_type, 'NEED': f_need, 'GRANT': f_grant,
           'NONE': f_end_only, 'RECALL': f_end_only, 'RETURN': f_return, 'ELEM': f_elem, 'INVITE': f_end_only, 'TAKEN': f_number,
           'BUSY': f_number, 'WITHDRAW': f_number, 'WITHDRAWN': f_number, 'CLOSE': f_end_only, 'SEAL': f_seal, 'SEALED': f_sent,
           'FINISH': f_sent, 'FLUSH': f_end_only, 'FLUSHED': f_flushed, 'OPEN': f_open, 'RESULT': f_result, 'CANCEL': f_cancel,
@@ -445,7 +457,7 @@ def check(side, other, name, text, number, ack):
         if name == 'DROP':
             side.dropped.add(end)
         for total in ('granted', 'accepted', 'returned', 'bytes', 'seen'):
-            if total in field and name not in ('ELEM', 'TORN', 'ATTACH'):
+            if total in field and name not in ('ELEM', 'TORN', 'TYPE', 'ATTACH'):
                 k, n = (end, total, name), int(field[field.index(total) + 1])
                 if n < side.most.get(k, 0):
                     raise Wrong('%s of end %d goes back to %d' % (total, end, n))

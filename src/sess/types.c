@@ -1,0 +1,117 @@
+/* types.c - peers that describe a type otherwise: the bridges of a session (type/bridge.h), and the frame TYPE.
+ *
+ * Who is to read learns the form of who writes: from a refusal, which brings the form of who refuses; from OPEN, which may bring that
+ * of its argument; from the type of a value that ends of channels lie in; and of what a site sends, from its frame TYPE.  A bridge is
+ * made once for a pair of types and lives as long as the session.  Only the reader task makes and looks for them; whoever was given
+ * one may use it while it holds the session. */
+#include "sess/value.h"
+#include "base/alloc.h"
+#include "sess/home.h"
+#include "type/bridge.h"
+
+enum { FORM_MAX = LIMIT_FRAME / 2 };
+
+struct bridges { struct type_bridge *at[LIMIT_SESS_BRIDGES]; uint32_t n; size_t bytes; };
+
+bool value_form(const leat_type *t, struct cur *ret)
+{
+    return type_form(t, ret) == LEAT_OK && cur_left(ret) <= FORM_MAX;
+}
+
+const struct type_bridge *value_bridge_known(struct sess *s, const leat_type *mine, const struct type_print *theirs)
+{
+    const struct bridges *t = ends_of(s)->bridges;
+    for (uint32_t i = 0; t && i < t->n; i++)
+        if (t->at[i]->type == mine && type_print_same(&t->at[i]->print, theirs))
+            return t->at[i];
+    return NULL;
+}
+
+static leat_err add(struct sess *s, struct type_bridge *b)
+{
+    struct bridges *t = ends_of(s)->bridges;
+    if (b->tells && !sess_types(s))
+        return leat_fail(LEAT_TYPE, "type %s: it has send ends, and the version of %s cannot be told what will be sent", b->type->name,
+            sess_text(s));
+    if (!t && !(t = ends_of(s)->bridges = mem_zalloc(sizeof *t)))
+        return leat_fail(LEAT_NOMEM, "type %s: no memory to read the other side's", b->type->name);
+    if (t->n == LIMIT_SESS_BRIDGES || t->bytes + b->bytes > LIMIT_SESS_BRIDGE_BYTES)
+        return leat_fail(LEAT_LIMIT, "type %s: of one peer at most %d types that differ are read, and %d bytes for that", b->type->name,
+            LIMIT_SESS_BRIDGES, LIMIT_SESS_BRIDGE_BYTES);
+    t->at[t->n++] = b;
+    t->bytes += b->bytes;
+    return LEAT_OK;
+}
+
+leat_err value_bridge(struct sess *s, const leat_type *mine, struct cur theirs, const struct type_bridge **ret)
+{
+    struct type_print print = type_print_of(theirs);
+    struct type_bridge *b;
+    if ((*ret = value_bridge_known(s, mine, &print)) != NULL)
+        return LEAT_OK;
+    LEAT_TRY(type_bridge_make(mine, theirs, &b));
+    leat_err err = add(s, b);
+    if (err == LEAT_OK)
+        *ret = b;
+    else
+        type_bridge_free(b);
+    return err;
+}
+
+void value_bridges_free(struct ends *e)
+{
+    for (uint32_t i = 0; e->bridges && i < e->bridges->n; i++)
+        type_bridge_free(e->bridges->at[i]);
+    mem_free(e->bridges);
+}
+
+leat_err value_check(struct sess *s, const leat_type *mine, struct cur theirs)
+{
+    struct cur form;
+    LEAT_TRY(type_bridge_check(mine, theirs));
+    if (!sess_types(s))
+        return leat_fail(LEAT_TYPE, "type %s: it is another one there, which the version of %s cannot be told", mine->name, sess_text(s));
+    if (!value_form(mine, &form))
+        return leat_fail(LEAT_TYPE, "type %s: it is another one there, and its description is over %d bytes", mine->name, FORM_MAX);
+    return LEAT_OK;
+}
+
+/* What is sent on this site's end is of the form of t: before anything is. */
+void end_tell_type(struct end *e, const leat_type *t)
+{
+    struct cur form;
+    if (!value_form(t, &form))
+        return;                                      /* value_check has seen that it can be */
+    struct buf *b = sess_begin(e->s, FRAME_TYPE);
+    if (!b)
+        return;
+    buf_varint(b, e->id);
+    buf_text(b, (const char *)form.p, cur_left(&form));
+    (void)sess_commit_must(e->s);
+}
+
+leat_err home_on_type(struct end *e, struct cur *in)
+{
+    const struct type_bridge *as;
+    size_t len;
+    const char *form = cur_text(in, &len);
+    if (in->bad)
+        return LEAT_OK;                              /* the caller says so */
+    lock(&e->c->lock);
+    bool late = e->as || e->accepted || e->partial || e->delivering;
+    unlock(&e->c->lock);
+    if (late)
+        return leat_fail(LEAT_INVAL, "a frame TYPE for end %llu after what it is about", (unsigned long long)e->id);
+    LEAT_TRY(value_bridge(e->s, e->type, cur_of(form, len), &as));
+    lock(&e->c->lock);
+    end_read_as(e, as);
+    unlock(&e->c->lock);
+    return LEAT_OK;
+}
+
+void end_read_as(struct end *e, const struct type_bridge *as)
+{
+    e->as = as;
+    e->raw = as ? 0 : e->raw;
+    e->ends_inside |= as && as->ends;
+}
