@@ -17,6 +17,7 @@ static struct relay {
     _Atomic int64_t left[2];                         /* bytes until the link breaks; below 0: it does not */
     _Atomic uint64_t passed[2];
     _Atomic uint32_t links, cuts, closed;            /* closed: who comes back finds nobody behind the relay */
+    _Atomic uint32_t held;                           /* nothing passes, and no link breaks */
     uint64_t every;                                  /* not 0: the next break is again some bytes away, at most so many */
     leat_group g;
     _Atomic uint32_t lock;                           /* of the next one */
@@ -29,6 +30,8 @@ static leat_err pump(struct pump *p)
     char some[2048];
     size_t n;
     while (link_read(p->from, some, sizeof some, &n) == LEAT_OK) {
+        while (at_load(&relay.held) && leat_sleep(LEAT_MS(1)) == LEAT_OK)
+            ;
         int64_t left = at_load(&relay.left[p->way]);
         bool cut = left >= 0 && n >= (size_t)left;
         struct iovec v = { some, cut ? (size_t)left : n };

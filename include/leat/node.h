@@ -155,10 +155,10 @@ size_t leat_node_dump(leat_node *n, int fd);
  * What an exposed function or a method was given is dropped when it returns; what it keeps it takes out and zeroes.  leat_call leaves
  * `in` to the caller; leat_go_on moves its argument on LEAT_OK, channel ends too: give it a leat_ref of an end you keep.
  * Errors: REFUSED: nothing of that name there; TYPE: the detail names the field; LIMIT: over 16 MiB; PEER_LOST: the session had ended,
- * it did not run.  Once sent, a call that has no answer is UNKNOWN: it may have run, and leat_err_why says DEADLINE, CANCELED or
- * PEER_LOST.  Else the function's own error, with the peer's name before its detail; LEAT_REMOTE where its code would be taken for one
- * of this session (PEER_LOST, UNKNOWN, SYS, GONE, AGAIN).  A remote task gives its error to its group in the same way; a group waits
- * for it after a cancel as for any task, until it has ended or its session has. */
+ * it did not run; DEADLINE, CANCELED: it was not sent yet, and did not run.  Once sent, a call that has no answer is UNKNOWN: it may
+ * have run, and leat_err_why says DEADLINE, CANCELED or PEER_LOST.  Else the function's own error, with the peer's name before its
+ * detail; LEAT_REMOTE where its code would be taken for one of this session (PEER_LOST, UNKNOWN, SYS, GONE, AGAIN).  A remote task gives
+ * its error to its group in the same way; a group waits for it after a cancel as for any task, until it has ended or its session has. */
 #define LEAT_SERVICE(S, ...)            LEAT_SERVICE_(S, __VA_ARGS__)         /* (method, in, out) ...: struct S_impl */
 #define leat_serve(n, S, impl, self)    LEAT_SERVE_(n, S, impl, self)         /* INVAL: a method is NULL; impl and self stay yours */
 #define leat_call(p, S, method, in, out) LEAT_CALL_(p, S, method, in, out)    /* [blocks] the method's error, PEER_LOST; own *out */

@@ -60,6 +60,7 @@ static struct call *call_new_locked(struct calls *t, const struct what *w, size_
         return NULL;
     }
     at_store(&x->refs, 2);
+    x->place = UINT64_MAX;
     x->s = sess_of(w->p);
     x->out = w->out;
     x->in = w->in;
@@ -126,11 +127,11 @@ static void settle(struct call *x)
     call_unref(x);
 }
 
-static leat_err head_of(struct buf *b, const struct what *w, size_t bytes)
+/* *moment: where the deadline is; 0: there is none. */
+static leat_err head_of(struct buf *b, const struct what *w, size_t bytes, size_t *moment)
 {
     struct type_print i, o;
-    struct task *t = task_self();
-    int64_t deadline = at_load(&t->deadline), left = deadline == NEVER ? -1 : deadline - rt_now(t->rt);
+    int64_t deadline = at_load(&task_self()->deadline);
     LEAT_TRY(type_print(w->in, &i));
     memset(&o, 0, sizeof o);
     if (unlikely(w->as != NULL))
@@ -139,7 +140,8 @@ static leat_err head_of(struct buf *b, const struct what *w, size_t bytes)
         LEAT_TRY(type_print(w->out, &o));
     buf_u8(b, w->kind | (w->dealt.attempt ? OPEN_DEALT : 0) | (w->key.len ? OPEN_KEYED : 0) | (w->form ? OPEN_FORM : 0));
     buf_text(b, w->name, strlen(w->name));
-    buf_u64(b, deadline == NEVER ? UINT64_MAX : (uint64_t)(left > 0 ? left : 0));
+    *moment = deadline == NEVER ? 0 : b->len;
+    buf_u64(b, deadline == NEVER ? UINT64_MAX : (uint64_t)MAX(deadline, (int64_t)0));
     buf_put(b, i.b, sizeof i.b);
     buf_put(b, o.b, sizeof o.b);
     buf_varint(b, bytes);
@@ -196,14 +198,15 @@ static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
     uint8_t room[CALL_HEAD];
     struct buf head = buf_on(room, sizeof room, 0);
     struct value_out o;
+    size_t moment = 0;
     value_out_init(&o, x->s, NULL, w->kind == OPEN_TASK);
     leat_err err = v->len || value_has_ends(w->in) == false ? LEAT_OK : pack(&o, w->in, w->arg, v);
     if (err == LEAT_OK)
         err = note_ends(x, &o);
     if (err == LEAT_OK)
-        err = head_of(&head, w, v->len);
+        err = head_of(&head, w, v->len, &moment);
     if (err == LEAT_OK)
-        err = calls_send(x->s, FRAME_OPEN, x->slot.id, &head, v);
+        err = calls_send(x->s, &(struct said){ FRAME_OPEN, x->slot.id, &head, v, moment }, &x->place);
     if (err == LEAT_OK)
         value_sent(&o);
     else
@@ -254,6 +257,23 @@ static void send_cancel(struct call *x, leat_err cause)
     (void)sess_commit_must(x->s);
 }
 
+/* Who asked gives up.  true: the OPEN was not written yet, and never will be. */
+static bool taken_back(struct call *x)
+{
+    if (!sess_take_back(x->s, FRAME_OPEN, x->slot.id, x->place))
+        return false;
+    SOMETIMES("rpc.taken_back", "rpc.cancelled");
+    value_refused(x->s, x->ends, x->ends_n);
+    if (take(x->s, x->slot.id))
+        settle(x);
+    return true;
+}
+
+static leat_err not_sent(const struct call *x, leat_err err, const char *name)
+{
+    return leat_fail(err, "%s: %s: %s: it was not sent", leat_err_name(err), sess_text(x->s), name);
+}
+
 /* The error of an answer, with the peer's name.  What speaks of sessions and outcomes there would be misread here: LEAT_REMOTE. */
 static leat_err answer_err(const struct call *x, const char *name)
 {
@@ -269,6 +289,8 @@ static leat_err answer_err(const struct call *x, const char *name)
 
 static leat_err lost(const struct call *x, const char *name)
 {
+    if (x->unsent)
+        return sess_lost(x->s);
     SOMETIMES("rpc.unknown", "rpc.call");
     return err_unknown(LEAT_PEER_LOST, "%s: %s; %s may have run", sess_text(x->s), sess_fail_text(x->s), name);
 }
@@ -329,7 +351,10 @@ static leat_err call_once(const struct what *w, void *out, bool *own, struct ret
     const char *name = w->name;
     err = send_open(x, w, &v);
     buf_free(&v);
-    if (err == LEAT_OK && (err = wait_answer(x)) != LEAT_OK) {
+    bool sent = err == LEAT_OK;
+    if (sent && (err = wait_answer(x)) != LEAT_OK && taken_back(x)) {
+        err = not_sent(x, err, name);
+    } else if (sent && err != LEAT_OK) {
         send_cancel(x, leat_ctx_cause());
         err = err_unknown(err, "%s: %s has not answered; %s may have run", leat_err_name(err), sess_text(x->s), name);
     } else if (err == LEAT_OK && x->lost) {
@@ -449,12 +474,30 @@ leat_err leat_call_once_(leat_peer *p, const char *svc, const leat_method *m, co
 /* -- remote tasks -------------------------------------------------------------------------------------------------------------- */
 struct standin { struct call *x; const char *name; };
 
+/* leat_go_on is done with x: what is said of it now comes behind its OPEN. */
+static void wait_sent(struct call *x)
+{
+    struct calls *t = calls_of(x->s);
+    struct shield shield;
+    shield_begin(&shield, (leat_dur){ NEVER });
+    lock(&t->lock);
+    while (x->sending)
+        leat_ignore(wait_in(t, &x->waiters));
+    unlock(&t->lock);
+    shield_end(&shield);
+}
+
 /* Stands for the remote task in the local group: ends when it ends, and hands on what cancels the group. */
 static leat_err stand_in(struct standin *me)
 {
     struct call *x = me->x;
     leat_err err = wait_answer(x);
+    bool back = false;
     if (err != LEAT_OK) {
+        wait_sent(x);
+        back = !x->aborted && taken_back(x);
+    }
+    if (err != LEAT_OK && !back && !x->aborted) {
         struct shield shield;
         send_cancel(x, leat_ctx_cause());
         shield_begin(&shield, (leat_dur){ NEVER });
@@ -465,6 +508,8 @@ static leat_err stand_in(struct standin *me)
     }
     if (x->aborted)
         err = (leat_err)TASK_WITHDRAWN;              /* the caller of leat_go_on has the error */
+    else if (back)
+        err = not_sent(x, err, me->name);
     else
         err = x->lost ? lost(x, me->name) : answer_err(x, me->name);
     call_unref(x);
@@ -639,12 +684,12 @@ void call_lost(struct sess *s)
         lock(&t->lock);
         struct slot *any = slots_any(&t->calls);
         struct call *x = any ? (struct call *)(void *)slots_take(&t->calls, any->id) : NULL;
-        if (x)
-            x->lost = true;
-        asked += x && at_load(&x->refs) > 1;         /* who gave up was told so then */
         unlock(&t->lock);
         if (!x)
             break;
+        x->unsent = sess_take_back(s, FRAME_OPEN, x->slot.id, x->place);
+        x->lost = true;
+        asked += !x->unsent && at_load(&x->refs) > 1;            /* who gave up was told so then */
         settle(x);
     }
     sess_in_doubt(s, 0, asked);

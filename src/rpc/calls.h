@@ -42,11 +42,12 @@ struct call {
     struct sess *s;
     const leat_type *in, *out;                       /* out NULL: a task */
     size_t bytes;                                    /* of its argument, while it counts */
-    bool done, lost;
+    bool done, lost, unsent;                         /* unsent: and its OPEN was never written */
     bool sending, aborted;                           /* leat_go_on is at it; it was never sent */
     leat_err err;
     bool own;                                        /* err is the handler's, not of leat itself */
     void *value;                                     /* the result, decoded; in room, if it fits */
+    uint64_t place;                                  /* of its OPEN: sess_take_back */
     struct buf partial;                              /* reader only */
     uint64_t *ends;                                  /* those that went with the argument; set before it is sent */
     uint32_t ends_n;
@@ -179,6 +180,8 @@ void *spare_get_locked(struct spares *s, size_t size, size_t cleared);
 void spare_put(struct calls *t, struct spares *s, struct slot *x);
 /* Room for a value of this size, in the record or beside it; mem_free it if it is not `room`.  NULL: no memory. */
 static inline void *room_for(size_t size, char *room) { return size <= CALL_ROOM ? memset(room, 0, CALL_ROOM) : mem_zalloc(size); }
-/* Sends what begins with `head` and goes on with v, cut; the frames go out one after another.  LEAT_PEER_LOST: nothing was. */
-leat_err calls_send(struct sess *s, uint8_t kind, uint64_t id, const struct buf *head, const struct buf *v);
+/* What begins with `head` and goes on with v.  moment: where in head there is one (sess_moment); 0: nowhere. */
+struct said { uint8_t kind; uint64_t id; const struct buf *head, *v; size_t moment; };
+/* Sends it, cut; the frames go out one after another.  place, unless NULL: of the first one.  LEAT_PEER_LOST: nothing was. */
+leat_err calls_send(struct sess *s, const struct said *what, uint64_t *place);
 #endif

@@ -42,7 +42,7 @@ static leat_err send_answer(const struct job *j, const struct answer *a, const s
     buf_text(&head, (const char *)a->form.p, cur_left(&a->form) > LIMIT_FRAME / 2 ? 0 : cur_left(&a->form));
     leat_err err = buf_err(&head);
     if (err == LEAT_OK)
-        err = calls_send(j->s, FRAME_RESULT, j->slot.id, &head, v);
+        err = calls_send(j->s, &(struct said){ FRAME_RESULT, j->slot.id, &head, v, 0 }, NULL);
     buf_free(&head);
     return err;
 }

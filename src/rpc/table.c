@@ -112,21 +112,27 @@ void calls_wake(struct waiters *q)
     }
 }
 
-leat_err calls_send(struct sess *s, uint8_t kind, uint64_t id, const struct buf *head, const struct buf *v)
+leat_err calls_send(struct sess *s, const struct said *what, uint64_t *place)
 {
+    const struct buf *head = what->head, *v = what->v;
     for (size_t at = 0, first = 1; first || at < v->len; first = 0) {
         size_t n = MIN(v->len - at, (size_t)LIMIT_FRAME_CUT);
-        struct buf *b = sess_begin_in(s, kind, at + n < v->len ? FRAME_MORE : 0, LANE_DATA);
+        struct buf *b = sess_begin_in(s, what->kind, at + n < v->len ? FRAME_MORE : 0, LANE_DATA);
         if (!b)
             return at ? LEAT_OK : sess_lost(s);
-        buf_varint(b, id);
+        if (first && place)
+            *place = sess_place(s);
+        size_t fields = b->len;
+        buf_varint(b, what->id);
+        if (first && what->moment)
+            sess_moment(s, b->len - fields + what->moment);
         if (first)
             buf_put(b, head->p, head->len);
         if (n)
             buf_put(b, v->p + at, n);
         leat_err err = sess_commit(s);
         if (err != LEAT_OK && at)
-            sess_break(s, err, "no memory to send the rest of a %s", frame_name(kind));
+            sess_break(s, err, "no memory to send the rest of a %s", frame_name(what->kind));
         if (err != LEAT_OK)
             return at ? LEAT_OK : err;
         at += n;

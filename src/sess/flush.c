@@ -15,12 +15,13 @@
 #include "sess/impl.h"
 
 /* -- ends that have gone ------------------------------------------------------------------------------------------------------- */
-static uint64_t written(const struct sess *s) { return s->data_pos - s->unwritten; }
+/* What was committed up to `pos` is written; what was taken back has made data shorter. */
+static bool written(const struct sess *s, uint64_t pos) { return s->data_pos - s->unwritten >= MIN(pos, s->data_pos + s->data.len); }
 
 void sess_written_locked(struct sess *s)
 {
     for (int i = 0; i < 2; i++)
-        if (s->parted[i].elems && !s->parted[i].number && written(s) >= s->parted[i].pos)
+        if (s->parted[i].elems && !s->parted[i].number && written(s, s->parted[i].pos))
             s->parted[i].number = at_load(&s->sent);
     sess_wake_all(&s->flushers);
 }
@@ -130,7 +131,7 @@ struct barrier { uint64_t data, ctl, number; uint32_t asked, attempt; bool out; 
 /* out_lock.  true: the peer has all that was committed before b was set. */
 static bool passed_locked(struct sess *s, struct barrier *b)
 {
-    if (!b->out && written(s) >= b->data && s->ctl_out >= b->ctl) {
+    if (!b->out && written(s, b->data) && s->ctl_out >= b->ctl) {
         b->out = true;
         b->number = at_load(&s->sent);
         b->asked = s->pongs - 1;

@@ -14,10 +14,12 @@ enum {
     WIRE_TYPES = 1,                                  /* the minor version from which on TYPE and the form in OPEN are known */
     PREAMBLE_BYTES = 16,                             /* magic, u16 major, u16 minor, u32 zero */
     FRAME_HEADER = 8, FRAME_NUMBERED = 24,
+    FRAME_MARK = 6,                                  /* u16 of the header: zero where it is written; see sess_moment */
     FRAME_MORE = 1,                                  /* flag: what this frame carries goes on in the next one of its object */
 };
 
 enum frame_kind {
+    FRAME_VOID = 0x00,                               /* in memory only: taken back before it was written */
     /* not numbered */
     FRAME_HELLO = 0x01, FRAME_WELCOME = 0x02, FRAME_DEAD = 0x03, FRAME_ACK = 0x04, FRAME_PING = 0x05, FRAME_PONG = 0x06,
     /* numbered from here on.  The session itself */

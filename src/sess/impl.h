@@ -102,6 +102,7 @@ struct sess {
     _Atomic bool crowded;                            /* LIMIT_SESS_UNSENT or more waits to be written, or the link is down.  Anybody may
                                                         look */
     size_t unwritten;                                /* bytes of data that the writer has taken and not written */
+    size_t busy;                                     /* of what it has taken it may be at the bytes before this one */
     _Atomic size_t owed;                             /* bytes of answers in data (sess_commit_answer); anybody may look */
     size_t owed_taken;                               /* and in what the writer has taken */
     struct task *writer;                             /* it waits for something to do */

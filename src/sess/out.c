@@ -89,6 +89,69 @@ void sess_abort(struct sess *s)
     unlock(&s->out_lock);
 }
 
+/* -- what is said of a frame until it is written --------------------------------------------------------------------------- */
+void sess_moment(struct sess *s, size_t at)
+{
+    uint16_t mark = (uint16_t)(FRAME_NUMBERED + at);
+    if (!buf_err(s->cur))
+        memcpy(s->cur->p + s->cur_frame + FRAME_MARK, &mark, sizeof mark);
+}
+
+uint64_t sess_place(const struct sess *s) { return s->data_pos + s->cur_frame; }
+
+static bool is_of(const uint8_t *p, uint8_t kind, uint64_t id)
+{
+    struct cur c = cur_of(p + FRAME_HEADER, frame_bytes(p) - FRAME_HEADER);
+    if (p[4] != kind)
+        return false;
+    (void)cur_part(&c, FRAME_NUMBERED - FRAME_HEADER);
+    return cur_varint(&c) == id && !c.bad;
+}
+
+/* The frame at `place`, which is before the end of data.  NULL: it was written, or may be just now. */
+static uint8_t *waiting_locked(struct sess *s, uint64_t place)
+{
+    if (place >= s->data_pos)
+        return s->data.p + (place - s->data_pos);
+    uint64_t base = s->wdata ? s->data_pos - s->wdata->b.len : s->data_pos;
+    return place >= base + s->busy && s->wdata ? s->wdata->b.p + (place - base) : NULL;
+}
+
+/* out_lock.  They are waiting, all of them, if any is.  Those at the very end go, others are passed over by the writer. */
+static void void_frames(struct sess *s, uint8_t kind, uint64_t id, uint64_t place)
+{
+    uint64_t end = s->data_pos + s->data.len, run = end;
+    for (bool more = true; more && place < end; ) {
+        uint8_t *p = waiting_locked(s, place);
+        bool is = is_of(p, kind, id);
+        more = !is || p[5] & FRAME_MORE;
+        run = !is ? end : MIN(run, place);
+        if (is)
+            p[4] = FRAME_VOID;
+        place += frame_bytes(p);
+    }
+    if (place == end && run >= s->data_pos && run < end) {
+        buf_undo(&s->data, (size_t)(run - s->data_pos));
+        s->last_at = SIZE_MAX;
+    }
+}
+
+bool sess_take_back(struct sess *s, uint8_t kind, uint64_t id, uint64_t place)
+{
+    lock(&s->out_lock);
+    bool here = place < s->data_pos + s->data.len, yes = !here || waiting_locked(s, place);
+    if (here && yes) {
+        void_frames(s, kind, id, place);
+        sess_written_locked(s);
+        if (at_load(&s->crowded) && at_load(&s->up) && s->data.len + s->unwritten < LIMIT_SESS_UNSENT) {
+            at_store(&s->crowded, false);
+            sess_wake_all(&s->room);
+        }
+    }
+    unlock(&s->out_lock);
+    return yes;
+}
+
 leat_err sess_commit(struct sess *s)
 {
     struct task *wake = NULL;

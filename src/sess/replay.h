@@ -41,7 +41,8 @@ struct replay_block *replay_block(struct replay *r);
 void replay_block_put(struct replay *r, struct replay_block *x);           /* the writer does not need it any more; NULL: nothing */
 /* After LEAT_OK the next replay_copy of up to `copied` bytes and the next replay_keep cannot fail.  NOMEM */
 LEAT_CHECK leat_err replay_room(struct replay *r, size_t copied);
-struct replay_part { uint8_t *p; size_t len; uint64_t first, frames; };     /* what was written; no frames: nothing is kept */
+struct replay_part { uint8_t *p; size_t len; uint64_t first, frames; bool moments; };        /* what was written; no frames: nothing is
+                                                    kept.  moments: some frames have one, which becomes what remains: sess_moment */
 void replay_copy(struct replay *r, const struct replay_part *x);
 void replay_keep(struct replay *r, struct replay_block *in, const struct replay_part *x);     /* x lies in `in` */
 void replay_ack(struct replay *r, uint64_t number);      /* the peer has all up to that; an older one: nothing */

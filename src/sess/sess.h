@@ -68,6 +68,13 @@ void sess_owe(struct sess *s, size_t n);             /* counts n bytes that were
 bool sess_owes_much(const struct sess *s);           /* over LIMIT_SESS_UNSENT of such: an answer is to be short */
 bool sess_commit_must(struct sess *s);               /* of a frame the peer waits for: without memory for it the session breaks; false */
 void sess_abort(struct sess *s);                     /* takes the frame back and unlocks */
+/* Between begin and commit, LANE_DATA: the u64 at this offset of the frame's fields is a moment of this host's clock.  It becomes the
+ * nanoseconds that remain until then whenever the frame is written, which may be late, and again on another link. */
+void sess_moment(struct sess *s, size_t at);
+uint64_t sess_place(const struct sess *s);           /* between begin and commit: of this frame, for sess_take_back */
+/* The frames of this kind and id (their first field), from the one at `place` to the first without FRAME_MORE.  false: some were written,
+ * or are about to be; else none ever will be.  A place where nothing was put yet: true. */
+bool sess_take_back(struct sess *s, uint8_t kind, uint64_t id, uint64_t place);
 
 /* Something that has frames to send now or later: a channel's site with much under way, an end whose control frame is due. */
 struct sess_source;

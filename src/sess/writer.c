@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/probe.h"
+#include "run/seam.h"
 #include "sess/impl.h"
 
 enum {
@@ -193,6 +194,7 @@ static enum round round_take(struct sess *s, struct turn *t)
         memory = take_new_locked(s);
     bool some = s->wctl.len || buf_err(&s->wctl) != LEAT_OK || (live && s->repeating) || (t->fresh && wdata_left(s));
     s->unwritten = wdata_left(s);
+    s->busy = s->wdata_at + (t->fresh ? SLICE + FRAME_HEADER + LIMIT_FRAME : 0);
     if (!some && r != ROUND_LAST)
         r = broken || s->reader_left ? ROUND_LEAVE : ROUND_WAIT;
     if (r == ROUND_WAIT && t->fresh && (s->sources[0].head || s->sources[1].head))
@@ -208,13 +210,24 @@ static enum round round_take(struct sess *s, struct turn *t)
     return r;
 }
 
-/* Gives the numbered ones among the frames at p their numbers: whole frames, at least `want` bytes if there are so many. */
+static uint16_t mark_of(const uint8_t *f)
+{
+    uint16_t mark;
+    memcpy(&mark, f + FRAME_MARK, sizeof mark);
+    return mark;
+}
+
+/* Gives the numbered ones among the frames at p their numbers: whole frames, at least `want` bytes if there are so many before one that was
+ * taken back. */
 static struct replay_part number(struct sess *s, uint8_t *p, size_t len, size_t want)
 {
     uint64_t ack = le64(at_load(&s->received)), sent = at_load(&s->sent);
-    struct replay_part part = { p, 0, sent + 1, 0 };
+    struct replay_part part = { .p = p, .first = sent + 1 };
     while (part.len < len && part.len < want) {
         uint8_t *f = p + part.len;
+        if (unlikely(f[4] == FRAME_VOID))
+            break;
+        part.moments |= mark_of(f) != 0;
         if (f[4] >= FRAME_FIRST_NUMBERED) {
             uint64_t k = le64(++sent);
             memcpy(f + FRAME_HEADER, &k, sizeof k);
@@ -229,12 +242,80 @@ static struct replay_part number(struct sess *s, uint8_t *p, size_t len, size_t 
     return part;
 }
 
-/* Some of the ring once more.  0: that was all. */
-static size_t repeat(struct sess *s, uint8_t **ret)
+/* The moments in frames become the time that remains. */
+static void moments_out(uint8_t *p, size_t len)
 {
-    size_t n = replay_next(&s->ring, &s->again, BUGGIFY("sess.write_one_frame") ? 1 : SLICE, ret);
-    s->repeating = n > 0;
-    return n;
+    int64_t now = rt_now(task_self()->rt);
+    for (uint8_t *f = p; f < p + len; f += frame_bytes(f)) {
+        uint16_t mark = mark_of(f);
+        uint64_t at;
+        if (!mark)
+            continue;
+        memcpy(&at, f + mark, sizeof at);
+        int64_t left = (int64_t)le64(at) - now;
+        at = le64(left > 0 ? (uint64_t)left : 0);
+        memcpy(f + mark, &at, sizeof at);
+        memset(f + FRAME_MARK, 0, sizeof mark);
+    }
+}
+
+static bool has_moments(const uint8_t *p, size_t len)
+{
+    const uint8_t *f = p;
+    while (f < p + len && !mark_of(f))
+        f += frame_bytes(f);
+    return f < p + len;
+}
+
+/* Some of the ring once more, as it is to be written.  In the ring moments stay what they are, so such frames go out as a copy. */
+static leat_err repeat(struct sess *s, struct iovec *v, int *n)
+{
+    uint8_t *p;
+    size_t k = replay_next(&s->ring, &s->again, BUGGIFY("sess.write_one_frame") ? 1 : SLICE, &p);
+    s->repeating = k > 0;
+    if (!k)
+        return LEAT_OK;
+    if (!has_moments(p, k)) {
+        v[(*n)++] = (struct iovec){ p, k };
+        return LEAT_OK;
+    }
+    size_t own = s->wctl.len;
+    buf_put(&s->wctl, p, k);
+    if (buf_err(&s->wctl) != LEAT_OK)
+        return leat_fail(LEAT_NOMEM, "no memory to send again");
+    moments_out(s->wctl.p + own, k);
+    v[0] = (struct iovec){ s->wctl.p, s->wctl.len };
+    *n = 1;
+    return LEAT_OK;
+}
+
+/* The next of what was taken, with numbers.  What was taken back is passed over; together that is no more than s->busy says. */
+static struct replay_part next_slice(struct sess *s)
+{
+    struct buf *b = &s->wdata->b;
+    size_t from = s->wdata_at;
+    while (wdata_left(s) && s->wdata_at - from < SLICE && b->p[s->wdata_at + 4] == FRAME_VOID)
+        s->wdata_at += frame_bytes(b->p + s->wdata_at);
+    size_t want = SLICE - MIN(s->wdata_at - from, (size_t)SLICE);
+    struct replay_part d = number(s, b->p + s->wdata_at, wdata_left(s), BUGGIFY("sess.write_one_frame") ? MIN(want, (size_t)1) : want);
+    s->wdata_at += d.len;
+    return d;
+}
+
+/* What was numbered stays until it is acknowledged.  Where it says moments, the ring has a copy that goes on saying them. */
+static leat_err keep(struct sess *s, const struct replay_part *c, const struct replay_part *d)
+{
+    bool copied = d->moments || d->len < REPLAY_SMALL;
+    if (d->moments && replay_room(&s->ring, c->len + d->len) != LEAT_OK)
+        return leat_fail(LEAT_NOMEM, "no memory to keep what is sent");
+    replay_copy(&s->ring, c);
+    if (copied)
+        replay_copy(&s->ring, d);
+    else
+        replay_keep(&s->ring, s->wdata, d);
+    if (d->moments)
+        moments_out(d->p, d->len);
+    return LEAT_OK;
 }
 
 static leat_err new_frames(struct sess *s, size_t own, struct iovec *v, int *n)
@@ -249,17 +330,11 @@ static leat_err new_frames(struct sess *s, size_t own, struct iovec *v, int *n)
         at_store_rel(&s->bye_sent, true);            /* before the peer can answer it */
     if (s->wctl.len)
         v[(*n)++] = (struct iovec){ s->wctl.p, s->wctl.len };
-    if (wdata_left(s)) {
-        d = number(s, s->wdata->b.p + s->wdata_at, wdata_left(s), BUGGIFY("sess.write_one_frame") ? 1 : SLICE);
+    if (wdata_left(s))
+        d = next_slice(s);
+    if (d.len)
         v[(*n)++] = (struct iovec){ d.p, d.len };
-        s->wdata_at += d.len;
-    }
-    replay_copy(&s->ring, &c);
-    if (d.len < REPLAY_SMALL)
-        replay_copy(&s->ring, &d);
-    else
-        replay_keep(&s->ring, s->wdata, &d);
-    return LEAT_OK;
+    return keep(s, &c, &d);
 }
 
 static leat_err round_write(struct sess *s, const struct turn *t)
@@ -273,14 +348,12 @@ static leat_err round_write(struct sess *s, const struct turn *t)
         e = new_frames(s, t->own, v, &n);
     else if (t->own)
         v[n++] = (struct iovec){ s->wctl.p, t->own };
+    if (e == LEAT_OK && s->repeating && !t->fresh)
+        e = repeat(s, v, &n);
     if (e != LEAT_OK) {
         sess_break(s, e, "%s", leat_err_detail());
         return LEAT_OK;
     }
-    uint8_t *p;
-    size_t k = s->repeating && !t->fresh ? repeat(s, &p) : 0;
-    if (k)
-        v[n++] = (struct iovec){ p, k };
     return n ? link_writev(s->link, v, n) : LEAT_OK;
 }
 
@@ -297,6 +370,7 @@ static void round_end(struct sess *s)
     }
     s->writing = false;
     s->unwritten = wdata_left(s);
+    s->busy = s->wdata_at;
     s->ctl_out = s->ctl_pos;
     sess_written_locked(s);
     if (at_load(&s->crowded) && at_load(&s->up) && s->data.len + s->unwritten < LIMIT_SESS_UNSENT) {

@@ -1,0 +1,276 @@
+/* late_test.c - calls and remote tasks that are given up before their OPEN was written: they have not run, and their caller knows. */
+#include "relay.h"
+#include "run/sched.h"
+#include "sess/impl.h"
+
+LEAT_STRUCT(num, (uint64, n));
+LEAT_STRUCT(big, (bytes, b));
+LEAT_SERVICE(work, (count, num, num), (swallow, big, num));
+
+enum { LARGE = 100 << 10, MUCH = 400 << 10 };
+static _Atomic uint32_t ran;
+static uint8_t large[LARGE];
+
+static leat_err count(void *self, const struct num *in, struct num *out)
+{
+    (void)self;
+    (void)in;
+    (void)out;
+    atomic_fetch_add(&ran, 1);
+    return LEAT_OK;
+}
+static leat_err swallow(void *self, const struct big *in, struct num *out)
+{
+    (void)self;
+    out->n = in->b.len;
+    atomic_fetch_add(&ran, 1);
+    return LEAT_OK;
+}
+static const struct work_impl impl = { .count = count, .swallow = swallow };
+static leat_err task(struct num *in)
+{
+    (void)in;
+    atomic_fetch_add(&ran, 1);
+    return LEAT_OK;
+}
+
+struct world { leat_node *a, *b; leat_peer *p; struct sess *s; leat_chan(struct big) c; leat_tx(struct big) tx; };
+
+static struct world world_open(void)
+{
+    struct world x = { .c = leat_chan_make(struct big, 16) };
+    CHECK_EQ(leat_node_open(NULL, &x.a), LEAT_OK);
+    CHECK_EQ(leat_node_open(NULL, &x.b), LEAT_OK);
+    CHECK_EQ(leat_serve(x.a, work, &impl, NULL), LEAT_OK);
+    CHECK_EQ(leat_expose(x.a, task, num), LEAT_OK);
+    CHECK_EQ(leat_export(x.a, "c", leat_tx_of(x.c), big), LEAT_OK);
+    CHECK_EQ(leat_node_listen(x.a, url), LEAT_OK);
+    relay_heal();
+    CHECK_EQ(leat_node_dial(x.b, relay_open(leat_node_url(x.a)), &x.p), LEAT_OK);
+    CHECK_EQ(leat_import(x.p, "c", &x.tx, big, 0), LEAT_OK);
+    CHECK_EQ(leat_send(x.tx, { .b = { large, 1, 0 } }), LEAT_OK);    /* and with its credit come more */
+    CHECK_EQ(leat_flush(x.tx), LEAT_OK);
+    x.s = sess_of(x.p);
+    return x;
+}
+
+static void world_close(struct world *x)
+{
+    leat_unref(x->tx);
+    leat_with_deadline(LEAT_S(1)) {                  /* who was lost without a word is waited for, else */
+        leat_node_close(x->b);
+        leat_node_close(x->a);
+    }
+    leat_unref(x->c);
+    relay_close();
+}
+
+/* The link is there, and takes nothing; or takes again. */
+static void stall(struct sess *s, bool on)
+{
+    struct task *wake = NULL;
+    lock(&s->out_lock);
+    s->mute = on;
+    sess_writer_wake_locked(s, &wake);
+    unlock(&s->out_lock);
+    sess_writer_ready(wake);
+}
+
+static size_t queued(struct sess *s)
+{
+    lock(&s->out_lock);
+    size_t n = s->data.len + s->ctl.len;
+    unlock(&s->out_lock);
+    return n;
+}
+
+/* -- every way to ask, given up ----------------------------------------------------------------------------------------------------- */
+enum way { CALL, LARGE_CALL, TASK, WAYS };
+
+static leat_err ask(leat_peer *p, enum way way)
+{
+    struct num in = { 1 }, out = { 0 };
+    struct big b = { .b = { large, LARGE, 0 } };
+    leat_err err = LEAT_OK, sent = LEAT_OK;
+    if (way == CALL)
+        return leat_call(p, work, count, &in, &out);
+    if (way == LARGE_CALL)
+        return leat_call(p, work, swallow, &b, &out);
+    leat_with_group(g, err)
+        sent = leat_go_on(&g, p, task, num, { 1 });
+    CHECK_EQ(sent, LEAT_OK);                         /* it was queued */
+    return err;
+}
+
+struct asker { leat_peer *p; enum way way; leat_err err; bool asked; };
+static leat_err ask_in_group(struct asker **a)
+{
+    (*a)->err = ask((*a)->p, (*a)->way);
+    return LEAT_OK;
+}
+
+static leat_err ask_and_cancel(struct world *x, enum way way)
+{
+    struct asker a = { .p = x->p, .way = way };
+    leat_err err;
+    size_t before = queued(x->s);
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, ask_in_group, &a));
+        while (queued(x->s) == before)
+            leat_yield();
+        leat_group_cancel(&g);
+    }
+    return a.err;
+}
+
+static leat_err stalled(leat_none *none)
+{
+    (void)none;
+    struct world x = world_open();
+    at_store(&ran, 0);
+    stall(x.s, true);
+    size_t before = queued(x.s);
+    for (int i = 0; i < 20; i++)
+        for (enum way way = CALL; way < WAYS; way++) {
+            leat_with_deadline(LEAT_MS(1)) {
+                CHECK_EQ(ask(x.p, way), LEAT_DEADLINE);
+                CHECK(way == TASK || strstr(leat_err_detail(), "it was not sent"));
+            }
+            CHECK_EQ(ask_and_cancel(&x, way), LEAT_CANCELED);
+            CHECK_EQ(queued(x.s), before);           /* it leaves nothing */
+        }
+    CHECK_EQ(leat_send(x.tx, { .b = { large, 2, 0 } }), LEAT_OK);
+    for (enum way way = CALL; way < WAYS; way++) {   /* between what stays */
+        struct asker a = { .p = x.p, .way = way };
+        leat_err err;
+        before = queued(x.s);
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, ask_in_group, &a));
+            while (queued(x.s) == before)
+                leat_yield();
+            CHECK_EQ(leat_send(x.tx, { .b = { large, 3 + (uint32_t)way, 0 } }), LEAT_OK);
+            leat_group_cancel(&g);
+        }
+        CHECK_EQ(a.err, LEAT_CANCELED);
+    }
+    stall(x.s, false);
+    CHECK_EQ(ask(x.p, CALL), LEAT_OK);
+    CHECK_EQ(at_load(&ran), 1);
+    CHECK_EQ(leat_flush(x.tx), LEAT_OK);
+    for (uint32_t i = 1; i <= 5; i++) {
+        struct big v;
+        CHECK_EQ(leat_recv(x.c, &v), LEAT_OK);
+        CHECK_EQ(v.b.len, i);
+        leat_drop(big, &v);
+    }
+    world_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_call_that_was_never_written_is_the_errors_of_its_context_and_leaves_nothing, stalled)
+
+static leat_err broken_meanwhile(leat_none *none)
+{
+    (void)none;
+    struct world x = world_open();
+    at_store(&ran, 0);
+    for (enum way way = CALL; way < WAYS; way++) {
+        struct asker a = { .p = x.p, .way = way };
+        leat_err err;
+        stall(x.s, true);
+        size_t before = queued(x.s);
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, ask_in_group, &a));
+            while (queued(x.s) == before)
+                leat_yield();
+            relay_cut();
+            while (!sess_is_down(x.s))
+                leat_yield();
+            leat_group_cancel(&g);
+        }
+        CHECK_EQ(a.err, LEAT_CANCELED);
+        CHECK_EQ(queued(x.s), before);
+        relay_heal();
+        CHECK_EQ(ask(x.p, CALL), LEAT_OK);
+        CHECK_EQ(at_load(&ran), way + 1);
+    }
+    world_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_call_whose_link_broke_before_it_was_written_has_not_run, broken_meanwhile)
+
+static leat_err lost_meanwhile(leat_none *none)
+{
+    (void)none;
+    for (enum way way = CALL; way < WAYS; way++) {
+        struct world x = world_open();
+        struct asker a = { .p = x.p, .way = way };
+        leat_err err;
+        at_store(&ran, 0);
+        stall(x.s, true);
+        size_t before = queued(x.s);
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, ask_in_group, &a));
+            while (queued(x.s) == before)
+                leat_yield();
+            sess_break(x.s, LEAT_CANCELED, "the test wants it so");
+        }
+        CHECK_EQ(a.err, LEAT_PEER_LOST);             /* certain, so not UNKNOWN */
+        CHECK_EQ(at_load(&ran), 0);
+        leat_doubt d;
+        leat_ignore(leat_node_flush(x.b, &d));
+        CHECK_EQ(d.calls, 0);
+        world_close(&x);
+    }
+    return LEAT_OK;
+}
+ANYWHERE(a_call_whose_session_ends_before_it_was_written_has_not_run, lost_meanwhile)
+
+/* -- behind what is being written --------------------------------------------------------------------------------------------------- */
+struct filler { leat_peer *p; };
+static leat_err fill(struct filler *f)
+{
+    static uint8_t much[MUCH];
+    struct big b = { .b = { much, MUCH, 0 } };
+    struct num out;
+    CHECK_EQ(leat_call(f->p, work, swallow, &b, &out), LEAT_OK);
+    CHECK_EQ(out.n, MUCH);
+    return LEAT_OK;
+}
+
+static leat_err in_the_middle(leat_none *none)
+{
+    (void)none;
+    struct world x = world_open();
+    leat_err err;
+    at_store(&ran, 0);
+    for (enum way way = CALL; way < WAYS; way++) {
+        struct asker a = { .p = x.p, .way = way };
+        stall(x.s, true);
+        leat_with_group(filling, err) {
+            LEAT_TRY(leat_go(&filling, fill, (struct filler){ x.p }));
+            while (queued(x.s) < MUCH)
+                leat_yield();
+            size_t before = queued(x.s);
+            leat_with_group(g, err) {
+                LEAT_TRY(leat_go(&g, ask_in_group, &a));
+                while (queued(x.s) == before)
+                    leat_yield();
+                at_store(&relay.held, 1);
+                stall(x.s, false);
+                while (queued(x.s))                  /* the writer has taken all of it, and stands still at its beginning */
+                    leat_yield();
+                leat_group_cancel(&g);
+            }
+            CHECK_EQ(a.err, LEAT_CANCELED);
+            at_store(&relay.held, 0);
+        }
+        CHECK_EQ(err, LEAT_OK);
+        CHECK_EQ(ask(x.p, CALL), LEAT_OK);
+        CHECK_EQ(at_load(&ran), 2 * (way + 1));
+    }
+    world_close(&x);
+    return LEAT_OK;
+}
+TEST(a_call_behind_much_that_is_being_written_is_taken_back) { AT(INPROC, in_the_middle); }
+
+T_MAIN()
