@@ -89,11 +89,14 @@ func (c *call) build() (kind, flags byte, fields []byte, ok bool) {
 		c.off = 0
 		written(it.passed)
 		if it.kind == kResult {
-			c.s.finishAnswer(c)
+			c.s.finishAnswer(c, len(it.bytes))
 		}
 	}
 	c.items[0] = outItem{}
 	c.items = c.items[1:]
+	if it.kind != kOpen {
+		c.s.owed--
+	}
 	return it.kind, 0, b, true
 }
 

@@ -43,6 +43,9 @@ func (o *outbox) ready() {
 
 func (o *outbox) push(i outItem) {
 	o.items = append(o.items, i)
+	if i.kind != kElem && i.kind != kOpen {
+		o.s.owed++
+	}
 	o.ready()
 }
 
@@ -111,6 +114,13 @@ func (c *channel) join(e *end) {
 }
 
 func (e *end) out() int { return int(e.granted - e.returned - e.arrived) }
+
+// push has a frame written in its turn; none goes behind DROP.
+func (e *end) push(i outItem) {
+	if !e.dropped || i.kind == kDrop {
+		e.outbox.push(i)
+	}
+}
 
 // due says a total of this end, once it is written: there is at most one of a kind that waits.
 func (e *end) due(kind byte) {
@@ -257,6 +267,7 @@ func (e *end) build() (kind, flags byte, fields []byte, ok bool) {
 		return e.buildElem()
 	}
 	e.items = e.items[1:]
+	e.s.owed--
 	delete(e.dueNow, it.kind)
 	b := putVarint(nil, e.id)
 	switch it.kind {
@@ -304,6 +315,9 @@ func (e *end) build() (kind, flags byte, fields []byte, ok bool) {
 func (e *end) buildAttached(b []byte, it outItem) []byte {
 	b = append(b, byte(it.code))
 	if it.code != OK {
+		if len(it.form) > frameMax/2 {
+			it.form = nil
+		}
 		return append(putVarint(putText(b, it.text), uint64(len(it.form))), it.form...)
 	}
 	b = put32(b, uint32(e.c.capacity))

@@ -47,7 +47,7 @@ func (s *Peer) frame(l *link, kind, flags byte, b []byte) error {
 	if s.unackedN >= 1024 || s.unackedB >= 512<<10 {
 		s.poke()
 	}
-	if len(s.queue) > 1<<17 {
+	if s.owed > 1<<17 {
 		return fail(Limit, "it asks and does not read")
 	}
 	switch {
@@ -146,6 +146,9 @@ func (e *end) fromHome(kind byte, c *cursor) error {
 		return errSense
 	}
 	ch := e.c
+	if ch.up != e { // a receive end that has not left, or was let go of again, in an offer
+		return nil
+	}
 	switch kind {
 	case kGrant:
 		return e.onGrant(c)
@@ -730,6 +733,9 @@ func (e *end) onAttached(c *cursor) error {
 	}
 	if c.err != nil || e.importing.rx && relays == 0 {
 		return errSense
+	}
+	if e.importing.rx && !e.s.mayMoveIn(e.c.d, capacity) {
+		return fail(Limit, "the buffers of the channels that have moved here have more than %d bytes", limitMoved)
 	}
 	ch := e.c
 	e.attached, e.wait = true, nil

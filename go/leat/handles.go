@@ -274,6 +274,9 @@ func (r *decoder) accept(d *desc) (*handle, error) {
 	if uint32(len(s.ends)) >= ourLimits.ends {
 		return nil, fail(Limit, "more ends of channels than this node takes")
 	}
+	if rx && !s.mayMoveIn(ed, capacity) {
+		return nil, fail(Limit, "the buffers of the channels that have moved here have more than %d bytes", limitMoved)
+	}
 	c := newChannel(s.n, ed, int(capacity))
 	e := s.newEnd(id, c, !rx)
 	c.touch()
@@ -287,6 +290,18 @@ func (r *decoder) accept(d *desc) (*handle, error) {
 		c.relays, c.way = relays, way
 	}
 	return c.newHandle(rx), nil
+}
+
+const limitMoved = 64 << 20
+
+// mayMoveIn counts the buffer of a channel that moves here against what one peer may have so.
+func (s *Peer) mayMoveIn(d *desc, capacity uint64) bool {
+	n := capacity * uint64(max(int(d.rt.Size()), 8))
+	if s.movedIn+n > limitMoved {
+		return false
+	}
+	s.movedIn += n
+	return true
 }
 
 func (c *cursor) way() (int, string) {

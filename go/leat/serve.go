@@ -82,6 +82,7 @@ func (s *Peer) serve(c *call, b []byte) error {
 		go func() {
 			out, err := sv.run(ctx, v)
 			s.n.lock()
+			s.waitForRoom()
 			c.end(out, err)
 			s.n.unlock()
 		}()
@@ -109,6 +110,22 @@ func (s *Peer) contextOf(c *call) context.Context {
 		c.cancel(c.cause) // it came before the last piece of OPEN
 	}
 	return ctx
+}
+
+// waitForRoom lets an answer wait while the peer does not take those before it.
+func (s *Peer) waitForRoom() {
+	for s.owedResults > limitElem && !s.over {
+		if s.room == nil {
+			s.room = make(chan struct{})
+		}
+		room := s.room
+		s.n.unlock()
+		select {
+		case <-room:
+		case <-s.ended:
+		}
+		s.n.lock()
+	}
 }
 
 func (c *call) refuse(code Code, detail string, form []byte) {
@@ -172,12 +189,21 @@ func (c *call) answer(a answer, b []byte, list []*passed) {
 	}
 	c.answered = true
 	head := putText([]byte{byte(a.code), boolByte(a.own)}, cut(a.detail, 4096))
+	if len(a.form) > frameMax/2 {
+		a.form = nil // so that the frame holds it
+	}
 	head = append(putVarint(head, uint64(len(a.form))), a.form...)
+	c.s.owedResults += len(b)
 	c.push(outItem{kind: kResult, head: head, bytes: b, passed: list})
 }
 
 // finishAnswer is of a RESULT that is written.
-func (s *Peer) finishAnswer(c *call) {
+func (s *Peer) finishAnswer(c *call, n int) {
+	s.owedResults -= n
+	if s.room != nil {
+		close(s.room)
+		s.room = nil
+	}
 	if s.answering[c.id] == c {
 		delete(s.answering, c.id)
 		s.answeringBytes -= int(c.length)

@@ -38,6 +38,10 @@ type Peer struct {
 	asked                map[uint64]*call // calls of ours
 	answering            map[uint64]*call // calls of the peer
 	argBytes             int
+	owed                 int // frames that are to be written for what the peer has asked or said
+	owedResults          int // bytes of answers that are not written
+	room                 chan struct{}
+	movedIn              uint64
 	answeringBytes       int
 	nextEnd, nextCall    uint64
 	byeWanted, byeSent   bool
