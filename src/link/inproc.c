@@ -190,7 +190,7 @@ static void end_close(struct link *l)
         mem_free(p);
 }
 
-static const struct link_ops end_ops = { end_read, end_writev, end_shutdown, end_close };
+static const struct link_ops end_ops = { end_read, end_writev, end_shutdown, end_close, NULL };
 
 static struct pair *pair_new(const char *url)
 {

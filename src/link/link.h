@@ -25,6 +25,7 @@ struct link_ops {
     leat_err (*writev)(struct link *l, struct iovec *v, int n);
     void (*shutdown)(struct link *l);                /* any thread, any number of times: both tasks wake, nothing passes any more */
     void (*close)(struct link *l);                   /* frees; what was written still arrives */
+    int64_t (*process)(const struct link *l);        /* who made it, as the system of this host knows; 0: it does not.  NULL: the same */
 };
 struct link {                                        /* the first member of each kind's own record */
     const struct link_ops *ops;
@@ -60,6 +61,7 @@ LEAT_CHECK leat_err link_listen_fd(int fd, const char *url, struct link_listener
 LEAT_CHECK static inline leat_err link_read(struct link *l, void *to, size_t cap, size_t *ret) { return l->ops->read(l, to, cap, ret); }
 LEAT_CHECK static inline leat_err link_writev(struct link *l, struct iovec *v, int n) { return l->ops->writev(l, v, n); }
 static inline void link_shutdown(struct link *l) { l->ops->shutdown(l); }
+static inline int64_t link_process(const struct link *l) { return l->ops->process ? l->ops->process(l) : 0; }
 static inline void link_close(struct link *l) { if (l) l->ops->close(l); }
 LEAT_CHECK static inline leat_err link_accept(struct link_listener *l, struct link **ret) { return l->ops->accept(l, ret); }
 static inline const char *link_listener_url(const struct link_listener *l) { return l->url; }

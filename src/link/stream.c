@@ -40,7 +40,13 @@ static void stream_close(struct link *l)
     mem_free(s);
 }
 
-static const struct link_ops stream_ops = { stream_read, stream_writev, stream_shutdown, stream_close };
+static int64_t stream_process(const struct link *l)
+{
+    struct conn_cred k;
+    return conn_cred(container_of(l, const struct stream, link)->conn, &k) ? k.pid : 0;
+}
+
+static const struct link_ops stream_ops = { stream_read, stream_writev, stream_shutdown, stream_close, stream_process };
 
 /* Owns c, of which text may be a part. */
 static leat_err stream_over(leat_conn *c, const char *text, struct link **ret)

@@ -158,6 +158,15 @@ int child_start(const struct child_start *p, pid_t *ret_pid, int *ret_fd, enum c
     return 0;
 }
 
+enum child_watch child_watch(int64_t pid, int *ret_fd)
+{
+    int fd = pid > 0 && pid <= INT32_MAX ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
+    if (fd < 0)
+        return pid > 0 && errno == ESRCH ? CHILD_GONE : CHILD_UNKNOWN;
+    *ret_fd = fd;
+    return CHILD_LIVES;
+}
+
 int child_status(int pidfd, int *code, int *signo)
 {
     siginfo_t s;

@@ -5,6 +5,7 @@
 #ifndef PLAT_CHILD_H
 #define PLAT_CHILD_H
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct child_start {
@@ -25,5 +26,8 @@ int child_signal_group(pid_t pid, int signo);        /* while its status has not
 int child_pipe(bool we_read, int *ret_ours, int *ret_its);           /* ours does not block */
 int child_null(bool write, int *ret);
 bool child_ends_untold(void);                        /* SIGCHLD is ignored: the system throws each status away */
+/* A process that need not be ours.  LIVES: *ret_fd can be read when it has ended.  UNKNOWN: the system does not say. */
+enum child_watch { CHILD_LIVES, CHILD_GONE, CHILD_UNKNOWN };
+enum child_watch child_watch(int64_t pid, int *ret_fd);
 void child_close(int fd);                            /* below 0: nothing */
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "base/probe.h"
+#include "plat/random.h"
 #include "run/err.h"
 #include "sess/impl.h"
 
@@ -199,6 +200,8 @@ static leat_err hello_send(struct greeting *g, const struct hello *h)
     buf_text(&b, h->name, strlen(h->name));
     buf_text(&b, h->job, strlen(h->job));
     buf_u32(&b, h->grace_ms);
+    if (strncmp(g->link->text, "unix:", 5) == 0 && !g->node->rt->seam)
+        buf_u32(&b, (uint32_t)plat_pid());
     frame_close(&b, at);
     return send_all(g->link, &b);
 }
@@ -272,6 +275,7 @@ static leat_err hello_get(struct greeting *g)
     text_get(&c, h->name, LIMIT_NODE_NAME);
     text_get(&c, h->job, JOB_MAX);
     h->grace_ms = grace_get(&c);
+    h->process = !c.bad && cur_left(&c) >= sizeof(uint32_t) ? cur_u32(&c) : 0;
     if (c.bad)
         return leat_fail(LEAT_REFUSED, "its hello is wrong: too short, or a name too long");
     if (h->attempt == 0 || h->expected == 0 || resumed > 1 || h->limits.frame < LIMIT_FRAME)

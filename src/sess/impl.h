@@ -40,7 +40,7 @@ struct inbox {                                       /* what was read and not ye
 /* what each side says first (hello.c) */
 struct hello {
     uint64_t session, expected;
-    uint32_t attempt, grace_ms;
+    uint32_t attempt, grace_ms, process;             /* process: the dialer's number, over unix:; 0: it does not say */
     uint16_t minor;                                  /* of the version of the protocol that the preamble says */
     bool resumed;
     uint8_t dialer[INCARNATION], acceptor[INCARNATION];
@@ -79,6 +79,8 @@ struct sess {
     uint64_t again_from;                             /* the writer is to write the ring from this number on; 0: it has */
     int64_t down_until;
     struct greeting *next_link;                      /* acceptor: what the dialer has come back with */
+    int64_t process;                                 /* acceptor: the dialer's, which is on this host; 0: nobody knows */
+    bool gone;                                       /* it has ended */
     leat_ctx *redialing;                             /* the reader's, while it gets the next link */
     struct waiters linkers;                          /* the reader, while it waits for that */
     char down[FAIL_MAX];                             /* why the link broke */

@@ -4,11 +4,13 @@
  * wait at most `grace` from the break on.  A hello that comes back carries a higher attempt than any before, so of two links of
  * one session the newer is told by number, whatever the network did to their order; the older is closed even if it looks alive.
  * What is certain at once, the grace does not delay: the peer says DEAD, or is another incarnation, or nobody listens at an address
- * of this very host (a listener is there from before the first hello until its node has ended). */
+ * of this very host (a listener is there from before the first hello until its node has ended), or the dialer is a process of this host
+ * and has ended. */
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "base/probe.h"
+#include "plat/child.h"
 #include "run/err.h"
 #include "run/rt.h"
 #include "run/seam.h"
@@ -201,7 +203,7 @@ static leat_err take_link(struct sess *s, struct greeting **ret)
         lock(&s->out_lock);
         *ret = s->next_link;
         s->next_link = NULL;
-        if (*ret || at_load(&s->state) >= SESS_BROKEN || nobody_locked(s)) {
+        if (*ret || at_load(&s->state) >= SESS_BROKEN || nobody_locked(s) || s->gone) {
             unlock(&s->out_lock);
             break;
         }
@@ -226,6 +228,42 @@ static leat_err wait_dialer(struct sess *s)
         if (e == LEAT_OK || e == LEAT_CLOSED || at_load_acq(&s->state) >= SESS_BROKEN)
             return e;
     }
+}
+
+static void dialer_gone(struct sess *s)
+{
+    lock(&s->out_lock);
+    s->gone = true;
+    sess_wake_all(&s->linkers);
+    unlock(&s->out_lock);
+}
+
+struct watch { struct sess *s; int fd; };
+static leat_err watch(struct watch *w)
+{
+    if (leat_fd_wait(w->fd, LEAT_READ) == LEAT_OK)
+        dialer_gone(w->s);
+    return LEAT_OK;
+}
+
+/* Where the dialer is a process of this host it comes back before it ends, or never. */
+static leat_err wait_dialer_alive(struct sess *s)
+{
+    int fd = -1;
+    leat_err err, e = LEAT_PEER_LOST;
+    enum child_watch w = s->process ? child_watch(s->process, &fd) : CHILD_UNKNOWN;
+    if (w == CHILD_GONE)
+        dialer_gone(s);
+    if (w != CHILD_LIVES)
+        return wait_dialer(s);
+    leat_with_group(g, err) {
+        leat_ignore(leat_go(&g, watch, (struct watch){ s, fd }));    /* without memory for it the grace is waited for */
+        e = wait_dialer(s);
+        leat_group_cancel(&g);
+    }
+    leat_ignore(err);
+    child_close(fd);
+    return e;
 }
 
 void sess_come_back(struct sess *s, struct greeting *g)
@@ -272,7 +310,9 @@ static leat_err give_up(struct sess *s, leat_err e)
     char text[2 * FAIL_MAX];
     lock(&s->out_lock);
     int n = snprintf(text, sizeof text, "%s: the link broke: %s", s->text, s->down);
-    if (s->grace.ns > 0 && s->url && e == LEAT_DEADLINE)
+    if (s->gone)
+        snprintf(text + n, sizeof text - (size_t)n, "; its process has ended");
+    else if (s->grace.ns > 0 && s->url && e == LEAT_DEADLINE)
         snprintf(text + n, sizeof text - (size_t)n, "; it could not be made again within %g s", (double)s->grace.ns / 1e9);
     else if (s->grace.ns > 0 && e == LEAT_DEADLINE)
         snprintf(text + n, sizeof text - (size_t)n, "; the other side did not come back within %g s", (double)s->grace.ns / 1e9);
@@ -298,7 +338,7 @@ leat_err sess_next_link(struct sess *s)
             (*u)->down(s);
     if (!farewell)
         sess_tell(s, LEAT_PEER_DOWN, 0);
-    leat_err e = s->dialed ? redial(s, (leat_dur){ MAX(left, (int64_t)0) }) : wait_dialer(s);
+    leat_err e = s->dialed ? redial(s, (leat_dur){ MAX(left, (int64_t)0) }) : wait_dialer_alive(s);
     if (e == LEAT_OK)
         return e;
     bool mine = leat_ctx_err() != LEAT_OK, over = at_load_acq(&s->state) >= SESS_BROKEN;

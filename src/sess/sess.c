@@ -70,6 +70,8 @@ struct sess *sess_new(struct greeting *g, bool dialed)
     s->limits = g->his.limits;
     s->minor = MIN(g->his.minor, (uint16_t)WIRE_MINOR);
     s->grace = LEAT_MS(MIN(g->his.grace_ms, node_grace_ms(s->node)));
+    if (!dialed && g->his.process && link_process(s->link) == g->his.process)        /* nobody stands between */
+        s->process = g->his.process;
     memcpy(s->peer, dialed ? g->his.acceptor : g->his.dialer, INCARNATION);
     set_name(s, g->his.name);
     return s;
