@@ -56,7 +56,15 @@ func (s *Peer) helloFrame() []byte {
 	b = append(b, s.peerInc[:]...)
 	b = putLimits(put64(b, s.inNum+1), ourLimits)
 	b = putText(putText(b, s.n.opts.Name), os.Getenv("LEAT_JOB"))
-	return plainFrame(kHello, put32(b, s.n.graceMs()))
+	return plainFrame(kHello, put32(put32(b, s.n.graceMs()), s.process()))
+}
+
+// process is this process's number, which the system of a peer at a Unix socket knows too: then it need not wait for us when we have ended.
+func (s *Peer) process() uint32 {
+	if strings.HasPrefix(s.url, "unix:") {
+		return uint32(os.Getpid())
+	}
+	return 0
 }
 
 func (n *Node) graceMs() uint32 {

@@ -200,8 +200,7 @@ static leat_err hello_send(struct greeting *g, const struct hello *h)
     buf_text(&b, h->name, strlen(h->name));
     buf_text(&b, h->job, strlen(h->job));
     buf_u32(&b, h->grace_ms);
-    if (strncmp(g->link->text, "unix:", 5) == 0 && !g->node->rt->seam)
-        buf_u32(&b, (uint32_t)plat_pid());
+    buf_u32(&b, strncmp(g->link->text, "unix:", 5) == 0 && !g->node->rt->seam ? (uint32_t)plat_pid() : 0);
     frame_close(&b, at);
     return send_all(g->link, &b);
 }
