@@ -13,13 +13,17 @@ const noDeadline = 1<<64 - 1
 // A call is one call or remote task under way: on the side that asks, or on the one that answers.
 type call struct {
 	outbox
-	id    uint64
-	name  string
-	task  bool
-	in    *desc
-	outD  *desc
-	bytes int // of the argument, as they count against the limits
-	began bool
+	id      uint64
+	name    string
+	task    bool
+	in      *desc
+	outD    *desc
+	bytes   int // of the argument, as they count against the limits
+	began   bool
+	again   bool // it was refused for a type, and fits: it is made again
+	againBy *bridge
+	tell    bool    // the form of the argument goes with it
+	by      *bridge // how a result of another type is read
 
 	// who asks
 	deadline time.Time
@@ -105,6 +109,9 @@ func (c *call) openHead(b []byte, it outItem) []byte {
 	if c.key != "" {
 		kind |= 4
 	}
+	if c.tell {
+		kind |= 8
+	}
 	left := uint64(noDeadline)
 	if !c.deadline.IsZero() {
 		if left = 0; time.Until(c.deadline) > 0 {
@@ -117,9 +124,15 @@ func (c *call) openHead(b []byte, it outItem) []byte {
 	if c.outD != nil {
 		out = c.outD.print
 	}
+	if c.by != nil {
+		out = c.by.w.print
+	}
 	b = putVarint(append(b, out[:]...), uint64(len(it.bytes)))
 	if c.key != "" {
 		b = putText(b, c.key)
+	}
+	if c.tell {
+		b = append(putVarint(b, uint64(len(c.in.form))), c.in.form...)
 	}
 	return b
 }
@@ -153,6 +166,13 @@ func (s *Peer) open(ctx context.Context, c *call, v reflect.Value) *Error {
 	if err != nil {
 		undoEnds(enc.ends)
 		return err
+	}
+	if (c.task || c.in.ends) && s.minor >= 1 && !s.told[c.in.print] && len(c.in.form) <= formSent {
+		c.tell = true // it cannot be made again
+		if s.told == nil {
+			s.told = map[[16]byte]bool{}
+		}
+		s.told[c.in.print] = true
 	}
 	commitEnds(enc.ends)
 	c.id, c.s, c.src = s.nextCall, s, c
@@ -240,7 +260,7 @@ func (c *call) onResult(b []byte) error {
 		}
 	} else {
 		v := reflect.New(c.outD.rt).Elem()
-		if err := decode(c.outD, b, s, v); err != nil {
+		if err := decodeAs(c.by, c.outD, b, s, v); err != nil {
 			return err
 		}
 		if c.result = v; c.gaveUp {
@@ -259,11 +279,8 @@ func (c *call) errorOf(a answer) *Error {
 	e := &Error{Code: a.code, Detail: c.s.name + ": " + a.detail, Node: c.s.name}
 	switch {
 	case !a.own && a.code == TypeErr:
-		ours, what := c.in, "argument"
-		if strings.HasPrefix(a.detail, "result") && c.outD != nil {
-			ours, what = c.outD, "result"
-		}
-		e.Detail = c.name + " at " + c.s.name + ": " + what + ": " + difference(ours.form, a.form)
+		e.form = a.form
+		c.otherType(e, strings.HasPrefix(a.detail, "result") && c.outD != nil)
 	case !a.own:
 	case a.code == PeerLost || a.code == Unknown || a.code == Sys || a.code == Gone || a.code == Again || a.code > Sys:
 		e.Code = Remote
@@ -271,6 +288,28 @@ func (c *call) errorOf(a answer) *Error {
 		e.Code, e.Why = Unknown, a.code
 	}
 	return e
+}
+
+// otherType says whether a call that was refused for a type is made again, and how; else what does not fit.
+func (c *call) otherType(e *Error, result bool) {
+	w, err := readForm(e.form)
+	what, why := "argument: ", "the peer has another type"
+	if result {
+		what = "result: "
+	}
+	switch {
+	case err != nil:
+	case result:
+		if why = fits(w, c.outD); why == "" && c.by == nil {
+			c.againBy, _ = bridgeOf(w, c.outD)
+			c.again = c.againBy != nil
+		}
+	default:
+		if why = fits(c.in, w); why == "" && !c.tell {
+			c.again = c.s.minor >= 1 && len(c.in.form) <= formSent
+		}
+	}
+	e.Detail = c.name + " at " + c.s.name + ": " + what + why
 }
 
 // endCalls ends all calls of a session that ends, or whose peer has said its last.
@@ -370,8 +409,16 @@ func (s *Peer) onOpen(id uint64, more bool, in *cursor) error {
 		if c.kind&4 != 0 {
 			c.key = string(in.text(1, 64))
 		}
-		c.task = c.kind == 1
-		if in.err != nil || c.kind > 6 || c.kind&1 != 0 && c.kind != 1 || s.mine(id) || id < 2 || c.kind&2 != 0 && c.try == 0 {
+		var form []byte
+		if c.kind&8 != 0 {
+			form = in.text(1, formSent)
+		}
+		kind := c.kind &^ 8
+		c.task = kind == 1
+		if c.kind&8 != 0 && (s.minor < 1 || in.err == nil && !s.keepForm(c.inPrint, form)) {
+			return errSense
+		}
+		if in.err != nil || kind > 6 || kind&1 != 0 && kind != 1 || s.mine(id) || id < 2 || c.kind&2 != 0 && c.try == 0 {
 			return errSense
 		}
 		if c.length > limitElem || len(s.answering) >= int(ourLimits.opens) || s.owedBytes()+int(c.length) > int(ourLimits.bytes) {
@@ -395,6 +442,25 @@ func (s *Peer) onOpen(id uint64, more bool, in *cursor) error {
 	}
 	b, c.part = c.part, nil
 	return s.serve(c, b)
+}
+
+const keptForms = 1 << 20 // bytes of forms that a peer may tell
+
+// keepForm keeps the type of an argument for all calls to come; false: it is none, or not of that fingerprint.
+func (s *Peer) keepForm(print [16]byte, form []byte) bool {
+	if s.forms[print] != nil {
+		return true
+	}
+	w, err := readForm(form)
+	if err != nil || w.print != print {
+		return false
+	}
+	if s.forms == nil || s.formBytes+len(form) > keptForms {
+		s.forms, s.formBytes = map[[16]byte]*desc{}, 0
+	}
+	s.forms[print] = w
+	s.formBytes += len(form)
+	return true
 }
 
 func (s *Peer) owedBytes() int { return s.answeringBytes }

@@ -2,6 +2,7 @@ package leat
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"sync"
 )
@@ -342,6 +343,32 @@ func (p *Peer) attach(ctx context.Context, name string, rt reflect.Type, rx bool
 	if name == "" || len(name) > nameMax {
 		return nil, fail(Inval, "a name has 1 to %d bytes", nameMax)
 	}
+	h, err := p.attachAs(ctx, name, d, nil, rx)
+	var e *Error
+	if !errors.As(err, &e) || e.Code != TypeErr || e.form == nil {
+		return h, err
+	}
+	other, err := readForm(e.form)
+	if err != nil {
+		e.Detail = name + " of " + e.Node + ": the peer has another type, and does not say which"
+		return nil, e
+	}
+	writer, reader := d, other
+	if rx {
+		writer, reader = other, d
+	}
+	p.n.lock()
+	old := !rx && (p.minor < 1 || len(d.form) > formSent)
+	p.n.unlock()
+	if why := fits(writer, reader); why != "" || old {
+		e.Detail = name + " of " + e.Node + ": " + why
+		return nil, e
+	}
+	return p.attachAs(ctx, name, d, other, rx)
+}
+
+// attachAs asks for an end as one of another type; nil: of d itself.
+func (p *Peer) attachAs(ctx context.Context, name string, d, as *desc, rx bool) (*handle, error) {
 	wait := make(chan *Error, 1)
 	p.n.lock()
 	if p.over || p.byeWanted {
@@ -358,6 +385,9 @@ func (p *Peer) attach(ctx context.Context, name string, rt reflect.Type, rx bool
 	c.up = e
 	h := c.newHandle(rx)
 	e.name, e.wait, e.importing = name, wait, h
+	if e.asPrint, e.asType = d.print, as; as != nil {
+		e.asPrint = as.print
+	}
 	e.push(outItem{kind: kAttach})
 	p.n.unlock()
 	select {

@@ -183,7 +183,7 @@ func TestGoneFlushTryAndRefusals(t *testing.T) {
 	_, err = ImportRx[mark](ctx, p, "marks")
 	wants(t, err, Refused)
 	_, err = ImportTx[struct {
-		M int32 `leat:"m"`
+		N string
 	}](ctx, p, "marks")
 	wants(t, err, TypeErr)
 	far, err := ImportTx[mark](ctx, p, "marks")

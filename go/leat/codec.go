@@ -189,7 +189,10 @@ type decoder struct {
 func decode(d *desc, b []byte, s *Peer, v reflect.Value) error {
 	r := &decoder{cursor: cursor{b: b}, s: s}
 	r.budget = 4096 + max(64, d.ratio)*len(b)
-	err := r.value(d, v, "")
+	return r.finish(r.value(d, v, ""))
+}
+
+func (r *decoder) finish(err error) error {
 	if err == nil && r.left() > 0 {
 		err = fail(TypeErr, "%d bytes behind the value", r.left())
 	}

@@ -66,17 +66,16 @@ type Enum interface{ LeatNames() []EnumName }
 
 // A desc describes a Go type, or one that a peer has told of, which has no Go type.
 type desc struct {
-	kind   byte
-	size   int // bytes of a number; elements of an array; room of chars
-	elem   *desc
-	mem    []member
-	rt     reflect.Type
-	min    int  // the least bytes of a value
-	ends   bool // values may hold ends of channels
-	ratio  int  // memory for each byte of a message, where an honest value needs more than the common bound
-	form   []byte
-	print  [16]byte
-	upward bool // of a form: stands for an enclosing definition
+	kind  byte
+	size  int // bytes of a number; elements of an array; room of chars
+	elem  *desc
+	mem   []member
+	rt    reflect.Type
+	min   int  // the least bytes of a value
+	ends  bool // values may hold ends of channels
+	ratio int  // memory for each byte of a message, where an honest value needs more than the common bound
+	form  []byte
+	print [16]byte
 }
 
 type member struct {
@@ -433,9 +432,10 @@ func readForm(b []byte) (*desc, error) {
 		return nil, errForm
 	}
 	d := readType(c, nil, 1)
-	if c.err != nil || c.left() > 0 || d == nil {
+	if c.err != nil || c.left() > 0 || d == nil || leastOf(d, map[*desc]int{}) < 0 {
 		return nil, errForm
 	}
+	d.form, d.print = append([]byte(nil), b...), fingerprint(b)
 	return d, nil
 }
 
@@ -478,8 +478,7 @@ func readDefinition(c *cursor, d *desc, around []*desc, deep int) *desc {
 			c.wrong(errForm)
 			return nil
 		}
-		d.upward, d.size = true, int(up)
-		return d
+		return around[len(around)-int(up)]
 	}
 	n := c.varint()
 	if n > uint64(c.left()) {
@@ -498,48 +497,6 @@ func readDefinition(c *cursor, d *desc, around []*desc, deep int) *desc {
 		d.mem = append(d.mem, m)
 	}
 	return d
-}
-
-// difference says where the form of a peer differs from ours: the path of the field, and what is there.
-func difference(ours, theirs []byte) string {
-	a, err := readForm(ours)
-	b, err2 := readForm(theirs)
-	if err != nil || err2 != nil {
-		return "the peer has another type"
-	}
-	if where := differ(a, b, ""); where != "" {
-		return where
-	}
-	return "the peer has another type"
-}
-
-func differ(a, b *desc, path string) string {
-	at := strings.TrimPrefix(path, ".")
-	if at == "" {
-		at = "the value"
-	}
-	if a.kind != b.kind || a.size != b.size || a.upward != b.upward {
-		return fmt.Sprintf("%s: %s here, %s there", at, a.words(), b.words())
-	}
-	if a.elem != nil {
-		return differ(a.elem, b.elem, path)
-	}
-	for i, m := range a.mem {
-		if i >= len(b.mem) {
-			return fmt.Sprintf("%s: only here", strings.TrimPrefix(path+"."+m.name, "."))
-		}
-		if o := b.mem[i]; m.name != o.name || m.number != o.number {
-			return fmt.Sprintf("%s: %s (tag %d) here, %s (tag %d) there", at, m.name, m.number, o.name, o.number)
-		} else if m.d != nil {
-			if where := differ(m.d, o.d, path+"."+m.name); where != "" {
-				return where
-			}
-		}
-	}
-	if len(b.mem) > len(a.mem) {
-		return fmt.Sprintf("%s: only there", strings.TrimPrefix(path+"."+b.mem[len(a.mem)].name, "."))
-	}
-	return ""
 }
 
 func (d *desc) words() string {

@@ -61,6 +61,8 @@ type end struct {
 	name      string
 	wait      chan *Error // who waits for ATTACHED
 	importing *handle
+	asPrint   [16]byte
+	asType    *desc // the type that the exporter has, if it is another
 
 	// totals
 	granted, accepted, returned uint64
@@ -85,7 +87,9 @@ type end struct {
 	offers             uint64 // how many offers there have been
 	offered            *waiter
 	offerPassed        []*passed
-	offering           bool // below: it has an offer that is not answered
+	offering           bool    // below: it has an offer that is not answered
+	by                 *bridge // below: its elements are of another type
+	typed              bool    // below: TYPE has come
 	part               []byte
 	parting            bool
 }
@@ -273,7 +277,7 @@ func (e *end) build() (kind, flags byte, fields []byte, ok bool) {
 	switch it.kind {
 	case kAttach:
 		b = append(b, boolByte(!e.importing.rx))
-		b = putText(append(b, e.c.d.print[:]...), e.name)
+		b = putText(append(b, e.asPrint[:]...), e.name)
 	case kAttached:
 		b = e.buildAttached(b, it)
 	case kNeed:
@@ -306,6 +310,8 @@ func (e *end) build() (kind, flags byte, fields []byte, ok bool) {
 		b = putVarint(putVarint(b, e.accepted), e.acceptedBytes)
 	case kTorn:
 		b = putText(b, it.text)
+	case kType:
+		b = append(putVarint(b, uint64(len(it.form))), it.form...)
 	case kDrop:
 		delete(e.s.ends, e.id)
 	}
@@ -315,7 +321,7 @@ func (e *end) build() (kind, flags byte, fields []byte, ok bool) {
 func (e *end) buildAttached(b []byte, it outItem) []byte {
 	b = append(b, byte(it.code))
 	if it.code != OK {
-		if len(it.form) > frameMax/2 {
+		if len(it.form) > formSent {
 			it.form = nil
 		}
 		return append(putVarint(putText(b, it.text), uint64(len(it.form))), it.form...)

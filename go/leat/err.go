@@ -50,6 +50,8 @@ type Error struct {
 	Detail string // for people: what is wrong, with the name of the field or the node
 	Why    Code   // behind Unknown: Deadline, Canceled or PeerLost
 	Node   string // the peer that it is about, or ""
+
+	form []byte // of TypeErr: the other side's type
 }
 
 // Error says the code, the reason of an Unknown, and the detail.

@@ -187,8 +187,16 @@ func FuzzForm(f *testing.F) {
 	}
 	ours, _ := describe(reflect.TypeOf(all{}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := readForm(b); err == nil && difference(ours.form, b) == "" {
-			t.Fatal("no words")
+		w, err := readForm(b)
+		if err != nil {
+			return
+		}
+		if again := formOf(w, []byte{1}, nil); string(again) != string(b) {
+			t.Fatalf("%x is written again as %x", b, again)
+		}
+		by, ferr := bridgeOf(w, ours)
+		if ferr == nil && by != nil {
+			_ = decodeAs(by, ours, b, nil, reflect.New(ours.rt).Elem())
 		}
 	})
 }
@@ -223,7 +231,7 @@ func FuzzHello(f *testing.F) {
 	s := newPeer(n, true, 7)
 	f.Add(append(append([]byte(nil), preamble[:]...), s.helloFrame()...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		kind, fields, err := readFirst(strings.NewReader(string(b)))
+		kind, fields, _, err := readFirst(strings.NewReader(string(b)))
 		if err == nil && kind == kHello {
 			_, _ = readHello(fields)
 		}

@@ -242,22 +242,31 @@ func (c *channel) move(p *passed) {
 var errEnd = errors.New("an end that makes no sense")
 
 // accept makes an end of a record that came in a value.
-func (r *decoder) accept(d *desc) (*handle, error) {
+func (r *decoder) accept(d *desc) (*handle, error) { return r.acceptAs(d, d) }
+
+// acceptAs is of a value whose writer has the type w for the end, and this node d; nil: it has none, and the end is let go of.
+func (r *decoder) acceptAs(w, d *desc) (*handle, error) {
 	s := r.s
 	flags := r.u8()
 	id := r.varint()
 	print := r.id16()
-	ed, err := describe(d.elem.rt)
-	if err != nil {
-		return nil, err
+	var ours, theirs *desc
+	var err error
+	if d != nil {
+		if ours, err = describe(d.elem.rt); err != nil {
+			return nil, err
+		}
+	}
+	if theirs = ours; w != d {
+		theirs = standalone(w.elem)
 	}
 	rx := flags&1 != 0
-	if r.err != nil || flags > 7 || rx != (d.kind == tRx) || print != ed.print || len(r.handed) >= limitEnds {
+	if r.err != nil || flags > 7 || rx != (w.kind == tRx) || print != theirs.print || len(r.handed) >= limitEnds {
 		return nil, errEnd
 	}
 	if flags&2 != 0 {
 		e := s.ends[id]
-		if rx || e == nil || e.site || e.c.d.print != print {
+		if rx || e == nil || e.site || e.c.d.print != print || ours != nil && ours.print != print {
 			return nil, errEnd
 		}
 		e.c.touch()
@@ -274,29 +283,52 @@ func (r *decoder) accept(d *desc) (*handle, error) {
 	if uint32(len(s.ends)) >= ourLimits.ends {
 		return nil, fail(Limit, "more ends of channels than this node takes")
 	}
-	if rx && !s.mayMoveIn(ed, capacity) {
+	if ours == nil {
+		ours = theirs
+	}
+	if rx && !s.mayMoveIn(ours, capacity) {
 		return nil, fail(Limit, "the buffers of the channels that have moved here have more than %d bytes", limitMoved)
 	}
-	c := newChannel(s.n, ed, int(capacity))
+	c := newChannel(s.n, ours, int(capacity))
 	e := s.newEnd(id, c, !rx)
 	c.touch()
 	if rx {
+		if e.by, err = asBridge(theirs, ours); err != nil {
+			return nil, err
+		}
 		c.join(e)
 		e.granted, c.lentOut = capacity, int(capacity)
 		c.left, c.leftWay = relays, way
-	} else {
-		c.up = e
-		e.attached = true
-		c.relays, c.way = relays, way
+		return c.newHandle(true), nil
 	}
-	return c.newHandle(rx), nil
+	c.up = e
+	e.attached = true
+	c.relays, c.way = relays, way
+	if ours.print != theirs.print {
+		e.push(outItem{kind: kType, form: ours.form})
+	}
+	return c.newHandle(false), nil
+}
+
+func asBridge(theirs, ours *desc) (*bridge, error) {
+	if theirs == ours || ours.rt == nil {
+		return nil, nil
+	}
+	by, err := bridgeOf(theirs, ours)
+	if err != nil {
+		return nil, err
+	}
+	return by, nil
 }
 
 const limitMoved = 64 << 20
 
 // mayMoveIn counts the buffer of a channel that moves here against what one peer may have so.
 func (s *Peer) mayMoveIn(d *desc, capacity uint64) bool {
-	n := capacity * uint64(max(int(d.rt.Size()), 8))
+	n := capacity * 8
+	if d.rt != nil {
+		n = capacity * uint64(max(int(d.rt.Size()), 8))
+	}
 	if s.movedIn+n > limitMoved {
 		return false
 	}

@@ -23,6 +23,7 @@ type hello struct {
 	name     string
 	job      string
 	grace    time.Duration
+	minor    uint16
 }
 
 type limits struct{ frame, opens, bytes, ends uint32 }
@@ -111,7 +112,7 @@ func readWelcome(b []byte) (h hello, err error) {
 }
 
 // readFirst reads a preamble and one frame of at most 1,024 bytes.
-func readFirst(r io.Reader) (kind byte, fields []byte, err error) {
+func readFirst(r io.Reader) (kind byte, fields []byte, minor uint16, err error) {
 	var head [16]byte
 	at, err := io.ReadFull(r, head[:1])
 	for err == nil && at < 16 && head[at-1] == preamble[at-1] {
@@ -131,25 +132,25 @@ func readFirst(r io.Reader) (kind byte, fields []byte, err error) {
 		}
 	}
 	if s := stranger(head[:at]); s != "" {
-		return 0, nil, fail(Refused, "%s", s)
+		return 0, nil, 0, fail(Refused, "%s", s)
 	}
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, 0, err
 	}
 	if major := uint16(head[8]) | uint16(head[9])<<8; major != 1 {
-		return 0, nil, fail(Refused, "it speaks version %d of leat's protocol, this side version 1: build both with one version", major)
+		return 0, nil, 0, fail(Refused, "it speaks version %d of leat's protocol, this side version 1: build both with one version", major)
 	}
 	var h [headerLen]byte
 	if _, err := io.ReadFull(r, h[:]); err != nil {
-		return 0, nil, err
+		return 0, nil, 0, err
 	}
 	length := r32(h[:], 0)
 	if length > helloMax || h[6] != 0 || h[7] != 0 {
-		return 0, nil, fail(Inval, "a bad first frame")
+		return 0, nil, 0, fail(Inval, "a bad first frame")
 	}
 	fields = make([]byte, length)
 	_, err = io.ReadFull(r, fields)
-	return h[4], fields, err
+	return h[4], fields, uint16(head[10]) | uint16(head[11])<<8, err
 }
 
 // stranger says what speaks there, when it is not leat.
@@ -213,7 +214,7 @@ func (s *Peer) attempt(ctx context.Context) (*link, error) {
 		return nil, err
 	}
 	s.welcomed, s.peerInc, s.peerLimits = true, h.acceptor, h.limits
-	s.peerGrace = h.grace
+	s.peerGrace, s.minor = h.grace, h.minor
 	if h.name != "" {
 		s.name = h.name
 	}
@@ -227,7 +228,7 @@ func (s *Peer) greet(l *link, say []byte) (hello, error) {
 	if _, err := l.conn.Write(say); err != nil {
 		return hello{}, err
 	}
-	kind, fields, err := readFirst(l.conn)
+	kind, fields, minor, err := readFirst(l.conn)
 	if err != nil {
 		return hello{}, err
 	}
@@ -235,6 +236,7 @@ func (s *Peer) greet(l *link, say []byte) (hello, error) {
 	switch kind {
 	case kWelcome:
 		h, err := readWelcome(fields)
+		h.minor = minor
 		if err != nil {
 			err = fail(PeerLost, "%s: a bad WELCOME: %v", s.url, err)
 		}
@@ -274,7 +276,7 @@ func (s *Peer) mayDialAgain(ctx context.Context, err error) (bool, error) {
 // welcome is the acceptor's side of a new link.
 func (n *Node) welcome(conn net.Conn) {
 	_ = conn.SetDeadline(time.Now().Add(n.opts.Idle + n.opts.Patience))
-	kind, fields, err := readFirst(conn)
+	kind, fields, minor, err := readFirst(conn)
 	refuse := func(code Code, reason string) {
 		n.tapped(true, kDead)
 		_, _ = conn.Write(append(append([]byte(nil), preamble[:]...), deadFrame(code, reason)...))
@@ -303,6 +305,7 @@ func (n *Node) welcome(conn net.Conn) {
 		return
 	}
 	h, err := readHello(fields)
+	h.minor = minor
 	if err != nil {
 		refuse(Inval, "a bad HELLO: "+err.Error())
 		return
@@ -356,7 +359,7 @@ func (n *Node) admit(conn net.Conn, h hello) (Code, string) {
 	case h.expected <= s.acked || h.expected > s.outNum+1:
 		return PeerLost, "it expects a frame that was never sent, or not kept"
 	}
-	s.tries = h.attempt
+	s.tries, s.minor = h.attempt, h.minor
 	if s.link != nil {
 		_ = s.link.conn.Close()
 		s.link = nil

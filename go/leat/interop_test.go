@@ -398,7 +398,7 @@ func TestGoCallsC(t *testing.T) {
 	}
 	_, err = Call[mark](ctx, p, "calc.nothing", mark{})
 	wants(t, err, Refused)
-	_, err = Call[mark](ctx, p, "calc.twice", struct{ M string }{})
+	_, err = Call[mark](ctx, p, "calc.twice", struct{ N string }{})
 	wants(t, err, TypeErr)
 	some, cancel := WithCancel(ctx)
 	reply := CallAsync[mark](some, p, "calc.wait", mark{})

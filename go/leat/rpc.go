@@ -55,29 +55,52 @@ func CallOnce[Out, In any](ctx context.Context, p *Peer, method string, in In, k
 }
 
 func callWith[Out, In any](ctx context.Context, p *Peer, method string, in In, key string) (out Out, err error) {
-	c, err := begin[Out](ctx, p, method, in, key)
+	a, err := begin[Out](ctx, p, method, in, key)
 	if err != nil {
 		return out, err
 	}
-	return c.wait(ctx)
+	return a.toTheEnd(ctx)
 }
 
-type asked[Out any] struct{ c *call }
+// An asked is a call under way, and what it takes to make it again when it was refused for a type that fits.
+type asked[Out any] struct {
+	c *call
+	v reflect.Value
+	p *Peer
+}
 
-func begin[Out, In any](ctx context.Context, p *Peer, method string, in In, key string) (asked[Out], error) {
+func begin[Out, In any](ctx context.Context, p *Peer, method string, in In, key string) (a asked[Out], err error) {
 	d, err := describeFor[In]()
 	if err != nil {
-		return asked[Out]{}, err
+		return a, err
 	}
 	out, err := describeFor[Out]()
 	if err != nil {
-		return asked[Out]{}, err
+		return a, err
 	}
-	c := &call{name: method, in: d, outD: out, key: key}
-	if err := p.open(ctx, c, valueOf(in)); err != nil {
-		return asked[Out]{}, err
+	a = asked[Out]{&call{name: method, in: d, outD: out, key: key}, valueOf(in), p}
+	return a, asErr(p.open(ctx, a.c, a.v))
+}
+
+// toTheEnd waits for the answer.  A call that was refused for a type has not run, and is made again if the types fit.
+func (a asked[Out]) toTheEnd(ctx context.Context) (out Out, err error) {
+	for {
+		out, err = a.wait(ctx)
+		c := a.c
+		if err == nil || !c.again {
+			return out, err
+		}
+		again := &call{name: c.name, in: c.in, outD: c.outD, key: c.key, tell: c.tell, by: c.by}
+		if c.againBy != nil {
+			again.by = c.againBy
+		} else {
+			again.tell = true
+		}
+		if err := a.p.open(ctx, again, a.v); err != nil {
+			return out, err
+		}
+		a.c = again
 	}
-	return asked[Out]{c}, nil
 }
 
 func (a asked[Out]) wait(ctx context.Context) (out Out, err error) {
@@ -109,7 +132,7 @@ func CallAsync[Out, In any](ctx context.Context, p *Peer, method string, in In) 
 		return ch
 	}
 	go func() {
-		v, err := c.wait(ctx)
+		v, err := c.toTheEnd(ctx)
 		ch <- Reply[Out]{v, err}
 	}()
 	return ch

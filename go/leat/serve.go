@@ -59,22 +59,26 @@ func (n *Node) offers(name string, task bool, sv *service) error {
 // serve runs a call or a task that has come whole, or says why it does not.
 func (s *Peer) serve(c *call, b []byte) error {
 	sv := s.n.served[serviceKey(c.name, c.task)]
+	var by *bridge
+	if w := s.forms[c.inPrint]; sv != nil && w != nil && sv.in.print != c.inPrint {
+		by, _ = bridgeOf(w, sv.in)
+	}
 	switch {
 	case s.n.closing || s.byeWanted:
 		c.refuse(PeerLost, "this node is closing", nil)
 	case sv == nil:
 		c.refuse(Refused, "nothing of that name is here: "+c.name, nil)
-	case sv.in.print != c.inPrint:
+	case sv.in.print != c.inPrint && by == nil:
 		c.refuse(TypeErr, "argument of "+c.name+": another type", sv.in.form)
 	case !c.task && sv.out.print != c.outPrint:
 		c.refuse(TypeErr, "result of "+c.name+": another type", sv.out.form)
 	case c.key != "" && c.canceled:
 		c.done()
 	case c.key != "":
-		return s.serveOnce(c, sv, b)
+		return s.serveOnce(c, sv, by, b)
 	default:
 		v := reflect.New(sv.in.rt).Elem()
-		if err := decode(sv.in, b, s, v); err != nil {
+		if err := decodeAs(by, sv.in, b, s, v); err != nil {
 			return err
 		}
 		c.in, c.outD = sv.in, sv.out
@@ -189,7 +193,7 @@ func (c *call) answer(a answer, b []byte, list []*passed) {
 	}
 	c.answered = true
 	head := putText([]byte{byte(a.code), boolByte(a.own)}, cut(a.detail, 4096))
-	if len(a.form) > frameMax/2 {
+	if len(a.form) > formSent {
 		a.form = nil // so that the frame holds it
 	}
 	head = append(putVarint(head, uint64(len(a.form))), a.form...)
@@ -236,7 +240,7 @@ type once struct {
 	waiting []*call
 }
 
-func (s *Peer) serveOnce(c *call, sv *service, b []byte) error {
+func (s *Peer) serveOnce(c *call, sv *service, by *bridge, b []byte) error {
 	k := &s.n.keys
 	k.expire(time.Now())
 	sum := sha256.Sum256(b)
@@ -261,7 +265,7 @@ func (s *Peer) serveOnce(c *call, sv *service, b []byte) error {
 		return nil
 	}
 	v := reflect.New(sv.in.rt).Elem()
-	if err := decode(sv.in, b, nil, v); err != nil {
+	if err := decodeAs(by, sv.in, b, nil, v); err != nil {
 		return err
 	}
 	if k.all == nil {

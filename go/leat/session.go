@@ -41,6 +41,10 @@ type Peer struct {
 	owed                 int // frames that are to be written for what the peer has asked or said
 	owedResults          int // bytes of answers that are not written
 	room                 chan struct{}
+	minor                uint16             // the peer's version
+	forms                map[[16]byte]*desc // types of arguments that the peer has told
+	formBytes            int
+	told                 map[[16]byte]bool // types of which the peer was told
 	movedIn              uint64
 	answeringBytes       int
 	nextEnd, nextCall    uint64

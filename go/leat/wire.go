@@ -7,23 +7,34 @@ import (
 
 // The kinds of frames.
 const (
-	kHello, kWelcome, kDead, kAck, kPing, kPong                          = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
-	kBye, kAttach, kAttached, kDrop, kTorn                               = 0x20, 0x30, 0x31, 0x32, 0x33
-	kNeed, kGrant, kNone, kRecall, kReturn                               = 0x38, 0x39, 0x3a, 0x3b, 0x3c
-	kElem, kInvite, kTaken, kBusy, kWithdraw, kWithdrawn                 = 0x40, 0x41, 0x42, 0x43, 0x44, 0x45
-	kClose, kSeal, kSealed, kFinish, kFlush, kFlushed                    = 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d
-	kOpen, kResult, kCancel, kDone                                       = 0x60, 0x61, 0x62, 0x63
-	numbered, flagMore, frameMax, helloMax, headerLen, pieceMax          = 0x20, 1, 65536, 1024, 8, 16384
-	limitElem, limitKept, windowBytes, windowTold, limitEnds, limitRelay = 16 << 20, 16 << 20, 1 << 20, 256 << 10, 16, 8
+	kHello, kWelcome, kDead, kAck, kPing, kPong          = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
+	kBye, kAttach, kAttached, kDrop, kTorn, kType        = 0x20, 0x30, 0x31, 0x32, 0x33, 0x34
+	kNeed, kGrant, kNone, kRecall, kReturn               = 0x38, 0x39, 0x3a, 0x3b, 0x3c
+	kElem, kInvite, kTaken, kBusy, kWithdraw, kWithdrawn = 0x40, 0x41, 0x42, 0x43, 0x44, 0x45
+	kClose, kSeal, kSealed, kFinish, kFlush, kFlushed    = 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d
+	kOpen, kResult, kCancel, kDone                       = 0x60, 0x61, 0x62, 0x63
+	numbered, flagMore                                   = 0x20, 1
 )
 
-var kindNames = map[byte]string{kHello: "HELLO", kWelcome: "WELCOME", kDead: "DEAD", kAck: "ACK", kPing: "PING", kPong: "PONG",
-	kBye: "BYE", kAttach: "ATTACH", kAttached: "ATTACHED", kDrop: "DROP", kTorn: "TORN", kNeed: "NEED", kGrant: "GRANT", kNone: "NONE",
-	kRecall: "RECALL", kReturn: "RETURN", kElem: "ELEM", kInvite: "INVITE", kTaken: "TAKEN", kBusy: "BUSY", kWithdraw: "WITHDRAW",
-	kWithdrawn: "WITHDRAWN", kClose: "CLOSE", kSeal: "SEAL", kSealed: "SEALED", kFinish: "FINISH", kFlush: "FLUSH", kFlushed: "FLUSHED",
-	kOpen: "OPEN", kResult: "RESULT", kCancel: "CANCEL", kDone: "DONE"}
+// Limits, in bytes but for the last two.
+const (
+	frameMax, helloMax, headerLen, pieceMax = 65536, 1024, 8, 16384
+	limitElem, limitKept                    = 16 << 20, 16 << 20
+	windowBytes, windowTold                 = 1 << 20, 256 << 10
+	limitEnds, limitRelay                   = 16, 8
+)
 
-var preamble = [16]byte{0x8b, 'L', 'E', 'A', 'T', '\r', '\n', 0x1a, 1, 0, 0, 0}
+var kindNames = map[byte]string{
+	kHello: "HELLO", kWelcome: "WELCOME", kDead: "DEAD", kAck: "ACK", kPing: "PING",
+	kPong: "PONG", kBye: "BYE", kAttach: "ATTACH", kAttached: "ATTACHED", kDrop: "DROP",
+	kTorn: "TORN", kType: "TYPE", kNeed: "NEED", kGrant: "GRANT", kNone: "NONE",
+	kRecall: "RECALL", kReturn: "RETURN", kElem: "ELEM", kInvite: "INVITE", kTaken: "TAKEN",
+	kBusy: "BUSY", kWithdraw: "WITHDRAW", kWithdrawn: "WITHDRAWN", kClose: "CLOSE", kSeal: "SEAL",
+	kSealed: "SEALED", kFinish: "FINISH", kFlush: "FLUSH", kFlushed: "FLUSHED", kOpen: "OPEN",
+	kResult: "RESULT", kCancel: "CANCEL", kDone: "DONE",
+}
+
+var preamble = [16]byte{0x8b, 'L', 'E', 'A', 'T', '\r', '\n', 0x1a, 1, 0, 1, 0}
 
 // What is appended to a message.
 func putVarint(b []byte, v uint64) []byte { return binary.AppendUvarint(b, v) }
