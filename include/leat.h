@@ -120,8 +120,9 @@ leat_err leat_ctx_cause(void);                       /* why: leat_cancel's cause
 #define leat_rx_of(c)                   LEAT_RX_OF_(c)
 #define leat_ref(c)                     LEAT_REF_(c)            /* [owned: leat_unref] another owner, for one that outlives c */
 /* Owners of a send end and of a receive end are counted.  When the last send end has finished or gone the channel closes; when the
- * last receive end has gone, senders get LEAT_GONE.  (What leat_auto drops does not count here: it may hold either.)  Elements still
- * queued when the last owner goes are forgotten: drain a channel of values that own memory first. */
+ * last receive end has gone, senders get LEAT_GONE.  (What leat_auto drops does not count here: it may hold either.)  Elements that
+ * are queued when nobody can receive them any more are dropped if their description is known, by leat_chan_owns or as another node
+ * may know the channel; else they are forgotten, and what they own is lost. */
 #define leat_unref(c)                   LEAT_UNREF_(c)          /* and sets the variable c to NULL */
 #define leat_auto                       LEAT_AUTO_              /* leat_auto leat_chan(int) c = ...: unref at the end of scope */
 #define leat_send(c, ...)               LEAT_SEND_(c, __VA_ARGS__)    /* [blocks] CLOSED, GONE, peer errors; as in T x = value */

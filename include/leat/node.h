@@ -61,6 +61,8 @@ void leat_bytes_drop(leat_bytes *b);                 /* the same */
 #define LEAT_ENUM(E, ...)               LEAT_ENUM_(E, __VA_ARGS__)            /* (name, number) ... */
 #define LEAT_ONEOF(O, ...)              LEAT_ONEOF_(O, __VA_ARGS__)           /* struct O { enum O_case which; union { ... }; } */
 #define leat_drop(S, p)                 LEAT_DROP_(S, p)                      /* frees what *p owns, then zeroes *p; NULL: nothing */
+#define leat_chan_owns(c, S)            LEAT_CHAN_OWNS_(c, S)                 /* what is queued in c when its last receiver goes is
+                                                                                 dropped as an S; before anybody sends; NULL: nothing */
 #define leat_dup(S, p, ret)             LEAT_DUP_(S, p, ret)                  /* NOMEM; a deep copy that owns all it has, also what
                                                                                  *p borrows: to keep one and send one */
 

@@ -107,6 +107,7 @@ LEAT_CHECK leat_err leat_push_(void *list, size_t size, const void *value);   /*
 #define LEAT_NEW_(S) ((S##_c_ *)leat_new_(sizeof(S##_c_)))
 LEAT_CHECK leat_err leat_dup_(const leat_type *t, const void *v, void *ret);
 LEAT_CHECK leat_err leat_export_(leat_node *n, const char *name, leat_chan_ *c, int sends, const leat_type *t);
+void leat_chan_owns_(leat_chan_ *c, const leat_type *t);
 void leat_unexport_(leat_node *n, const char *name);
 LEAT_CHECK leat_err leat_import_(leat_peer *p, const char *name, leat_chan_ **ret, int sends, const leat_type *t, size_t capacity);
 typedef struct leat_method { const char *name; const leat_type *in, *out; } leat_method;
@@ -126,6 +127,7 @@ LEAT_CHECK leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, c
 #define LEAT_DUP_(S, p, ret) leat_must_check_(__extension__ ({ const S##_c_ *leat_d_ = (p); S##_c_ *leat_r_ = (ret); \
     leat_dup_(&S##_type, leat_d_, leat_r_); }))
 #define LEAT_OF_(c, S) LEAT_ASSERT_(LEAT_SAME_(LEAT_ELEM_(c), S##_c_), "the channel carries another type than " #S)
+#define LEAT_CHAN_OWNS_(c, S) (LEAT_OF_(c, S), leat_chan_owns_(LEAT_ANYRAW_(c), &S##_type))
 #define LEAT_END_OF_(c, fn) LEAT_ASSERT_(!LEAT_IS_(c, LEAT_CHAN_), \
     fn ": one end, not both: leat_tx_of(c) lets peers send, leat_rx_of(c) lets them receive")
 #define LEAT_EXPORT_(n, name, c, S) leat_must_check_((LEAT_OF_(c, S), LEAT_END_OF_(c, "leat_export"), \

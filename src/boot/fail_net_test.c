@@ -102,6 +102,33 @@ static leat_err channels(struct pair *x)
 }
 ANYWHERE(channels)
 
+/* The receiver leaves what is queued and on its way behind, memory of its own included. */
+static leat_err leaves(struct pair *x)
+{
+    leat_chan(struct item) c = leat_chan_make(struct item, 4);
+    leat_auto leat_tx(struct item) out = NULL;
+    leat_err e = LEAT_OK;
+    if (!c)
+        return LEAT_NOMEM;
+    e = leat_export(x->a, "items", leat_tx_of(c), item);
+    if (e == LEAT_OK)
+        e = leat_import(x->p, "items", &out, item, 4);
+    for (int i = 0; i < 3 && e == LEAT_OK; i++) {
+        struct item v = { .maybe = leat_new(num) };
+        e = leat_send(c, v);
+        if (e != LEAT_OK)
+            leat_drop(item, &v);
+    }
+    struct item v = { .maybe = leat_new(num) };
+    leat_err far = e == LEAT_OK ? leat_send(out, v) : e;
+    if (far != LEAT_OK && far != LEAT_UNKNOWN)
+        leat_drop(item, &v);
+    leat_unexport(x->a, "items");
+    leat_unref(c);
+    return e;
+}
+ANYWHERE(leaves)
+
 static leat_err receives(struct pair *x)
 {
     leat_auto leat_chan(struct num) c = leat_chan_make(struct num, 4);

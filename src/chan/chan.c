@@ -179,8 +179,13 @@ void leat_unref_end_(leat_chan_ *c, int ends)
     if (deaf)
         chan_drained_locked(c);                      /* who fills it for no receiver ends now, not at its next send */
     struct chan_net *net = c->net;
+    const struct leat_type *type = c->type;
+    struct chan_left left = { 0, 0 };
+    if (deaf && !net && type)
+        left = chan_forget_elems_locked(c);
     unlock(&c->lock);
     chan_wake(told);
+    chan_drop_left(c, type, at_load(&chan_drop_value), left);
     if (deaf && net)
         net->ops->deaf(c);
     if (finished && net)
@@ -197,6 +202,10 @@ void leat_unref_(leat_chan_ *c)
     lock(&c->lock);
     struct chan_net *net = c->net;
     if (!net && at_load_acq(&c->holds) == 1) {
+        struct chan_left left = { c->read, at_load(&c->count) };
+        unlock(&c->lock);
+        chan_drop_left(c, c->type, at_load(&chan_drop_value), left);    /* it may hold ends of other channels */
+        lock(&c->lock);
         chan_free(c);
         return;
     }

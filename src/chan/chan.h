@@ -93,7 +93,7 @@ struct leat_chan_ {
                                                       * At most 65,535 are counted */
     _Atomic uint32_t refs;                           /* the program's */
     _Atomic uint32_t holds;                          /* 1 for all of refs, more for net: who takes the last one off frees */
-    const struct leat_type *type;                    /* once another process knows it; else null */
+    const struct leat_type *type;                    /* null: nobody has said it, and no other process knows c */
     char *buf;
     struct waiters cq;                               /* selects that wait for the end (leat_on_closed) */
 #if SAN_EDGES
@@ -148,7 +148,15 @@ void chan_hold(leat_chan_ *c);                       /* c stays in memory until 
 void chan_net_unref(leat_chan_ *c);
 leat_chan_ *chan_ref_again(leat_chan_ *c, int ends);                /* as leat_ref_, also when the program had none left; net holds c */
 void *chan_elem_locked(leat_chan_ *c, uint32_t i);   /* home: the i-th oldest element */
-void chan_forget_elems_locked(leat_chan_ *c);        /* home: the buffer is empty now */
+/* Home: the buffer is empty now.  What was in it still lies there, for chan_drop_left, until something is put there again. */
+struct chan_left { uint32_t at, n; };
+struct chan_left chan_forget_elems_locked(leat_chan_ *c);
+typedef void chan_drop_fn(const struct leat_type *t, void *v);       /* of the floor above, so whoever knows types brings it */
+extern chan_drop_fn *_Atomic chan_drop_value;        /* null: nobody has described a channel */
+void chan_drop_left(leat_chan_ *c, const struct leat_type *type, chan_drop_fn *drop, struct chan_left left);     /* no lock; type may be
+                                                      * NULL: they are forgotten */
+/* No lock.  What nobody will receive is dropped as this.  Each caller gives the same function. */
+void chan_describe(leat_chan_ *c, const struct leat_type *type, chan_drop_fn *drop);
 uint32_t chan_reserve_locked(leat_chan_ *c, uint32_t want);         /* slots promised, or a relay's idle credits; 0 ..want */
 void chan_unreserve_locked(leat_chan_ *c, uint32_t n);              /* home: they come back; waiting senders use them */
 /* home: an element that used a reserved slot: goes to a waiting receiver (*wake: to be made ready after unlocking) or the buffer */

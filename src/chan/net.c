@@ -62,11 +62,30 @@ void *chan_elem_locked(leat_chan_ *c, uint32_t i)
     return c->buf + (size_t)(i >= c->cap ? i - c->cap : i) * c->size;
 }
 
-void chan_forget_elems_locked(leat_chan_ *c)
+chan_drop_fn *_Atomic chan_drop_value;
+
+struct chan_left chan_forget_elems_locked(leat_chan_ *c)
 {
+    struct chan_left left = { .at = c->read, .n = at_load(&c->count) };
     assert(!at_load(&c->site));
     at_store(&c->count, 0);
     c->read = 0;
+    return left;
+}
+
+void chan_drop_left(leat_chan_ *c, const struct leat_type *type, chan_drop_fn *drop, struct chan_left left)
+{
+    for (; left.n && type; left.n--, left.at = left.at + 1 == c->cap ? 0 : left.at + 1)
+        drop(type, c->buf + (size_t)left.at * c->size);
+}
+
+void chan_describe(leat_chan_ *c, const struct leat_type *type, chan_drop_fn *drop)
+{
+    at_store(&chan_drop_value, drop);
+    lock(&c->lock);
+    if (!c->type)
+        c->type = type;
+    unlock(&c->lock);
 }
 
 uint32_t chan_reserve_locked(leat_chan_ *c, uint32_t want)

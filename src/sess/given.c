@@ -44,20 +44,6 @@ void given_offered(struct given *g, struct value_out *o)
     value_let_go(o);
 }
 
-/* Elements that cannot be sent, as one holds an end of a channel: they are lost with the session. */
-static void drop_queue_unlock(leat_chan_ *c, const leat_type *t)
-{
-    uint32_t n = at_load(&c->count);
-    char *elems = n ? mem_alloc((size_t)n * c->size) : NULL;
-    for (uint32_t i = 0; elems && i < n; i++)
-        memcpy(elems + (size_t)i * c->size, chan_elem_locked(c, i), c->size);
-    chan_forget_elems_locked(c);
-    unlock(&c->lock);
-    for (uint32_t i = 0; elems && i < n; i++)
-        leat_drop_(t, elems + (size_t)i * c->size);
-    mem_free(elems);
-}
-
 /* What was said to e while it was dormant. */
 static void catch_up(struct end *e, leat_err sealed, bool recalled)
 {
@@ -82,15 +68,15 @@ static void rx_leaves(struct end *e)
     bool recalled = e->return_due, twice = at_load(&c->site);
     leat_err err = twice ? leat_fail(LEAT_INVAL, "a receive end was sent twice") : site_pack_queue(c, e->type, &queue);
     uint32_t queued = at_load(&c->count);
+    struct chan_left left = { 0, 0 };
     e->dormant = e->return_due = false;
     e->why = LEAT_OK;
     if (err == LEAT_OK)
         err = relay_prepare(e);
     if (twice) {
         unlock(&c->lock);
-    } else if (err != LEAT_OK) {
-        drop_queue_unlock(c, e->type);
-        lock(&c->lock);
+    } else if (err != LEAT_OK) {                     /* the queue is lost with the session, as when it holds an end of a channel */
+        left = chan_forget_elems_locked(c);
         queued = 0;
     }
     if (err != LEAT_OK)
@@ -100,6 +86,7 @@ static void rx_leaves(struct end *e)
         unlock(&c->lock);
         catch_up(e, sealed, recalled);
     }
+    chan_drop_left(c, e->type, leat_drop_, left);    /* a site puts nothing there */
     buf_free(&queue);
 }
 

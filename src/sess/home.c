@@ -342,12 +342,8 @@ static void home_deaf(leat_chan_ *c)
     if (moved_away(c))
         return;
     struct home *h = home_of(c);
-    uint32_t n = at_load(&c->count);
-    char *elems = n ? mem_alloc((size_t)n * c->size) : NULL;
-    for (uint32_t i = 0; elems && i < n; i++)
-        memcpy(elems + (size_t)i * c->size, chan_elem_locked(c, i), c->size);
-    chan_forget_elems_locked(c);
-    h->deaf = true;
+    struct chan_left left = chan_forget_elems_locked(c);
+    h->deaf = true;                                  /* what is under way is not put there any more */
     SOMETIMES("chan.gone", "chan.seal");
     struct waiter *wake = chan_shut_locked(c, LEAT_GONE, NULL);
     bool end = home_seal_begin(h, LEAT_GONE), torn = h->torn;
@@ -355,9 +351,7 @@ static void home_deaf(leat_chan_ *c)
     chan_wake(wake);
     if (end)
         home_end(c, torn);
-    for (uint32_t i = 0; elems && i < n; i++)
-        leat_drop_(c->type, elems + (size_t)i * c->size);
-    mem_free(elems);
+    chan_drop_left(c, c->type, leat_drop_, left);
 }
 
 static void home_gone(leat_chan_ *c)

@@ -115,6 +115,8 @@ leat_err leat_export_(leat_node *n, const char *name, leat_chan_ *c, int sends, 
     }
     unlock(&e->lock);
     if (!taken)
+        chan_describe(c, t, leat_drop_);
+    if (!taken)
         return LEAT_OK;
     export_free(x);
     return leat_fail(LEAT_INVAL, "leat_export: something is exported as '%s' already", name);

@@ -150,6 +150,58 @@ static leat_err too_many(leat_none *none)
 }
 ANYWHERE(more_ends_than_the_peer_takes_are_refused_in_words, too_many)
 
+/* -- what nobody receives ------------------------------------------------------------------------------------------------------------- */
+/* An end in it tells: its channel is closed when the value was dropped. */
+enum how { OWNED, EXPORTED, IMPORTED };
+static leat_chan(struct parcel) parcels_with(leat_node *n, leat_peer *p, enum how how, leat_rx(struct num) *ret)
+{
+    leat_chan(struct parcel) c = leat_chan_make(struct parcel, 3);
+    leat_chan(struct num) inside = leat_chan_make(struct num, 1);
+    leat_tx(struct parcel) far = NULL;
+    *ret = leat_ref(leat_rx_of(inside));
+    if (how == OWNED)
+        leat_chan_owns(c, parcel);
+    else
+        CHECK_EQ(leat_export(n, "parcels", leat_tx_of(c), parcel), LEAT_OK);
+    if (how == IMPORTED)
+        CHECK_EQ(leat_import(p, "parcels", &far, parcel, 0), LEAT_OK);
+    CHECK_EQ(leat_send(c, { .n = 1 }), LEAT_OK);
+    CHECK_EQ(leat_send(c, { .n = 2, .out = leat_ref(leat_tx_of(inside)) }), LEAT_OK);
+    CHECK_EQ(leat_send(c, { .n = 3 }), LEAT_OK);
+    leat_unref(inside);
+    leat_unref(far);
+    return c;
+}
+
+static leat_err left_in_the_queue(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    for (int k = 0; k < 6; k++) {
+        leat_rx(struct num) inside;
+        struct num v;
+        leat_chan(struct parcel) c = parcels_with(x.at[A], x.peer[B], (enum how)(k % 3), &inside);
+        CHECK_EQ(leat_try_recv(inside, &v), LEAT_AGAIN);
+        if (k < 3) {                                 /* the last receiver goes, a sender stays */
+            leat_tx(struct parcel) out = leat_ref(leat_tx_of(c));
+            leat_unref(c);
+            CHECK_EQ(leat_recv(inside, &v), LEAT_CLOSED);
+            CHECK_EQ(leat_send(out, { .n = 4 }), LEAT_GONE);
+            leat_unexport(x.at[A], "parcels");
+            leat_unref(out);
+        } else {                                     /* all go */
+            leat_unexport(x.at[A], "parcels");
+            leat_auto leat_chan(struct parcel) last = c;
+            CHECK_EQ(leat_len(last), 3);
+        }
+        CHECK_EQ(leat_recv(inside, &v), LEAT_CLOSED);
+        leat_unref(inside);
+    }
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(what_is_queued_when_nobody_receives_any_more_is_dropped, left_in_the_queue)
+
 /* -- flush -------------------------------------------------------------------------------------------------------------------------- */
 /* At home there is nothing to wait for; elsewhere it obeys its context: a home that does not answer holds nobody for ever. */
 static leat_err flushes(leat_none *none)

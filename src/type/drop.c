@@ -6,6 +6,7 @@
  * 2. What is borrowed is not touched, nor is what hangs from it. */
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "chan/chan.h"
 #include "type/block.h"
 #include "type/codec.h"
 #include "type/texts.h"
@@ -205,4 +206,10 @@ void leat_drop_(const leat_type *t, void *v)
         return;
     type_moved(t, v);
     memset(v, 0, t->size);
+}
+
+void leat_chan_owns_(leat_chan_ *c, const leat_type *t)
+{
+    if (c)
+        chan_describe(c, t, leat_drop_);
 }
