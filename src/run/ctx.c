@@ -3,7 +3,10 @@
  * A task registers in its context at its first wait there, and a context links itself to its parent only then, so tasks and scopes
  * that never block pay nothing.  Cancelling marks the context (full barrier), then wakes the registered tasks and goes on to the
  * linked kids; a task that registers later sees the mark.  Locks are taken from parent to kid.
- * A deadline is no context: it is eight bytes in the task, inherited by copy (task.h). */
+ * A deadline is no context: it is eight bytes in the task, inherited by copy (task.h).
+ * Scopes and groups end before what is around them, but for a group that was opened by its first task, in a scope or task that may end
+ * before whoever waits for it.  Its context is `loose`: linked at once, so that a parent which ends finds it among its kids and
+ * hands it on to its own parent.  kin protects the parent of a loose context; it is taken before any lock of a context. */
 #include <string.h>
 #include "base/alloc.h"
 #include "run/err.h"
@@ -45,7 +48,7 @@ static void ctx_link_one(leat_ctx *c)
     unlock_fence(&p->lock);
 }
 
-static bool ctx_unlinked(const leat_ctx *c) { return c->parent && !c->shield && !at_load(&c->linked); }
+static bool ctx_unlinked(const leat_ctx *c) { return !at_load(&c->linked) && c->parent && !c->shield; }
 
 /* Top down, since a link is of use only when the ones above are there.  No recursion: contexts may be nested as deep as tasks are,
  * and this runs on a task's stack. */
@@ -59,11 +62,50 @@ void ctx_link(leat_ctx *c)
     }
 }
 
-void ctx_done(leat_ctx *c)
+static _Atomic uint32_t kin;
+static void cancel(leat_ctx *root, leat_err cause);
+
+void ctx_loose(leat_ctx *c)
 {
-    leat_ctx *p = c->parent;
-    if (!p || c->shield)
+    if (!c->parent)
         return;
+    c->loose = true;
+    ctx_link(c);
+}
+
+/* c ends, and has kids still: they are its parent's from now on, with a cancel that a shield had kept from them.  kin is held; c's
+ * parent is alive. */
+static void hand_on(leat_ctx *c)
+{
+    leat_ctx *p = c->parent, *first, *last = NULL;
+    if (p) {
+        ctx_link(p);                                 /* that of a shield may not be */
+        lock(&p->lock);
+    }
+    lock(&c->lock);
+    first = c->kids;
+    c->kids = NULL;
+    for (leat_ctx *k = first; k; k = k->sib_next) {
+        k->parent = p;                               /* linked it stays, so that ctx_link looks no further */
+        last = k;
+    }
+    if (last && p) {
+        last->sib_next = p->kids;
+        if (p->kids)
+            p->kids->sib_prev = last;
+        p->kids = first;
+    }
+    unlock(&c->lock);
+    if (!p)
+        return;
+    leat_err over = at_load(&p->done) ? (leat_err)at_load(&p->cause) : LEAT_OK;
+    unlock(&p->lock);
+    for (leat_ctx *k = over != LEAT_OK ? first : NULL; k; k = k == last ? NULL : k->sib_next)
+        cancel(k, over);                             /* none of them goes while kin is held */
+}
+
+static void leave(leat_ctx *c, leat_ctx *p)
+{
     lock(&p->lock);
     if (at_load(&c->linked)) {
         if (c->sib_prev)
@@ -75,6 +117,39 @@ void ctx_done(leat_ctx *c)
         at_store(&c->linked, false);
     }
     unlock(&p->lock);
+}
+
+void ctx_done(leat_ctx *c)
+{
+    if (likely(!c->loose)) {
+        if (c->parent && !c->shield)
+            leave(c, c->parent);
+        return;
+    }
+    lock(&kin);
+    if (c->kids)
+        hand_on(c);
+    if (c->parent)
+        leave(c, c->parent);
+    unlock(&kin);
+}
+
+/* Beyond a loose context there is one that may end meanwhile, unless kin is held. */
+struct ctx_walk ctx_walk(leat_ctx *c) { return (struct ctx_walk){ c, false }; }
+
+void ctx_up(struct ctx_walk *w)
+{
+    if (w->at->loose && !w->held) {
+        lock(&kin);
+        w->held = true;
+    }
+    w->at = w->at->parent;
+}
+
+void ctx_walked(struct ctx_walk *w)
+{
+    if (w->held)
+        unlock(&kin);
 }
 
 void ctx_register(struct task *t)
@@ -237,9 +312,14 @@ void leat_cancel(leat_ctx *ctx, leat_err cause)
 void ctx_over(leat_ctx *c)
 {
     lock(&c->lock);
-    bool some = c->afters != NULL;
+    bool afters = c->afters != NULL, kids = c->kids != NULL;
     unlock(&c->lock);
-    if (likely(!some))
+    if (unlikely(kids && !c->loose)) {               /* a loose one has handed them on when it left */
+        lock(&kin);
+        hand_on(c);
+        unlock(&kin);
+    }
+    if (likely(!afters))
         return;
     cancel(c, LEAT_CANCELED);
     lock(&afters_lock);
@@ -273,10 +353,13 @@ leat_err leat_ctx_cause(void)
     }
     if (deadline == NEVER || rt_now(t->rt) < deadline)
         return LEAT_OK;
-    for (leat_ctx *c = t->ctx; c; c = c->parent)     /* whose deadline is it? */
-        if (c->limit && c->deadline == deadline)
-            return (leat_err)c->limit;
-    return LEAT_DEADLINE;
+    leat_err cause = LEAT_OK;
+    struct ctx_walk w = ctx_walk(t->ctx);
+    for (; w.at && cause == LEAT_OK; ctx_up(&w))     /* whose deadline is it? */
+        if (w.at->limit && w.at->deadline == deadline)
+            cause = (leat_err)w.at->limit;
+    ctx_walked(&w);
+    return cause == LEAT_OK ? LEAT_DEADLINE : cause;
 }
 
 /* -- scopes ------------------------------------------------------------------------------------------------------------ */
@@ -375,9 +458,11 @@ leat_shield_ *leat_shield_begin_(leat_shield_ *pub, leat_dur limit)
 {
     struct task *t = task_self();
     int64_t until = leat_time_add((leat_time){ rt_now(t->rt) }, limit).ns;
-    for (leat_ctx *c = t->ctx; c; c = c->parent)
-        if (c->shield)
-            until = MIN(until, c->deadline);
+    struct ctx_walk w = ctx_walk(t->ctx);
+    for (; w.at; ctx_up(&w))
+        if (w.at->shield)
+            until = MIN(until, w.at->deadline);
+    ctx_walked(&w);
     shield_open((struct shield *)(void *)pub, until);
     return pub;
 }
@@ -389,8 +474,10 @@ void leat_shield_end_(leat_shield_ *pub)
 
 void *leat_value(const void *key)
 {
-    for (leat_ctx *c = task_self()->ctx; c; c = c->parent)
-        if (c->key == key && key)
-            return c->value;
-    return NULL;
+    struct ctx_walk w = ctx_walk(task_self()->ctx);
+    while (w.at && !(w.at->key == key && key))
+        ctx_up(&w);
+    void *value = w.at ? w.at->value : NULL;
+    ctx_walked(&w);
+    return value;
 }

@@ -30,6 +30,7 @@ void group_open(struct group *g, struct worker *w)
 {
     struct task *t = task_self();
     group_open_in(g, w ? w->rt : NULL, t->ctx, at_load(&t->deadline));
+    ctx_loose(&g->ctx);                              /* who waits for it may do so elsewhere */
 }
 
 void group_result(struct group *g, struct task *t, leat_err e)
@@ -104,9 +105,10 @@ void leat_group_cancel(leat_group *pub)
 leat_group *leat_group_begin_(leat_group *pub, leat_err *err)
 {
     struct group *g = group_of(pub);
+    struct worker *w = worker_self();
     struct task *t = task_self();
     *err = LEAT_OK;
-    group_open(g, worker_self());
+    group_open_in(g, w ? w->rt : NULL, t->ctx, at_load(&t->deadline));
     g->entered = true;
     g->saved = t->ctx;
     g->saved_deadline = at_load(&t->deadline);

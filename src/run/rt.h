@@ -22,6 +22,7 @@ void task_fill(struct task *t, struct task *parent, struct group *g);
 
 /* contexts (ctx.c) */
 void ctx_init(leat_ctx *c, leat_ctx *parent, int64_t deadline);
+void ctx_loose(leat_ctx *c);                         /* c may outlast its parent, which is the caller's context */
 void ctx_done(leat_ctx *c);                          /* leaves its parent; no task is registered in it any more */
 void ctx_unregister(struct task *t);
 void ctx_enter(struct task *t, leat_ctx *c);         /* the task's context from now on */

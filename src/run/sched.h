@@ -36,11 +36,20 @@ bool stack_more(struct worker *w);
 void ctx_register(struct task *t);
 void ctx_link(leat_ctx *c);                          /* from now on cancels from above reach c */
 void timer_arm(struct worker *w, struct task *t, int64_t when);
+/* The walk from a context up: `for (struct ctx_walk w = ctx_walk(c); w.at; ctx_up(&w))`, then ctx_walked. */
+struct ctx_walk { leat_ctx *at; bool held; };
+struct ctx_walk ctx_walk(leat_ctx *c);
+void ctx_up(struct ctx_walk *w);
+void ctx_walked(struct ctx_walk *w);
 /* What a canceller did happens before what one does who sees the cancel (edges.h). */
-static inline void ctx_seen(const leat_ctx *c)
+static inline void ctx_seen(leat_ctx *c)
 {
-    for (; SAN_EDGES && c; c = c->parent)
-        edge_acquire(&c->done);
+    if (!SAN_EDGES)
+        return;
+    struct ctx_walk w = ctx_walk(c);
+    for (; w.at; ctx_up(&w))
+        edge_acquire(&w.at->done);
+    ctx_walked(&w);
 }
 
 static inline struct worker *worker_self(void) { return plat_self(); }

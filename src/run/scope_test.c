@@ -367,6 +367,119 @@ static leat_err race_left(leat_none *none)
 }
 TEST(leaving_a_race_early_cancels_and_waits) { RUN(race_left); }
 
+/* -- a group that is used first in a scope, or a task, that ends before it is waited for ------------------------------------------ */
+static const char outer_key, inner_key;
+struct seeker { _Atomic int *seen; leat_rx(int) go; };
+
+/* What it finds of the values around it, before the scope of its group's first use has ended and after. */
+static leat_err looks_for_values(struct seeker *s)
+{
+    int v;
+    atomic_fetch_add(s->seen, leat_value(&outer_key) != NULL);
+    atomic_fetch_add(s->seen, leat_value(&inner_key) ? 10 : 0);
+    LEAT_TRY(leat_recv(s->go, &v));
+    atomic_fetch_add(s->seen, leat_value(&outer_key) ? 100 : 0);
+    atomic_fetch_add(s->seen, leat_value(&inner_key) ? 1000 : 0);
+    leat_with_value(&inner_key, NULL)
+        leat_ignore(leat_recv(s->go, &v));
+    return leat_ctx_err();
+}
+
+struct opener { leat_group *g; struct seeker s; };
+static leat_err opens_it(struct opener *o)
+{
+    leat_with_value(&inner_key, o)
+        return leat_go(o->g, looks_for_values, o->s);
+    return LEAT_OK;
+}
+
+enum first { IN_A_SCOPE, IN_A_TASK, IN_A_GROUP_OF_ITS_OWN };
+static leat_err uses_it_first(enum first how, leat_group *g, struct seeker s)
+{
+    leat_err err = LEAT_OK;
+    struct opener o = { g, s };
+    switch (how) {
+    case IN_A_SCOPE:
+        leat_with_value(&inner_key, NULL)
+            err = opens_it(&o);
+        break;
+    case IN_A_TASK:
+        leat_with_group(one, err)
+            LEAT_TRY(leat_go(&one, opens_it, o));
+        break;
+    case IN_A_GROUP_OF_ITS_OWN: {
+        leat_group one = { { NULL } }, two = { { NULL } };           /* one ends before two, and two before g */
+        leat_with_value(&inner_key, NULL)
+            LEAT_TRY(leat_go(&one, nothing, LEAT_NONE));
+        LEAT_TRY(leat_group_wait(&one));
+        leat_with_value(&inner_key, NULL)
+            LEAT_TRY(leat_go(&two, opens_it, o));
+        err = leat_group_wait(&two);
+        break;
+    }
+    }
+    return err;
+}
+
+static leat_err outlasts(enum first how, bool cancelled)
+{
+    _Atomic int seen = 0;
+    leat_err err = LEAT_OK;
+    leat_auto leat_chan(int) go = leat_chan_make(int, 0);
+    leat_group g = { { NULL } };
+    leat_with_value(&outer_key, &seen) {
+        leat_with_cancel(above) {
+            LEAT_TRY(uses_it_first(how, &g, (struct seeker){ &seen, leat_rx_of(go) }));
+            for (int i = 0; i < 20; i++)
+                leat_yield();
+            LEAT_TRY(leat_send(go, 1));
+            for (int i = 0; i < 20; i++)
+                leat_yield();
+            if (cancelled)
+                leat_cancel(above, LEAT_GONE);       /* of what is around the scope that has ended */
+            else
+                LEAT_TRY(leat_send(go, 2));
+            leat_with_shield(LEAT_S(1000))
+                err = leat_group_wait(&g);
+        }
+    }
+    CHECK_EQ(err, cancelled ? LEAT_CANCELED : LEAT_OK);
+    CHECK_EQ(atomic_load(&seen) / 100, 1);
+    return LEAT_OK;
+}
+
+static leat_err groups_outlast(leat_none *none)
+{
+    (void)none;
+    for (int i = 0; i < (quick() ? 20 : 200); i++)
+        for (int how = IN_A_SCOPE; how <= IN_A_GROUP_OF_ITS_OWN; how++) {
+            LEAT_TRY(outlasts((enum first)how, false));
+            LEAT_TRY(outlasts((enum first)how, true));
+        }
+    return LEAT_OK;
+}
+TEST(a_group_outlasts_the_scope_or_task_that_used_it_first) { RUN(groups_outlast); }
+
+/* A shield keeps a cancel from a group only as long as it stands. */
+static leat_err unshielded(leat_none *none)
+{
+    (void)none;
+    leat_err err = LEAT_OK;
+    leat_group g = { { NULL } };
+    leat_with_cancel(ctx) {
+        leat_with_shield(LEAT_S(1000)) {
+            LEAT_TRY(leat_go(&g, sleeps, LEAT_NONE));
+            leat_yield();
+            leat_cancel(ctx, LEAT_GONE);
+        }
+        leat_with_shield(LEAT_S(1000))
+            err = leat_group_wait(&g);
+    }
+    CHECK_EQ(err, LEAT_CANCELED);
+    return LEAT_OK;
+}
+TEST(a_shield_that_has_ended_keeps_no_cancel_from_a_group_that_was_used_in_it_first) { RUN(unshielded); }
+
 /* -- a group that is waited for in its own block ------------------------------------------------------------------------------ */
 static leat_err fails_later(leat_none *none) { (void)none; leat_yield(); return leat_fail(LEAT_TYPE, "the task"); }
 static leat_err waits_inside(leat_none *none)

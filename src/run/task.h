@@ -121,6 +121,7 @@ struct leat_ctx {                                    /* lock protects all but do
     _Atomic uint32_t cause;
     _Atomic bool linked;                             /* in the parent's kids; protected by the parent's lock */
     bool shield;                                     /* the parent's cancel stops here */
+    bool loose;                                      /* may outlast its parent: see ctx.c */
     uint8_t limit;                                   /* the cause when its deadline has passed; LEAT_OK: none was given */
     leat_ctx *parent, *kids, *sib_next, *sib_prev;
     struct task *tasks;

@@ -433,18 +433,11 @@ static void await_all(struct me *m)
     }
 }
 
-static leat_err nothing(leat_none *none)
-{
-    (void)none;
-    return LEAT_OK;
-}
-
 static leat_err live(struct me *m)
 {
     leat_err err;
     leat_group work = { 0 };
     m->work = &work;
-    LEAT_TRY(leat_go(&work, nothing, LEAT_NONE));    /* its context is the one it is first used in: this one, which outlasts it */
     leat_with_group(takers, err) {
         LEAT_TRY(start_takers(m, &takers));
         err = visit_all(m);
