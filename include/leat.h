@@ -57,7 +57,8 @@ LEAT_CHECK leat_err leat_sleep(leat_dur d);          /* [blocks] */
 
 /* == Tasks and groups.  A task is leat_err fn(A *arg); leat_go copies the A into it, so it never reads a dead frame. ===== */
 typedef struct leat_opts {                           /* 0 everywhere means the default; grows only at the end */
-    uint32_t workers;                                /* threads; default: one per CPU it may use (affinity, quota), as that changes */
+    uint32_t workers;                                /* threads, at most 64; default: one per CPU it may use (affinity, quota), as that
+                                                        changes, up to the CPUs of the machine */
     uint32_t max_tasks;                              /* default 16 Mi; then leat_go returns LEAT_LIMIT */
     size_t   stack_bytes;                            /* reserved a task, committed when touched; default 64 KiB */
     void   (*log)(int level, const char *line);      /* must not block and may run on any thread; default: stderr */

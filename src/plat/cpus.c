@@ -11,16 +11,18 @@
 
 const char *plat_cgroup_mount = "/sys/fs/cgroup", *plat_cgroup_self = "/proc/self/cgroup";
 
-enum { TEXT = 1024 };
+enum { LINES = 4096, TEXT = 1024 };                  /* a line for each v1 hierarchy, and long paths within containers */
 
 static bool slurp(const char *path, char *text, size_t cap)
 {
     int saved = errno, fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, cap - 1);
+    size_t n = 0;
+    for (ssize_t got = 1; fd >= 0 && got > 0 && n < cap - 1; n += got > 0 ? (size_t)got : 0)
+        got = read(fd, text + n, cap - 1 - n);
     if (fd >= 0)
         close(fd);
     errno = saved;
-    text[n > 0 ? n : 0] = 0;
+    text[n] = 0;
     return n > 0;
 }
 
@@ -34,11 +36,15 @@ static uint32_t quota(const char *text, const char *period_text)
 
 static uint32_t quota_of_group(const char *group, bool v2)
 {
+    static const char *const v2_mounts[] = { "", "/unified" };       /* the latter beside v1 */
     char path[TEXT + 64], text[64], period[64];
-    if (v2) {
-        snprintf(path, sizeof path, "%s%s/cpu.max", plat_cgroup_mount, group);
-        return slurp(path, text, sizeof text) ? quota(text, NULL) : 0;
+    for (int i = 0; v2 && i < 2; i++) {
+        snprintf(path, sizeof path, "%s%s%s/cpu.max", plat_cgroup_mount, v2_mounts[i], group);
+        if (slurp(path, text, sizeof text))
+            return quota(text, NULL);
     }
+    if (v2)
+        return 0;
     snprintf(path, sizeof path, "%s/cpu%s/cpu.cfs_quota_us", plat_cgroup_mount, group);
     bool found = slurp(path, text, sizeof text);
     snprintf(path, sizeof path, "%s/cpu%s/cpu.cfs_period_us", plat_cgroup_mount, group);
@@ -70,7 +76,7 @@ static bool own_group(const char *lines, char *group, size_t cap, bool *v2)
 
 uint32_t plat_cpu_quota(void)
 {
-    char lines[TEXT], group[TEXT];
+    char lines[LINES], group[TEXT];
     bool v2 = true;
     uint32_t least = 0;
     if (!slurp(plat_cgroup_self, lines, sizeof lines) || !own_group(lines, group, sizeof group, &v2))
@@ -86,6 +92,23 @@ uint32_t plat_cpu_quota(void)
             return least;
         *strrchr(group, '/') = 0;
     }
+}
+
+uint32_t plat_cpu_machine(void)
+{
+    int saved = errno;
+    long n = sysconf(_SC_NPROCESSORS_CONF);
+    errno = saved;
+    return n > 0 ? (uint32_t)n : 1;
+}
+
+void plat_cpu_affinity_of(int32_t tid)
+{
+    cpu_set_t set;
+    int saved = errno;
+    if (tid && sched_getaffinity(tid, sizeof set, &set) == 0)
+        (void)sched_setaffinity(0, sizeof set, &set);
+    errno = saved;
 }
 
 uint32_t plat_cpu_affinity(int32_t tid)

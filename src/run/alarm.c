@@ -143,7 +143,7 @@ void alarms_end(struct rt *rt)
     atomic_store_explicit(&h->dead, 1, SEQ);
     while (atomic_load_explicit(&h->visitors, SEQ))
         sched_yield();
-    for (uint32_t i = 0; i < rt->nworkers; i++)
+    for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++)
         wheel_clear(&rt->workers[i]->wheel);
     at_store(&rt->alarms, NULL);
     home_unref(h);

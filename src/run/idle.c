@@ -81,7 +81,8 @@ void idle_watch(struct rt *rt)
 
 void idle_wake_all(struct rt *rt)
 {
-    for (uint32_t i = 0; i < rt->nworkers; i++)
+    full_fence();                                    /* one who makes a worker now wakes it behind this, and it sees why */
+    for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++)
         idle_wake(rt->workers[i]);
 }
 
@@ -170,8 +171,8 @@ static struct task *find(struct worker *w)
     struct task *t;
     if (at_load(&rt->global_count) && (t = global_pop(w, 64)))
         return t;
-    for (uint32_t i = 1; i < rt->nworkers; i++)
-        if ((t = steal(w, rt->workers[(w->id + i) % rt->nworkers])))
+    for (uint32_t i = 1, n = at_load_acq(&rt->nworkers); i < n; i++)
+        if ((t = steal(w, rt->workers[(w->id + i) % n])))
             return t;
     return NULL;
 }
@@ -179,7 +180,7 @@ static struct task *find(struct worker *w)
 /* -- sleeping ---------------------------------------------------------------------------------------------------------- */
 static bool others_asleep(struct worker *w)
 {
-    for (uint32_t i = 0; i < w->rt->nworkers; i++)
+    for (uint32_t i = 0; i < at_load_acq(&w->rt->nworkers); i++)
         if (i != w->id && !atomic_load_explicit(&w->rt->workers[i]->sleeping, SEQ))
             return false;
     return true;
@@ -189,7 +190,7 @@ static bool work_anywhere(struct rt *rt)
 {
     if (at_load(&rt->global_count) || at_load(&rt->stop))
         return true;
-    for (uint32_t i = 0; i < rt->nworkers; i++) {
+    for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++) {
         struct worker *o = rt->workers[i];
         if (at_load(&o->head) != at_load(&o->tail) || at_load(&o->fresh_count))
             return true;
@@ -351,7 +352,7 @@ static void retreat(struct worker *w)
 
 static void run_late_timers(struct worker *w)
 {
-    for (uint32_t i = 0; i < w->rt->nworkers; i++) {
+    for (uint32_t i = 0; i < at_load_acq(&w->rt->nworkers); i++) {
         struct worker *o = w->rt->workers[i];
         if (o != w && at_load(&o->wheel.n) && w->now > at_load(&o->wheel.next_due) + LATE_NS)
             timers_run(o, w, w->now);
@@ -364,7 +365,7 @@ static struct task *idle(struct worker *w)
     struct rt *rt = w->rt;
     int64_t watch = NAP_NS;
     bool quiet = false;                              /* all have slept for QUIET_NS */
-    for (unsigned spins = rt->nworkers == 1; !at_load(&rt->stop); ) {     /* alone: its sleep is the look at descriptors */
+    for (unsigned spins = at_load(&rt->nworkers) == 1; !at_load(&rt->stop); ) {     /* alone: its sleep is the look at descriptors */
         struct task *t;
         w->now = rt_now(rt);
         worker_stamp(w);
@@ -382,7 +383,7 @@ static struct task *idle(struct worker *w)
             w->retreat = true;
             return NULL;
         }
-        if (rt->nworkers > 1) {
+        if (at_load(&rt->nworkers) > 1) {
             run_late_timers(w);
             if ((t = find(w))) {
                 w->stint = w->now;
@@ -411,7 +412,7 @@ static struct task *idle(struct worker *w)
             limit = timers_next(w) - w->now;
         if (deep) {
             w->patience = MAX(w->patience / 2, (uint32_t)IDLE_SPINS_MIN);
-            limit = quiet || rt->nworkers == 1 ? limit : MIN(limit, (int64_t)QUIET_NS);
+            limit = quiet || at_load(&rt->nworkers) == 1 ? limit : MIN(limit, (int64_t)QUIET_NS);
         } else {
             limit = MIN(limit, watch);
             watch = MIN(2 * watch, (int64_t)NAP_MAX_NS);

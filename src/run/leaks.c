@@ -304,7 +304,7 @@ static void skip_slab(void *arg, const void *mem, size_t bytes) { skip(arg, mem,
 static void skip_rt(struct look *k, struct rt *rt)
 {
     slabs_each(rt, skip_slab, k);
-    for (uint32_t i = 0; i < rt->nworkers; i++) {
+    for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++) {
         struct worker *w = rt->workers[i];
         const char *base = w->own.san.base, *end = i == 0 ? (const char *)rt->caller : base + w->own.san.size;
         if (base && !rt->guest && end > base)
@@ -343,7 +343,7 @@ static bool survey(struct look *k, uintptr_t key, struct mapping **maps, size_t 
         return false;
     for (struct rt *rt = rt_first(); rt; rt = rt->next) {
         mark_own(k, rt);
-        for (uint32_t i = 0; i < rt->nworkers; i++)
+        for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++)
             mark_own(k, rt->workers[i]);
         skip_rt(k, rt);
     }
@@ -374,7 +374,7 @@ static void read_mappings(struct look *k, const struct mapping *m, size_t n)
 static struct worker *worker_with(int32_t tid)
 {
     for (struct rt *rt = rt_first(); rt; rt = rt->next)
-        for (uint32_t i = 0; i < rt->nworkers; i++)
+        for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++)
             if (at_load(&rt->workers[i]->tid) == tid)
                 return rt->workers[i];
     return NULL;
@@ -409,7 +409,7 @@ static void read_callers(struct look *k)
         for (int i = 0; i < UNWIND_REGS && !rt->guest; i++)
             visit(k, rt->caller_regs[i]);
     for (struct rt *rt = rt_first(); rt; rt = rt->next)
-        for (uint32_t i = 0; i < rt->nworkers; i++)
+        for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++)
             read_alarms(k, rt->workers[i]);
 }
 

@@ -149,7 +149,7 @@ bool task_on(const struct task *t, struct waiter *ret)
 struct worker *worker_of(const struct task *t)
 {
     struct rt *rt = peek_pointer(&t->rt);
-    for (uint32_t i = 0; i < rt->nworkers; i++)
+    for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++)
         if (peek_pointer(&rt->workers[i]->cur) == t)
             return rt->workers[i];
     return NULL;

@@ -41,7 +41,7 @@ static struct worker *worker_new(struct rt *rt, uint32_t id)
     at_store(&w->left, 1);
     w->stride = w->seq = 1;
     w->blocks_room = san_on_valgrind() ? 0 : BLOCKS_MAX;
-    at_store(&w->guard, rt->nworkers == 1 || plat_barrier_ready() ? 0 : GUARD_FENCE);
+    at_store(&w->guard, rt->max_workers == 1 || plat_barrier_ready() ? 0 : GUARD_FENCE);
     w->rng = rt_random(rt) | 1;
     w->fresh.next = w->fresh.prev = &w->fresh;
     w->now = w->looked_at = w->ticked.at = w->global_taken.at = w->oldest_taken.at = rt_now(rt);
@@ -52,7 +52,7 @@ static struct worker *worker_new(struct rt *rt, uint32_t id)
     w->sched.stack = &w->own;
     at_store(&w->sched.deadline, NEVER);
     w->cur = &w->sched;
-    w->seen = mem_zalloc(rt->nworkers * sizeof *w->seen);
+    w->seen = mem_zalloc(rt->max_workers * sizeof *w->seen);
     if (!w->seen) {
         free(w);
         return NULL;
@@ -60,14 +60,18 @@ static struct worker *worker_new(struct rt *rt, uint32_t id)
     return w;
 }
 
+static void worker_free(struct worker *w)
+{
+    mem_free(w->seen);
+    blocks_free(w);
+    free(w);
+}
+
 static void rt_free(struct rt *rt)
 {
-    for (uint32_t i = 0; rt->workers && i < rt->nworkers; i++)
-        if (rt->workers[i]) {
-            mem_free(rt->workers[i]->seen);
-            blocks_free(rt->workers[i]);
-            free(rt->workers[i]);
-        }
+    for (uint32_t i = 0; rt->workers && i < rt->max_workers; i++)
+        if (rt->workers[i])
+            worker_free(rt->workers[i]);
     mem_free(rt->workers);
     slabs_free(rt);
     free(rt->sim_ready);
@@ -90,21 +94,22 @@ static struct rt *rt_new(const struct rt_main *m)
     rt->seam = m->seam;
     rt->seam_self = m->seam_self;
     rt->guest = m->guest;
-    rt->nworkers = m->seam || m->guest ? 1 : (uint32_t)bounded(rt->opts.workers, MIN(plat_cpu_affinity(0), (uint32_t)WORKERS_MAX), 1,
-        WORKERS_MAX);
     rt->follows = !m->seam && !m->guest && rt->opts.workers == 0;
-    uint32_t quota = rt->follows ? plat_cpu_quota() : 0;
-    at_store(&rt->active, quota ? MIN(quota, rt->nworkers) : rt->nworkers);
-    at_store(&rt->follow_at, rt->follows && rt->nworkers > 1 ? rt_now(rt) + rt_follow_ns : NEVER);
+    uint32_t n = m->seam || m->guest ? 1 : (uint32_t)bounded(rt->opts.workers, MIN(plat_cpu_affinity(0), (uint32_t)WORKERS_MAX), 1,
+        WORKERS_MAX), quota = rt->follows ? plat_cpu_quota() : 0;
+    at_store(&rt->nworkers, n);
+    rt->max_workers = rt->follows ? MAX(n, MIN(plat_cpu_machine(), (uint32_t)WORKERS_MAX)) : n;
+    at_store(&rt->active, quota ? MIN(quota, n) : n);
+    at_store(&rt->follow_at, rt->follows && rt->max_workers > 1 ? rt_now(rt) + rt_follow_ns : NEVER);
     rt->opts.max_tasks = (uint32_t)bounded(rt->opts.max_tasks, TASKS_DEFAULT, 1, UINT32_MAX);
     rt->stack_bytes = align_up((size_t)bounded(rt->opts.stack_bytes, STACK_DEFAULT, STACK_MIN, STACK_MAX), 4096);
     ctx_init(&rt->root, NULL, NEVER);
     group_open_in(group_of(&rt->detached), rt, &rt->root, NEVER);
-    rt->workers = mem_zalloc(rt->nworkers * sizeof *rt->workers);
-    for (uint32_t i = 0; rt->workers && i < rt->nworkers; i++)
+    rt->workers = mem_zalloc(rt->max_workers * sizeof *rt->workers);
+    for (uint32_t i = 0; rt->workers && i < n; i++)
         if (!(rt->workers[i] = worker_new(rt, i)))
             break;
-    if (!rt->workers || !rt->workers[rt->nworkers - 1]) {
+    if (!rt->workers || !rt->workers[n - 1]) {
         rt_free(rt);
         return NULL;
     }
@@ -131,25 +136,61 @@ static void *worker_thread(void *arg)
     return NULL;
 }
 
+static int worker_start(struct worker *w, void *(*fn)(void *))
+{
+    char name[16];
+    snprintf(name, sizeof name, "leat-%u", w->id);
+    int e = plat_thread_start(&w->thread, fn, w, name);
+    w->started = e == 0;
+    return e;
+}
+
+/* One that came later: it begins when all know it, on the CPUs of worker 0. */
+static void *late_worker_thread(void *arg)
+{
+    struct worker *w = arg;
+    while (at_load_acq(&w->rt->nworkers) <= w->id)
+        sched_yield();
+    plat_cpu_affinity_of(at_load(&w->rt->workers[0]->tid));
+    worker_run(w);
+    return NULL;
+}
+
+uint32_t rt_grow(struct rt *rt, uint32_t n)
+{
+    uint32_t have = at_load(&rt->nworkers);
+    for (n = MIN(n, rt->max_workers); have < n && !at_load_acq(&rt->stop); have++) {
+        struct worker *w = worker_new(rt, have);
+        if (!w)
+            break;
+        rt->workers[have] = w;
+        if (worker_start(w, late_worker_thread) != 0) {
+            rt->workers[have] = NULL;
+            worker_free(w);
+            break;
+        }
+        atomic_store_explicit(&rt->nworkers, have + 1, SEQ);
+        idle_wake(w);                                /* behind the barrier: if the runtime has stopped meanwhile, it sees that */
+    }
+    return have;
+}
+
 static leat_err threads_start(struct rt *rt)
 {
     int failed = rt->seam || rt->guest ? 0 : watch_start(rt);
     if (failed)
         return err_sys(failed, "leat_run: cannot start the thread that watches");
-    for (uint32_t i = 1; i < rt->nworkers; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "leat-%u", i);
-        int e = plat_thread_start(&rt->workers[i]->thread, worker_thread, rt->workers[i], name);
+    for (uint32_t i = 1, n = at_load(&rt->nworkers); i < n; i++) {
+        int e = worker_start(rt->workers[i], worker_thread);
         if (e)
-            return err_sys(e, "leat_run: cannot start worker %u of %u; ask for fewer (leat_opts.workers)", i, rt->nworkers);
-        rt->workers[i]->started = true;
+            return err_sys(e, "leat_run: cannot start worker %u of %u; ask for fewer (leat_opts.workers)", i, n);
     }
     return LEAT_OK;
 }
 
 static void threads_join(struct rt *rt)
 {
-    for (uint32_t i = 1; i < rt->nworkers; i++)
+    for (uint32_t i = 1; i < at_load_acq(&rt->nworkers); i++)        /* one that is joined makes no more of them */
         if (rt->workers[i]->started)
             plat_thread_join(rt->workers[i]->thread);
 }

@@ -10,6 +10,7 @@ struct task *global_pop(struct worker *w, uint32_t max);
 struct task *sched_pinned(struct worker *w);
 extern int64_t rt_follow_ns;                         /* how often the CPUs are counted, at most; tests set it */
 void cpus_follow(struct worker *w);                  /* cpus.c */
+uint32_t rt_grow(struct rt *rt, uint32_t n);         /* to n workers, if there are fewer, as far as it goes.  One caller at a time. */
 void fresh_starved(struct worker *w, struct task *t);                /* there is no memory for its stack: puts it back, or ends it */
 struct task *seam_pick(struct worker *w);            /* seam.c */
 struct task *seam_idle(struct worker *w);

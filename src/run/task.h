@@ -207,7 +207,7 @@ struct worker {
     bool started;
     void *alt_stack;                                 /* for handlers of signals */
     _Atomic int32_t tid;                             /* of the thread that runs it; 0: none yet */
-    struct sighting *seen;                           /* one a worker */
+    struct sighting *seen;                           /* max_workers */
     /* shared with thieves */
     _Alignas(64) _Atomic uint32_t tail;
     _Atomic uint32_t head;
@@ -245,7 +245,8 @@ struct rt_at_end {
 };
 
 struct rt {
-    uint32_t nworkers;
+    _Atomic uint32_t nworkers;                       /* how many there are: grows as the CPUs do (cpus.c), published after the record */
+    uint32_t max_workers;                            /* of the array */
     struct worker **workers;
     _Atomic uint64_t idle_mask;                      /* workers in deep sleep */
     _Atomic uint32_t unwatched;                      /* 1: all but who is awake sleep for good (idle.c) */
@@ -268,6 +269,7 @@ struct rt {
     _Atomic int64_t starved_since, starved_last;     /* when fresh tasks began to find no memory for a stack, and did so last */
     bool follows;                                    /* the CPUs it may use decide how many workers are active */
     _Atomic uint32_t active;                         /* workers from this number on rest; as many as there are, or fewer */
+    _Atomic uint32_t following;                      /* 1: a worker counts them now */
     _Atomic int64_t follow_at;                       /* when the CPUs are counted again; NEVER: not at all */
     bool guest;                                      /* its one worker runs in steps, within another's loop (guest.c) */
     int64_t slice_end;                               /* of a guest's step */

@@ -27,7 +27,7 @@ static void clockwork_open(struct clockwork *c, int n, int64_t now)
     c->now = now;
     c->list[0] = c->w;
     c->rt.workers = c->list;
-    c->rt.nworkers = 1;
+    c->rt.nworkers = c->rt.max_workers = 1;
     c->w->rt = &c->rt;
     c->w->now = now;
     wheel_init(&c->w->wheel, now);

@@ -129,7 +129,7 @@ static void ask_task(struct task *t, void *arg)
 static const char *workers_veto(struct rt *rt, uint64_t *ticks)
 {
     *ticks = at_load(&rt->visitors);
-    for (uint32_t i = 0; i < rt->nworkers; i++) {
+    for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++) {
         struct worker *w = rt->workers[i];
         *ticks += picks(w);
         if (!atomic_load_explicit(&w->sleeping, SEQ))
@@ -146,8 +146,8 @@ static const char *workers_veto(struct rt *rt, uint64_t *ticks)
 static const char *threads_veto(struct rt *rt)
 {
     int32_t ours[OURS_MAX];
-    size_t n = blocking_threads(rt, ours, OURS_MAX - 1 - rt->nworkers);
-    for (uint32_t i = 0; i < rt->nworkers; i++)
+    size_t n = blocking_threads(rt, ours, OURS_MAX - 1 - rt->max_workers);
+    for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++)
         ours[n++] = at_load(&rt->workers[i]->tid);
     ours[n++] = at_load(&rt->watch->tid);
     return freeze_others(ours, n) == 0 ? NULL : "another thread may call in";
@@ -214,7 +214,7 @@ static void ask_for_deadlock(struct watch *x)
 /* -- the thread -------------------------------------------------------------------------------------------------------------- */
 static bool anybody_awake(struct rt *rt)
 {
-    for (uint32_t i = 0; i < rt->nworkers; i++)
+    for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++)
         if (!atomic_load_explicit(&rt->workers[i]->sleeping, SEQ))
             return true;
     return false;
@@ -244,7 +244,7 @@ static void *watch_main(void *arg)
         int64_t now = plat_now(), passed = (now - before) / 1000000;
         bool awake = false;
         before = now;
-        for (uint32_t i = 0; i < rt->nworkers; i++)
+        for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++)
             awake |= look_at(x, rt->workers[i], (uint32_t)MIN(passed, (int64_t)2 * period), now);
         period = MIN(2 * period, (uint32_t)LOOK_MAX_MS);
         if (x->limit_ms)
@@ -275,7 +275,7 @@ void watch_kick(struct rt *rt)
 
 int watch_start(struct rt *rt)
 {
-    struct watch *x = mem_zalloc(sizeof *x + rt->nworkers * sizeof x->seen[0]);
+    struct watch *x = mem_zalloc(sizeof *x + rt->max_workers * sizeof x->seen[0]);
     if (!x)
         return ENOMEM;
     x->rt = rt;
