@@ -58,6 +58,7 @@ check: deps-test
 BUDGET ?= 1
 schedules: build
 	@T_NOFORK=1 SCHEDULES=$(BUDGET) build/chan_schedule_test
+	@T_NOFORK=1 SCHEDULES=$(BUDGET) build/chan_schedule_sync_test
 
 # its own default: a minute
 fuzz:

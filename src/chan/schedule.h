@@ -135,6 +135,12 @@ static void point(void)
     leat_yield();
 }
 
+/* Each call of name in the program under test is a point. */
+#define WRAP(type, name, params, args) \
+    type __real_##name params; \
+    type __wrap_##name params; \
+    type __wrap_##name params { point(); return __real_##name args; }
+
 /* What a program says is seen, so it is a step as well. */
 __attribute__((format(printf, 1, 2), unused)) static void say(const char *fmt, ...)
 {
@@ -207,7 +213,7 @@ static void s_every(const struct s_program *p, uint32_t bound, uint32_t limit, s
     } while (s_another() && seen->runs < limit);
 }
 
-static void s_some(const struct s_program *p, enum s_mode mode, uint32_t runs, struct s_seen *seen)
+__attribute__((unused)) static void s_some(const struct s_program *p, enum s_mode mode, uint32_t runs, struct s_seen *seen)
 {
     s.mode = mode;
     s.bound = UINT32_MAX;
@@ -270,5 +276,66 @@ __attribute__((unused)) static char letter(leat_err e, int value)
 {
     return e == LEAT_OK ? (char)('0' + value) : e == LEAT_CLOSED ? 'C' : e == LEAT_CANCELED ? 'X' : e == LEAT_DEADLINE ? 'D' :
         e == LEAT_AGAIN ? 'A' : '?';
+}
+
+/* -- what tests do with them ----------------------------------------------------------------------------------------------- */
+static uint32_t times(void)
+{
+    const char *n = getenv("SCHEDULES");
+    return n && atoi(n) > 0 ? (uint32_t)atoi(n) : 0;
+}
+
+__attribute__((unused)) static void forbid_others(const struct s_program *p, const struct s_seen *seen)
+{
+    for (uint32_t i = 0; i < seen->n; i++)
+        if (!s_permitted(p->outcomes, seen->said[i]))
+            t_fail(__FILE__, __LINE__, "%s says \"%s\", which is none of: %s", p->name, seen->said[i], p->outcomes);
+}
+
+static const struct s_program *s_now_program;
+static void (*s_fresh)(void);                        /* what a program finds */
+static void body_fresh(void)
+{
+    s_fresh();
+    s_now_program->body();
+}
+
+__attribute__((unused)) static void every(const struct s_program *p, uint32_t bound, struct s_seen *seen)
+{
+    struct s_program q = { p->name, p->outcomes, body_fresh, NULL };
+    s_now_program = p;
+    s_every(&q, bound, times() ? 20000 * times() : UINT32_MAX, seen);
+}
+
+static bool s_says_all(const struct s_program *p, uint32_t bound, const struct s_seen *seen)
+{
+    uint32_t words = 1;
+    bool right = true;
+    for (const char *at = p->outcomes; *at; at++)
+        words += *at == ' ';
+    for (uint32_t i = 0; i < seen->n; i++)
+        right &= s_permitted(p->outcomes, seen->said[i]);
+    if (right && (bound < 2 || seen->n == words))
+        return true;
+    for (uint32_t i = 0; i < seen->n; i++)
+        fprintf(stderr, "# it says \"%s\"\n", seen->said[i]);
+    fprintf(stderr, "# %s says %u things in %u schedules, and may say: %s\n", p->name, seen->n, seen->runs, p->outcomes);
+    return false;
+}
+
+/* Each says nothing but what it may and, with preemptions enough, all of it. */
+__attribute__((unused)) static void small_programs(void)
+{
+    uint32_t bound = getenv("T_QUICK") ? 1 : 2 + (times() > 0), runs = 0, n = 0, bad = 0;
+    for (const struct s_program *p = s_programs; p; p = p->next, n++) {
+        struct s_seen seen = { 0 };
+        every(p, bound, &seen);
+        bad += !s_says_all(p, bound, &seen);
+        if (getenv("SCHEDULES"))
+            printf("# %-66s %8u schedules%s\n", p->name, seen.runs, seen.runs == 20000 * times() ? ", and there are more" : "");
+        runs += seen.runs;
+    }
+    printf("# %u programs, %u schedules with up to %u preemptions\n", n, runs, bound);
+    CHECK_EQ(bad, 0);
 }
 #endif

@@ -4,10 +4,6 @@
  * needs a preemption: it must be found, or this file proves nothing. */
 #include "schedule.h"
 
-#define WRAP(type, name, params, args) \
-    type __real_##name params; \
-    type __wrap_##name params; \
-    type __wrap_##name params { point(); return __real_##name args; }
 WRAP(leat_err, leat_send_, (leat_chan_ *c, const void *v), (c, v))
 WRAP(leat_err, leat_recv_, (leat_chan_ *c, void *out), (c, out))
 WRAP(leat_err, leat_try_send_, (leat_chan_ *c, const void *v), (c, v))
@@ -481,12 +477,6 @@ static void canceled_in_the_middle(void)
 static const struct s_program larger_canceled = { "canceled_in_the_middle", "ok", canceled_in_the_middle, NULL };
 
 /* -- the tests ------------------------------------------------------------------------------------------------------------ */
-static uint32_t times(void)
-{
-    const char *n = getenv("SCHEDULES");
-    return n && atoi(n) > 0 ? (uint32_t)atoi(n) : 0;
-}
-
 static void fresh(void)
 {
     x = got = 0;
@@ -494,51 +484,15 @@ static void fresh(void)
     memset(&once, 0, sizeof once);
 }
 
-static void forbid_others(const struct s_program *p, const struct s_seen *seen)
-{
-    for (uint32_t i = 0; i < seen->n; i++)
-        if (!s_permitted(p->outcomes, seen->said[i]))
-            t_fail(__FILE__, __LINE__, "%s says \"%s\", which is none of: %s", p->name, seen->said[i], p->outcomes);
-}
-
-static const struct s_program *now;
-static void body_fresh(void)
-{
-    fresh();
-    now->body();
-}
-
-static void every(const struct s_program *p, uint32_t bound, struct s_seen *seen)
-{
-    struct s_program q = { p->name, p->outcomes, body_fresh, NULL };
-    now = p;
-    s_every(&q, bound, times() ? 20000 * times() : UINT32_MAX, seen);
-}
-
 TEST(small_programs_say_what_they_may_and_all_of_it)
 {
-    uint32_t bound = getenv("T_QUICK") ? 1 : 2 + (times() > 0), runs = 0, n = 0;
-    for (const struct s_program *p = s_programs; p; p = p->next, n++) {
-        struct s_seen seen = { 0 };
-        every(p, bound, &seen);
-        forbid_others(p, &seen);
-        uint32_t words = 1;
-        for (const char *at = p->outcomes; *at; at++)
-            words += *at == ' ';
-        if (bound > 1 && seen.n != words) {
-            for (uint32_t i = 0; i < seen.n; i++)
-                fprintf(stderr, "# it says %s\n", seen.said[i]);
-            t_fail(__FILE__, __LINE__, "%s says %u things in %u schedules, of: %s", p->name, seen.n, seen.runs, p->outcomes);
-        }
-        if (getenv("SCHEDULES"))
-            printf("# %-56s %8u schedules%s\n", p->name, seen.runs, seen.runs == 20000 * times() ? ", and there are more" : "");
-        runs += seen.runs;
-    }
-    printf("# %u programs, %u schedules with up to %u preemptions\n", n, runs, bound);
+    s_fresh = fresh;
+    small_programs();
 }
 
 TEST(a_bug_that_needs_a_preemption_is_found_with_one)
 {
+    s_fresh = fresh;
     const struct s_program *bugs[] = { &check_then_act, &lost_update };
     for (size_t i = 0; i < 2; i++)
         for (uint32_t bound = 0; bound < 2; bound++) {
@@ -553,13 +507,14 @@ TEST(a_bug_that_needs_a_preemption_is_found_with_one)
 
 TEST(larger_programs_say_what_they_may_at_random_and_by_priorities)
 {
+    s_fresh = fresh;
     const struct s_program *all[] = { &larger, &larger_canceled };
     uint32_t runs = times() ? times() * 1000 : getenv("T_QUICK") ? 30 : 300;
     for (size_t i = 0; i < 2; i++)
         for (enum s_mode mode = S_RANDOM; mode <= S_PRIORITY; mode++) {
             struct s_program q = { all[i]->name, all[i]->outcomes, body_fresh, NULL };
             struct s_seen seen = { 0 };
-            now = all[i];
+            s_now_program = all[i];
             s_some(&q, mode, runs, &seen);
             forbid_others(&q, &seen);
         }
