@@ -73,7 +73,8 @@ typedef struct leat_none { char unused_; } leat_none;         /* the argument of
 /* The child of a fork in a running program has none of its tasks: there, leat_run and what would wait return LEAT_INVAL; exec or _exit. */
 #define leat_run(opts, fn, ...)         LEAT_RUN_(opts, fn, __VA_ARGS__)  /* from main: run fn as the first task; its error, or DEADLOCK;
                             opts with a comma in it stands in parentheses: (&(leat_opts){ .workers = 2, .max_tasks = 9 }) */
-#define leat_go(group, fn, ...)         LEAT_GO_(group, fn, __VA_ARGS__)  /* NOMEM, LIMIT, CANCELED; group NULL: ends with leat_run */
+#define leat_go(group, fn, ...)         LEAT_GO_(group, fn, __VA_ARGS__)  /* NOMEM, LIMIT, CANCELED; group NULL: it is on its own:
+                            its error is nobody's and cancels nobody, and it is cancelled and awaited when leat_run's fn has returned */
 LEAT_CHECK leat_err leat_group_wait(leat_group *g);  /* [blocks] the first error; it has cancelled the siblings.  Reusable. */
 void leat_group_cancel(leat_group *g);
 void leat_yield(void);                               /* [task] let others run */

@@ -20,7 +20,7 @@ void group_open_in(struct group *g, struct rt *rt, leat_ctx *parent, int64_t dea
     at_store(&g->waiter, NULL);
     at_store(&g->fault, NULL);
     edge_forget(&g->count);
-    g->entered = g->race = false;
+    g->entered = g->race = g->loose = false;
     at_store(&g->won, false);
     ctx_init(&g->ctx, parent, deadline);
     g->open = true;
@@ -36,7 +36,7 @@ void group_open(struct group *g, struct worker *w)
 void group_result(struct group *g, struct task *t, leat_err e)
 {
     uint32_t none = LEAT_OK;
-    if ((int)e == TASK_WITHDRAWN)
+    if ((int)e == TASK_WITHDRAWN || g->loose)
         return;
     if (e == LEAT_OK) {
         at_store_rel(&g->won, true);                 /* read when the count says that no member is left */

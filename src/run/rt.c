@@ -105,6 +105,7 @@ static struct rt *rt_new(const struct rt_main *m)
     rt->stack_bytes = align_up((size_t)bounded(rt->opts.stack_bytes, STACK_DEFAULT, STACK_MIN, STACK_MAX), 4096);
     ctx_init(&rt->root, NULL, NEVER);
     group_open_in(group_of(&rt->detached), rt, &rt->root, NEVER);
+    group_of(&rt->detached)->loose = true;
     rt->workers = mem_zalloc(rt->max_workers * sizeof *rt->workers);
     for (uint32_t i = 0; rt->workers && i < n; i++)
         if (!(rt->workers[i] = worker_new(rt, i)))

@@ -139,6 +139,7 @@ struct group {                                       /* lies in a leat_group */
     _Atomic uint32_t err;
     bool open, entered;
     bool race;                                       /* the first success ends it, not the first error */
+    bool loose;                                      /* tasks without a group: an error is nobody's and cancels nobody */
     _Atomic bool won;
     struct rt *rt;
     struct fault *_Atomic fault;                     /* of the first error */

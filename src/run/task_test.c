@@ -46,6 +46,60 @@ static leat_err late(leat_none *none) { (void)none; leat_err e = leat_sleep(LEAT
 static leat_err leaves_a_task(leat_none *none) { (void)none; return leat_go(NULL, late, LEAT_NONE); }
 TEST(tasks_without_a_group_are_cancelled_and_awaited_at_the_end) { RUN(leaves_a_task); }
 
+/* One that fails is nobody's: the others go on, and more can be started. */
+struct told { leat_chan(int) ask, answer; };
+static leat_err answers(struct told *c)
+{
+    int v;
+    LEAT_TRY(leat_recv(c->ask, &v));
+    LEAT_TRY(leat_ctx_err());
+    return leat_send(c->answer, v + 1);
+}
+static leat_err fails_and_says_so(struct told *c)
+{
+    LEAT_TRY(leat_send(c->ask, 0));
+    return leat_fail(LEAT_REFUSED, "nobody's");
+}
+static leat_err called_later(struct told *c)
+{
+    leat_ignore(leat_send(c->answer, 0));
+    return leat_fail(LEAT_TYPE, "nobody's");
+}
+static leat_err one_of_them_fails(leat_none *none)
+{
+    int v = 0;
+    leat_after *after;
+    struct told c = { leat_chan_make(int, 0), leat_chan_make(int, 0) }, other = { leat_chan_make(int, 1), c.answer };
+    (void)none;
+    CHECK(c.ask && c.answer && other.ask);
+    CHECK_EQ(leat_go(NULL, answers, other), LEAT_OK);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(leat_go(NULL, fails_and_says_so, c), LEAT_OK);
+        CHECK_EQ(leat_recv(c.ask, &v), LEAT_OK);
+    }
+    leat_with_cancel(ctx) {
+        CHECK_EQ(leat_after_func(&after, ctx, called_later, c), LEAT_OK);
+        leat_cancel(ctx, LEAT_CANCELED);
+    }
+    CHECK_EQ(leat_recv(c.answer, &v), LEAT_OK);
+    for (int i = 0; i < 100; i++)                    /* they have failed by now */
+        leat_yield();
+    CHECK_EQ(leat_sleep(LEAT_MS(1)), LEAT_OK);
+    CHECK_EQ(leat_send(other.ask, 6), LEAT_OK);
+    CHECK_EQ(leat_recv(c.answer, &v), LEAT_OK);
+    CHECK_EQ(v, 7);
+    CHECK_EQ(leat_go(NULL, answers, other), LEAT_OK);
+    CHECK_EQ(leat_send(other.ask, 7), LEAT_OK);
+    CHECK_EQ(leat_recv(c.answer, &v), LEAT_OK);
+    CHECK_EQ(v, 8);
+    leat_after_close(after);
+    leat_unref_((leat_chan_ *)c.ask);
+    leat_unref_((leat_chan_ *)c.answer);
+    leat_unref_((leat_chan_ *)other.ask);
+    return LEAT_OK;
+}
+TEST(a_task_without_a_group_that_fails_cancels_nobody) { RUN(one_of_them_fails); }
+
 /* -- arguments and results ------------------------------------------------------------------------------------------------------ */
 struct wide { uint64_t w[40]; uint64_t *sum; };
 static leat_err add_up(struct wide *a)

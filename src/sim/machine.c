@@ -24,6 +24,7 @@ static leat_err program_main(struct machine *m)
     leat_with_cancel(ctx) {
         m->root = ctx;
         group_open_in(group_of(&m->host.detached), m->world->rt, ctx, NEVER);
+        group_of(&m->host.detached)->loose = true;
         err = p->fn(arg);
         m->fault = err_take(task_self(), err);
         leat_cancel(&group_of(&m->host.detached)->ctx, err);
