@@ -26,5 +26,6 @@ int freeze_others(const int32_t *ours, size_t n);    /* threads of this process 
 /* Gives the calling thread a stack for handlers, unless it has one.  *ret: to be given back by alt_stack_close, or null. */
 enum { ALT_STACK = 64 << 10 };                       /* bytes */
 void alt_stack_open(void **ret);
+bool alt_stack_now(void **base, size_t *bytes);      /* of the calling thread, whoever gave it; false: none */
 void alt_stack_close(void *p);
 #endif

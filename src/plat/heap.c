@@ -95,6 +95,7 @@ bool heap_mappings(struct scratch *s, struct mapping **ret, size_t *n)
 }
 
 /* -- blocks ------------------------------------------------------------------------------------------------------------ */
+#if !SAN_ADDRESS
 uintptr_t heap_key(void)
 {
     volatile uintptr_t at = (uintptr_t)malloc(40);
@@ -190,6 +191,8 @@ bool heap_blocks(struct scratch *s, const struct mapping *m, size_t n, uintptr_t
     *n_blocks = w.n;
     return scratch_take(s, w.n * sizeof **blocks) != NULL || w.n == 0;
 }
+
+#endif
 
 /* -- contents ---------------------------------------------------------------------------------------------------------- */
 /* Which of the next pages have something: a page that was never touched is not read, or it would be made. */

@@ -49,6 +49,8 @@ leat_err guest_start(const struct rt_main *m, leat_guest **ret)
     struct worker *w = g->top.rt->workers[0];
     san_thread_open(&w->own.san);
     alt_stack_open(&w->alt_stack);
+    w->handlers = w->alt_stack;
+    w->handlers_bytes = w->alt_stack ? ALT_STACK : 0;
     at_store(&w->tid, freeze_tid());
     g->host = task_self();
     g->alarm = NEVER;

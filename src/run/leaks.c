@@ -64,7 +64,7 @@ static size_t block_of(const struct look *k, uintptr_t p)
         else
             hi = mid;
     }
-    return lo && p < k->block[lo - 1].to - 8 ? lo - 1 : SIZE_MAX;    /* the last word may be the next chunk's */
+    return lo && p < k->block[lo - 1].to - HEAP_TAIL ? lo - 1 : SIZE_MAX;
 }
 
 static struct parked *parked_of(const struct look *k, uintptr_t p)
@@ -309,7 +309,7 @@ static void skip_rt(struct look *k, struct rt *rt)
         const char *base = w->own.san.base, *end = i == 0 ? (const char *)rt->caller : base + w->own.san.size;
         if (base && !rt->guest && end > base)
             skip(k, base, (size_t)(end - base));
-        skip(k, w->alt_stack, w->alt_stack ? ALT_STACK : 0);
+        skip(k, w->handlers, w->handlers_bytes);     /* what handlers left there, such as the one that stops all */
     }
     if (rt->watch)
         watch_stack(rt, skip_slab, k);
@@ -337,6 +337,8 @@ static bool survey(struct look *k, uintptr_t key, struct mapping **maps, size_t 
     if (k->full || !k->text || !heap_mappings(&k->mem, maps, n) ||
         !heap_blocks(&k->mem, *maps, *n, key, &k->block, &k->blocks, &k->walked, &k->walks))
         return false;
+    if (SAN_ADDRESS)
+        sort((char *)k->block, k->blocks, sizeof *k->block);
     k->marked = scratch_take(&k->mem, k->blocks + 1);
     k->todo = scratch_take(&k->mem, (k->blocks + 1) * sizeof *k->todo);
     if (!k->marked || !k->todo)
@@ -386,9 +388,12 @@ static void read_thread(struct look *k, const struct frozen *f)
 {
     struct worker *w = worker_with(f->tid);
     struct unwind u;
+    unwind_signal(&u, f->ucontext, NULL, NULL);
+    uintptr_t sp = u.reg[UNWIND_SP], handlers = w ? (uintptr_t)w->handlers : 0;
+    if (w && sp - handlers < w->handlers_bytes)      /* stopped within a handler of the program's */
+        read_range(k, sp, handlers + w->handlers_bytes);
     if (w && w->cur == &w->sched && !w->rt->guest)
         return;
-    unwind_signal(&u, f->ucontext, NULL, NULL);
     for (int i = 0; i < UNWIND_REGS; i++)
         visit(k, u.reg[i]);
 }
@@ -497,20 +502,25 @@ __attribute__((noinline)) leat_err leat_leaks(int fd, size_t *ret)
     struct scratch mem;
     uintptr_t key = heap_key();
     unwind_here(&me, NULL, NULL);
-    if (SAN_THREAD || SAN_EDGES || SAN_ADDRESS)
-        return leat_fail(LEAT_INVAL, "leat_leaks: a sanitizer's memory cannot be looked through: ask a build without one");
+    if (SAN_THREAD || SAN_EDGES)
+        return leat_fail(LEAT_INVAL, "leat_leaks: ThreadSanitizer's memory cannot be looked through: ask a build without it");
+    if (!heap_open())
+        return leat_fail(LEAT_INVAL, "leat_leaks: variables lie outside of stacks: run it with ASAN_OPTIONS=detect_stack_use_after_return=0");
     if (freeze_init() != 0)
         return leat_fail(LEAT_LIMIT, "leat_leaks: the program uses every real-time signal");
     if (!scratch_open(&mem, SCRATCH))
         return leat_fail(LEAT_NOMEM, "leat_leaks: no addresses to work in");
     struct look *k = scratch_take(&mem, sizeof *k);
+    heap_hold();
     if (!freeze_all(&f, &n, &deaf)) {
+        heap_release();
         scratch_close(&mem);
         return leat_fail(LEAT_AGAIN, "leat_leaks: thread %d does not stop (does it block every signal?), or another is looking", (int)deaf);
     }
     k->mem = mem;
     bool ok = look_round(k, key, f, n, &me, (uintptr_t)__builtin_frame_address(0));
     freeze_end();
+    heap_release();
     if (ok && fd >= 0)
         plat_say(fd, k->text, k->text_len);
     if (ok && ret)

@@ -124,6 +124,10 @@ static void worker_run(struct worker *w)
     plat_self_set(w);
     freeze_allow();
     alt_stack_open(&w->alt_stack);
+    w->handlers = w->alt_stack;
+    w->handlers_bytes = w->alt_stack ? ALT_STACK : 0;
+    if (SAN_ADDRESS)
+        (void)alt_stack_now(&w->handlers, &w->handlers_bytes);
     plat_thread_exact_timers();
     worker_loop(w);
     plat_self_set(NULL);

@@ -206,7 +206,9 @@ struct worker {
     struct stack own;                                /* and its stack */
     pthread_t thread;
     bool started;
-    void *alt_stack;                                 /* for handlers of signals */
+    void *alt_stack;                                 /* for handlers of signals; null: the thread had one */
+    void *handlers;                                  /* and of a tool, if that is who gave it: so many bytes */
+    size_t handlers_bytes;
     _Atomic int32_t tid;                             /* of the thread that runs it; 0: none yet */
     struct sighting *seen;                           /* max_workers */
     /* shared with thieves */

@@ -146,6 +146,9 @@ static inline bool goker_blind(void)
     if (pid == 0)
         _exit(leat_run(&(leat_opts){ .workers = 2 }, goker_probe, LEAT_NONE) != LEAT_OK);
     CHECK(waitpid(pid, &status, 0) == pid);
+#ifdef __SANITIZE_ADDRESS__
+    CHECK_EQ(status, 0);                             /* its malloc says what it gives and takes */
+#endif
     if (status)
         printf("# malloc is another one here (a tool?), or threads cannot be stopped: leaks cannot be told\n");
     return status != 0;
