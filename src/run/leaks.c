@@ -505,7 +505,7 @@ __attribute__((noinline)) leat_err leat_leaks(int fd, size_t *ret)
     if (SAN_THREAD || SAN_EDGES)
         return leat_fail(LEAT_INVAL, "leat_leaks: ThreadSanitizer's memory cannot be looked through: ask a build without it");
     if (!heap_open())
-        return leat_fail(LEAT_INVAL, "leat_leaks: variables lie outside of stacks: run it with ASAN_OPTIONS=detect_stack_use_after_return=0");
+        return leat_fail(LEAT_INVAL, "leat_leaks: variables are kept beside stacks: set ASAN_OPTIONS=detect_stack_use_after_return=0");
     if (freeze_init() != 0)
         return leat_fail(LEAT_LIMIT, "leat_leaks: the program uses every real-time signal");
     if (!scratch_open(&mem, SCRATCH))
