@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include "t.h"
 
 static const char *where;
@@ -413,6 +414,63 @@ TEST(inherited_sockets_are_taken_once_by_name_and_accept)
     leat_conn_close(y);
     leat_listener_close(l);
     leat_listener_close(m);
+}
+
+/* A Unix listener whose queue is full: the system tells nobody when there is room, so a dial looks again, at most 50 ms apart. */
+static leat_err accepts_by_hand(int *fd)
+{
+    int one = accept(*fd, NULL, NULL);
+    CHECK(one >= 0);
+    close(one);
+    return LEAT_OK;
+}
+static leat_err dials(const char **url)
+{
+    leat_conn *c;
+    LEAT_TRY(leat_dial(*url, &c));
+    leat_conn_close(c);
+    return LEAT_OK;
+}
+POLLS(a_dial_waits_for_room_in_a_full_queue_and_obeys_its_context)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    char url[64];
+    const char *p = url;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), n = 0;
+    leat_conn *c, *queued[64];
+    leat_err e = LEAT_OK, err;
+    snprintf(url, sizeof url, "unix:@leat-full-%d", (int)getpid());
+    snprintf(at.sun_path + 1, sizeof at.sun_path - 1, "%s", url + 6);
+    CHECK(bind(fd, (void *)&at, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(url) - 5)) == 0 && listen(fd, 1) == 0);
+    while (e == LEAT_OK) {
+        CHECK(n < 64);
+        leat_with_deadline(LEAT_MS(20))
+            e = leat_dial(url, &queued[n]);
+        n += e == LEAT_OK;
+    }
+    CHECK_EQ(e, LEAT_DEADLINE);
+    CHECK_HAS(leat_err_detail(), "queue is full");
+    leat_with_cancel(ctx) {
+        leat_cancel(ctx, LEAT_REFUSED);
+        CHECK_EQ(leat_dial(url, &c), LEAT_CANCELED);
+    }
+    leat_with_group(g, err) {                        /* a cancel that comes while it waits */
+        LEAT_TRY(leat_go(&g, dials, p));
+        LEAT_TRY(leat_sleep(LEAT_MS(5)));
+        leat_group_cancel(&g);
+    }
+    CHECK_EQ(err, LEAT_CANCELED);
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, dials, p));
+        LEAT_TRY(leat_sleep(LEAT_MS(2)));
+        for (int i = 0; i < n + 1; i++)              /* accepts block until somebody is there, so the dialed one is the last */
+            LEAT_TRY(leat_blocking(accepts_by_hand, fd));
+    }
+    CHECK_EQ(err, LEAT_OK);
+    while (n)
+        leat_conn_close(queued[--n]);
+    close(fd);
+    return LEAT_OK;
 }
 
 T_MAIN()
