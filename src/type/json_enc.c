@@ -279,7 +279,11 @@ leat_err leat_json_write_(const leat_type *t, const void *v, leat_string *ret)
 {
     struct buf out = { 0 };
     *ret = (leat_string){ 0 };
-    LEAT_TRY(type_json_put(t, v, &out));
+    leat_err e = type_json_put(t, v, &out);
+    if (e != LEAT_OK) {
+        buf_free(&out);
+        return e;
+    }
     *ret = (leat_string){ (const char *)out.p, (uint32_t)out.len, 1 };
     return LEAT_OK;
 }
