@@ -10,7 +10,7 @@
 #include "run/err.h"
 #include "run/sched.h"
 
-enum { PATIENCE_S = 10, AGAIN_MS = 50 };
+enum { PATIENCE_S = 10, AGAIN_MS = 50, CALLS_MIN = 3 };
 
 /* What leat_node_join has given out lives as long as the node. */
 struct joined { struct joined *next; leat_peer *at[]; };
@@ -44,14 +44,15 @@ static void joined_keep(leat_node *n, struct joined *j, uint32_t peers, leat_pee
     *ret = (leat_peers){ .at = j->at, .len = peers };
 }
 
-/* Where a launcher has made the sockets, whoever is called is there.  Elsewhere the others may not have started yet. */
+/* Where a launcher has made the sockets, whoever is called is there.  Elsewhere the others may not have started yet.  Who has lost its
+ * power with a call does not answer, and one such call lasts as long as our patience: it is called again even so. */
 static leat_err dial(leat_node *n, const char *url, bool patient, leat_peer **ret)
 {
     leat_time began = leat_now();
-    for (;;) {
+    for (int calls = 1;; calls++) {
         leat_err err = leat_node_dial(n, url, ret);
         bool absent = err == LEAT_REFUSED || err == LEAT_SYS;
-        if (!absent || !patient || leat_since(began).ns > (int64_t)PATIENCE_S * 1000000000)
+        if (!absent || !patient || (leat_since(began).ns > (int64_t)PATIENCE_S * 1000000000 && calls >= CALLS_MIN))
             return err;
         LEAT_TRY(leat_sleep(LEAT_MS(AGAIN_MS)));
     }
