@@ -18,19 +18,20 @@ struct shrink {
     uint64_t seed;
     char kind[64];                                   /* how it fails, without the numbers */
     struct list faults, bugs;
+    char plan[SIM_PLAN], rare[SIM_BUGS];             /* what the two lists point into, but for faults with a shorter time */
+    char shorter[ITEMS][2][80];                      /* the time that it has now and the one that is tried, in turn */
     unsigned nodes, runs;
     int64_t due_ms;
     bool same;                                       /* of the last try */
 };
 
-static void split(struct list *l, const char *text)
+static void split(struct list *l, char *text)
 {
-    char *copy = strdup(text), *next = copy;
+    char *next = text;
+    bool none = strcmp(text, "none") == 0;
     l->len = 0;
-    if (!copy)
-        abort();
-    for (char *p; strcmp(text, "none") != 0 && (p = strsep(&next, "+")) && l->len < ITEMS; )
-        l->at[l->len++] = p;                         /* kept: the process ends soon */
+    for (char *p; !none && (p = strsep(&next, "+")) && l->len < ITEMS; )
+        l->at[l->len++] = p;
 }
 
 static void join(const struct list *l, char *to, size_t cap)
@@ -118,15 +119,15 @@ static void drop_all(struct shrink *s, struct list *l)
 /* Shorter times: "ever" becomes five seconds, anything else half of it. */
 static bool shorten_one(struct shrink *s, uint32_t i)
 {
-    char text[80], *was = s->faults.at[i], *slash = strchr(was, '/');
+    char *was = s->faults.at[i], *slash = strchr(was, '/'), *text = s->shorter[i][was == s->shorter[i][0]];
     if (!slash)
         return false;
     long ms = strcmp(slash, "/ever") == 0 ? 10000 : strtol(slash + 1, NULL, 10);
     if (ms / 2 < BRIEF_MS)
         return false;
-    snprintf(text, sizeof text, "%.*s/%ldms", (int)(slash - was), was, ms / 2);
-    s->faults.at[i] = strdup(text);
-    if (s->faults.at[i] && try_with(s, &s->faults, &s->bugs, s->nodes, NULL))
+    snprintf(text, sizeof s->shorter[i][0], "%.*s/%ldms", (int)(slash - was), was, ms / 2);
+    s->faults.at[i] = text;
+    if (try_with(s, &s->faults, &s->bugs, s->nodes, NULL))
         return true;
     s->faults.at[i] = was;
     return false;
@@ -148,8 +149,10 @@ void sim_shrink(const struct sim_opts *o, const struct sim_totals *t, const stru
     char plan[SIM_PLAN], bugs[SIM_BUGS];
     s.due_ms = proc_clock_ms() + BUDGET_MS;
     kind_of(why, s.kind, sizeof s.kind);
-    split(&s.faults, r->plan);
-    split(&s.bugs, r->bugs);
+    snprintf(s.plan, sizeof s.plan, "%s", r->plan);
+    snprintf(s.rare, sizeof s.rare, "%s", r->bugs);
+    split(&s.faults, s.plan);
+    split(&s.bugs, s.rare);
     if (r->overdue || !r->plan[0] || !try_with(&s, &s.faults, &s.bugs, s.nodes, NULL))
         return;                                      /* it does not say what it met, or does not fail again: nothing to hold on to */
     drop_all(&s, &s.bugs);
