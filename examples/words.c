@@ -3,15 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+/* A letter as a small one, and 0 for what is none. */
+#define TEN(c)   c, c + 1, c + 2, c + 3, c + 4, c + 5, c + 6, c + 7, c + 8, c + 9
+#define LETTERS  TEN('a'), TEN('k'), 'u', 'v', 'w', 'x', 'y', 'z'
+static const char letter[256] = { ['A'] = LETTERS, ['a'] = LETTERS };
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
-}
+static bool is_letter(char c) { return letter[(uint8_t)c]; }
+static char lower(char c) { return letter[(uint8_t)c]; }           /* of a letter */
 
 bool words_next(leat_string *rest, leat_string *ret)
 {

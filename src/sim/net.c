@@ -201,8 +201,10 @@ static struct chunk *chunk_of(struct iovec *v, int n, size_t max)
     for (int i = 0; i < n; i++)
         len += v[i].iov_len;
     len = MIN(len, max);
-    struct chunk *c = sim_alloc(sizeof *c + len);
-    c->len = len;
+    struct chunk *c = malloc(sizeof *c + len);
+    if (!c)
+        abort();
+    *c = (struct chunk){ .len = len };
     size_t at = 0;
     for (int i = 0; i < n && at < len; i++) {
         size_t k = MIN(v[i].iov_len, len - at);

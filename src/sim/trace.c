@@ -3,6 +3,7 @@
  * The hash takes in virtual times, names of tasks, machines, lengths and bytes on links: never a pointer, nor the path of a source
  * file, which depends on where it was built, nor a line (of a call over several, gcc names the first and clang the last).  So it is
  * the same on every machine, with every compiler. */
+#include <endian.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -33,12 +34,14 @@ void trace_bytes(struct world *w, const void *p, size_t n)
 {
     const uint8_t *b = p;
     uint64_t v = n;
-    for (size_t i = 0; i < n; i++) {
-        v = v << 8 | b[i];
-        if (i % 8 == 7)
-            trace_mix(w, v);
-    }
     trace_mix(w, v);
+    for (; n >= sizeof v; n -= sizeof v, b += sizeof v) {            /* a hash of bytes, whatever their order in a word */
+        memcpy(&v, b, sizeof v);
+        trace_mix(w, le64toh(v));
+    }
+    v = 0;
+    memcpy(&v, b, n);
+    trace_mix(w, le64toh(v));
 }
 
 static void mix_text(struct world *w, const char *s)
