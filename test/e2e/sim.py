@@ -210,6 +210,15 @@ def wordcount_of_faults_that_heal():
         return (problems and problems + text.splitlines()) + w.left()
 
 
+def wordcount_of_workers_without_power():
+    """Both workers lose power while they are called: neither call is ever answered."""
+    with World() as w:
+        path = w.file('text', text_of(6000))
+        code, seeds, last, text = sim(w, [example('wordcount'), 'run', path], '--seeds', '9910', '--faults', 'heal', '--must-succeed')
+        problems = differ('the exit code', code, 0) + ([] if text.count('power loss of h') == 2 else ['that is another world'])
+        return (problems and problems + text.splitlines()) + w.left()
+
+
 tap.main([
     ('sim_of_a_good_program_is_ok', good_seeds_are_ok), ('sim_of_one_seed_has_one_hash_every_time', same_seed_same_hash),
     ('sim_reports_a_deadlock', deadlock), ('sim_ends_at_the_limit_of_virtual_time', limit),
@@ -222,4 +231,5 @@ tap.main([
     ('sim_shrinks_a_failure_to_the_faults_it_needs', shrinks), ('sim_goes_on_where_a_campaign_was', goes_on),
     ('sim_that_reached_nothing_is_void', void),
     ('sim_of_the_word_count_with_crashed_workers_is_right', wordcount_of_crashed_workers),
-    ('sim_of_the_word_count_with_faults_that_heal_always_succeeds', wordcount_of_faults_that_heal)])
+    ('sim_of_the_word_count_with_faults_that_heal_always_succeeds', wordcount_of_faults_that_heal),
+    ('sim_of_the_word_count_with_workers_without_power_when_they_are_called_succeeds', wordcount_of_workers_without_power)])
