@@ -82,7 +82,7 @@ static leat_err arrives(leat_none *none)
         CHECK_EQ(leat_recv(x.c, &v), LEAT_OK);
     }
     struct num v;
-    CHECK_EQ(leat_try_recv(x.c, &v), LEAT_CLOSED);
+    CHECK_EQ(leat_recv(x.c, &v), LEAT_CLOSED);
     CHECK_EQ(leat_node_close(x.b), LEAT_OK);
     close_rest(&x);
     return LEAT_OK;
