@@ -146,8 +146,8 @@ size_t leat_node_dump(leat_node *n, int fd);
  * imported once: the channel moves there, with what is queued, and this side can only send from then on (as when it is sent in a value;
  * REFUSED while a task waits on it, or another owner has a receive end alone).  A channel has the capacity
  * its maker gave it, wherever its ends are; `capacity` is a hint that this version ignores.  Names live as long as the node.
- * REFUSED: no such name, the other end, a policy; LIMIT: more than 8 nodes between this one and the receiver; TYPE: the detail names
- * the field. */
+ * REFUSED: no such name, the other end, a policy; LIMIT: more than 8 nodes between this one and the receiver, or 1,024 imports that the
+ * peer has not answered; TYPE: the detail names the field. */
 #define leat_export(n, name, end, S)    LEAT_EXPORT_(n, name, end, S)         /* INVAL: the name is taken; keeps a reference */
 #define leat_unexport(n, name)          leat_unexport_(n, name)
 #define leat_import(p, name, ret, S, capacity)  LEAT_IMPORT_(p, name, ret, S, capacity)  /* [blocks] REFUSED, TYPE, PEER_LOST;

@@ -65,6 +65,7 @@ enum {
     LIMIT_KEPT_S = 300,                  /* how long the result of a key is kept after the end of its method */
     LIMIT_KEPT_RESULT = 256 << 10,       /* bytes of such a result: the call is LIMIT */
     LIMIT_KEPT_BYTES = 64 << 20,         /* of all that one node keeps, one that runs as LIMIT_KEPT_RESULT: a new key is LIMIT */
+    LIMIT_SESS_IMPORTS = 1024,           /* imports that a peer has not answered, also those that were given up: one more is refused */
     LIMIT_SESS_ENDS = 1 << 20,           /* ends of channels known to a peer at a time */
     LIMIT_HELLO = 1024,                  /* bytes of a HELLO, WELCOME or DEAD */
     LIMIT_NODE_NAME = 63,                /* bytes; a longer name is LEAT_INVAL */

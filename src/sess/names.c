@@ -379,17 +379,24 @@ void names_lost(struct sess *s)
     unlock(&t->lock);
 }
 
+/* [blocks] while there is no link: who gives up then has asked for nothing, and leaves nothing. */
 static leat_err ask(struct sess *s, struct attach *x, const char *name)
 {
     struct ends *t = ends_of(s);
+    uint32_t n = 0;
+    LEAT_TRY(sess_wait_room(s));
     x->id = ends_id(s);
     lock(&t->lock);
     bool over = t->over;
-    if (!over) {
+    for (const struct attach *y = t->attaching; y; y = y->next)
+        n++;
+    if (!over && n < LIMIT_SESS_IMPORTS) {
         x->next = t->attaching;
         t->attaching = x;
     }
     unlock(&t->lock);
+    if (!over && n >= LIMIT_SESS_IMPORTS)
+        return leat_fail(LEAT_LIMIT, "leat_import '%s': %s has not answered %u imports before", name, sess_text(s), n);
     struct buf *b = over ? NULL : sess_begin(s, FRAME_ATTACH);
     if (!b) {
         lock(&t->lock);
