@@ -189,6 +189,7 @@ LEAT_END_
 #include "leat/node.h"                               /* types on the wire, nodes, calls, remote tasks */
 #include "leat/call.h"                               /* calls with keys, as futures; hooks and limits */
 #include "leat/deal.h"                               /* one queue, many workers */
+#include "leat/record.h"                             /* described values in files */
 #include "leat/json.h"                               /* described values as JSON */
 #include "leat/netrpc.h"                             /* Go's net/rpc, client and server */
 #endif

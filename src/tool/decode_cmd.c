@@ -4,25 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tool/tool.h"
+#include "tool/decode_leat.h"
 #include "base/limits.h"
 #include "type/gob_feed.h"
 
 static const char help_text[] =
-    "leat decode [--from gob] [--types] [FILE|-]\n"
+    "leat decode [--from gob|leat] [--types] [FILE|-]\n"
     "\n"
-    "Prints the values of a stream of Go's encoding/gob, one JSON document a line, without knowing its types beforehand.\n"
+    "Prints the values of a stream, one JSON document a line, without knowing its types beforehand: of Go's encoding/gob, or of\n"
+    "leat's own codec (leat/record.h).\n"
     "FILE is standard input when it is - or missing.\n"
     "\n"
-    "  --from gob      what the stream is (default: gob)\n"
+    "  --from WHAT     what the stream is: gob (the default) or leat\n"
     "  --types         prints the types of the stream instead, as Go declarations\n"
     "\n"
-    "Fields that the stream leaves out are printed as the zero they are; bytes are base 64, times RFC 3339, the keys of a map sorted.\n"
+    "Fields that are zero are printed too; bytes are base 64, times RFC 3339, the keys of a gob map sorted.\n"
     "A bad stream prints its good values, then one error with the offset of the byte where it went wrong.\n"
     "Exit code: 0; 1 the stream is bad or cut short, or could not be read; 2 wrong arguments.\n";
 
 struct decode {
     const char *file;
-    bool types;
+    bool types, own;                                 /* own: not gob, but leat's codec */
     FILE *in;
     struct gob gob;
     struct gob_feed feed;
@@ -82,10 +84,28 @@ static bool message(struct decode *d)
     return e == LEAT_OK && !ferror(stdout);
 }
 
+static bool stdout_failed(void) { return ferror(stdout) != 0; }
+
+static void decode_own(struct decode *d)
+{
+    const struct json_sink out = { to_stdout, NULL, NULL };
+    struct record_feed f = { .read = read_file, .self = d, .limit = RECORD_MAX };
+    leat_err e = decode_leat(&f, d->types, &out, stdout_failed);
+    if (e == LEAT_NOMEM)
+        failed(d, "no memory");
+    else if (e != LEAT_OK && e != LEAT_CLOSED && !d->code)
+        bad_at(d, f.why, f.at);
+    buf_free(&f.in);
+}
+
 static void *decode(void *self)
 {
     struct decode *d = self;
     const struct json_sink out = { to_stdout, NULL, NULL };
+    if (d->own) {
+        decode_own(d);
+        return NULL;
+    }
     while (message(d))
         ;
     if (d->types && !d->gob.no_memory && gob_declarations(&d->gob, &out) != LEAT_OK)
@@ -120,11 +140,12 @@ static int open_and_decode(struct decode *d)
     return d->code;
 }
 
-static int from(const char *value)
+static int from(struct decode *d, const char *value)
 {
     if (!value)
         return usage_error("flag '--from' needs a value; `leat decode --help` shows how");
-    return strcmp(value, "gob") == 0 ? 0 : usage_error("--from '%s': there is gob", value);
+    d->own = strcmp(value, "leat") == 0;
+    return d->own || strcmp(value, "gob") == 0 ? 0 : usage_error("--from '%s': there are gob and leat", value);
 }
 
 int decode_cmd(int argc, char **argv)
@@ -143,9 +164,9 @@ int decode_cmd(int argc, char **argv)
         if (strcmp(argv[i], "--types") == 0)
             d.types = true;
         else if (strcmp(argv[i], "--from") == 0)
-            code = from(argv[++i < argc ? i : argc]);
+            code = from(&d, argv[++i < argc ? i : argc]);
         else if (strncmp(argv[i], "--from=", 7) == 0)
-            code = from(argv[i] + 7);
+            code = from(&d, argv[i] + 7);
         else
             code = usage_error("unknown flag '%s'; `leat decode --help` lists them", argv[i]);
     }

@@ -98,6 +98,8 @@ static bool skip_type(struct cur *c, bool part)
     }
 }
 
+void form_skip(struct cur *c) { (void)skip_type(c, true); }
+
 bool type_form_valid(struct cur form)
 {
     return cur_left(&form) <= LIMIT_TYPE_BYTES && cur_u8(&form) == FORM_VERSION && skip_type(&form, false) && cur_done(&form);

@@ -143,6 +143,7 @@ static void play_all(const struct fuzz_target *t)
 TEST(form) { play_all(find("form")); }
 TEST(own) { play_all(find("own")); }
 TEST(bridge) { play_all(find("bridge")); }
+TEST(record) { play_all(find("record")); }
 TEST(gob) { play_all(find("gob")); }
 TEST(json) { play_all(find("json")); }
 TEST(described) { play_all(find("described")); }

@@ -44,6 +44,7 @@ uint64_t fuzz_u64(struct cur *c);                    /* one byte: a small number
 void fuzz_form(const uint8_t *p, size_t n);          /* forms.c: canonical forms */
 void fuzz_own(const uint8_t *p, size_t n);           /* values.c: leat's own encoding */
 void fuzz_bridge(const uint8_t *p, size_t n);        /* forms and values of another type */
+void fuzz_record(const uint8_t *p, size_t n);        /* streams of values in files */
 void fuzz_gob(const uint8_t *p, size_t n);           /* gob streams: printed, and read as described types */
 void fuzz_json(const uint8_t *p, size_t n);          /* JSON text as arguments of net/rpc */
 void fuzz_described(const uint8_t *p, size_t n);     /* JSON text as described types */

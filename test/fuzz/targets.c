@@ -5,6 +5,7 @@ const struct fuzz_target fuzz_targets[] = {
     { "form", fuzz_form, 512, 400 },
     { "own", fuzz_own, 512, 400 },
     { "bridge", fuzz_bridge, 512, 400 },
+    { "record", fuzz_record, 600, 300 },
     { "gob", fuzz_gob, 1024, 300 },
     { "json", fuzz_json, 512, 300 },
     { "described", fuzz_described, 512, 300 },

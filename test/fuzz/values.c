@@ -3,10 +3,13 @@
 #include "fuzz.h"
 #include "base/limits.h"
 #include "rpc/netrpc_call.h"
+#include "leat/record.h"
 #include "type/bridge.h"
+#include "type/form_json.h"
 #include "type/gob_codec.h"
 #include "type/gob_feed.h"
 #include "type/json.h"
+#include "type/record_feed.h"
 #include "type/type_test.h"
 
 static const leat_type *const types[] = { &all_type, &node_type, &word_type, &shard_type, &old_type, &numbers_type, &loose_type,
@@ -133,6 +136,68 @@ void fuzz_bridge(const uint8_t *p, size_t n)
         type_bridge_free(as);
     }
     free(exact);
+    buf_free(&b);
+}
+
+/* -- values in files ----------------------------------------------------------------------------------------------------------- */
+struct stream { struct cur c; uint8_t step; };       /* given in pieces of `step` */
+static leat_err give_some(void *self, void *p, size_t cap, size_t *n)
+{
+    struct stream *b = self;
+    size_t most = MIN(cap, (size_t)b->step + 1), k = MIN(most, cur_left(&b->c));
+    *n = k;
+    if (k)
+        memcpy(p, cur_take(&b->c, k), k);
+    return LEAT_OK;
+}
+
+static void record_play(struct stream from, const leat_type *t)
+{
+    leat_player *r;
+    leat_err e;
+    void *v = malloc(t->size);
+    FUZZ_CHECK(v && leat_player_open(give_some, &from, 1 << 20, &r) == LEAT_OK);
+    while ((e = leat_play_(r, t, v)) == LEAT_OK)
+        leat_drop_(t, v);
+    FUZZ_CHECK(e == LEAT_CLOSED || e == LEAT_INVAL || e == LEAT_LIMIT || e == LEAT_TYPE);
+    FUZZ_CHECK(is_zero(v, t->size));
+    leat_player_close(r);
+    free(v);
+}
+
+/* The first byte says as what it is played, the second in what pieces it comes; it is shown as well. */
+void fuzz_record(const uint8_t *p, size_t n)
+{
+    struct cur in = cur_of(p, n);
+    const leat_type *t = types[fuzz_u8(&in) % ARRAY_LEN(types)];
+    struct stream from = { .step = fuzz_u8(&in) };
+    struct buf b = { 0 }, out = { 0 };
+    struct json_sink s = json_to_buf(&out);
+    struct cur form = { 0 }, got;
+    uint8_t kind;
+    uint64_t at;
+    size_t len;
+    buf_put(&b, RECORD_MAGIC, RECORD_MAGIC_BYTES);
+    buf_put(&b, in.p, cur_left(&in));
+    from.c = cur_of(b.p, b.len);
+    record_play(from, t);
+    struct record_feed f = { .read = give_some, .self = &from, .limit = 1 << 20 };
+    out.max = 1 << 20;
+    while (record_next(&f, &kind, &got, &at) == LEAT_OK) {
+        static uint8_t kept[1 << 16];
+        if (kind == RECORD_TYPE && cur_text(&got, &len) && type_form_valid(got)) {
+            memcpy(kept, got.p, cur_left(&got));
+            form = cur_of(kept, cur_left(&got));
+            form_declare(form, "x_y", 3, &s);
+        } else if (kind == RECORD_VALUE && cur_left(&form)) {
+            (void)cur_varint(&got);
+            const char *why = form_json(form, got, &s, &len);
+            FUZZ_CHECK(why || len == cur_left(&got));
+        }
+        buf_reset(&out);
+    }
+    buf_free(&f.in);
+    buf_free(&out);
     buf_free(&b);
 }
 
