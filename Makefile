@@ -11,6 +11,7 @@
 #   make sim       the word count, and channels used in every way, in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another;
 #                  FLAGS="--faults cut"; SIM_STATE=DIR: goes on there where it was stopped)
 #   make fuzz     libFuzzer on everything that reads what may come from anyone (BUDGET=600: seconds in all; ONLY="talk frames": these)
+#   make go       go/leat under Go's race detector, with C at the other end, and its fuzzers (BUDGET=600: seconds of these in all)
 #   make hostile  a million strangers at the door of a node, over Unix sockets and TCP (N=1000000: so many)
 #   make fuzz-coverage   which branches of the decoders the corpus and its mutations take
 #   make breaks   breaks each promise at a distance of docs/semantics.md, and looks whether tests notice (ONLY=regex: these; V=1: and how)
@@ -28,7 +29,7 @@ VARIANTS ?= test
 NO_DEPS ?=
 MESON_FLAGS ?=
 
-.PHONY: fuzz fuzz-coverage hostile
+.PHONY: fuzz fuzz-coverage hostile go
 .PHONY: help build demo test models schedules bench growth bench-build sim check endure install clean deps-build deps-test
 .PHONY: faults breaks
 
@@ -63,6 +64,9 @@ schedules: build
 # its own default: a minute
 fuzz:
 	@test/fuzz/run.py fuzz $(if $(filter command environment,$(origin BUDGET)),$(BUDGET),60) $(ONLY)
+
+go: build
+	@ninja -C build test/go/go_peer >>build.log && test/go/long.py $(if $(filter command environment,$(origin BUDGET)),$(BUDGET),60)
 
 fuzz-coverage:
 	@test/fuzz/run.py coverage

@@ -27,6 +27,8 @@ type call struct {
 
 	// who asks
 	deadline time.Time
+	timeAt   int  // where a frame says it
+	timed    bool // that frame is made
 	key      string
 	settled  chan struct{}
 	err      *Error
@@ -112,13 +114,9 @@ func (c *call) openHead(b []byte, it outItem) []byte {
 	if c.tell {
 		kind |= 8
 	}
-	left := uint64(noDeadline)
-	if !c.deadline.IsZero() {
-		if left = 0; time.Until(c.deadline) > 0 {
-			left = uint64(time.Until(c.deadline))
-		}
-	}
-	b = append(putText(append(b, kind), c.name), put64(nil, left)...)
+	b = putText(append(b, kind), c.name)
+	c.timeAt = headerLen + 16 + len(b)
+	b = put64(b, c.remains())
 	b = append(b, c.in.print[:]...)
 	var out [16]byte
 	if c.outD != nil {
@@ -135,6 +133,17 @@ func (c *call) openHead(b []byte, it outItem) []byte {
 		b = append(putVarint(b, uint64(len(c.in.form))), c.in.form...)
 	}
 	return b
+}
+
+// remains is how many nanoseconds a call has until its deadline.
+func (c *call) remains() uint64 {
+	if c.deadline.IsZero() {
+		return noDeadline
+	}
+	if left := time.Until(c.deadline); left > 0 {
+		return uint64(left)
+	}
+	return 0
 }
 
 // -- who asks --------------------------------------------------------------------------------------------------------------------------

@@ -36,14 +36,35 @@ func wants(t *testing.T, err error, code Code) {
 
 func newNode(t *testing.T, o Options) *Node {
 	t.Helper()
+	t.TempDir() // the first one's folder goes after the node, whose socket is in it
 	n, err := Open(o)
 	must(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		_ = n.Close(ctx)
+		slow := time.AfterFunc(3*time.Second, func() { n.describe(t) })
+		defer slow.Stop()
+		if err := n.Close(ctx); err != nil {
+			t.Errorf("%s is not closed in order: %v", o.Name, err)
+		}
 	})
 	return n
+}
+
+// describe says how the sessions of a node are.
+func (n *Node) describe(t *testing.T) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for s := range n.peers {
+		t.Logf("%s: link %v tries %d out %d acked %d in %d bye %v %v %v queue %d ends %d", s.name, s.link != nil, s.tries, s.outNum,
+			s.acked, s.inNum, s.byeWanted, s.byeSent, s.peerBye, len(s.queue), len(s.ends))
+		if l := s.link; l != nil {
+			t.Logf("next %d said %v last %v", l.next, l.said, l.last)
+		}
+		for _, e := range s.ends {
+			t.Logf("end %d site %v items %d held %d queued %v blocked %v", e.id, e.site, len(e.items), e.held, e.queued, e.blocked())
+		}
+	}
 }
 
 // pair is two nodes and a session that b has dialed.

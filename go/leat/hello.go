@@ -186,16 +186,17 @@ func (s *Peer) attempt(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	stop := make(chan struct{})
-	defer close(stop)
+	_ = conn.SetDeadline(time.Now().Add(s.n.opts.Idle + s.n.opts.Patience))
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	defer func() { close(stop); <-stopped }()
 	go func() {
+		defer close(stopped)
 		select {
 		case <-ctx.Done():
 			_ = conn.SetDeadline(time.Unix(1, 0))
 		case <-stop:
 		}
 	}()
-	_ = conn.SetDeadline(time.Now().Add(s.n.opts.Idle + s.n.opts.Patience))
 	l := &link{s: s, conn: conn, kick: make(chan struct{}, 1)}
 	h, err := s.greet(l, say)
 	if err != nil {
@@ -336,7 +337,7 @@ func (n *Node) admit(conn net.Conn, h hello) (Code, string) {
 	key := sessionKey{h.dialer, h.session}
 	s := n.accepted[key]
 	switch {
-	case n.closing:
+	case n.closing && s == nil:
 		return Refused, "this node is closing"
 	case s == nil && h.resumed:
 		return PeerLost, "it goes on with a session that is not known here"

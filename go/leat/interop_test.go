@@ -28,6 +28,7 @@ type cpeer struct {
 
 // newC starts the C side; the test is skipped where nobody has built it: test/go/run.py says where it is.
 func newC(t *testing.T, args ...string) *cpeer {
+	t.TempDir() // as in newNode
 	path := os.Getenv("LEAT_GO_PEER")
 	if path == "" {
 		t.Skip("LEAT_GO_PEER is not set: make test ONLY=check/go")
@@ -471,6 +472,7 @@ type cutter struct {
 
 // newCutter is made before the nodes, so that it goes after them: a session whose link is down when its node is closed makes another.
 func newCutter(t *testing.T, network string) *cutter {
+	t.TempDir() // as in newNode
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	x := &cutter{l: l}

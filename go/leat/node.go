@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"net"
 	"os"
 	"strings"
@@ -184,16 +185,10 @@ func (n *Node) acceptAll(l net.Listener) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
-			select {
-			case <-n.closed:
+			if errors.Is(err, net.ErrClosed) {
 				return
-			case <-time.After(10 * time.Millisecond):
 			}
-			if ne, ok := err.(net.Error); !ok || !ne.Timeout() {
-				if strings.Contains(err.Error(), "closed") {
-					return
-				}
-			}
+			time.Sleep(10 * time.Millisecond) // descriptors have run out: it passes
 			continue
 		}
 		go n.welcome(conn)
@@ -237,9 +232,6 @@ func (n *Node) Close(ctx context.Context) error {
 		n.closing = true
 		close(n.closed)
 	}
-	for _, l := range n.listeners {
-		_ = l.Close()
-	}
 	for name := range n.exports {
 		n.unexport(name)
 	}
@@ -260,6 +252,12 @@ func (n *Node) Close(ctx context.Context) error {
 			n.unlock()
 		}
 	}
+	n.lock()
+	for _, l := range n.listeners { // until now, as a peer whose link has broken makes another
+		_ = l.Close()
+	}
+	n.listeners = nil
+	n.unlock()
 	return first
 }
 

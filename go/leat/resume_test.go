@@ -26,11 +26,16 @@ func cutting(x *cutter, every time.Duration) (stop func()) {
 	return func() { close(over); <-done }
 }
 
+// quick are the options of a node that waits a short time only for the last word of a peer, which a cut may have swallowed.
+func quick(name string) Options {
+	return Options{Name: name, Idle: time.Second, Patience: time.Second}
+}
+
 func TestALinkThatBreaksLosesNothingBetweenGoNodes(t *testing.T) {
 	for _, capacity := range []int{0, 1, 64} {
 		t.Run(fmt.Sprint(capacity), func(t *testing.T) {
 			x := newCutter(t, "unix")
-			a, b := newNode(t, Options{Name: "a"}), newNode(t, Options{Name: "b"})
+			a, b := newNode(t, quick("a")), newNode(t, quick("b"))
 			path := filepath.Join(t.TempDir(), "a")
 			must(t, a.Listen("unix:"+path))
 			x.leadTo(path)
@@ -94,7 +99,7 @@ func TestALinkToCThatBreaksLosesNothing(t *testing.T) {
 		t.Run(fmt.Sprintf("go_dials_%d", capacity), func(t *testing.T) {
 			x := newCutter(t, "unix")
 			c := newC(t)
-			n := newNode(t, Options{Name: "go"})
+			n := newNode(t, quick("go"))
 			path := filepath.Join(t.TempDir(), "c")
 			c.ok("listen unix:%s", path)
 			x.leadTo(path)
@@ -125,7 +130,7 @@ func TestALinkToCThatBreaksLosesNothing(t *testing.T) {
 		t.Run(fmt.Sprintf("c_dials_%d", capacity), func(t *testing.T) {
 			x := newCutter(t, "tcp")
 			c := newC(t)
-			n := newNode(t, Options{Name: "go"})
+			n := newNode(t, quick("go"))
 			must(t, n.Listen("tcp://127.0.0.1:0"))
 			x.leadTo(n.URL()[len("tcp://"):])
 			c.ok("dial %s", x.url())
@@ -160,7 +165,7 @@ func TestALinkToCThatBreaksLosesNothing(t *testing.T) {
 // Every link ends after so many bytes: a hello, and a little more than the longest frame; then a few more.
 func TestALinkThatIsCutAtAnyByte(t *testing.T) {
 	x := newCutter(t, "unix")
-	a, b := newNode(t, Options{Name: "a"}), newNode(t, Options{Name: "b"})
+	a, b := newNode(t, quick("a")), newNode(t, quick("b"))
 	path := filepath.Join(t.TempDir(), "a")
 	must(t, a.Listen("unix:"+path))
 	x.leadTo(path)
@@ -200,7 +205,7 @@ func TestALinkThatIsCutAtAnyByte(t *testing.T) {
 
 func TestASessionWithoutALink(t *testing.T) {
 	x := newCutter(t, "unix")
-	a, b := newNode(t, Options{Name: "a", Grace: 400 * time.Millisecond}), newNode(t, Options{Name: "b"})
+	a, b := newNode(t, Options{Name: "a", Grace: 400 * time.Millisecond}), newNode(t, quick("b"))
 	path := filepath.Join(t.TempDir(), "a")
 	must(t, a.Listen("unix:"+path))
 	x.leadTo(path)
@@ -239,4 +244,29 @@ func (p *Peer) linked() bool {
 	p.n.lock()
 	defer p.n.unlock()
 	return p.link != nil
+}
+
+func TestADeadlineIsShorterByTheTimeWithoutALink(t *testing.T) {
+	n := newNode(t, Options{})
+	s := newPeer(n, true, 1)
+	l := &link{s: s, next: 1, kick: make(chan struct{}, 1)}
+	s.link, s.peerLimits = l, ourLimits
+	ctx, stop := context.WithTimeout(context.Background(), time.Hour)
+	defer stop()
+	d, err := describeFor[mark]()
+	must(t, err)
+	if err := s.open(ctx, &call{name: "a.b", in: d, outD: d}, valueOf(mark{1})); err != nil {
+		t.Fatal(err)
+	}
+	n.lock()
+	defer n.unlock()
+	first := append([]byte(nil), s.gather(l)...)
+	time.Sleep(2 * time.Millisecond)
+	l.next = 1
+	again := s.gather(l)
+	at := headerLen + 16 + 1 + 1 + 4
+	one, two := r64(first, at), r64(again, at)
+	if len(first) != len(again) || one <= two || one-two < 2e6 || one > uint64(time.Hour) {
+		t.Fatalf("%d, then %d", one, two)
+	}
 }

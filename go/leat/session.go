@@ -59,6 +59,14 @@ type Peer struct {
 type keptFrame struct {
 	kind byte
 	b    []byte
+	open *call // of the first OPEN of a call: the time that remains is as it is when it is written, also again
+}
+
+func (f keptFrame) toWrite() []byte {
+	if f.open != nil && !f.open.deadline.IsZero() {
+		binary.LittleEndian.PutUint64(f.b[f.open.timeAt:], f.open.remains())
+	}
+	return f.b
 }
 
 // A link is one connection of a session.
@@ -225,13 +233,13 @@ func (s *Peer) gather(l *link) []byte {
 		}
 		f := s.kept[l.next-s.acked-1]
 		s.n.tapped(true, f.kind)
-		b = append(b, f.b...)
+		b = append(b, f.toWrite()...)
 		l.next++
 	}
 	if s.unackedN >= 1024 || s.unackedB >= 512<<10 {
 		b = s.short(b, kAck)
 	}
-	if s.byeSent && s.peerBye && s.acked == s.outNum && !l.said && l.last == nil {
+	if s.done() && !l.said && l.last == nil {
 		l.said = true
 		s.n.tapped(true, kDead)
 		b = append(s.short(b, kAck), deadFrame(OK, "")...)
@@ -266,6 +274,10 @@ func (s *Peer) produce() bool {
 		o.ready()
 		if ok {
 			s.keep(kind, flags, fields)
+			if c, _ := o.src.(*call); c != nil && kind == kOpen && !c.timed {
+				c.timed = true
+				s.kept[len(s.kept)-1].open = c
+			}
 			return true
 		}
 	}
@@ -293,9 +305,12 @@ func (s *Peer) keep(kind, flags byte, fields []byte) {
 	s.outNum++
 	b = append(put64(put64(b, s.outNum), s.inNum), fields...)
 	s.unackedN, s.unackedB = 0, 0
-	s.kept = append(s.kept, keptFrame{kind, b})
+	s.kept = append(s.kept, keptFrame{kind: kind, b: b})
 	s.keptBytes += len(b)
 }
+
+// done: both have said their last, and the other side has all of it.
+func (s *Peer) done() bool { return s.byeSent && s.peerBye && s.acked == s.outNum }
 
 // armDone lets a session that is done end well even if the other side's last word is lost.
 func (s *Peer) armDone() {
@@ -435,6 +450,9 @@ func (s *Peer) brokenLocked(l *link, err error) {
 		s.end(nil)
 		return
 	}
+	if s.done() {
+		s.armDone()
+	}
 	if s.grace() <= 0 {
 		s.end(why)
 		return
@@ -476,6 +494,11 @@ func (s *Peer) redial(why *Error) {
 		var e *Error
 		host, _, _ := net.SplitHostPort(s.addr)
 		here := s.network == "unix" || loopback(host)
+		if s.done() && errors.As(err, &e) { // only the other side's last word is missing
+			s.end(nil)
+			s.n.unlock()
+			return
+		}
 		if errors.As(err, &e) || here && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)) {
 			why.Detail += fmt.Sprintf("; and then: %v", err)
 			s.end(why)
