@@ -431,9 +431,12 @@ leat_err netrpc_put_json(struct netrpc *s, void *json)
         space(&r);
     if (root && *r.p)
         fail(&r, "more behind the value");
-    if (root && !r.why && marks(&r))
+    leat_err room = buf_err(&r.nodes) != LEAT_OK ? buf_err(&r.nodes) : buf_err(&r.text);
+    if (root && !r.why && room == LEAT_OK && marks(&r))
         e = put(s, &r, root);
-    if (r.why)
+    if (room != LEAT_OK)
+        e = leat_fail(room, "no room for the arguments");
+    else if (r.why)
         e = leat_fail(LEAT_INVAL, "JSON, byte %zu: %s", (size_t)(r.p - r.from), r.why);
     else if (e == LEAT_NOMEM)
         e = leat_fail(e, "no memory for the arguments");
