@@ -98,9 +98,25 @@ def command(it):
     return None if version in got else 'leat --version says %r, leat.pc %r' % (got, version)
 
 
+def what_make_install_builds():
+    """Not built here, for that takes long: the commands that would be run."""
+    tap.need('make')
+    with tempfile.TemporaryDirectory() as folder:
+        got = run('make', '-C', ROOT, '-n', '-B', 'install', 'NO_DEPS=1', 'DESTDIR=' + folder)
+    setup = re.search(r'meson setup (\S+) .*-Db_ndebug=true', got)
+    if not setup:
+        return 'make install sets up no build without asserts'
+    where = setup.group(1)
+    built = re.search(r'ninja -C %s .* libleat\.a (libleat\.so\S+) leat\b' % where, got)
+    if not built or not os.path.exists(os.path.join(BUILD, built.group(1))):
+        return 'make install does not build what is installed: ' + got
+    return None if re.search(r'meson install -C %s ' % where, got) else 'make install installs another build'
+
+
 tests = [('a_program_uses_the_shared_library_under_' + cc, shared(cc)) for cc in ('gcc', 'clang')]
 tests += [('a_program_holds_the_static_library', lambda: check(static)),
           ('every_public_header_is_installed', lambda: check(headers)),
           ('no_installed_text_names_the_source_tree', lambda: check(nothing_of_the_tree)),
+          ('make_install_installs_a_build_without_asserts', what_make_install_builds),
           ('the_installed_command_says_its_version', lambda: check(command))]
 tap.main(tests)
