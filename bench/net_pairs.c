@@ -122,19 +122,31 @@ static leat_err serve_blobs(struct server *s)
     return leat_send(sum, { total });
 }
 
-static leat_err send_blobs(struct client *c, uint8_t *mem, uint32_t size)
+/* Where the next element's bytes are: memory of the program, which is the same for all, or memory that moves with the element. */
+static leat_err next_blob(uint8_t *same, uint32_t size, int64_t i, struct blob *b)
+{
+    uint8_t *mem = same ? same : malloc(size);
+    if (!mem)
+        return LEAT_NOMEM;
+    mem[0] = mem[size - 1] = (uint8_t)i;
+    b->data = (leat_bytes){ mem, size, same == NULL };
+    return LEAT_OK;
+}
+
+static leat_err send_blobs(struct client *c, uint8_t *same, uint32_t size)
 {
     leat_auto leat_tx(struct blob) out = NULL;
     leat_auto leat_rx(struct number) sum = NULL;
     struct number x;
+    struct blob b;
     int64_t want = 0;
     LEAT_TRY(leat_import(c->peer, "in", &out, blob, BLOBS_AHEAD));
     LEAT_TRY(leat_import(c->peer, "sum", &sum, number, 1));
     leat_time start = leat_now();
     for (int64_t i = 0; i < c->n; i++) {
-        mem[0] = mem[size - 1] = (uint8_t)i;
+        LEAT_TRY(next_blob(same, size, i, &b));
+        LEAT_TRY(leat_send_from(out, &b));
         want += 2 * (uint8_t)i;
-        LEAT_TRY(leat_send(out, { { mem, size, 0 } }));
     }
     leat_close(out);
     LEAT_TRY(leat_recv(sum, &x));
@@ -142,11 +154,13 @@ static leat_err send_blobs(struct client *c, uint8_t *mem, uint32_t size)
     return net_equal("the sum", x.v, want);
 }
 
-static leat_err run_blobs_1m(struct client *c)
+enum { BLOB = 1 << 20 };
+static leat_err run_blobs_1m(struct client *c) { return send_blobs(c, NULL, BLOB); }
+
+static leat_err run_blobs_1m_same(struct client *c)
 {
-    enum { SIZE = 1 << 20 };
-    uint8_t *mem = calloc(1, SIZE);
-    leat_err err = mem ? send_blobs(c, mem, SIZE) : LEAT_NOMEM;
+    uint8_t *mem = calloc(1, BLOB);
+    leat_err err = mem ? send_blobs(c, mem, BLOB) : LEAT_NOMEM;
     free(mem);
     return err;
 }
@@ -158,6 +172,7 @@ const struct net_bench net_pairs[] = {
     { "unix-stream-8", 5000000, serve_numbers, run_numbers, true },
     { "tcp-stream-1k", 500000, serve_blocks, run_blocks, false },
     { "tcp-stream-1m", 2000, serve_blobs, run_blobs_1m, false },
+    { "tcp-stream-1m-same", 2000, serve_blobs, run_blobs_1m_same, false },
     { "unix-stream-1m", 2000, serve_blobs, run_blobs_1m, false },
     { 0 }
 };

@@ -72,7 +72,8 @@ ROWS = [
     _row('tcp-stream-1k', '/s', 2.5e6, 'the same with 1 KiB', peers=RAW_TCP),
     _row('tcp-stream-8-cpu', 's', 0.10, 'the CPU seconds of both processes for a million of tcp-stream-8', 'tcp-stream-8',
          peers=('leat', 'go', 'zmq', 'nng', 'grpc')),
-    _row('tcp-stream-1m', 'MB/s', None, 'the same with 1 MiB', quick=8, peers=RAW_TCP, of_raw=0.95),
+    _row('tcp-stream-1m', 'MB/s', None, 'the same with 1 MiB, each in memory that moves with it', quick=8, peers=RAW_TCP, of_raw=0.95),
+    _row('tcp-stream-1m-same', 'MB/s', None, 'the same from memory that the program keeps, which costs a copy', quick=8, peers=LEAT),
     _row('unix-stream-1m', 'MB/s', None, 'over a Unix socket', quick=8, peers=RAW_UNIX, of_raw=0.95),
     _row('calls-1', '/s', 16200, 'calls of a method with 8 bytes each way over TCP, one after the other; Go: net/rpc; '
          'raw: pieces of so many', quick=20, peers=RAW_TCP),

@@ -190,7 +190,7 @@ static void end_close(struct link *l)
         mem_free(p);
 }
 
-static const struct link_ops end_ops = { end_read, end_writev, end_shutdown, end_close, NULL };
+static const struct link_ops end_ops = { .read = end_read, .writev = end_writev, .shutdown = end_shutdown, .close = end_close };
 
 static struct pair *pair_new(const char *url)
 {

@@ -23,6 +23,8 @@ struct link_ops {
     leat_err (*read)(struct link *l, void *to, size_t cap, size_t *ret);
     /* [blocks] all of it, or an error: then nobody knows how much.  May change the vector. */
     leat_err (*writev)(struct link *l, struct iovec *v, int n);
+    /* NULL, or as read, into n pieces in order */
+    leat_err (*readv)(struct link *l, const struct iovec *v, int n, size_t *ret);
     void (*shutdown)(struct link *l);                /* any thread, any number of times: both tasks wake, nothing passes any more */
     void (*close)(struct link *l);                   /* frees; what was written still arrives */
     int64_t (*process)(const struct link *l);        /* who made it, as the system of this host knows; 0: it does not.  NULL: the same */
@@ -59,6 +61,11 @@ LEAT_CHECK leat_err link_listen(const char *url, const struct link_listen_opts *
 LEAT_CHECK leat_err link_listen_fd(int fd, const char *url, struct link_listener **ret);
 
 LEAT_CHECK static inline leat_err link_read(struct link *l, void *to, size_t cap, size_t *ret) { return l->ops->read(l, to, cap, ret); }
+/* The same into several pieces, in order; perhaps only into the first. */
+LEAT_CHECK static inline leat_err link_readv(struct link *l, const struct iovec *v, int n, size_t *ret)
+{
+    return l->ops->readv ? l->ops->readv(l, v, n, ret) : l->ops->read(l, v->iov_base, v->iov_len, ret);
+}
 LEAT_CHECK static inline leat_err link_writev(struct link *l, struct iovec *v, int n) { return l->ops->writev(l, v, n); }
 static inline void link_shutdown(struct link *l) { l->ops->shutdown(l); }
 static inline int64_t link_process(const struct link *l) { return l->ops->process ? l->ops->process(l) : 0; }

@@ -23,6 +23,11 @@ static leat_err stream_read(struct link *l, void *to, size_t cap, size_t *ret)
     return plain(leat_read(conn_of(l), to, cap, ret), "reading");
 }
 
+static leat_err stream_readv(struct link *l, const struct iovec *v, int n, size_t *ret)
+{
+    return plain(leat_readv(conn_of(l), v, n, ret), "reading");
+}
+
 static leat_err stream_writev(struct link *l, struct iovec *v, int n)
 {
     return plain(conn_writev(conn_of(l), v, n), "writing");
@@ -46,7 +51,10 @@ static int64_t stream_process(const struct link *l)
     return conn_cred(container_of(l, const struct stream, link)->conn, &k) ? k.pid : 0;
 }
 
-static const struct link_ops stream_ops = { stream_read, stream_writev, stream_shutdown, stream_close, stream_process };
+static const struct link_ops stream_ops = {
+    .read = stream_read, .readv = stream_readv, .writev = stream_writev, .shutdown = stream_shutdown, .close = stream_close,
+    .process = stream_process,
+};
 
 /* Owns c, of which text may be a part. */
 static leat_err stream_over(leat_conn *c, const char *text, struct link **ret)

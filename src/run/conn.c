@@ -128,7 +128,7 @@ static leat_err recv_once(leat_conn *c, const struct iovec *iov, int many, size_
     bool watched = io_sock_mark(&c->sock);
     int e = c->device ? stream_fd_read(c->sock.fd, iov, many, n) : many == 1 ? sock_recv(c->sock.fd, iov->iov_base, iov->iov_len, n)
                                                                            : sock_recvv(c->sock.fd, iov, many, n);
-    c->dry = watched && e == 0 && *n > 0 && many == 1 && *n < iov->iov_len && !c->device;   /* a terminal gives a line at a time */
+    c->dry = watched && e == 0 && *n > 0 && *n < iov_size(iov, many) && !c->device;         /* a terminal gives a line at a time */
     if (e == EAGAIN)
         return LEAT_AGAIN;
     if (e || ended_here(c))

@@ -3,21 +3,31 @@
  * Laws (under the channel's lock)
  *  1. Elements leave in the order in which they are given: while there is a backlog, everything goes behind it.
  *  2. What was not accepted by the home and has left is at most WINDOW bytes and one element; the backlog is bounded by credits. */
+#include <assert.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "base/probe.h"
 #include "run/err.h"
 #include "sess/emit.h"
 #include "sess/home.h"
+#include "sess/large.h"
 #include "sess/value.h"
 #include "type/codec.h"
 
-enum { SMALL_PIECE = 3, FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10 };
+enum {
+    SMALL_PIECE = 3,
+    CUT_ALONE = 60 << 10,                            /* of a frame, when nothing else waits for its turn: see cut_now */
+    TAIL_MIN = 2 << 10,                              /* bytes that are not copied */
+};
+_Static_assert(CUT_ALONE + 1024 < LIMIT_FRAME, "with all that stands before it");
+enum { FLOOD_MIN = 8 << 10, FLOOD_MAX = 64 << 10 };
 
-struct piece { uint32_t len, elems; uint8_t what; } __attribute__((packed));     /* elems: bytes of elements in it */
+/* elems: bytes of elements in it.  away: they lie in a struct large, and the pointer to that stands here */
+struct piece { uint32_t len, elems; uint8_t what; bool away; } __attribute__((packed));
 /* Pieces, each with its bytes behind it: whole elements, or one element that is cut when it is sent.  What is before `at` has left, and
- * `cut` bytes of the piece there.  last: a piece that grows (ELEM_WHOLE), if it is not before `at`.  large: the last element was. */
-struct backlog { struct buf buf; size_t at, cut, last; bool large; };
+ * `cut` bytes of the piece there.  last: a piece that grows (ELEM_WHOLE), if it is not before `at`.  large: the last element was.
+ * taken: whose values are not their senders' any more, though those do not know it yet. */
+struct backlog { struct buf buf; size_t at, cut, last; bool large; struct large *taken; };
 
 bool emit_waits(const struct end *e) { return e->backlog && e->backlog->buf.len > e->backlog->at; }
 
@@ -44,9 +54,29 @@ static void backlog_begun(struct end *e)
     e->holding = true;
 }
 
+static size_t bytes_here(const struct piece *p) { return p->away ? sizeof(struct large *) : p->len; }
+
+static struct large *large_of(const uint8_t *at)
+{
+    struct large *x;
+    memcpy(&x, at, sizeof x);
+    return x;
+}
+
+static void pieces_free(struct backlog *b)
+{
+    for (struct piece p; b->at < b->buf.len; b->at += sizeof p + bytes_here(&p)) {
+        memcpy(&p, b->buf.p + b->at, sizeof p);
+        if (p.away)
+            lent_unref(&large_of(b->buf.p + b->at + sizeof p)->lent);
+    }
+}
+
 void emit_forget(struct end *e)
 {
     struct backlog *b = e->backlog;
+    if (b)
+        pieces_free(b);
     if (b && b->buf.cap > WINDOW)
         buf_free(&b->buf);
     if (b)
@@ -58,9 +88,13 @@ void emit_forget(struct end *e)
 
 void emit_free(struct end *e)
 {
-    if (e->backlog)
-        buf_free(&e->backlog->buf);
-    mem_free(e->backlog);
+    struct backlog *b = e->backlog;
+    if (!b)
+        return;
+    assert(!b->taken);
+    pieces_free(b);
+    buf_free(&b->buf);
+    mem_free(b);
 }
 
 /* What has left the backlog gives its room back: a sender that is never caught up with would make it grow for ever.  Moves each byte
@@ -79,18 +113,24 @@ static struct buf *backlog_open(struct end *e)
     return &b->buf;
 }
 
+static void piece_done(struct end *e, size_t at, const struct piece *p, bool now)
+{
+    struct backlog *l = e->backlog;
+    memcpy(l->buf.p + at, p, sizeof *p);
+    l->last = SIZE_MAX;
+    l->large = p->len > LIMIT_FRAME_CUT;
+    backlog_begun(e);
+    if (!now)
+        sess_source_add(e->s, &e->bulk, LANE_DATA);
+}
+
 /* The element that was put behind the backlog, from `was` on, is part of it. */
 static void put_done(struct end *e, uint8_t what, size_t was, bool now)
 {
     struct backlog *l = e->backlog;
     struct piece p = { .what = what };
     p.len = p.elems = (uint32_t)(l->buf.len - was - sizeof p);
-    memcpy(l->buf.p + was, &p, sizeof p);
-    l->last = SIZE_MAX;
-    l->large = p.len > LIMIT_FRAME_CUT;
-    backlog_begun(e);
-    if (!now)
-        sess_source_add(e->s, &e->bulk, LANE_DATA);
+    piece_done(e, was, &p, now);
 }
 
 leat_err emit_encoded(struct end *e, const struct cur *v, uint8_t what, bool now)
@@ -110,17 +150,78 @@ leat_err emit_encoded(struct end *e, const struct cur *v, uint8_t what, bool now
     return leat_fail(err, "no room for an element of %zu bytes", cur_left(v));
 }
 
-/* One element, encoded where it is to wait. */
+static leat_err put_failed(const struct end *e, leat_err err)
+{
+    return err == LEAT_LIMIT ? leat_fail(err, "a value of %s is over %d bytes, or too deep", e->type->name, LIMIT_ELEM) : err;
+}
+
+/* One element whose bytes stay where they are, or are encoded aside.  moves: the value is given away. */
+static leat_err put_large(struct end *e, uint8_t what, const void *v, bool now)
+{
+    struct large *x;
+    struct buf *b = backlog_open(e);
+    if (!b)
+        return leat_fail(LEAT_NOMEM, "no memory for an element");
+    leat_err err = large_new(e->type, v, what == ELEM_PIECE, &x);
+    if (err != LEAT_OK)
+        return put_failed(e, err);
+    struct piece p = { (uint32_t)x->bytes, (uint32_t)x->bytes, what, true };
+    size_t was = b->len;
+    buf_add(b, sizeof p);
+    buf_put(b, &x, sizeof x);
+    if ((err = buf_err(b)) != LEAT_OK) {
+        x->type = NULL;                              /* the value stays the sender's */
+        buf_undo(b, was);
+        lent_unref(&x->lent);
+        return leat_fail(err, "no room for an element");
+    }
+    piece_done(e, was, &p, now);
+    if (x->type) {
+        lent_ref(&x->lent);
+        x->v = v;
+        x->next = e->backlog->taken;
+        e->backlog->taken = x;
+        at_store(&e->taken, true);
+    }
+    return LEAT_OK;
+}
+
+bool emit_took(struct end *e, const void *v)
+{
+    if (likely(!at_load(&e->taken)))
+        return false;
+    lock(&e->c->lock);
+    bool took = emit_took_locked(e, v);
+    unlock(&e->c->lock);
+    return took;
+}
+
+bool emit_took_locked(struct end *e, const void *v)
+{
+    struct large **at = e->backlog ? &e->backlog->taken : NULL, *x;
+    while (at && *at && (*at)->v != v)
+        at = &(*at)->next;
+    if (!at || !(x = *at))
+        return false;
+    *at = x->next;
+    at_store(&e->taken, e->backlog->taken != NULL);
+    lent_unref(&x->lent);
+    return true;
+}
+
+/* One element, encoded where it is to wait; if that is too much, or was with the last one, it is put aside. */
 static leat_err encode_piece(struct end *e, uint8_t what, const void *v, bool now)
 {
     struct buf *b = backlog_open(e);
     if (!b)
         return leat_fail(LEAT_NOMEM, "no memory for an element");
+    if (e->raw > LIMIT_FRAME_CUT || (!e->raw && e->backlog->large))
+        return put_large(e, what, v, now);
     size_t was = b->len;
     buf_add(b, sizeof(struct piece));
     leat_err err = buf_err(b);
     if (err == LEAT_OK) {
-        buf_limit(b, b->len + LIMIT_ELEM);
+        buf_limit(b, b->len + LIMIT_FRAME_CUT);
         err = type_encode(e->type, v, b, NULL);
         buf_limit(b, 0);
     }
@@ -129,7 +230,7 @@ static leat_err encode_piece(struct end *e, uint8_t what, const void *v, bool no
         return LEAT_OK;
     }
     buf_undo(b, was);
-    return err == LEAT_LIMIT ? leat_fail(err, "a value of %s is over %d bytes, or too deep", e->type->name, LIMIT_ELEM) : err;
+    return err == LEAT_LIMIT ? put_large(e, what, v, now) : err;
 }
 
 /* Ends inside leave with the bytes: then all of it goes now, so that nothing of the new ends can come before them.  Those of an offer may
@@ -175,6 +276,48 @@ leat_err emit_alone(struct end *e, uint8_t what, const void *v)
     return err;
 }
 
+/* How much of an element may be in one frame.  Where nothing else waits for its turn the writer takes as much at once anyhow, so a
+ * longer frame keeps nobody waiting for longer. */
+static size_t cut_now(struct end *e)
+{
+    if (BUGGIFY("site.small_pieces"))
+        return SMALL_PIECE;
+    return sess_alone(e->s) ? CUT_ALONE : LIMIT_FRAME_CUT;
+}
+
+/* What the next frame has of a piece: bytes that are copied, and then some that stay where they are. */
+struct chunk { struct run_of_bytes copied, tail; struct lent *of; };
+
+static struct chunk chunk_of(struct large *x, size_t cut, size_t most)
+{
+    struct chunk c = { .of = &x->lent };
+    struct run_of_bytes r = large_at(x, cut);
+    r.n = MIN(r.n, most);
+    if (r.n >= TAIL_MIN) {
+        c.tail = r;
+        return c;
+    }
+    c.copied = r;
+    if (cut + r.n == x->bytes)
+        return c;
+    c.tail = large_at(x, cut + r.n);
+    c.tail.n = MIN(c.tail.n, most - r.n);
+    if (c.tail.n < TAIL_MIN)
+        c.tail.n = 0;
+    return c;
+}
+
+static bool put_chunk(struct sess *s, struct buf *b, const struct chunk *c)
+{
+    buf_put(b, c->copied.p, c->copied.n);
+    if (c->tail.n && !sess_tail(s, c->tail.p, c->tail.n, c->of)) {
+        sess_abort(s);
+        sess_break(s, LEAT_NOMEM, "no memory for a frame that is due");
+        return false;
+    }
+    return sess_commit_must(s);
+}
+
 bool emit_next(struct end *e)
 {
     if (!emit_waits(e))
@@ -182,21 +325,27 @@ bool emit_next(struct end *e)
     struct backlog *l = e->backlog;
     struct piece p;
     memcpy(&p, l->buf.p + l->at, sizeof p);
+    const uint8_t *body = l->buf.p + l->at + sizeof p;
     bool whole = p.what == ELEM_WHOLE;
-    size_t left = p.len - l->cut, cut = BUGGIFY("site.small_pieces") ? SMALL_PIECE : LIMIT_FRAME_CUT, n = whole ? left : MIN(left, cut);
+    size_t left = p.len - l->cut, most = whole ? left : MIN(left, cut_now(e));
+    struct chunk c = { .copied = { body + l->cut, most } };
+    if (p.away)
+        c = chunk_of(large_of(body), l->cut, most);
+    size_t n = c.copied.n + c.tail.n;
     struct buf *b = sess_begin_in(e->s, FRAME_ELEM, n < left ? FRAME_MORE : 0, LANE_DATA);
     if (!b)
         return false;
     piece_head(b, e, p.what, e->number);
-    buf_put(b, l->buf.p + l->at + sizeof p + l->cut, n);
-    if (!sess_commit_must(e->s))
+    if (!put_chunk(e->s, b, &c))
         return false;
     l->cut += n;
     e->sent_bytes += whole ? p.elems : n;
     e->midway = n < left;
     if (e->midway)
         return true;
-    l->at += sizeof p + p.len;
+    if (p.away)
+        lent_unref(&large_of(body)->lent);
+    l->at += sizeof p + bytes_here(&p);
     l->cut = 0;
     if (!emit_waits(e))
         emit_forget(e);
@@ -257,7 +406,7 @@ static leat_err gather(struct end *e, const void *v, bool *large)
     struct backlog *l = e->backlog;
     bool first = !emit_waits(e);
     size_t was = b->len, head = !first && l->last >= l->at && l->last < was && was - l->last < LIMIT_FRAME_CUT ? l->last : was, n;
-    struct piece p = { 0, 0, ELEM_WHOLE };
+    struct piece p = { .what = ELEM_WHOLE };
     if (head == was)
         buf_put(b, &p, sizeof p);
     size_t body = b->len;

@@ -270,11 +270,43 @@ static leat_err on_frame(struct sess *s, uint8_t kind, uint8_t flags, struct cur
     return r;
 }
 
+/* Whose element was being read in has it, or the rest of it will not come. */
+static void landing_over(struct sess *s)
+{
+    struct end *e = ends_of(s)->landing;
+    ends_of(s)->landing = NULL;
+    end_unref(e);
+}
+
+static uint8_t *ends_land(struct sess *s, struct cur *in, size_t *left)
+{
+    if (!in) {
+        landing_over(s);
+        return NULL;
+    }
+    const uint8_t *was = in->p;
+    struct end *e = end_find(s, cur_varint(in));
+    *left -= (size_t)(in->p - was);
+    uint8_t *to = e && !in->bad && !e->site ? home_land(e, in, left) : NULL;
+    if (to)
+        ends_of(s)->landing = e;
+    else
+        end_unref(e);
+    return to;
+}
+
+static leat_err on_elem(struct sess *s, uint8_t flags, struct cur *in)
+{
+    leat_err err = on_frame(s, FRAME_ELEM, flags, in, true);
+    if (sess_landed(s))
+        landing_over(s);
+    return err;
+}
+
 #define FOR_HOME(name, kind) \
     static leat_err on_##name(struct sess *s, uint8_t flags, struct cur *in) { return on_frame(s, kind, flags, in, true); }
 #define FOR_SITE(name, kind) \
     static leat_err on_##name(struct sess *s, uint8_t flags, struct cur *in) { return on_frame(s, kind, flags, in, false); }
-FOR_HOME(elem, FRAME_ELEM)
 FOR_HOME(need, FRAME_NEED)
 FOR_HOME(return, FRAME_RETURN)
 FOR_HOME(withdraw, FRAME_WITHDRAW)
@@ -332,6 +364,7 @@ static void sess_ends(struct sess *s, leat_err why)
 {
     struct ends *t = ends_of(s);
     uint64_t doubt = 0;
+    landing_over(s);
     for (struct end *e; (e = any_end(t)); end_unref(e)) {
         end_out(e);                                  /* who has not dropped its end in order has lost it, even to a BYE */
         doubt += end_in_doubt(e, why == LEAT_OK);
@@ -398,6 +431,7 @@ const struct sess_user netchan_user = {
     .open = sess_opens,
     .end = sess_ends,
     .down = sess_is_without_link,
+    .land = ends_land,
     .free = sess_frees,
     .on = {
         { FRAME_ATTACH, names_on_attach }, { FRAME_ATTACHED, names_on_attached }, { FRAME_DROP, on_drop }, { FRAME_TORN, on_torn },

@@ -53,6 +53,7 @@ struct end {
             uint64_t flush_asked;                    /* sent, when the FLUSH that is out (flush_out) was written */
             uint64_t number, flood_sent, flood_bytes;                /* flood_: sent and put_bytes when it was set */
             _Atomic bool flood;                      /* much was put: the sender lets the writer run.  No lock */
+            _Atomic bool taken;                      /* some values are the session's, and their senders do not know.  See emit_took */
             bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, flush_out;
             bool unanswered, holding, midway;
             bool dormant;                            /* of a receive end in an offer, which may not move: given.c */
@@ -79,7 +80,7 @@ struct end {
             bool seal_told, sealed_heard;            /* SEAL has gone; its answer has come */
             bool refused_here;                       /* relay: one of its elements could not go on, so none does */
             bool asked, held_soft;                   /* relay: its try waits for what the home says; its offer is soft */
-            struct buf *partial;                     /* reader only; null: none */
+            struct partial *partial;                 /* reader only; null: none.  gather.c */
             void *held;                              /* an offered value that waits for a receiver; the delivering task's */
             uint64_t held_number;
             leat_ctx *deliverer;
@@ -100,6 +101,7 @@ struct ends {
     bool over;                                       /* the session has ended */
     struct attach *attaching;                        /* imports that wait for an answer (names.c) */
     struct bridges *bridges;                         /* reader only (types.c) */
+    struct end *landing;                             /* reader only: whose element the link is being read into; null: none */
     void *scratch;                                   /* reader only: room for one value */
     size_t scratch_cap;
 };
@@ -143,9 +145,13 @@ void home_end_free(struct end *e);
 void home_lost(struct end *e);
 leat_chan_ *home_ref_back(struct end *e);            /* a send end that has come home */
 leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in);
+/* Reader: `in` has what has come of an ELEM.  Where its last bytes are to be read, of which there are *left from in->p on; NULL. */
+uint8_t *home_land(struct end *e, struct cur *in, size_t *left);
 leat_err home_on(struct end *e, uint8_t kind, struct cur *in);
 /* meet.c: the unbuffered part of home.c */
-leat_err meet_on_offer(struct end *e, uint8_t what, uint64_t number, const struct chan_offer *by, struct cur *bytes);
+struct elem_head { uint8_t what; uint64_t number; struct chan_offer by; };   /* what stands before the bytes of an element */
+struct type_part;
+leat_err meet_on_offer(struct end *e, const struct elem_head *head, struct cur *bytes, struct type_part *part);
 /* site.c; offer.c has the unbuffered part of it */
 void site_join_locked(struct end *e);                /* c becomes the site of e */
 bool site_pull(struct end *e, struct sess *s);

@@ -15,6 +15,8 @@ enum {
     PREAMBLE_BYTES = 16,                             /* magic, u16 major, u16 minor, u32 zero */
     FRAME_HEADER = 8, FRAME_NUMBERED = 24,
     FRAME_MARK = 6,                                  /* u16 of the header: zero where it is written; see sess_moment */
+    FRAME_TAILED = 0xffff,                           /* as that, in memory only: more of the frame lies elsewhere, and is not counted in
+                                                      * its length there: sess_tail */
     FRAME_MORE = 1,                                  /* flag: what this frame carries goes on in the next one of its object */
 };
 

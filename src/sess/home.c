@@ -161,18 +161,9 @@ void home_join_locked(struct end *e)
         h->unsealed++;
 }
 
-static void partial_free(struct end *e)
-{
-    if (!e->partial)
-        return;
-    buf_free(e->partial);
-    mem_free(e->partial);
-    e->partial = NULL;
-}
-
 void home_end_free(struct end *e)
 {
-    partial_free(e);
+    gather_free(e);
 }
 
 /* Whether the channel ends now: to be asked when unsealed may have become 0; then call home_end without the lock. */
@@ -424,46 +415,56 @@ static bool may_come(struct end *e, bool piece)
     return may;
 }
 
-/* *piece becomes all that has come of its element. */
-static leat_err gather(struct end *e, struct cur *piece)
+/* false: it is none, or has not all come. */
+static bool elem_head(const struct end *e, struct cur *in, struct elem_head *h)
 {
-    if (!e->partial && !(e->partial = mem_zalloc(sizeof *e->partial)))
-        return leat_fail(LEAT_NOMEM, "no memory for an element");
-    e->partial->max = LIMIT_ELEM;
-    buf_put(e->partial, piece->p, cur_left(piece));
-    if (buf_err(e->partial) != LEAT_OK)
-        return leat_fail(buf_err(e->partial), "an element of more than %d bytes", LIMIT_ELEM);
-    *piece = cur_of(e->partial->p, e->partial->len);
-    return LEAT_OK;
+    h->what = cur_u8(in);
+    h->by.count = 0;
+    bool buffered = h->what == ELEM_WHOLE || h->what == ELEM_PIECE;
+    h->number = buffered ? 0 : cur_varint(in);
+    if (h->what == ELEM_SELECT) {
+        cur_get(in, h->by.node, sizeof h->by.node);
+        h->by.count = cur_varint(in);
+    }
+    return !in->bad && h->what <= ELEM_SELECT && buffered == (e->c->cap > 0);
+}
+
+uint8_t *home_land(struct end *e, struct cur *in, size_t *left)
+{
+    struct elem_head h;
+    const uint8_t *was = in->p;
+    if (!elem_head(e, in, &h) || h.what == ELEM_WHOLE)
+        return NULL;
+    *left -= (size_t)(in->p - was);
+    return gather_room(e, *left);
 }
 
 leat_err home_on_elem(struct end *e, uint8_t flags, struct cur *in)
 {
-    uint8_t what = cur_u8(in);
-    bool buffered = what == ELEM_WHOLE || what == ELEM_PIECE;
-    uint64_t number = buffered ? 0 : cur_varint(in);
-    struct chan_offer by = { .count = 0 };
-    if (what == ELEM_SELECT) {
-        cur_get(in, by.node, sizeof by.node);
-        by.count = cur_varint(in);
-    }
-    if (in->bad || what > ELEM_SELECT || buffered != (e->c->cap > 0))
+    struct elem_head h;
+    struct type_part *part = NULL;
+    bool more = flags & FRAME_MORE, buffered = e->c->cap > 0;
+    if (!elem_head(e, in, &h))
         return leat_fail(LEAT_INVAL, "a malformed frame ELEM");
     at_store(&e->known, true);
-    if (what == ELEM_WHOLE)
+    if (h.what == ELEM_WHOLE)
         return take_elements(e, in);
-    if (!may_come(e, what == ELEM_PIECE))
+    if (!may_come(e, buffered))
         return leat_fail(LEAT_INVAL, "an element on end %llu %s", (unsigned long long)e->id,
             buffered ? "without a credit" : "that has ended");
     struct cur bytes = *in;
-    bool more = flags & FRAME_MORE;
-    if (more || e->partial)
-        LEAT_TRY(gather(e, &bytes));
+    size_t landed = sess_landed(e->s);
+    if (landed)
+        gather_landed(e, landed);
+    else if (more || e->partial)
+        LEAT_TRY(gather_add(e, bytes));
     in->p = in->end;
     if (more)
         return LEAT_OK;
-    leat_err err = buffered ? take_element(e, &bytes) : meet_on_offer(e, what, number, &by, &bytes);
-    partial_free(e);
+    if (e->partial)
+        LEAT_TRY(gather_whole(e, &bytes, &part));
+    leat_err err = buffered ? take_element(e, &bytes, part) : meet_on_offer(e, &h, &bytes, part);
+    gather_free(e);
     return err;
 }
 

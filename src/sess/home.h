@@ -7,6 +7,7 @@
 #define SESS_HOME_H
 #include "sess/ends.h"
 #include "sess/value.h"
+#include "type/codec.h"
 
 enum { WHO_MAX = 200 };
 struct home {
@@ -91,8 +92,15 @@ void home_seal_saying(struct end *e, leat_err why, bool not_taken);  /* tells it
 void home_unref_unlock(struct home *h);              /* the lock is held and released: what the last reference frees cannot be locked */
 bool home_seal_begin(struct home *h, leat_err why);  /* whoever sends here is told that it is over.  true: it has ended */
 
-/* take.c, no lock, reader: bytes of one element, or elements each with its length before it */
-leat_err take_element(struct end *e, struct cur *bytes);
+/* gather.c, no lock, reader: an element of which more is to come.  e->partial: it has begun */
+leat_err gather_add(struct end *e, struct cur piece);
+uint8_t *gather_room(struct end *e, size_t n);       /* where its next n bytes will stay; NULL: they are to be added */
+void gather_landed(struct end *e, size_t n);         /* n bytes have been written there */
+leat_err gather_whole(struct end *e, struct cur *ret, struct type_part **part);      /* valid until gather_free.  *part NULL: none */
+void gather_free(struct end *e);                     /* e->partial NULL: nothing */
+
+/* take.c, no lock, reader: bytes of one element, or elements each with its length before it.  part: see type_decode_part */
+leat_err take_element(struct end *e, struct cur *bytes, struct type_part *part);
 leat_err take_elements(struct end *e, struct cur *in);
 
 /* meet.c: the home of an unbuffered channel, or a relay */

@@ -37,6 +37,13 @@ struct inbox {                                       /* what was read and not ye
     bool full;                                       /* the last read took all the room there was: more has come */
 };
 
+/* A frame whose last bytes are read to where they stay.  What is before them lies in the inbox, from `at` on. */
+struct landing {
+    uint8_t *to;
+    uint32_t head, n, have;                          /* bytes in the inbox, with the header; bytes there; of those that have come */
+    bool more;                                       /* one like it was the last frame, and another one will be the next, perhaps */
+};
+
 /* what each side says first (hello.c) */
 struct hello {
     uint64_t session, expected;
@@ -90,6 +97,8 @@ struct sess {
     uint8_t last_kind, dead_err;
     struct buf ctl, data, *cur;                      /* cur: in between begin and commit */
     size_t cur_at, cur_frame;                        /* where the commit began to add; where its frame starts */
+    size_t cur_tail;                                 /* bytes of that frame that are its tail */
+    struct tails tails;                              /* of the frames in data */
     size_t last_at;                                  /* of the last frame in data, when it may be continued; else SIZE_MAX */
     uint64_t last_key;
     struct source_queue sources[2];                  /* by lane */
@@ -104,6 +113,7 @@ struct sess {
     _Atomic bool crowded;                            /* LIMIT_SESS_UNSENT or more waits to be written, or the link is down.  Anybody may
                                                         look */
     size_t unwritten;                                /* bytes of data that the writer has taken and not written */
+    size_t untailed;                                 /* and of their tails */
     size_t busy;                                     /* of what it has taken it may be at the bytes before this one */
     _Atomic size_t owed;                             /* bytes of answers in data (sess_commit_answer); anybody may look */
     size_t owed_taken;                               /* and in what the writer has taken */
@@ -125,6 +135,7 @@ struct sess {
     _Atomic size_t kept;                             /* bytes in the ring; anybody may look */
     /* reader only */
     struct inbox in;
+    struct landing land;
     _Atomic uint64_t received, acked;                /* numbered frames accepted; told to the peer: the writer's */
     _Atomic uint64_t taken;                          /* what the peer has acknowledged */
     bool done_there;                                 /* the peer has said that it is done */
@@ -148,6 +159,7 @@ struct leat_node {
     struct rt_at_end at_end;
     const struct sess_user *const *users;
     sess_handler *handlers[FRAME_KINDS];
+    uint8_t *(*land)(struct sess *s, struct cur *in, size_t *left);  /* a user's; NULL: nobody's */
     leat_node_opts opts;
     char name[LIMIT_NODE_NAME + 1], job[JOB_MAX + 1];
     uint8_t incarnation[INCARNATION];
@@ -203,7 +215,10 @@ bool sess_done_locked(const struct sess *s);         /* both have said BYE, and 
 
 /* reader.c */
 void sess_read(struct sess *s);                      /* the reader task, to the end of the session */
+void sess_inbox_reset(struct sess *s);               /* what was read will come again */
 leat_err inbox_fill(struct inbox *in, struct link *l);               /* [blocks] reads some more; LIMIT: over what a frame can need */
+
+static inline size_t sess_unsent_locked(const struct sess *s) { return s->data.len + s->tails.bytes + s->unwritten + s->untailed; }
 
 /* writer.c */
 leat_err sess_write(struct sess **arg);              /* the writer task */

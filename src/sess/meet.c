@@ -313,17 +313,17 @@ static leat_err offered(struct end *e, uint8_t what, uint64_t number, const stru
     return err;
 }
 
-leat_err meet_on_offer(struct end *e, uint8_t what, uint64_t number, const struct chan_offer *by, struct cur *bytes)
+leat_err meet_on_offer(struct end *e, const struct elem_head *head, struct cur *bytes, struct type_part *part)
 {
     void *v = ends_scratch(e->s, e->c->size);
     if (!v)
         return LEAT_NOMEM;
-    LEAT_TRY(value_unpack(e->s, e->type, e->as, bytes, v));
+    LEAT_TRY(value_unpack_part(e, bytes, v, part));
     if (!cur_done(bytes)) {
         leat_drop_(e->type, v);
         return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));
     }
-    return offered(e, what, number, what == ELEM_SELECT ? by : NULL, v);
+    return offered(e, head->what, head->number, head->what == ELEM_SELECT ? &head->by : NULL, v);
 }
 
 void meet_on_withdraw(struct end *e, struct cur *in)

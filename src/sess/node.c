@@ -129,6 +129,8 @@ static leat_err users_open(leat_node *n)
     for (; e == LEAT_OK && *u; u++) {
         for (size_t i = 0; (*u)->on[i].fn; i++)
             n->handlers[(*u)->on[i].kind] = (*u)->on[i].fn;
+        if ((*u)->land)
+            n->land = (*u)->land;
         if ((*u)->node_open)
             e = (*u)->node_open(n);
     }

@@ -43,6 +43,7 @@ struct buf *sess_begin_in(struct sess *s, uint8_t kind, uint8_t flags, enum sess
     }
     s->cur = lane == LANE_CONTROL ? &s->ctl : &s->data;
     s->cur_at = s->cur_frame = s->cur->len;
+    s->cur_tail = 0;
     if (lane == LANE_DATA)
         s->last_at = SIZE_MAX;
     frame_put_header(s->cur, kind, flags);
@@ -63,6 +64,7 @@ struct buf *sess_begin_more(struct sess *s, uint8_t kind, uint64_t key, bool *fr
     }
     s->cur = &s->data;
     s->cur_at = s->data.len;
+    s->cur_tail = 0;
     *fresh = s->last_at == SIZE_MAX || s->last_kind != kind || s->last_key != key || s->data.len - s->last_at >= LIMIT_FRAME_CUT;
     if (*fresh) {
         s->last_at = s->cur_at;
@@ -77,9 +79,22 @@ struct buf *sess_begin_more(struct sess *s, uint8_t kind, uint64_t key, bool *fr
 static void take_back(struct sess *s)
 {
     buf_undo(s->cur, s->cur_at);
+    if (s->cur_tail)
+        tails_undo(&s->tails);
     if (s->cur == &s->data && s->last_at == s->cur_at)
         s->last_at = SIZE_MAX;
     s->cur = NULL;
+}
+
+bool sess_tail(struct sess *s, const void *p, size_t n, struct lent *of)
+{
+    assert(s->cur == &s->data && !s->cur_tail && n);
+    if (buf_err(s->cur) != LEAT_OK)
+        return true;                                 /* the commit will say it */
+    if (!tails_put(&s->tails, &(struct tail){ p, n, of }))
+        return false;
+    s->cur_tail = n;
+    return true;
 }
 
 void sess_abort(struct sess *s)
@@ -143,7 +158,7 @@ bool sess_take_back(struct sess *s, uint8_t kind, uint64_t id, uint64_t place)
     if (here && yes) {
         void_frames(s, kind, id, place);
         sess_written_locked(s);
-        if (at_load(&s->crowded) && at_load(&s->up) && s->data.len + s->unwritten < LIMIT_SESS_UNSENT) {
+        if (at_load(&s->crowded) && at_load(&s->up) && sess_unsent_locked(s) < LIMIT_SESS_UNSENT) {
             at_store(&s->crowded, false);
             sess_wake_all(&s->room);
         }
@@ -158,7 +173,7 @@ leat_err sess_commit(struct sess *s)
     struct buf *b = s->cur;
     assert(b);
     leat_err e = buf_err(b);
-    size_t len = b->len - s->cur_frame - FRAME_HEADER;
+    size_t len = b->len - s->cur_frame - FRAME_HEADER + s->cur_tail;
     if (unlikely(e == LEAT_OK && len > LIMIT_FRAME))
         e = LEAT_LIMIT;
     if (unlikely(e != LEAT_OK)) {
@@ -166,9 +181,11 @@ leat_err sess_commit(struct sess *s)
         unlock(&s->out_lock);
         return e == LEAT_LIMIT ? leat_fail(e, "a frame of %zu bytes; at most %d", len, LIMIT_FRAME) : err_of(e);
     }
-    buf_set_u32(b, s->cur_frame, (uint32_t)len);
+    buf_set_u32(b, s->cur_frame, (uint32_t)(len - s->cur_tail));
+    if (s->cur_tail)
+        memset(b->p + s->cur_frame + FRAME_MARK, 0xff, 2);           /* FRAME_TAILED */
     s->cur = NULL;
-    if (unlikely(s->data.len + s->unwritten >= LIMIT_SESS_UNSENT))
+    if (unlikely(sess_unsent_locked(s) >= LIMIT_SESS_UNSENT))
         at_store(&s->crowded, true);
     sess_writer_wake_locked(s, &wake);
     unlock(&s->out_lock);
@@ -238,6 +255,14 @@ void sess_source_add(struct sess *s, struct sess_source *x, enum sess_lane lane)
     sess_writer_ready(wake);
 }
 
+bool sess_alone(struct sess *s)
+{
+    lock(&s->out_lock);
+    bool alone = !s->sources[LANE_DATA].head;
+    unlock(&s->out_lock);
+    return alone;
+}
+
 void sess_hold(struct sess *s)
 {
     lock(&s->out_lock);
@@ -260,7 +285,7 @@ leat_err sess_wait_room(struct sess *s)
 {
     while (at_load(&s->crowded) || at_load(&s->state) != SESS_LIVE) {
         lock(&s->out_lock);
-        bool room = at_load(&s->up) && s->data.len + s->unwritten < LIMIT_SESS_UNSENT, live = at_load(&s->state) == SESS_LIVE;
+        bool room = at_load(&s->up) && sess_unsent_locked(s) < LIMIT_SESS_UNSENT, live = at_load(&s->state) == SESS_LIVE;
         if (room || !live) {
             unlock(&s->out_lock);
             return live ? LEAT_OK : sess_lost(s);

@@ -15,6 +15,8 @@ enum {
     INBOX_MIN = 4 << 10, INBOX_BUSY = 64 << 10, INBOX_MAX = 128 << 10,
     TURN = 16 << 10,                                 /* bytes of frames after which others get a turn */
     ACK_EVERY = 1024, ACK_BYTES = 512 << 10,         /* frames, and bytes of frames, after which they are acknowledged */
+    LAND_MIN = 4 << 10,                              /* bytes that are worth to be read to where they stay */
+    LAND_AHEAD = 64,                                 /* bytes read beyond them: the beginning of the next frame */
     LINGER_MS = 500, LAST_WORD_MS = 1000,
 };
 _Static_assert(INBOX_MAX >= LIMIT_FRAME + FRAME_HEADER, "a frame must fit");
@@ -40,14 +42,74 @@ static leat_err inbox_room(struct inbox *in)
     return LEAT_OK;
 }
 
-leat_err inbox_fill(struct inbox *in, struct link *l)
+/* At most so many bytes. */
+static leat_err inbox_read(struct inbox *in, struct link *l, size_t most)
 {
-    size_t n;
+    size_t n, room;
     LEAT_TRY(inbox_room(in));
-    LEAT_TRY(link_read(l, in->p + in->len, BUGGIFY("sess.read_one_byte") ? 1 : in->cap - in->len, &n));
+    room = in->cap - in->len;
+    LEAT_TRY(link_read(l, in->p + in->len, BUGGIFY("sess.read_one_byte") ? 1 : MIN(room, most), &n));
     in->len += (uint32_t)n;
     in->full = in->len == in->cap;
     return LEAT_OK;
+}
+
+leat_err inbox_fill(struct inbox *in, struct link *l) { return inbox_read(in, l, SIZE_MAX); }
+
+/* -- where a frame's bytes go ------------------------------------------------------------------------------------------------ */
+/* The rest of the frame to where it stays, and a little of the next one to the inbox: what is read there has to be copied. */
+static leat_err land_fill(struct sess *s)
+{
+    struct landing *x = &s->land;
+    struct inbox *in = &s->in;
+    size_t n, rest = x->n - x->have;
+    LEAT_TRY(inbox_room(in));
+    struct iovec v[2] = { { x->to + x->have, rest }, { in->p + in->len, MIN(in->cap - in->len, (uint32_t)LAND_AHEAD) } };
+    if (BUGGIFY("sess.land_one_byte"))
+        v[0].iov_len = 1;
+    LEAT_TRY(v[0].iov_len == rest ? link_readv(s->link, v, 2, &n) : link_read(s->link, v[0].iov_base, v[0].iov_len, &n));
+    x->have += (uint32_t)MIN(n, rest);
+    in->len += (uint32_t)(n - MIN(n, rest));
+    return LEAT_OK;
+}
+
+/* What comes next from the link. */
+static leat_err fill(struct sess *s)
+{
+    if (s->land.n)
+        return land_fill(s);
+    return inbox_read(&s->in, s->link, s->land.more ? LAND_AHEAD : SIZE_MAX);
+}
+
+/* A frame has begun to come.  Where it is the next one, and long, its user may know where it is to stay. */
+static void land_begin(struct sess *s, uint32_t len)
+{
+    struct inbox *in = &s->in;
+    const uint8_t *p = in->p + in->at;
+    struct cur c = cur_of(p + FRAME_HEADER, in->len - in->at - FRAME_HEADER);
+    s->land.more &= in->len - in->at < LAND_AHEAD;
+    if (p[4] != FRAME_ELEM || !s->node->land || len - cur_left(&c) < LAND_MIN)
+        return;
+    uint64_t number = cur_u64(&c);
+    cur_u64(&c);
+    size_t left = len - (FRAME_NUMBERED - FRAME_HEADER);
+    if (c.bad || number != at_load(&s->received) + 1)
+        return;
+    uint8_t *to = s->node->land(s, &c, &left);
+    if (!to)
+        return;
+    uint32_t came = (uint32_t)cur_left(&c);
+    memcpy(to, c.p, came);
+    in->len -= came;
+    s->land = (struct landing){ .to = to, .head = in->len - in->at, .n = (uint32_t)left, .have = came };
+}
+
+void sess_inbox_reset(struct sess *s)
+{
+    s->in.at = s->in.len = 0;
+    if (s->land.n)
+        (void)s->node->land(s, NULL, NULL);
+    s->land = (struct landing){ .n = 0 };
 }
 
 static void poke(struct sess *s, bool *due)          /* due NULL: there is room in the ring */
@@ -70,7 +132,7 @@ static leat_err read_more(struct sess *s)
     for (int asked = 0; asked < 2; asked++) {
         leat_dur idle = BUGGIFY("sess.ping_early") ? LEAT_MS(1) : o->idle;
         at_store(&t->deadline, leat_time_add(leat_now(), asked ? o->patience : idle).ns);
-        e = inbox_fill(&s->in, s->link);
+        e = fill(s);
         at_store(&t->deadline, NEVER);
         if (e != LEAT_DEADLINE || at_load_acq(&s->state) >= SESS_BROKEN)
             return e;
@@ -180,7 +242,7 @@ static leat_err gap(struct sess *s, uint8_t kind)
 /* number and ack.  OK: it is the next one.  CLOSED: it was here before. */
 static leat_err numbered_in(struct sess *s, uint8_t kind, struct cur *in)
 {
-    size_t bytes = cur_left(in);
+    size_t bytes = cur_left(in) + s->land.n;
     uint64_t k = cur_u64(in), ack = cur_u64(in), have = at_load(&s->received), acked = at_load(&s->acked);
     if (in->bad)
         return refuse(s, LEAT_INVAL, kind, "it is too short");
@@ -226,31 +288,50 @@ static leat_err frame_in(struct sess *s, uint8_t kind, uint8_t flags, struct cur
     return e;
 }
 
+/* The next frame, if it is whole.  *took: the bytes it had, 0: it is not. */
+static leat_err next_frame(struct sess *s, uint32_t *took)
+{
+    struct inbox *in = &s->in;
+    const uint8_t *p = in->p + in->at;
+    struct cur c = cur_of(p, in->len - in->at);
+    uint32_t len = cur_u32(&c), here;
+    uint8_t kind = cur_u8(&c), flags = cur_u8(&c);
+    uint16_t zero = cur_u16(&c);
+    if (len > LIMIT_FRAME) {
+        char text[80];
+        snprintf(text, sizeof text, "it has %u bytes; at most %d", len, LIMIT_FRAME);
+        return refuse(s, LEAT_LIMIT, kind, text);
+    }
+    if (zero)
+        return refuse(s, LEAT_INVAL, kind, "its header is wrong");
+    *took = 0;
+    here = FRAME_HEADER + len - s->land.n;
+    if (s->land.have < s->land.n)
+        return LEAT_OK;
+    if (in->len - in->at < here) {
+        land_begin(s, len);
+        return LEAT_OK;
+    }
+    in->at += here;
+    *took = FRAME_HEADER + len;
+    leat_err err = frame_in(s, kind, flags, cur_of(p + FRAME_HEADER, here - FRAME_HEADER));
+    s->land = (struct landing){ .more = s->land.n && flags & FRAME_MORE };
+    return err;
+}
+
 /* All whole frames in the inbox.  OK: the rest is the beginning of one.  After some bytes those get a turn for whom they were, and the
  * writer with what they have to say to it (credits): else the other side would stand still until all is done. */
 static leat_err frames_in(struct sess *s)
 {
     struct inbox *in = &s->in;
-    uint32_t turn = in->at;
+    uint32_t turn = 0, took;
     while (in->len - in->at >= FRAME_HEADER) {
-        const uint8_t *p = in->p + in->at;
-        struct cur c = cur_of(p, in->len - in->at);
-        uint32_t len = cur_u32(&c);
-        uint8_t kind = cur_u8(&c), flags = cur_u8(&c);
-        uint16_t zero = cur_u16(&c);
-        if (len > LIMIT_FRAME) {
-            char text[80];
-            snprintf(text, sizeof text, "it has %u bytes; at most %d", len, LIMIT_FRAME);
-            return refuse(s, LEAT_LIMIT, kind, text);
-        }
-        if (zero)
-            return refuse(s, LEAT_INVAL, kind, "its header is wrong");
-        if (cur_left(&c) < len)
+        LEAT_TRY(next_frame(s, &took));
+        if (!took)
             return LEAT_OK;
-        in->at += FRAME_HEADER + len;
-        LEAT_TRY(frame_in(s, kind, flags, cur_of(p + FRAME_HEADER, len)));
-        if (in->at - turn >= TURN) {
-            turn = in->at;
+        turn += took;
+        if (turn >= TURN) {
+            turn = 0;
             leat_yield();
         }
         if (unlikely(at_load(&s->state) >= SESS_BROKEN))

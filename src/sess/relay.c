@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/probe.h"
 #include "run/err.h"
+#include "sess/emit.h"
 #include "sess/home.h"
 #include "sess/value.h"
 #include "type/codec.h"
@@ -322,10 +323,11 @@ leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes)
         at_store(&c->count, at_load(&c->count) + 1);
     else if (err != LEAT_PEER_LOST)
         cannot(h, e);
+    bool took = err == LEAT_OK && emit_took_locked(h->up, v);
     unlock(&c->lock);
-    if (err == LEAT_OK)
+    if (err == LEAT_OK && !took)
         type_moved(t, v);
-    else
+    if (err != LEAT_OK)
         leat_drop_(t, v);
     return LEAT_OK;
 }

@@ -8,15 +8,68 @@ enum {
     SPARE_BYTES = 1 << 20,                           /* memory kept in spare blocks: about what a stream has under way */
     KEEP = 256 << 10,                                /* a block with more memory is given back */
     BLOCK = 4096,                                    /* bytes of a block for what is copied */
-    RANGES_FIRST = 8,
+    RANGES_FIRST = 8, TAILS_FIRST = 8,
 };
 
 static struct replay_range *range_of(const struct replay *r, uint64_t i) { return &r->v[i & (r->cap - 1)]; }
+
+/* -- tails -------------------------------------------------------------------------------------------------------------------- */
+void lent_unref(struct lent *l)
+{
+    if (l && atomic_fetch_sub_explicit(&l->refs, 1, ACQ_REL) == 1)
+        l->free(l);
+}
+
+bool tails_put(struct tails *x, const struct tail *t)
+{
+    if (x->n == x->cap) {
+        uint32_t cap = x->cap ? x->cap * 2 : TAILS_FIRST;
+        void *v = mem_realloc(x->v, cap * sizeof *x->v);
+        if (!v)
+            return false;
+        x->v = v;
+        x->cap = cap;
+    }
+    lent_ref(t->of);
+    x->v[x->n++] = *t;
+    x->bytes += t->len;
+    return true;
+}
+
+void tails_undo(struct tails *x)
+{
+    assert(x->n > x->next);
+    x->n--;
+    x->bytes -= x->v[x->n].len;
+    lent_unref(x->v[x->n].of);
+}
+
+struct tail tails_take(struct tails *x)
+{
+    assert(x->next < x->n);
+    x->bytes -= x->v[x->next].len;
+    return x->v[x->next++];
+}
+
+void tails_clear(struct tails *x)
+{
+    while (x->n > x->next)
+        tails_undo(x);
+    x->n = x->next = 0;
+}
+
+void tails_free(struct tails *x)
+{
+    tails_clear(x);
+    mem_free(x->v);
+    *x = (struct tails){ .n = 0 };
+}
 
 /* -- blocks ------------------------------------------------------------------------------------------------------------------- */
 static void block_free(struct replay_block *x)
 {
     buf_free(&x->b);
+    tails_free(&x->tails);
     mem_free(x);
 }
 
@@ -39,6 +92,7 @@ void replay_block_put(struct replay *r, struct replay_block *x)
 {
     if (!x || --x->refs)
         return;
+    tails_clear(&x->tails);
     if (r->spares + x->b.cap > SPARE_BYTES || x->b.cap > KEEP) {
         block_free(x);
         return;
@@ -67,10 +121,21 @@ void replay_rest(struct replay *r)
     r->small = NULL;
 }
 
+/* The oldest range is not needed any more. */
+static void range_drop(struct replay *r)
+{
+    struct replay_range *x = range_of(r, r->base);
+    r->bytes -= x->len + x->tail.len;
+    replay_block_put(r, x->block);
+    lent_unref(x->tail.of);
+    r->base++;
+    r->n--;
+}
+
 void replay_free(struct replay *r)
 {
-    for (; r->n; r->n--)
-        replay_block_put(r, range_of(r, r->base++)->block);
+    while (r->n)
+        range_drop(r);
     replay_block_put(r, r->small);
     spares_free(r);
     mem_free(r->v);
@@ -120,14 +185,15 @@ void replay_keep(struct replay *r, struct replay_block *in, const struct replay_
     assert(r->n < r->cap);
     struct replay_range *last = r->n ? range_of(r, r->base + r->n - 1) : NULL;
     assert(!last || last->first + last->frames == x->first);
-    r->bytes += x->len;
-    if (last && last->block == in && last->p + last->len == x->p) {
+    r->bytes += x->len + x->tail.len;
+    if (last && last->block == in && last->p + last->len == x->p && !last->tail.of) {
         last->frames += x->frames;
         last->len += x->len;
+        last->tail = x->tail;
         return;
     }
     in->refs++;
-    *range_of(r, r->base + r->n++) = (struct replay_range){ x->first, x->frames, x->p, x->len, in };
+    *range_of(r, r->base + r->n++) = (struct replay_range){ x->first, x->frames, x->p, x->len, in, x->tail };
 }
 
 void replay_copy(struct replay *r, const struct replay_part *x)
@@ -147,10 +213,7 @@ void replay_ack(struct replay *r, uint64_t number)
         struct replay_range *x = range_of(r, r->base);
         if (x->first + x->frames - 1 > number)
             return;
-        r->bytes -= x->len;
-        replay_block_put(r, x->block);
-        r->base++;
-        r->n--;
+        range_drop(r);
     }
     if (r->small && r->small->refs == 1)
         buf_reset(&r->small->b);
@@ -159,6 +222,9 @@ void replay_ack(struct replay *r, uint64_t number)
 /* -- once more ---------------------------------------------------------------------------------------------------------------- */
 static bool numbered(const uint8_t *p) { return p[4] >= FRAME_FIRST_NUMBERED; }
 
+/* Of a frame in x, how many bytes lie there.  The rest is its tail. */
+static size_t bytes_here(const struct replay_range *x, size_t at) { return MIN(frame_bytes(x->p + at), x->len - at); }
+
 struct replay_cursor replay_from(const struct replay *r, uint64_t number)
 {
     struct replay_cursor c = { r->base, 0 };
@@ -166,15 +232,16 @@ struct replay_cursor replay_from(const struct replay *r, uint64_t number)
         const struct replay_range *x = range_of(r, c.range);
         if (number >= x->first + x->frames)
             continue;
-        for (uint64_t k = x->first; k < number; c.at += frame_bytes(x->p + c.at))
+        for (uint64_t k = x->first; k < number; c.at += bytes_here(x, c.at))
             k += numbered(x->p + c.at);
         break;
     }
     return c;
 }
 
-size_t replay_next(struct replay *r, struct replay_cursor *c, size_t max, uint8_t **p)
+size_t replay_next(struct replay *r, struct replay_cursor *c, size_t max, struct replay_part *ret)
 {
+    *ret = (struct replay_part){ .len = 0 };
     if (c->range < r->base)
         *c = (struct replay_cursor){ r->base, 0 };     /* acknowledged meanwhile */
     if (c->range >= r->base + r->n)
@@ -182,8 +249,11 @@ size_t replay_next(struct replay *r, struct replay_cursor *c, size_t max, uint8_
     struct replay_range *x = range_of(r, c->range);
     size_t from = c->at, at = from;
     while (at < x->len && (at == from || at + frame_bytes(x->p + at) - from <= max))
-        at += frame_bytes(x->p + at);
-    *p = x->p + from;
+        at += bytes_here(x, at);
+    ret->p = x->p + from;
+    ret->len = at - from;
+    if (at == x->len)
+        ret->tail = x->tail;
     *c = at < x->len ? (struct replay_cursor){ c->range, at } : (struct replay_cursor){ c->range + 1, 0 };
-    return at - from;
+    return ret->len + ret->tail.len;
 }

@@ -48,7 +48,7 @@ static void drop_link(struct sess *s)
     unlock(&s->out_lock);
     shield_end(&sh);
     link_close(l);
-    s->in.at = s->in.len = 0;                        /* the beginning of a frame that comes again */
+    sess_inbox_reset(s);                             /* the beginning of a frame that comes again */
 }
 
 /* false: the other side believes in numbers that cannot be. */

@@ -28,6 +28,7 @@ void sess_peek_text(const struct sess *s, char *text, size_t cap)
 const struct sess_limits *sess_limits(const struct sess *s) { return &s->limits; }
 bool sess_types(const struct sess *s) { return s->minor >= WIRE_TYPES; }
 const struct sess_limits *sess_own_limits(void) { return &own_limits; }
+size_t sess_landed(const struct sess *s) { return s->land.n; }
 uint64_t sess_received(const struct sess *s) { return at_load(&s->received); }
 bool sess_is_down(const struct sess *s) { return !at_load_acq(&s->up) && s->grace.ns > 0 && !sess_ended(s); }
 bool sess_ended(const struct sess *s) { return at_load_acq(&s->state) != SESS_LIVE; }
@@ -92,6 +93,7 @@ void sess_unref(struct sess *s)
     link_close(s->link);
     buf_free(&s->ctl);
     buf_free(&s->data);
+    tails_free(&s->tails);
     buf_free(&s->wctl);
     replay_block_put(&s->ring, s->wdata);
     replay_free(&s->ring);

@@ -37,6 +37,11 @@ struct sess_user {
     void (*end)(struct sess *s, leat_err why);       /* see above */
     void (*down)(struct sess *s);                    /* the reader: the link has broken, and another one may follow.  Must not block */
     void (*free)(struct sess *s);                    /* nobody holds s any more */
+    /* The reader, of an ELEM that is long and has not all come.  `in`: what has come of its fields; *left: their bytes, all of them.  Where
+     * the last bytes of the frame may be read to at once: in->p is moved to the first of them, *left becomes their number.  They are the
+     * frame's when its handler is called, with sess_landed of them and what was before in->p.  NULL: nowhere.  in NULL: what was to
+     * come does not come. */
+    uint8_t *(*land)(struct sess *s, struct cur *in, size_t *left);
     struct { uint8_t kind; sess_handler *fn; } on[32];               /* the frames it handles; ends with a NULL fn */
     /* leat_node_close has begun, and the sessions still live: what is sent now goes before BYE.  Must not block. */
     void (*node_closing)(leat_node *n);
@@ -75,6 +80,10 @@ uint64_t sess_place(const struct sess *s);           /* between begin and commit
 /* The frames of this kind and id (their first field), from the one at `place` to the first without FRAME_MORE.  false: some were written,
  * or are about to be; else none ever will be.  A place where nothing was put yet: true. */
 bool sess_take_back(struct sess *s, uint8_t kind, uint64_t id, uint64_t place);
+/* Between begin (in LANE_DATA, not begin_more) and commit, once, as the frame's last bytes: they stay where they are until the peer has
+ * them, and so does `of`, which the frame takes a reference to.  false: no memory */
+struct lent;
+bool sess_tail(struct sess *s, const void *p, size_t n, struct lent *of);
 
 /* Something that has frames to send now or later: a channel's site with much under way, an end whose control frame is due. */
 struct sess_source;
@@ -92,6 +101,8 @@ struct sess_source {
 /* The writer will pull x.  While it is queued already: nothing.  May be called under a channel's lock.  Sources in LANE_CONTROL are
  * pulled before those in LANE_DATA.  After the end of s, pull finds sess_begin = NULL and must return false. */
 void sess_source_add(struct sess *s, struct sess_source *x, enum sess_lane lane);
+
+bool sess_alone(struct sess *s);                     /* no source waits for its turn in LANE_DATA */
 
 /* Sending that an orderly close must wait for, though nothing is queued now: as when a source waits for a window to open. */
 void sess_hold(struct sess *s);
@@ -121,6 +132,7 @@ struct sess_limits {                                 /* what the peer takes */
 const struct sess_limits *sess_limits(const struct sess *s);
 const struct sess_limits *sess_own_limits(void);     /* what this side takes, and enforces */
 bool sess_types(const struct sess *s);                /* the peer knows the frame TYPE and forms in OPEN */
+size_t sess_landed(const struct sess *s);            /* in a handler: bytes of the frame that are where `land` said; 0: it did not */
 uint64_t sess_received(const struct sess *s);        /* numbered frames so far; in a handler: with this one */
 
 void sess_ref(struct sess *s);

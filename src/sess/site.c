@@ -107,7 +107,7 @@ static leat_err site_put(leat_chan_ *c, const void *v) { return site_put_locked(
 void site_moved(leat_chan_ *c, const void *v)
 {
     struct end *e = site_of(c);
-    if (!e->raw)
+    if (!e->raw && !emit_took(e, v))
         type_moved(c->type, v);
     if (unlikely(at_load(&e->flood))) {
         at_store(&e->flood, false);

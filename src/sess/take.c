@@ -37,13 +37,13 @@ static leat_err put(struct end *e, void *v, size_t bytes)
     return LEAT_OK;
 }
 
-leat_err take_element(struct end *e, struct cur *bytes)
+leat_err take_element(struct end *e, struct cur *bytes, struct type_part *part)
 {
-    size_t n = cur_left(bytes);
+    size_t n = cur_left(bytes) + (part ? part->len : 0);
     void *v = ends_scratch(e->s, e->c->size);
     if (!v)
         return LEAT_NOMEM;
-    LEAT_TRY(value_unpack(e->s, e->type, e->as, bytes, v));
+    LEAT_TRY(value_unpack_part(e, bytes, v, part));
     if (!cur_done(bytes)) {
         leat_drop_(e->type, v);
         return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));
@@ -103,7 +103,7 @@ leat_err take_elements(struct end *e, struct cur *in)
             break;
         struct cur bytes = cur_part(in, (size_t)cur_varint(in));
         if (!in->bad)
-            LEAT_TRY(take_element(e, &bytes));
+            LEAT_TRY(take_element(e, &bytes, NULL));
     }
     return LEAT_OK;
 }

@@ -362,3 +362,13 @@ leat_err value_unpack(struct sess *s, const leat_type *t, const struct type_brid
     struct ends_in ends = { .ops = { .get = get_end }, .s = s };
     return as ? type_decode_as(as, in, v, &ends.ops, NULL) : type_decode(t, in, v, &ends.ops, NULL);
 }
+
+leat_err value_unpack_part(struct end *e, struct cur *in, void *v, struct type_part *part)
+{
+    struct ends_in ends = { .ops = { .get = get_end }, .s = e->s };
+    if (!part)
+        return value_unpack(e->s, e->type, e->as, in, v);
+    if (e->as)
+        return leat_fail(LEAT_INVAL, "the type of an element that has begun is another");
+    return type_decode_part(e->type, in, v, &ends.ops, part);
+}

@@ -54,6 +54,9 @@ void value_refused(struct sess *s, const uint64_t *ids, uint32_t n);
 /* Reader task.  As type_decode, or type_decode_as if as is not NULL, with no lock held; the ends are joined to their other sides when this
  * returns. */
 LEAT_CHECK leat_err value_unpack(struct sess *s, const leat_type *t, const struct type_bridge *as, struct cur *in, void *v);
+struct type_part;
+/* The same of an element of e, with a part of it that has come by itself: see type_decode_part.  NULL: none. */
+LEAT_CHECK leat_err value_unpack_part(struct end *e, struct cur *in, void *v, struct type_part *part);
 /* Reader task: this side of an end whose id the peer, or an import, has made.  *ret is a reference that the program will own. */
 LEAT_CHECK leat_err value_join(struct sess *s, const struct joining *j, const leat_type *elem, leat_chan_ **ret);
 /* c = m->c is locked, the rest of *m zero: its receive end is to move over s, under the peer's id or (0) a new one.  OK: then

@@ -13,8 +13,8 @@ enum {
     SLICE = 128 << 10,                               /* bytes of data in one system call, and up to a frame more */
     PULL_DATA = 64 << 10,                            /* sources are asked until so much waits */
     LINGER_MS = 500,
+    PIECES = 20,                                     /* of memory in one system call */
     PULL_CONTROL = 512,                              /* sources of control frames asked in one round */
-    KEEP = 256 << 10,                                /* a larger buffer is given back when it is empty */
 };
 
 void sess_writer_wake_locked(struct sess *s, struct task **ret)
@@ -71,6 +71,7 @@ static bool open_for_new(const struct sess *s)
 }
 
 static size_t wdata_left(const struct sess *s) { return s->wdata ? s->wdata->b.len - s->wdata_at : 0; }
+static size_t wtails_left(const struct sess *s) { return s->wdata ? s->wdata->tails.bytes : 0; }
 
 static void pull(struct sess *s)
 {
@@ -82,7 +83,7 @@ static void pull(struct sess *s)
         ;
     while (go) {
         lock(&s->out_lock);
-        bool room = s->data.len + wdata_left(s) < PULL_DATA && s->sources[LANE_DATA].head;
+        bool room = s->data.len + s->tails.bytes + wdata_left(s) + wtails_left(s) < PULL_DATA && s->sources[LANE_DATA].head;
         unlock(&s->out_lock);
         if (!room || !source_pull(s, LANE_DATA))
             return;
@@ -156,9 +157,12 @@ static bool take_new_locked(struct sess *s)
         if (!(s->wdata = replay_block(&s->ring)))
             return false;
         struct buf empty = s->wdata->b;
+        struct tails none = s->wdata->tails;
         s->wdata->b = s->data;
+        s->wdata->tails = s->tails;
         s->data_pos += s->data.len;
         s->data = empty;
+        s->tails = none;
         s->owed_taken = at_load(&s->owed);
         at_store(&s->owed, 0);
         s->wdata_at = 0;
@@ -194,6 +198,7 @@ static enum round round_take(struct sess *s, struct turn *t)
         memory = take_new_locked(s);
     bool some = s->wctl.len || buf_err(&s->wctl) != LEAT_OK || (live && s->repeating) || (t->fresh && wdata_left(s));
     s->unwritten = wdata_left(s);
+    s->untailed = wtails_left(s);
     s->busy = s->wdata_at + (t->fresh ? SLICE + FRAME_HEADER + LIMIT_FRAME : 0);
     if (!some && r != ROUND_LAST)
         r = broken || s->reader_left ? ROUND_LEAVE : ROUND_WAIT;
@@ -217,17 +222,26 @@ static uint16_t mark_of(const uint8_t *f)
     return mark;
 }
 
+/* Its tail becomes part of the frame. */
+static struct tail tail_of(struct sess *s, uint8_t *f)
+{
+    struct tail t = tails_take(&s->wdata->tails);
+    uint32_t len = le32((uint32_t)(frame_bytes(f) - FRAME_HEADER + t.len));
+    memcpy(f, &len, sizeof len);
+    memset(f + FRAME_MARK, 0, sizeof(uint16_t));
+    return t;
+}
+
 /* Gives the numbered ones among the frames at p their numbers: whole frames, at least `want` bytes if there are so many before one that was
- * taken back. */
+ * taken back, or up to the first that has a tail. */
 static struct replay_part number(struct sess *s, uint8_t *p, size_t len, size_t want)
 {
     uint64_t ack = le64(at_load(&s->received)), sent = at_load(&s->sent);
     struct replay_part part = { .p = p, .first = sent + 1 };
-    while (part.len < len && part.len < want) {
+    while (part.len < len && part.len < want && !part.tail.of) {
         uint8_t *f = p + part.len;
         if (unlikely(f[4] == FRAME_VOID))
             break;
-        part.moments |= mark_of(f) != 0;
         if (f[4] >= FRAME_FIRST_NUMBERED) {
             uint64_t k = le64(++sent);
             memcpy(f + FRAME_HEADER, &k, sizeof k);
@@ -235,11 +249,23 @@ static struct replay_part number(struct sess *s, uint8_t *p, size_t len, size_t 
             part.frames++;
         }
         part.len += frame_bytes(f);
+        if (mark_of(f) == FRAME_TAILED)
+            part.tail = tail_of(s, f);
+        part.moments |= mark_of(f) != 0;
     }
     at_store(&s->sent, sent);
     if (part.frames)
         at_store(&s->acked, le64(ack));
     return part;
+}
+
+/* What one call writes: pieces of memory. */
+struct pieces { struct iovec v[PIECES]; int n; };
+
+static void piece_add(struct pieces *x, const void *p, size_t n)
+{
+    if (n)
+        x->v[x->n++] = (struct iovec){ (void *)(uintptr_t)p, n };
 }
 
 /* The moments in frames become the time that remains. */
@@ -268,47 +294,49 @@ static bool has_moments(const uint8_t *p, size_t len)
 }
 
 /* Some of the ring once more, as it is to be written.  In the ring moments stay what they are, so such frames go out as a copy. */
-static leat_err repeat(struct sess *s, struct iovec *v, int *n)
+static leat_err repeat(struct sess *s, struct pieces *x)
 {
-    uint8_t *p;
-    size_t k = replay_next(&s->ring, &s->again, BUGGIFY("sess.write_one_frame") ? 1 : SLICE, &p);
+    struct replay_part part;
+    size_t k = replay_next(&s->ring, &s->again, BUGGIFY("sess.write_one_frame") ? 1 : SLICE, &part);
     s->repeating = k > 0;
     if (!k)
         return LEAT_OK;
-    if (!has_moments(p, k)) {
-        v[(*n)++] = (struct iovec){ p, k };
+    if (!has_moments(part.p, part.len)) {
+        piece_add(x, part.p, part.len);
+        piece_add(x, part.tail.p, part.tail.len);
         return LEAT_OK;
     }
     size_t own = s->wctl.len;
-    buf_put(&s->wctl, p, k);
+    buf_put(&s->wctl, part.p, part.len);
     if (buf_err(&s->wctl) != LEAT_OK)
         return leat_fail(LEAT_NOMEM, "no memory to send again");
-    moments_out(s->wctl.p + own, k);
-    v[0] = (struct iovec){ s->wctl.p, s->wctl.len };
-    *n = 1;
+    moments_out(s->wctl.p + own, part.len);
+    x->n = 0;
+    piece_add(x, s->wctl.p, s->wctl.len);
+    piece_add(x, part.tail.p, part.tail.len);
     return LEAT_OK;
 }
 
-/* The next of what was taken, with numbers.  What was taken back is passed over; together that is no more than s->busy says. */
-static struct replay_part next_slice(struct sess *s)
+/* The next of what was taken, with numbers: at most `most` bytes and a frame, of which some, taken back, are passed over. */
+static struct replay_part next_part(struct sess *s, size_t most)
 {
     struct buf *b = &s->wdata->b;
     size_t from = s->wdata_at;
-    while (wdata_left(s) && s->wdata_at - from < SLICE && b->p[s->wdata_at + 4] == FRAME_VOID)
+    while (wdata_left(s) && s->wdata_at - from < most && b->p[s->wdata_at + 4] == FRAME_VOID)
         s->wdata_at += frame_bytes(b->p + s->wdata_at);
-    size_t want = SLICE - MIN(s->wdata_at - from, (size_t)SLICE);
-    struct replay_part d = number(s, b->p + s->wdata_at, wdata_left(s), BUGGIFY("sess.write_one_frame") ? MIN(want, (size_t)1) : want);
+    struct replay_part d = number(s, b->p + s->wdata_at, wdata_left(s), most - MIN(s->wdata_at - from, most));
     s->wdata_at += d.len;
     return d;
 }
 
 /* What was numbered stays until it is acknowledged.  Where it says moments, the ring has a copy that goes on saying them. */
-static leat_err keep(struct sess *s, const struct replay_part *c, const struct replay_part *d)
+static leat_err keep(struct sess *s, const struct replay_part *d)
 {
     bool copied = d->moments || d->len < REPLAY_SMALL;
-    if (d->moments && replay_room(&s->ring, c->len + d->len) != LEAT_OK)
+    if (d->frames && replay_room(&s->ring, copied ? d->len : 0) != LEAT_OK) {
+        lent_unref(d->tail.of);
         return leat_fail(LEAT_NOMEM, "no memory to keep what is sent");
-    replay_copy(&s->ring, c);
+    }
     if (copied)
         replay_copy(&s->ring, d);
     else
@@ -318,43 +346,53 @@ static leat_err keep(struct sess *s, const struct replay_part *c, const struct r
     return LEAT_OK;
 }
 
-static leat_err new_frames(struct sess *s, size_t own, struct iovec *v, int *n)
+/* A slice of what was taken, and at most a frame more: as much, with what is passed over, as s->busy says. */
+static leat_err new_data(struct sess *s, struct pieces *x)
 {
-    struct replay_part c = { .len = 0 }, d = { .len = 0 };
+    size_t slice = BUGGIFY("sess.write_one_frame") ? 1 : SLICE, from = s->wdata_at, tails = 0, done;
+    while (wdata_left(s) && (done = s->wdata_at - from + tails) < slice && x->n + 2 <= PIECES) {
+        struct replay_part d = next_part(s, slice - done);
+        piece_add(x, d.p, d.len);
+        piece_add(x, d.tail.p, d.tail.len);
+        tails += d.tail.len;
+        LEAT_TRY(keep(s, &d));
+    }
+    return LEAT_OK;
+}
+
+static leat_err new_frames(struct sess *s, size_t own, struct pieces *x)
+{
+    struct replay_part c = { .len = 0 };
     size_t ctl = s->wctl.len - own;
-    if ((ctl || wdata_left(s)) && replay_room(&s->ring, ctl + REPLAY_SMALL) != LEAT_OK)
+    if (ctl && replay_room(&s->ring, ctl) != LEAT_OK)
         return leat_fail(LEAT_NOMEM, "no memory to keep what is sent");
     if (ctl)
         c = number(s, s->wctl.p + own, ctl, ctl);
     if (s->bye_taken)
         at_store_rel(&s->bye_sent, true);            /* before the peer can answer it */
-    if (s->wctl.len)
-        v[(*n)++] = (struct iovec){ s->wctl.p, s->wctl.len };
-    if (wdata_left(s))
-        d = next_slice(s);
-    if (d.len)
-        v[(*n)++] = (struct iovec){ d.p, d.len };
-    return keep(s, &c, &d);
+    piece_add(x, s->wctl.p, s->wctl.len);
+    replay_copy(&s->ring, &c);
+    return new_data(s, x);
 }
 
 static leat_err round_write(struct sess *s, const struct turn *t)
 {
-    struct iovec v[2];
-    int n = 0;
+    struct pieces x;
+    x.n = 0;
     leat_err e = buf_err(&s->wctl);
     if (e != LEAT_OK)
         e = leat_fail(LEAT_NOMEM, "no memory for a control frame");
     else if (t->fresh)
-        e = new_frames(s, t->own, v, &n);
-    else if (t->own)
-        v[n++] = (struct iovec){ s->wctl.p, t->own };
+        e = new_frames(s, t->own, &x);
+    else
+        piece_add(&x, s->wctl.p, t->own);
     if (e == LEAT_OK && s->repeating && !t->fresh)
-        e = repeat(s, v, &n);
+        e = repeat(s, &x);
     if (e != LEAT_OK) {
         sess_break(s, e, "%s", leat_err_detail());
         return LEAT_OK;
     }
-    return n ? link_writev(s->link, v, n) : LEAT_OK;
+    return x.n ? link_writev(s->link, x.v, x.n) : LEAT_OK;
 }
 
 /* After a round: what was written is the ring's. */
@@ -370,10 +408,11 @@ static void round_end(struct sess *s)
     }
     s->writing = false;
     s->unwritten = wdata_left(s);
+    s->untailed = wtails_left(s);
     s->busy = s->wdata_at;
     s->ctl_out = s->ctl_pos;
     sess_written_locked(s);
-    if (at_load(&s->crowded) && at_load(&s->up) && s->data.len + s->unwritten < LIMIT_SESS_UNSENT) {
+    if (at_load(&s->crowded) && at_load(&s->up) && sess_unsent_locked(s) < LIMIT_SESS_UNSENT) {
         at_store(&s->crowded, false);
         sess_wake_all(&s->room);
     }

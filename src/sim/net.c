@@ -264,7 +264,7 @@ void end_close(struct link *l)
     chunks_free(&end_of(l)->in->here);
 }
 
-static const struct link_ops end_ops = { end_read, end_writev, end_shutdown, end_close, NULL };
+static const struct link_ops end_ops = { .read = end_read, .writev = end_writev, .shutdown = end_shutdown, .close = end_close };
 
 /* -- cables ---------------------------------------------------------------------------------------------------------------------- */
 struct cable *cable_new(struct world *w, const char *url, struct machine *from, struct machine *to)

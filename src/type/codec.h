@@ -25,12 +25,31 @@ struct type_ends {
  * LIMIT: nested too deep, or over out->max; NOMEM; what `put` returns.  A flat type allocates nothing but the room in out. */
 LEAT_CHECK leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct type_ends *ends);
 
+/* The same, but what the value owns and is large stays where it is: `lend` says which bytes belong where in `out`.  No ends, and only
+ * fields of the value itself, not of values in lists and optionals.  The value is to stay as it is until its bytes have been used. */
+enum { LEND_PARTS = 4 };
+struct type_lend {
+    size_t least;                                    /* bytes of a part */
+    uint32_t n;                                      /* 0 before */
+    struct { size_t at; const void *p; size_t len; } part[LEND_PARTS];   /* at: how many bytes of `out` go before it */
+};
+LEAT_CHECK leat_err type_encode_lend(const leat_type *t, const void *v, struct buf *out, struct type_lend *lend);
+
 /* Reads one value to *v, which is not read and may be anything before.  The value owns all it has.  On failure *v is zero, nothing
  * of it is left, ends that had come are given back with leat_unref_, and the cursor is bad.
  * TYPE: these bytes are no value of t (the detail names the field); LIMIT: nested too deep, or needs more memory than *budget;
  * NOMEM; what `get` returns.  *budget is in bytes and goes down by what was allocated, LIMIT_DECODE_BLOCK for each block
  * included; NULL: what limits.h allows for the bytes at hand.  A flat type allocates nothing. */
 LEAT_CHECK leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_ends *ends, size_t *budget);
+
+/* The same of a value one part of which has come by itself: a text, or a list of numbers, that is a field of the value and whose bytes
+ * are not in `in` but at p, which is from malloc and has len bytes.  at: how many bytes of `in` are before it.  The value takes p over,
+ * which is then NULL; else it stays the caller's. */
+struct type_part { size_t at, len; void *p; };
+LEAT_CHECK leat_err type_decode_part(const leat_type *t, struct cur *in, void *v, struct type_ends *ends, struct type_part *part);
+/* `in` is the beginning of a value.  Whether a part that is worth it, of `least` bytes or more, begins there and does not end there: p is
+ * not set.  What comes is not checked.  May say no where there is one. */
+bool type_find_part(const leat_type *t, struct cur in, size_t least, struct type_part *ret);
 
 /* The bytes of every value of t, if they are its memory as it lies; else 0. */
 size_t type_raw_bytes(const leat_type *t);

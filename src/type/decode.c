@@ -41,11 +41,47 @@ static char *get_shared(struct decoder *k, uint32_t n, uint32_t *mark, leat_err 
     return p;
 }
 
+/* n bytes are next.  Their memory, if they are the part that has come by itself: now the value's.  NULL: they are not, or *e. */
+static void *get_part(struct decoder *k, uint64_t n, leat_err *e)
+{
+    struct type_part *part = k->part;
+    if (n != part->len || k->in->bad || (size_t)(k->in->p - k->start) != part->at)
+        return NULL;
+    k->part = NULL;
+    if (n + LIMIT_DECODE_BLOCK > *k->budget) {
+        *e = frames_fail(&k->s, LEAT_LIMIT, "needs more memory than is allowed for bytes received");
+        return NULL;
+    }
+    *k->budget -= (size_t)n + LIMIT_DECODE_BLOCK;
+    void *p = part->p;
+    part->p = NULL;
+    return p;
+}
+
+/* The text, if it is that part.  false: it is not, and nothing was read; or *e. */
+static bool get_text_part(struct decoder *k, char *at, leat_err *e)
+{
+    struct cur was = *k->in;
+    uint64_t n = cur_varint(k->in);
+    char *p = get_part(k, n, e);
+    if (!p) {
+        *k->in = was;
+        return false;
+    }
+    k->texts.any = true;
+    leat_string text = { p, (uint32_t)n, 1 };
+    memcpy(at, &text, sizeof text);
+    return true;
+}
+
 static leat_err get_text(struct decoder *k, char *at)
 {
     uint64_t n;
     uint32_t mark = 1;
-    leat_err e = get_length(k, &n);
+    leat_err e = LEAT_OK;
+    if (unlikely(k->part != NULL) && (get_text_part(k, at, &e) || e != LEAT_OK))
+        return e;
+    e = get_length(k, &n);
     if (e != LEAT_OK || n == 0)
         return e;
     char *p = n <= TEXTS_LONGEST && k->texts.any ? get_shared(k, (uint32_t)n, &mark, &e) : get_memory(k, n, false, &e);
@@ -118,6 +154,13 @@ static leat_err get_list(struct decoder *k, char *at, const struct type_plan *su
     leat_err e = LEAT_OK;
     if (k->in->bad)
         return bad(k, "cut short, or a malformed length");
+    if (unlikely(k->part != NULL) && sub->raw && n <= LIMIT_LIST) {
+        leat_strings whole = { get_part(k, n * sub->size, &e), (uint32_t)n, (uint32_t)n };
+        if (whole.at)
+            memcpy(at, &whole, sizeof whole);
+        if (whole.at || e != LEAT_OK)
+            return e;
+    }
     if (n > LIMIT_LIST || (sub->min > 0 && n > left / sub->min))
         return frames_fail(&k->s, LEAT_TYPE, "%llu elements announced, %zu bytes left", (unsigned long long)n, left);
     if (n == 0)
@@ -243,7 +286,7 @@ static leat_err get_value(struct decoder *k)
 __attribute__((always_inline)) static inline leat_err get_planned(struct decoder *k, const struct type_plan *plan, size_t ratio,
     const leat_type *t, void *v)
 {
-    size_t left = cur_left(k->in), own;
+    size_t left = cur_left(k->in) + (k->part ? k->part->len : 0), own;
     if (__builtin_mul_overflow(left, ratio, &own) || __builtin_add_overflow(own, (size_t)LIMIT_DECODE_FREE, &own))
         own = SIZE_MAX;
     if (!k->budget)
@@ -282,6 +325,7 @@ leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_en
     k.ends = ends;
     k.budget = budget;
     k.as = NULL;
+    k.part = NULL;
     return get_planned(&k, info->plan, info->ratio, t, v);
 }
 
@@ -295,5 +339,23 @@ leat_err type_decode_as(const struct type_bridge *b, struct cur *in, void *v, st
     k.ends = ends;
     k.budget = budget;
     k.as = b;
+    k.part = NULL;
     return get_planned(&k, b->plan, b->ratio, b->type, v);
+}
+
+leat_err type_decode_part(const leat_type *t, struct cur *in, void *v, struct type_ends *ends, struct type_part *part)
+{
+    const struct type_info *info;
+    struct decoder k;
+    memset(v, 0, t->size);
+    if (in->bad)
+        return leat_fail(LEAT_TYPE, "%s: cut short", t->name);
+    LEAT_TRY(type_info_get(t, &info));
+    k.in = in;
+    k.ends = ends;
+    k.budget = NULL;
+    k.as = NULL;
+    k.part = part;
+    k.start = in->p;
+    return get_planned(&k, info->plan, info->ratio, t, v);
 }

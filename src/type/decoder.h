@@ -12,6 +12,8 @@ struct decoder {
     struct type_ends *ends;
     size_t *budget;
     const struct type_bridge *as;                    /* NULL: the writer's type is one's own */
+    struct type_part *part;                          /* NULL, or one that the value has not taken yet */
+    const uint8_t *start;                            /* with part: of the value */
     struct texts texts;
     struct frames s;
 };

@@ -7,8 +7,22 @@ struct encoder {
     struct buf *out;
     struct type_ends *ends;
     size_t ends_put;
+    struct type_lend *lend;                          /* NULL: all bytes are copied */
     struct frames s;
 };
+
+/* Whether these n bytes, which the value owns, stay where they are.  A field of the value itself: then nothing that it hangs from is
+ * borrowed. */
+static bool lent(struct encoder *k, const void *p, size_t n)
+{
+    struct type_lend *l = k->lend;
+    if (!l || n < l->least || l->n == LEND_PARTS || k->s.depth != 1)
+        return false;
+    l->part[l->n].at = k->out->len;
+    l->part[l->n].p = p;
+    l->part[l->n++].len = n;
+    return true;
+}
 
 /* a length of one byte is nearly every length */
 static inline void put_text(struct buf *out, const void *p, size_t n)
@@ -68,7 +82,9 @@ static leat_err put_list(struct encoder *k, const char *at, const struct type_pl
         return frames_fail(&k->s, LEAT_INVAL, "%u elements at NULL", list.len);
     buf_varint(k->out, list.len);
     if (sub->raw) {
-        buf_put(k->out, list.at, (size_t)list.len * sub->size);
+        bool kept = list.cap > 0 && list.cap / 2 <= list.len;        /* not much memory for few bytes */
+        if (!kept || !lent(k, list.at, (size_t)list.len * sub->size))
+            buf_put(k->out, list.at, (size_t)list.len * sub->size);
         return LEAT_OK;
     }
     return list.len > 0 ? frames_push(&k->s, sub, list.at, list.len) : LEAT_OK;
@@ -106,6 +122,13 @@ static leat_err put_text_at(struct encoder *k, const char *at)
     memcpy(&text, at, sizeof text);
     if (unlikely(text.len > 0 && !text.p))
         return frames_fail(&k->s, LEAT_INVAL, "%u bytes at NULL", text.len);
+    if (unlikely(k->lend != NULL) && text.owned && text.len >= k->lend->least) {
+        buf_varint(k->out, text.len);
+        if (lent(k, text.p, text.len))
+            return LEAT_OK;
+        buf_put(k->out, text.p, text.len);
+        return LEAT_OK;
+    }
     put_text(k->out, text.p, text.len);
     return LEAT_OK;
 }
@@ -195,7 +218,7 @@ size_t type_raw_bytes(const leat_type *t)
     return type_info_get(t, &info) == LEAT_OK && info->plan->raw ? info->plan->size : 0;
 }
 
-leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct type_ends *ends)
+static leat_err encode(const leat_type *t, const void *v, struct buf *out, struct type_ends *ends, struct type_lend *lend)
 {
     const struct type_info *info;
     size_t before = out->len;
@@ -210,6 +233,7 @@ leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct 
     k.out = out;
     k.ends = ends;
     k.ends_put = 0;
+    k.lend = lend;
     frames_init(&k.s, t);
     leat_err e = frames_push(&k.s, info->plan, (void *)(uintptr_t)v, 1);     /* only read */
     if (e == LEAT_OK)
@@ -222,4 +246,14 @@ leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct 
     }
     frames_free(&k.s);
     return e;
+}
+
+leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct type_ends *ends)
+{
+    return encode(t, v, out, ends, NULL);
+}
+
+leat_err type_encode_lend(const leat_type *t, const void *v, struct buf *out, struct type_lend *lend)
+{
+    return encode(t, v, out, NULL, lend);
 }

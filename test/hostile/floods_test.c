@@ -202,6 +202,70 @@ static leat_err endless(void *none)
 }
 IN_WORLD(an_element_without_end_ends_at_its_limit, endless)
 
+/* The beginning of an item whose text, it says, has nearly 16 MiB; then more of it. */
+enum { ANNOUNCED = LIMIT_ELEM - 100, ELEM_HEAD = 2 };
+static void say_text(struct villain *v, bool first, size_t n)
+{
+    struct buf b = { 0 };
+    buf_varint(&b, 3);
+    buf_u8(&b, 1);
+    if (first)
+        buf_varint(&b, ANNOUNCED);
+    for (size_t i = 0; i < n; i++)
+        buf_u8(&b, 'x');
+    villain_say(v, FRAME_ELEM, FRAME_MORE, &b);
+    buf_free(&b);
+}
+
+/* A frame that says it has n bytes, of which only so many come. */
+static void say_half(struct villain *v, size_t n, size_t come)
+{
+    buf_reset(&v->out);
+    size_t at = peer_begin(&v->out, FRAME_ELEM, FRAME_MORE, ++v->sent);
+    buf_varint(&v->out, 3);
+    buf_u8(&v->out, 1);
+    for (size_t i = 0; i < n; i++)
+        buf_u8(&v->out, 'x');
+    peer_end(&v->out, at);
+    v->out.len = at + FRAME_NUMBERED + ELEM_HEAD + come;
+    villain_write(v, &v->out);
+}
+
+/* What is there of a long text has its memory: never more than so many times what has come, whatever was announced. */
+static leat_err long_texts(void *none)
+{
+    static const size_t firsts[] = { 1, 100, 4000, LIMIT_FRAME_CUT, 60 << 10 };
+    enum { SMALL = 4 << 10 };                        /* records, of the end's element and of the inbox */
+    (void)none;
+    for (size_t k = 0; k < ARRAY_LEN(firsts); k++)
+        for (int half = 0; half < 2; half++) {
+            struct scene x;
+            scene_open(&x, false);
+            attach(&x.v, 3, "i", &item_type);
+            SAY(&x.v, FRAME_NEED, 3, 1, 0, 0);
+            for (int i = 0; i < 20; i++)             /* the inbox becomes as large as it gets */
+                numbers(&x.v, FRAME_GRANT, 0, 1001, 3, (uint64_t[]){ 1, 1, 1 });
+            settle();
+            uint64_t before = x.v.said, taken = fuzz_memory();
+            for (int i = 0; i < 40; i++) {
+                say_text(&x.v, i == 0, MIN(firsts[k] + 700 * (size_t)i, (size_t)60 << 10));
+                settle();
+                if (fuzz_memory() - taken > 64 * (x.v.said - before) + SMALL)
+                    t_fail(__FILE__, __LINE__, "%zu bytes of memory for %llu received", fuzz_memory() - taken,
+                        (unsigned long long)(x.v.said - before));
+            }
+            if (half) {
+                say_half(&x.v, 60 << 10, 10);
+                settle();
+            }
+            CHECK(fuzz_memory() - taken <= 64 * (x.v.said - before) + SMALL);
+            CHECK_STR(x.v.dead, "");
+            scene_close(&x);
+        }
+    return LEAT_OK;
+}
+IN_WORLD(a_long_text_takes_memory_as_it_comes_and_not_as_it_is_announced, long_texts)
+
 /* -- ends inside values ---------------------------------------------------------------------------------------------------------- */
 static void record(struct buf *b, uint8_t flags, uint64_t id, uint32_t cap)
 {
