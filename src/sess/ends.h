@@ -38,10 +38,10 @@ struct end {
     _Atomic uint32_t refs;
     uint32_t moved_bytes;                            /* of its channel's buffer, which moved here with it: see LIMIT_HOME_BYTES */
     uint32_t raw;                                    /* bytes of a value, if they are its memory; else 0 */
+    uint32_t downs;                                  /* the table's lock: the last loss of a link that it was told */
     const struct type_bridge *as;                    /* home, reader only: how elements are read, if they are of another type */
     bool site, ends_inside;                          /* ends_inside: values of the type may hold ends of channels */
     bool in_table;                                   /* the table's lock */
-    uint32_t downs;                                  /* the table's lock: the last loss of a link that it was told */
     _Atomic bool known;                              /* the peer has shown that it knows this end: control frames may overtake */
     bool dead, sealed, finished;
     bool refused;                                    /* a site whose peer would not have it: value_refused */
@@ -60,9 +60,9 @@ struct end {
             bool soft, withdrawing;                  /* the offer that is unanswered; it is to be withdrawn */
             bool invited;                            /* by the home, and nobody has made use of it: offer.c */
             uint32_t selects, selects_told;          /* that stand here and behind it; in the last NEED.  Unbuffered */
+            leat_err why;                            /* of the offer that is being withdrawn */
             const void *pledged;                     /* whose offer is to come: a task, or an end behind this one */
             const struct chan_offer *offer;          /* while one is being sent: of which select */
-            leat_err why;                            /* of the offer that is being withdrawn */
             struct waiter *offered;                  /* whose value the home has; unanswered and null: its sender gave up */
             struct waiters askers, flushers;
             struct backlog *backlog;                 /* null: there has not been one yet */
