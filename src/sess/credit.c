@@ -149,6 +149,14 @@ static void hand_out(struct home *h)
     }
 }
 
+/* Whoever waits, nobody else keeps credits that he does not use. */
+static void check_recalled(const struct home *h)
+{
+    bool here = at_load(&h->c->sq.head);
+    for (struct end_link *x = h->lent.next; !h->sealing && (h->needy || here) && x != &h->lent; x = x->next)
+        LAW(!here && h->needy == 1 && container_of(x, struct end, lent_at) == home_needs_first((struct home *)(uintptr_t)h));
+}
+
 /* Slots may be free: to who waits for one, then to those who stream. */
 void home_serve(struct home *h)
 {
@@ -169,6 +177,8 @@ void home_serve(struct home *h)
         else if (!h->recalled && !BUGGIFY("home.lend_nothing"))
             lend(h);
     }
+    if (unlikely(probe_on))
+        check_recalled(h);
     if (h->up) {
         site_served(h->up);
         return;

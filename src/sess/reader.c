@@ -253,7 +253,7 @@ static leat_err numbered_in(struct sess *s, uint8_t kind, struct cur *in)
     if (unlikely(at_load(&s->kept) >= LIMIT_SESS_RING))
         poke(s, NULL);
     if (k <= have) {
-        SOMETIMES("sess.duplicate", NULL);
+        SOMETIMES("sess.duplicate", "sess.asks_again");
         return LEAT_CLOSED;
     }
     if (s->bye_got)

@@ -97,9 +97,15 @@ static leat_err fail(struct sess *s, const char *what)
     return LEAT_CLOSED;
 }
 
+/* From which frame on the other side is to write again.  One that came and is not acknowledged yet may come again: its number tells. */
+static uint64_t expected(struct sess *s)
+{
+    return at_load(BUGGIFY("sess.asks_again") ? &s->acked : &s->received) + 1;
+}
+
 static struct hello again(struct sess *s)
 {
-    struct hello h = { .session = s->id, .expected = at_load(&s->received) + 1, .grace_ms = node_grace_ms(s->node), .resumed = true };
+    struct hello h = { .session = s->id, .expected = expected(s), .grace_ms = node_grace_ms(s->node), .resumed = true };
     memcpy(h.dialer, s->node->incarnation, INCARNATION);
     memcpy(h.acceptor, s->peer, INCARNATION);
     memcpy(h.name, s->node->name, sizeof h.name);
@@ -218,7 +224,7 @@ static leat_err wait_dialer(struct sess *s)
     for (;;) {
         struct greeting *g = NULL;
         LEAT_TRY(take_link(s, &g));
-        leat_err e = hello_welcome(s->node, g->link, at_load(&s->received) + 1);
+        leat_err e = hello_welcome(s->node, g->link, expected(s));
         if (e != LEAT_OK)
             e = LEAT_AGAIN;
         else if (!link_up(s, g))
