@@ -10,6 +10,7 @@
 #   make growth    how the cost of one grows with how many there are, as charts in docs/growth (AGAIN=1: measures all of it anew)
 #   make sim       the word count, and channels used in every way, in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another;
 #                  FLAGS="--faults cut"; SIM_STATE=DIR: goes on there where it was stopped)
+#   make mutants   mutations of the protocol between nodes that make sim must find (ONLY=regex: these)
 #   make fuzz     libFuzzer on everything that reads what may come from anyone (BUDGET=600: seconds in all; ONLY="talk frames": these)
 #   make go       go/leat under Go's race detector, with C at the other end, and its fuzzers (BUDGET=600: seconds of these in all)
 #   make hostile  a million strangers at the door of a node, over Unix sockets and TCP (N=1000000: so many)
@@ -31,7 +32,7 @@ MESON_FLAGS ?=
 
 .PHONY: fuzz fuzz-coverage hostile go
 .PHONY: help build demo test models schedules bench growth bench-build sim check endure install clean deps-build deps-test
-.PHONY: faults breaks
+.PHONY: faults breaks mutants
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -100,6 +101,9 @@ sim: build
 	build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/wordcount) $(FLAGS) -- \
 		build/examples/wordcount run examples/data/opticks.txt && \
 	build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/channels) --nodes 4 $(FLAGS) -- build/test/sim_channels)
+
+mutants: build
+	@test/sim/mutants.py '$(if $(ONLY),$(ONLY),.)'
 
 faults: SEEDS = 1..20
 faults: build

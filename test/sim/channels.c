@@ -332,7 +332,7 @@ static leat_err start_takers(struct me *m, leat_group *g)
         for (uint32_t k = 0; k < c->takers && !m->own[i].moves; k++)
             LEAT_TRY(leat_go(g, take, (struct taker){ leat_ref(m->own[i].in), m->own[i].id, c->dropped }));
     }
-    return leat_go(g, take_gifts, m);
+    return leat_go(m->work, take_gifts, m);          /* a member: it starts others there while that is waited for */
 }
 
 /* Sends to what the node with this rank has, and gives some of its ends on. */
@@ -446,7 +446,6 @@ static leat_err live(struct me *m)
         leat_close(m->gifts);
         leat_ignore(leat_group_wait(&work));
     }
-    leat_ignore(leat_group_wait(&work));             /* and for what the takers have started since */
     await_all(m);
     leat_unref(m->gifts);
     return err;
