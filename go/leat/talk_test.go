@@ -163,8 +163,8 @@ func (p *player) frame(now *part) {
 		if kind >= numbered && len(now.b) >= 24 && kind == now.b[4] {
 			want := putNumber(now.b[8:16], p.more)
 			copy(now.b[8:], want)
-			if kind == kGrant && r64(b, 16) < r64(now.b, 16) {
-				copy(now.b[16:24], b[16:24]) // a receive may be quicker than the frames behind the element
+			if r64(b, 16) < r64(now.b, 16) {
+				copy(now.b[16:24], b[16:24]) // what the program does may be quicker than the frames behind an element
 			}
 		}
 		if kind == now.b[4] && (kind == kDead && b[8] != 0 || kind == kAttached && b[25] != 0 || kind == kResult && b[25] == 8) {
