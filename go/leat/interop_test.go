@@ -331,6 +331,25 @@ func TestEveryKindOfValueGoesThroughCAndBack(t *testing.T) {
 	}
 }
 
+func TestALargeValueGoesThroughCAndBackInPieces(t *testing.T) {
+	_, p, _ := withC(t, Options{}, true)
+	for _, size := range []int{16384, 16385, 70000, 3 << 20} {
+		in := fullValue()
+		in.Raw = make([]byte, size)
+		for i := range in.Raw {
+			in.Raw[i] = byte(i * i >> 7)
+		}
+		small := CallAsync[mark](within(t), p, "calc.twice", mark{4})
+		got, err := Call[all](within(t), p, "calc.echo", in)
+		if must(t, err); !reflect.DeepEqual(got, in) {
+			t.Fatalf("%d bytes come back changed", size)
+		}
+		if r := <-small; r.Err != nil || r.Value.N != 8 {
+			t.Fatal(r)
+		}
+	}
+}
+
 func serveCalc(t *testing.T, n *Node, causes chan<- error) {
 	must(t, Serve(n, "calc.twice", func(_ context.Context, in mark) (mark, error) { return mark{2 * in.N}, nil }))
 	must(t, Serve(n, "calc.wait", func(ctx context.Context, in mark) (mark, error) {
