@@ -24,9 +24,11 @@ LEAT_BEGIN_
  * [*ret is owned: leat_unref]  NOMEM, LIMIT, CANCELED: it was not begun */
 #define leat_call_async(g, p, S, method, in, ret)   LEAT_CALL_ASYNC_(g, p, S, method, in, ret)
 
-/* -- Hooks: around each call that a node makes, or around each method and task that it runs for a peer.  The one that was added first is
- * outermost.  A hook goes on with leat_proceed, once, or returns an error instead, and then nothing is sent, or run; it may look at the
- * values, and do what it likes before and after.  It runs in the task of the call, under its context. */
+/* -- Hooks: around each call that a node makes and each task that it starts elsewhere, or around each method and task that it runs for
+ * a peer.  The one that was added first is outermost.  A hook goes on with leat_proceed, once, or returns an error instead, and then
+ * nothing is sent, or run; it may look at the values, and do what it likes before and after.  It runs in the task of the call, under its
+ * context.  Of leat_go_on leat_proceed only starts the task: its OK, or its error, is that of the start, and an error that a hook returns
+ * after an OK is ignored; OK of one that has not gone on is INVAL. */
 typedef struct leat_called {
     const char *name;                                /* "service.method", or the function's; this and all else: until it returns */
     leat_peer *peer;                                 /* who is called, or who calls; borrowed */
@@ -42,8 +44,9 @@ LEAT_CHECK leat_err leat_hook_calls(leat_node *n, leat_hook *hook, void *self); 
 LEAT_CHECK leat_err leat_hook_served(leat_node *n, leat_hook *hook, void *self);     /* the same; what runs already is not hooked */
 
 /* -- Limits of what a node runs for its peers at a time.  So many run, so many more wait their turn, in order, under the context of their
- * call; one beyond is LIMIT, and has not run.  leat_limit_service bounds the methods of one service, whoever calls; leat_limit_peers bounds
- * what each peer may have, methods and tasks.  Hooks are outside: they see what waits and what is refused. */
+ * call; one beyond is LIMIT, and has not run.  leat_limit_service bounds the methods of one service, or the tasks of one exposed function
+ * by its name, whoever calls; leat_limit_peers bounds what each peer may have, methods and tasks.  Hooks are outside: they see what waits
+ * and what is refused. */
 typedef struct leat_call_limits { uint32_t running, waiting; } leat_call_limits;
 LEAT_CHECK leat_err leat_limit_service(leat_node *n, const char *service, leat_call_limits l);  /* INVAL: 0, or it has one; NOMEM */
 LEAT_CHECK leat_err leat_limit_peers(leat_node *n, leat_call_limits l);   /* for sessions to come, so before n listens; INVAL */

@@ -81,7 +81,9 @@ leat_err limit_enter(struct limit *l, const char *what)
 
 static bool is_of(const struct exposed *x, const struct service_limit *s)
 {
-    return x->method && x->len > s->len && x->name[s->len] == '.' && memcmp(x->name, s->name, s->len) == 0;
+    if (!x->method)
+        return x->len == s->len && memcmp(x->name, s->name, s->len) == 0;    /* a function is a service of its own */
+    return x->len > s->len && x->name[s->len] == '.' && memcmp(x->name, s->name, s->len) == 0;
 }
 
 leat_err leat_limit_service(leat_node *n, const char *service, leat_call_limits l)

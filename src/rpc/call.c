@@ -543,28 +543,46 @@ static bool untold(struct sess *s, const leat_type *t)
     return sess_types(s) && at_load_acq(told_at(s, t)) != t && value_form(t, &form);
 }
 
-leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_type *t, const void *arg)
+struct starting { leat_group *g; struct what w; bool started; };
+
+static leat_err start_plain(struct starting *a)
 {
-    struct what w = { .p = p, .name = name, .kind = OPEN_TASK, .in = t, .arg = arg };
     uint8_t room[CALL_HEAD];
     struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
+    struct what *w = &a->w;
     struct call *x;
-    w.form = p && untold(sess_of(p), t);
-    leat_err err = open_call(&w, &v, &x);
+    w->form = w->p && untold(sess_of(w->p), w->in);
+    leat_err err = open_call(w, &v, &x);
     if (err != LEAT_OK) {
         buf_free(&v);
         return err;
     }
-    err = start_stand_in(g, x, name);
+    err = start_stand_in(a->g, x, w->name);
     if (err == LEAT_OK)
-        err = send_open(x, &w, &v);
+        err = send_open(x, w, &v);
     if (err == LEAT_OK)
-        type_moved(t, arg);
-    if (err == LEAT_OK && w.form)
-        at_store_rel(told_at(x->s, t), t);
+        type_moved(w->in, w->arg);
+    if (err == LEAT_OK && w->form)
+        at_store_rel(told_at(x->s, w->in), w->in);
+    a->started = err == LEAT_OK;
     buf_free(&v);
     call_unref(x);
     return err;
+}
+
+static leat_err start_inside(void *arg) { return start_plain(arg); }
+
+leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_type *t, const void *arg)
+{
+    struct starting a = { .g = g, .w = { .p = p, .name = name, .kind = OPEN_TASK, .in = t, .arg = arg } };
+    struct hook *hook = p ? at_load_acq(&exposures_of(sess_node(sess_of(p)))->calls_hook) : NULL;
+    if (likely(!hook))
+        return start_plain(&a);
+    leat_called c = { .name = name, .peer = p, .in = arg };
+    leat_err err = around(hook, &c, start_inside, &a);
+    if (a.started)
+        return LEAT_OK;                              /* whatever a hook says behind it: it runs, and its argument has moved */
+    return err != LEAT_OK ? err : leat_fail(LEAT_INVAL, "leat_go_on: a hook said OK of %s and did not go on: it was not started", name);
 }
 
 /* -- answers ------------------------------------------------------------------------------------------------------------------- */

@@ -339,6 +339,19 @@ static leat_err method_says(void *self, const struct num *in, struct num *out)
 
 static leat_err task_says(struct num *n) { (void)n; say("%s%s ", "runs", ""); return LEAT_OK; }
 
+/* The words of `want` are in what was said, one after the other, with others between them. */
+static void in_order(const char *want)
+{
+    const char *at = said;
+    char word[40];
+    for (int n; sscanf(want, "%39s%n", word, &n) == 1; want += n) {
+        at = strstr(at, word);
+        if (!at)
+            t_fail(__FILE__, __LINE__, "no %s in its place in \"%s\"", word, said);
+        at += strlen(word);
+    }
+}
+
 static leat_err hooks(leat_none *none)
 {
     (void)none;
@@ -361,7 +374,9 @@ static leat_err hooks(leat_none *none)
     leat_with_group(g, err)
         LEAT_TRY(leat_go_on(&g, x.p, task_says, num, { 1 }));
     CHECK_EQ(err, LEAT_OK);
-    CHECK_STR(said, "OUTER>task_says INNER>task_says runs INNER<OK OUTER<OK ");
+    CHECK(strncmp(said, "outer>task_says mid>task_says inner>task_says ", 46) == 0);
+    in_order("inner<OK mid<OK outer<OK ");           /* the start, which does not wait for the task */
+    in_order("OUTER>task_says INNER>task_says runs INNER<OK OUTER<OK ");
     pair_close(&x);
     return LEAT_OK;
 }
@@ -416,6 +431,49 @@ static leat_err refusals(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(a_hook_refuses_and_goes_on_once, refusals)
+
+LEAT_STRUCT(errand, (string, text), (tx(num), out));
+static leat_err errand_task(struct errand *e) { return leat_send(e->out, { e->text.len }); }
+
+static leat_err of_tasks(void *self, const leat_called *c, leat_next *next)
+{
+    const struct errand *e = c->in;
+    (void)self;
+    CHECK(c->out == NULL && c->key.len == 0 && strcmp(c->name, "errand_task") == 0);
+    if (e->text.len == 0)
+        return leat_fail(LEAT_REFUSED, "nothing to do");
+    if (e->text.len == 1)
+        return LEAT_OK;                              /* and does not go on */
+    leat_err err = leat_proceed(next);
+    return e->text.len == 2 ? leat_fail(LEAT_SYS, "too late") : err;
+}
+
+static leat_err task_hooks(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    leat_chan(struct num) c = leat_chan_make(struct num, 4);
+    leat_err err;
+    struct num v;
+    CHECK_EQ(leat_expose(x.a, errand_task, errand), LEAT_OK);
+    CHECK_EQ(leat_hook_calls(x.b, of_tasks, NULL), LEAT_OK);
+    leat_with_group(g, err) {
+        leat_tx(struct num) out = leat_ref(leat_tx_of(c));
+        CHECK_EQ(leat_go_on(&g, x.p, errand_task, errand, { LEAT_STRING(""), out }), LEAT_REFUSED);      /* and out is still ours */
+        CHECK_STR(leat_err_detail(), "nothing to do");
+        CHECK_EQ(leat_go_on(&g, x.p, errand_task, errand, { LEAT_STRING("1"), out }), LEAT_INVAL);
+        CHECK_EQ(leat_go_on(&g, x.p, errand_task, errand, { LEAT_STRING("22"), out }), LEAT_OK);         /* it runs, whatever was said */
+        CHECK_EQ(leat_recv(c, &v), LEAT_OK);
+        CHECK_EQ(v.n, 2);
+    }
+    CHECK_EQ(err, LEAT_OK);
+    leat_finish(c);
+    CHECK_EQ(leat_recv(c, &v), LEAT_CLOSED);         /* no reference was lost or given twice */
+    leat_unref(c);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_hook_refuses_the_start_of_a_task_and_what_it_was_given_stays, task_hooks)
 
 /* -- limits ---------------------------------------------------------------------------------------------------------------------- */
 struct caller { leat_peer *p; _Atomic uint32_t *ok, *limit; };
@@ -511,5 +569,69 @@ static leat_err peer_limits(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(a_peer_has_so_many_running_and_does_not_stand_in_the_way_of_another, peer_limits)
+
+/* -- of tasks -- */
+static leat_err gated_task(struct num *n)
+{
+    uint32_t here = atomic_fetch_add(&inside, 1) + 1, seen = at_load(&most);
+    (void)n;
+    while (here > seen && !atomic_compare_exchange_weak(&most, &seen, here))
+        continue;
+    until(&gate, 1);
+    atomic_fetch_sub(&inside, 1);
+    return LEAT_OK;
+}
+
+static leat_err starter(struct caller *c)
+{
+    leat_err err;
+    leat_with_group(g, err)
+        CHECK_EQ(leat_go_on(&g, c->p, gated_task, num, { 1 }), LEAT_OK);
+    CHECK(err == LEAT_OK || err == LEAT_LIMIT);
+    if (err == LEAT_LIMIT)
+        CHECK_HAS(leat_err_detail(), "1 run and 2 wait already");
+    atomic_fetch_add(err == LEAT_OK ? c->ok : c->limit, 1);
+    return LEAT_OK;
+}
+
+static bool by_peer;
+static leat_err task_limits(leat_none *none)
+{
+    (void)none;
+    struct pair x = { NULL, NULL, NULL };
+    _Atomic uint32_t ok = 0, limit = 0;
+    leat_err all;
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node a" }, &x.a), LEAT_OK);
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node b" }, &x.b), LEAT_OK);
+    CHECK_EQ(leat_expose(x.a, gated_task, num), LEAT_OK);
+    CHECK_EQ(leat_expose(x.a, task_says, num), LEAT_OK);
+    if (by_peer)
+        CHECK_EQ(leat_limit_peers(x.a, (leat_call_limits){ 1, 2 }), LEAT_OK);
+    else
+        CHECK_EQ(leat_limit_service(x.a, "gated_task", (leat_call_limits){ 1, 2 }), LEAT_OK);
+    CHECK_EQ(leat_node_listen(x.a, url), LEAT_OK);
+    CHECK_EQ(leat_node_dial(x.b, leat_node_url(x.a), &x.p), LEAT_OK);
+    at_store(&gate, 0);
+    at_store(&most, 0);
+    leat_with_group(outer, all) {
+        leat_err err;
+        for (int i = 0; i < 5; i++)
+            CHECK_EQ(leat_go(&outer, starter, (struct caller){ x.p, &ok, &limit }), LEAT_OK);
+        until(&limit, 2);                            /* so one runs, and two wait */
+        leat_with_group(g, err)
+            CHECK_EQ(leat_go_on(&g, x.p, task_says, num, { 5 }), LEAT_OK);
+        CHECK_EQ(err, by_peer ? LEAT_LIMIT : LEAT_OK);           /* another function has no limit, the peer has */
+        at_store(&gate, 1);
+    }
+    CHECK_EQ(all, LEAT_OK);
+    CHECK_EQ(at_load(&most), 1);
+    CHECK(at_load(&ok) == 3 && at_load(&limit) == 2);
+    pair_close(&x);
+    return LEAT_OK;
+}
+static leat_err task_limits_fn(leat_none *n) { by_peer = false; return task_limits(n); }
+static leat_err task_limits_peer(leat_none *n) { by_peer = true; return task_limits(n); }
+ANYWHERE(a_function_runs_so_many_tasks_and_refuses_who_would_wait_beyond, task_limits_fn)
+ANYWHERE(a_peer_has_so_many_tasks_running, task_limits_peer)
 
 T_MAIN()

@@ -143,7 +143,13 @@ static leat_err run_limited(struct job *j)
     if (err != LEAT_OK)
         return err;
     if (j->fn->fn) {
-        err = j->fn->fn(j->arg);
+        struct limit *own = at_load_acq(&j->fn->limit);
+        err = limit_enter(own, j->fn->name);
+        j->refused = err != LEAT_OK;
+        if (err == LEAT_OK) {
+            err = j->fn->fn(j->arg);
+            limit_leave(own);
+        }
     } else if (j->keyed) {
         err = run_kept(j);
     } else {
