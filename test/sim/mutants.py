@@ -27,7 +27,8 @@ import breaks  # noqa: E402
 import table  # noqa: E402
 
 PROGRAMS = {'channels': (['test', 'sim_channels'], ['--nodes', '4'], []),
-            'wordcount': (['examples', 'wordcount'], ['--must-succeed'], ['run', os.path.join(table.ROOT, 'examples', 'data', 'opticks.txt')])}
+            'wordcount': (['examples', 'wordcount'], ['--must-succeed'],
+                          ['run', os.path.join(table.ROOT, 'examples', 'data', 'opticks.txt')])}
 Mutant = collections.namedtuple('Mutant', 'title program seeds faults edits where')
 
 
@@ -95,7 +96,8 @@ def main():
         m = Mutant('', program, seeds, faults, [], '')
         seed = campaign(build, os.path.join(build.path, *PROGRAMS[program][0]), m)
         bad += seed is not None
-        print('%-9s %s %s %s without a mutation%s' % ('FAILED' if seed else 'ok', program, seeds, faults, ': ' + seed if seed else ''), flush=True)
+        print('%-9s %s %s %s without a mutation%s' % ('FAILED' if seed else 'ok', program, seeds, faults, ': ' + seed if seed else ''),
+              flush=True)
     print('%d mutations, %d wrong' % (len(wanted), bad))
     return 1 if bad else 0
 
