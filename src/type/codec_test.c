@@ -590,4 +590,21 @@ TEST(what_is_deep_fits_the_stack_of_a_task)
     CHECK_EQ(leat_run(NULL, work_in_a_task, LEAT_NONE), LEAT_OK);
 }
 
+LEAT_STRUCT(moment, (date, when), (duration, took), (error, failed));
+
+TEST(dates_durations_and_errors_come_back_exactly_and_zones_are_kept)
+{
+    static const int64_t seconds[] = { INT64_MIN, -62135596800, -1, 0, 1, 253402300799, INT64_MAX };
+    static const uint32_t ns[] = { 0, 1, 500000000, 999999999 };
+    static const int32_t zones[] = { -86399, -43200, -1, 0, 1, 19800, 20700, 50400, 86399 };
+    for (size_t i = 0; i < ARRAY_LEN(seconds) * ARRAY_LEN(ns) * ARRAY_LEN(zones); i++) {
+        struct moment got, m = { .when = { seconds[i % 7], ns[i / 7 % 4], zones[i / 28] }, .took = { seconds[(i + 3) % 7] },
+            .failed = { (leat_err)(i % 15), LEAT_STRING("node b: calc.twice: no luck: the disk is full") } };
+        round_trip(&moment_type, &m, &got, NULL, 0);
+        CHECK(got.when.s == m.when.s && got.when.ns == m.when.ns && got.when.offset_s == m.when.offset_s && got.took.ns == m.took.ns);
+        CHECK(got.failed.code == m.failed.code && got.failed.text.len == m.failed.text.len);
+        leat_drop(moment, &got);
+    }
+}
+
 T_MAIN()
