@@ -169,6 +169,8 @@ void home_end_free(struct end *e)
 /* Whether the channel ends now: to be asked when unsealed may have become 0; then call home_end without the lock. */
 static bool ends_now(struct home *h)
 {
+    if (h->sealing && !h->ended && h->unsealed)
+        SOMETIMES("chan.seal_waited", "chan.seal");
     if (!h->sealing || h->ended || h->unsealed)
         return false;
     if (h->up) {

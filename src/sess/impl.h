@@ -106,7 +106,7 @@ struct sess {
     uint64_t data_pos, ctl_pos;                      /* bytes of data and ctl that were ever taken to be written ... */
     uint64_t ctl_out;                                /* ... and those of ctl that have been.  Of data: data_pos - unwritten */
     struct parted parted[2];                         /* the older first */
-    uint32_t pongs;                                  /* that have come */
+    uint32_t pongs, full_asked;                      /* that have come; and one more, when a full ring asked for the next one */
     struct waiters flushers;                         /* who waits for the peer to have what was sent */
     bool tallied, closed_here;                       /* doubt is known; this side has begun to close it */
     leat_doubt doubt;                                /* by the reader at the end; then the node's lock */
@@ -124,6 +124,7 @@ struct sess {
     char fail[FAIL_MAX];
     /* writer only; while it is not writing also out_lock */
     struct replay ring;
+    size_t ring_max;                                 /* with so many bytes in it nothing new is written.  Never changes */
     struct replay_block *wdata;                        /* what it has taken of data; NULL: nothing */
     size_t wdata_at;
     struct buf wctl;
@@ -207,6 +208,7 @@ struct sess *sess_new(struct greeting *g, bool dialed);
 /* Users' open, on the node's list, WELCOME (to a dialer), the writer task.  OK: sess_read is to be run, in a task of the node. */
 leat_err sess_start(struct sess *s);
 void sess_close_begin(struct sess *s, bool here);    /* no new frames; BYE when all is written.  here: this side wants it */
+void sess_let_go(struct sess *s);                    /* the reader, after the end: memory that only a link needs */
 leat_err sess_wait_end(struct sess *s);              /* [blocks] OK: it has ended */
 leat_err sess_wait_on(struct sess *s, struct waiters *q);            /* out_lock is held, and released.  OK: look again */
 void sess_wake_all(struct waiters *q);               /* out_lock is held */

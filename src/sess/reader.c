@@ -250,7 +250,7 @@ static leat_err numbered_in(struct sess *s, uint8_t kind, struct cur *in)
         return gap(s, kind);
     if (!ack_in(s, ack))
         return refuse(s, LEAT_INVAL, kind, "it acknowledges what was not sent");
-    if (unlikely(at_load(&s->kept) >= LIMIT_SESS_RING))
+    if (unlikely(at_load(&s->kept) >= s->ring_max))
         poke(s, NULL);
     if (k <= have) {
         SOMETIMES("sess.duplicate", "sess.asks_again");
@@ -265,8 +265,10 @@ static leat_err numbered_in(struct sess *s, uint8_t kind, struct cur *in)
     }
     s->ack_bytes += bytes;
     if (unlikely(k - acked >= ACK_EVERY || s->ack_bytes >= ACK_BYTES)) {
-        s->ack_bytes = 0;
-        poke(s, &s->ack_due);
+        if (!BUGGIFY("sess.ack_late")) {
+            s->ack_bytes = 0;
+            poke(s, &s->ack_due);
+        }
     }
     return LEAT_OK;
 }
@@ -414,6 +416,7 @@ static void tell_end(struct sess *s)
         if ((*u)->end)
             (*u)->end(s, s->result);
     sess_tally(s, orderly);
+    sess_let_go(s);
     sess_tell(s, LEAT_PEER_ENDED, 0);
     node_sess_ended(s);
     lock(&s->out_lock);

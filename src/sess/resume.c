@@ -26,7 +26,7 @@ void sess_link_broke_locked(struct sess *s, const char *why)
         return;
     at_store(&s->up, false);
     at_store(&s->crowded, true);
-    s->down_until = leat_time_add(leat_now(), s->grace).ns;
+    s->down_until = leat_time_add(leat_now(), BUGGIFY("fault.grace_short") ? LEAT_MS(1) : s->grace).ns;
     snprintf(s->down, sizeof s->down, "%s", why);
     link_shutdown(s->link);
 }
@@ -64,6 +64,7 @@ static bool link_up(struct sess *s, struct greeting *g)
         g->link = NULL;
         at_store(&s->taken, has);
         s->again_from = has + 1;
+        s->full_asked = 0;
         s->done_said = false;
         at_store(&s->up, true);
         at_store(&s->crowded, false);
@@ -158,6 +159,8 @@ static leat_dur pause_after(struct sess *s, int n)
     if (BUGGIFY("sess.pause_skipped"))
         return LEAT_MS(1);
     int64_t ms = n < 20 ? (int64_t)PAUSE_FIRST_MS << n : PAUSE_MAX_MS, ns = MIN(ms, (int64_t)PAUSE_MAX_MS) * 1000000;
+    if (BUGGIFY("sess.pause_doubled"))
+        ns *= 2;
     return (leat_dur){ ns / 2 + (int64_t)(rt_random(s->node->rt) % (uint64_t)(ns / 2)) };
 }
 
@@ -325,6 +328,8 @@ static leat_err give_up(struct sess *s, leat_err e)
     if (!farewell_locked(s))
         (void)sess_fail_locked(s, text);
     unlock(&s->out_lock);
+    if (e == LEAT_DEADLINE)
+        SOMETIMES("sess.grace_over", "sess.lost");
     return LEAT_PEER_LOST;
 }
 

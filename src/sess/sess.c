@@ -9,6 +9,8 @@
 #include "run/err.h"
 #include "sess/impl.h"
 
+enum { SMALL_RING = 2000 };
+
 static const struct sess_limits own_limits = {
     .frame = LIMIT_FRAME, .opens = LIMIT_SESS_OPENS, .open_bytes = LIMIT_SESS_OPEN_BYTES, .ends = LIMIT_SESS_ENDS,
 };
@@ -63,6 +65,7 @@ struct sess *sess_new(struct greeting *g, bool dialed)
     g->in = (struct inbox){ 0 };
     s->dialed = dialed;
     s->last_at = SIZE_MAX;
+    s->ring_max = BUGGIFY("sess.ring_small") ? SMALL_RING : LIMIT_SESS_RING;
     at_store(&s->refs, 1);
     GAUGE("sessions", 1);
     node_ref(s->node);
@@ -81,6 +84,26 @@ struct sess *sess_new(struct greeting *g, bool dialed)
 void sess_ref(struct sess *s)
 {
     atomic_fetch_add_explicit(&s->refs, 1, RLX);
+}
+
+void sess_let_go(struct sess *s)
+{
+    lock(&s->out_lock);
+    struct replay ring = s->ring;
+    struct replay_block *wdata = s->wdata;
+    struct buf bufs[] = { s->ctl, s->data, s->wctl };
+    s->ring = (struct replay){ 0 };
+    s->wdata = NULL;
+    s->unwritten = s->wdata_at = s->busy = 0;
+    s->ctl = s->data = s->wctl = (struct buf){ 0 };
+    at_store(&s->kept, 0);
+    unlock(&s->out_lock);
+    replay_block_put(&ring, wdata);
+    replay_free(&ring);
+    for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
+        buf_free(&bufs[i]);
+    mem_free(s->in.p);
+    s->in = (struct inbox){ 0 };
 }
 
 void sess_unref(struct sess *s)

@@ -67,7 +67,7 @@ static bool source_pull(struct sess *s, enum sess_lane lane)
 /* Numbered frames may be written now.  What was written before goes first; and without an acknowledgement so much and no more. */
 static bool open_for_new(const struct sess *s)
 {
-    return at_load(&s->up) && !s->mute && !s->again_from && !s->repeating && s->ring.bytes < LIMIT_SESS_RING;
+    return at_load(&s->up) && !s->mute && !s->again_from && !s->repeating && s->ring.bytes < s->ring_max;
 }
 
 static size_t wdata_left(const struct sess *s) { return s->wdata ? s->wdata->b.len - s->wdata_at : 0; }
@@ -145,6 +145,16 @@ static void repeat_locked(struct sess *s)
     s->repeating = s->ring.n > 0;
 }
 
+/* The peer acknowledges when it has much, or has something to say.  Where the ring is full that may be never: it is asked, once for each
+ * answer.  out_lock is held. */
+static void ask_when_full(struct sess *s)
+{
+    if (s->ring.bytes < s->ring_max || s->full_asked == s->pongs + 1)
+        return;
+    s->full_asked = s->pongs + 1;
+    s->ping_due = true;
+}
+
 /* What is new, with the control frames first.  false: no memory. */
 static bool take_new_locked(struct sess *s)
 {
@@ -190,6 +200,7 @@ static enum round round_take(struct sess *s, struct turn *t)
         r = ROUND_LAST;
     } else if (live) {
         repeat_locked(s);
+        ask_when_full(s);
         put_own(s);
     }
     t->own = s->wctl.len;

@@ -83,4 +83,53 @@ static leat_err steal(leat_none *none)
 }
 ANYWHERE(a_session_is_not_stolen_by_a_hello_that_guesses, steal)
 
+/* -- who knows the number -------------------------------------------------------------------------------------------------------- */
+/* Only attempts count up: what was said before, by whomever, is nothing. */
+static leat_err attempts(leat_none *none)
+{
+    leat_node *a, *b, *later;
+    leat_peer *p;
+    leat_peer_event v;
+    (void)none;
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node a" }, &a), LEAT_OK);
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node b" }, &b), LEAT_OK);
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node b" }, &later), LEAT_OK);
+    CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
+    CHECK_EQ(leat_node_dial(b, leat_node_url(a), &p), LEAT_OK);
+    struct sess *s = sess_of(p);
+    leat_rx(leat_peer_event) events = leat_peer_events(p);
+    CHECK_EQ(leat_recv(events, &v), LEAT_OK);
+    CHECK_EQ(v.state, LEAT_PEER_UP);
+    /* Attempts that are not higher: the link is closed without a word, and the session does not notice. */
+    for (uint32_t attempt = 0; attempt <= v.attempt; attempt++) {
+        struct forged f = { s->id, 1, attempt, 1, true };
+        uint8_t got = knock(leat_node_url(a), b, a, &f);
+        CHECK(attempt ? got == 0 : got == FRAME_DEAD);               /* 0 is no attempt at all */
+    }
+    /* Incarnations: of a start before this one, or another's, either way around.  It is not known. */
+    struct forged f = { s->id, 1, 1000, 1, true };
+    CHECK_EQ(knock(leat_node_url(a), later, a, &f), FRAME_DEAD);
+    f.good_acceptor = false;
+    CHECK_EQ(knock(leat_node_url(a), b, a, &f), FRAME_DEAD);
+    CHECK_EQ(knock(leat_node_url(a), b, later, &f), FRAME_DEAD);
+    CHECK_EQ(leat_try_recv(events, &v), LEAT_AGAIN);
+    /* A higher attempt of this session is its dialer's, as far as anybody can tell: the link changes hands, and the true dialer, whose link
+     * was closed, comes back with a higher one again. */
+    f = (struct forged){ s->id, 1, 2, 1, true };
+    CHECK_EQ(knock(leat_node_url(a), b, a, &f), FRAME_WELCOME);
+    leat_with_deadline(LEAT_S(20)) {
+        do
+            LEAT_TRY(leat_recv(events, &v));
+        while (v.state != LEAT_PEER_UP);
+        CHECK(v.attempt > 2);
+    }
+    CHECK(!sess_ended(s));
+    leat_unref(events);
+    leat_node_close(later);
+    leat_node_close(b);
+    leat_node_close(a);
+    return LEAT_OK;
+}
+ANYWHERE(only_a_higher_attempt_of_the_same_incarnations_goes_on_with_a_session, attempts)
+
 T_MAIN()

@@ -1,0 +1,159 @@
+/* ring_test.c - what a session keeps for a peer that does not acknowledge has a bound, with a link and without one; and what a peer makes a
+ * node do has one, too. */
+#include "peer.h"
+#include "sess/impl.h"
+#include "type/desc.h"
+
+LEAT_STRUCT(num, (uint64, n));
+
+enum { PIECE = 16 << 10, SLACK = 512 << 10, TOGGLES = 20000, GRACE_MS = 300 };
+
+static struct sess *here;                            /* the node's, with the hand-made peer */
+static leat_err taken(struct sess *s) { sess_ref(s); here = s; return LEAT_OK; }
+static const struct sess_user user = { .name = "ring", .open = taken };
+static const struct sess_user *const users[] = { &user, NULL };
+static struct peer peer;
+
+static leat_node *open_node(void)
+{
+    leat_node_opts o = { .name = "node a" };
+    leat_node *a;
+    CHECK_EQ(node_open(&o, users, &a), LEAT_OK);
+    CHECK_EQ(leat_node_listen(a, "inproc:a"), LEAT_OK);
+    peer_dial_for(&peer, "inproc:a", 1, GRACE_MS);
+    return a;
+}
+
+static _Atomic uint64_t sent;
+static leat_err last;
+static leat_err pour(leat_none *none)                /* as much as there is room for */
+{
+    static const uint8_t piece[PIECE];
+    (void)none;
+    while ((last = sess_wait_room(here)) == LEAT_OK) {
+        struct buf *b = sess_begin_in(here, FRAME_TAKEN, 0, LANE_DATA);
+        if (!b)
+            continue;
+        buf_put(b, piece, PIECE);
+        CHECK_EQ(sess_commit(here), LEAT_OK);
+        atomic_fetch_add(&sent, PIECE);
+    }
+    return LEAT_OK;
+}
+
+static void acknowledge(uint64_t n)
+{
+    struct buf b = { 0 };
+    buf_u32(&b, 8);
+    buf_u32(&b, FRAME_ACK);
+    buf_u64(&b, n);
+    peer_write(&peer, b.p, b.len);
+    buf_free(&b);
+}
+
+/* Reads until the node writes nothing new and asks. */
+static void read_until_asked(void)
+{
+    while (peer_next(&peer).kind != FRAME_PING)
+        ;
+}
+
+static void within_bound(void)
+{
+    lock(&here->out_lock);
+    size_t waits = here->data.len + here->unwritten;
+    unlock(&here->out_lock);
+    CHECK(at_load(&here->kept) >= LIMIT_SESS_RING);
+    CHECK(at_load(&here->kept) <= LIMIT_SESS_RING + SLACK);
+    CHECK(waits <= LIMIT_SESS_UNSENT + SLACK);
+}
+
+static leat_err never_acks(leat_none *none)
+{
+    leat_node *a = open_node();
+    leat_err err;
+    (void)none;
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, pour, LEAT_NONE));
+        read_until_asked();                          /* all is read, and nothing acknowledged */
+        while (!at_load(&here->crowded))
+            leat_yield();
+        within_bound();
+        uint64_t before = peer.got;
+        acknowledge(peer.got / 2);                   /* then there is room for as much again */
+        read_until_asked();
+        CHECK(peer.got > before + before / 3);
+        within_bound();
+        before = at_load(&sent);
+        peer_hang_up(&peer);                         /* nobody comes back */
+        while (at_load(&here->up))
+            leat_yield();
+        within_bound();
+        CHECK(at_load(&sent) <= before + LIMIT_SESS_UNSENT + SLACK);
+        LEAT_TRY(sess_wait_end(here));               /* the grace is over */
+    }
+    CHECK_EQ(last, LEAT_PEER_LOST);
+    sess_wait_tally(here);
+    leat_node_close(a);
+    CHECK_EQ(at_load(&here->kept), 0);               /* though somebody still knows the session */
+    CHECK_EQ(here->ring.bytes + here->data.cap + here->ctl.cap + here->in.cap, 0);
+    sess_unref(here);
+    return LEAT_OK;
+}
+TEST(a_peer_that_never_acknowledges_costs_the_ring_and_no_more)
+{
+    CHECK_EQ(leat_run(&quiet_opts, never_acks, LEAT_NONE), LEAT_OK);
+}
+
+/* -- a peer that toggles ------------------------------------------------------------------------------------------------------------- */
+static void attach(uint64_t id)
+{
+    struct type_print print;
+    struct buf b = { 0 };
+    CHECK_EQ(type_print(&num_type, &print), LEAT_OK);
+    buf_varint(&b, id);
+    buf_u8(&b, 1);
+    buf_put(&b, print.b, sizeof print.b);
+    buf_text(&b, "c", 1);
+    peer_send(&peer, FRAME_ATTACH, 0, &b);
+    buf_free(&b);
+    while (peer_next(&peer).kind != FRAME_ATTACHED)  /* credits are lent before */
+        ;
+}
+
+static leat_err toggles(leat_none *none)
+{
+    leat_node *a;
+    (void)none;
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node a" }, &a), LEAT_OK);
+    leat_chan(struct num) c = leat_chan_make(struct num, 1);
+    CHECK_EQ(leat_export(a, "c", leat_tx_of(c), num), LEAT_OK);
+    CHECK_EQ(leat_node_listen(a, "inproc:a"), LEAT_OK);
+    peer_dial(&peer, "inproc:a", 1);
+    attach(3);
+    attach(5);
+    struct sess *s = a->sessions;
+    uint64_t before = at_load(&s->sent);
+    for (uint64_t i = 0; i < TOGGLES; i++) {         /* two sites want the one slot, and do not want it */
+        uint64_t id = i & 1 ? 5 : 3;
+        PEER_SAY(&peer, FRAME_NEED, id, i / 2 & 1, 0, 0);
+    }
+    attach(7);                                       /* all of it has been handled */
+    uint64_t said = at_load(&s->sent) - before;
+    lock(&s->out_lock);
+    size_t waits = s->data.len + s->ctl.len + s->unwritten;
+    unlock(&s->out_lock);
+    CHECK(said <= TOGGLES + 10);
+    CHECK(waits < 4096);
+    CHECK(!sess_ended(s));
+    peer_hang_up(&peer);
+    leat_node_close(a);
+    leat_unref(c);
+    return LEAT_OK;
+}
+TEST(a_peer_that_wants_and_does_not_want_costs_no_more_than_its_frames)
+{
+    CHECK_EQ(leat_run(&quiet_opts, toggles, LEAT_NONE), LEAT_OK);
+}
+
+T_MAIN()
