@@ -1,9 +1,12 @@
 /* distance_test.c - channels between nodes: when a send is complete, what a close, a loss and a flush say, and whose turn it is.  Each test
  * was written because nothing else noticed when that was broken (test/breaks). */
-#include "pair.h"
+#include "peer.h"
+#include "base/base.h"
 #include "chan/chan.h"
 #include "sess/ends.h"
+#include "sess/impl.h"
 #include "sess/sess.h"
+#include "type/desc.h"
 
 LEAT_STRUCT(num, (uint64, n));
 
@@ -109,6 +112,41 @@ static leat_err many_channels(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(elements_of_many_channels_arrive_in_the_order_of_each, many_channels)
+
+/* What is too large is refused here, and is still the sender's; the session goes on. */
+LEAT_STRUCT(text, (string, of));
+static leat_err largest(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    leat_chan(struct text) c = leat_chan_make(struct text, 2);
+    leat_tx(struct text) out = NULL;
+    CHECK_EQ(leat_export(x.a, "texts", leat_tx_of(c), text), LEAT_OK);
+    CHECK_EQ(leat_import(x.p, "texts", &out, text, 0), LEAT_OK);
+    const uint32_t fits = LIMIT_ELEM - 4;            /* its length takes four bytes */
+    for (uint32_t n = fits + 1; n >= fits; n--) {
+        char *p = malloc(n);
+        memset(p, 'x', n);
+        p[n - 1] = 'y';
+        struct text t = { { p, n, 1 } }, got;
+        leat_err err = leat_send_from(out, &t);
+        CHECK_EQ(err, n > fits ? LEAT_LIMIT : LEAT_OK);
+        if (err != LEAT_OK) {
+            CHECK(t.of.p == p && t.of.len == n);
+            leat_drop(text, &t);
+            continue;
+        }
+        CHECK_EQ(leat_recv(c, &got), LEAT_OK);
+        CHECK_EQ(got.of.len, n);
+        CHECK(got.of.p[0] == 'x' && got.of.p[n - 1] == 'y');
+        leat_drop(text, &got);
+    }
+    leat_unref(out);
+    leat_unref(c);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_value_has_16_mib_and_no_more, largest)
 
 /* -- close ---------------------------------------------------------------------------------------------------------------------- */
 /* What was sent before a close, at either side, is received; then it is CLOSED for the receiver, for who waits to send and for others. */
@@ -241,5 +279,171 @@ static leat_err cut_in_between(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(what_was_received_is_never_said_not_to_be_sent, cut_in_between)
+
+/* -- through a relay ------------------------------------------------------------------------------------------------------------ */
+/* The home is one by hand, which takes its time to say what it has. */
+static leat_err flush_far(leat_none *none)
+{
+    enum { ID = 3, CAP = 4 };
+    static struct peer home;
+    (void)none;
+    struct pair x = pair_open();                     /* b sends through a, the relay */
+    leat_chan(struct num) c = leat_chan_make(struct num, CAP);
+    leat_tx(struct num) far = NULL, near = leat_ref(leat_tx_of(c));
+    struct type_print print;
+    struct buf b = { 0 };
+    leat_err err = LEAT_OK;
+    CHECK_EQ(leat_export(x.a, "in", leat_rx_of(c), num), LEAT_OK);
+    leat_with_deadline(LEAT_S(40)) {
+        peer_dial(&home, leat_node_url(x.a), 1);
+        CHECK_EQ(type_print(&num_type, &print), LEAT_OK);
+        buf_varint(&b, ID);
+        buf_u8(&b, 0);
+        buf_put(&b, print.b, sizeof print.b);
+        buf_text(&b, "in", 2);
+        peer_send(&home, FRAME_ATTACH, 0, &b);
+        buf_free(&b);
+        (void)peer_expect(&home, FRAME_ATTACHED);
+        CHECK_EQ(leat_export(x.a, "far", near, num), LEAT_OK);
+        CHECK_EQ(leat_import(x.p, "far", &far, num, 0), LEAT_OK);
+        CHECK_EQ(leat_send(far, { 1 }), LEAT_OK);
+        (void)peer_expect(&home, FRAME_ELEM);
+        leat_with_deadline(LEAT_MS(10))
+            err = leat_flush(far);
+        CHECK_EQ(err, LEAT_DEADLINE);                /* the relay has it, which is not enough */
+        PEER_SAY(&home, FRAME_GRANT, ID, CAP, 1, 8);
+        CHECK_EQ(leat_flush(far), LEAT_OK);
+    }
+    peer_hang_up(&home);
+    leat_unref(far);
+    leat_unref(near);
+    leat_unref(c);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_flush_through_a_relay_means_the_home, flush_far)
+
+/* -- frame by frame ------------------------------------------------------------------------------------------------------------- */
+static struct peer peer;
+
+static leat_node *node_with_peer(leat_dur idle)
+{
+    leat_node *a = NULL;
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node a", .idle = idle, .patience = LEAT_S(30) }, &a), LEAT_OK);
+    CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
+    peer_dial(&peer, leat_node_url(a), 1);
+    return a;
+}
+
+static void expect_own(uint8_t kind)
+{
+    struct peer_frame f;
+    do
+        f = peer_next(&peer);
+    while (f.kind == FRAME_ACK);
+    CHECK_EQ(f.kind, kind);
+}
+
+static void say_own(uint8_t kind)
+{
+    uint8_t frame[FRAME_HEADER + 8] = { 8, 0, 0, 0, kind };
+    frame[FRAME_HEADER] = (uint8_t)peer.got;
+    peer_write(&peer, frame, sizeof frame);
+}
+
+static leat_err heartbeats(leat_none *none)
+{
+    (void)none;
+    leat_with_deadline(LEAT_S(20)) {
+        leat_node *a = node_with_peer(LEAT_MS(10));
+        for (int i = 0; i < 3; i++) {
+            expect_own(FRAME_PING);
+            say_own(FRAME_PONG);
+        }
+        peer_hang_up(&peer);
+        leat_node_close(a);
+        a = node_with_peer(LEAT_S(30));
+        for (int i = 0; i < 3; i++) {
+            say_own(FRAME_PING);
+            expect_own(FRAME_PONG);
+        }
+        peer_hang_up(&peer);
+        leat_node_close(a);
+    }
+    return LEAT_OK;
+}
+ANYWHERE(a_peer_that_says_nothing_is_asked_and_what_it_asks_is_answered, heartbeats)
+
+static leat_err unread(leat_none *none)
+{
+    (void)none;
+    enum { PART = 16 << 10, MOST = 64 << 20 };
+    static const uint8_t part[PART];
+    leat_node *a = node_with_peer(LEAT_S(30));
+    struct sess *s = NULL;
+    while (!s) {
+        lock(&a->lock);
+        s = a->sessions;
+        unlock(&a->lock);
+    }
+    sess_ref(s);
+    leat_err err = LEAT_OK;
+    for (size_t sent = 0; sent < MOST && err == LEAT_OK; sent += PART) {
+        leat_with_deadline(LEAT_MS(50))
+            err = sess_wait_room(s);
+        struct buf *b = err == LEAT_OK ? sess_begin(s, FRAME_TORN) : NULL;
+        if (b)
+            buf_put(b, part, PART);
+        if (b)
+            CHECK_EQ(sess_commit(s), LEAT_OK);
+    }
+    CHECK_EQ(err, LEAT_DEADLINE);
+    lock(&s->out_lock);
+    size_t waits = s->data.len + s->unwritten;
+    unlock(&s->out_lock);
+    CHECK(waits <= LIMIT_SESS_UNSENT + 2 * PART);
+    sess_break(s, LEAT_SYS, "the test ends it");
+    sess_unref(s);
+    peer_hang_up(&peer);
+    leat_node_close(a);
+    return LEAT_OK;
+}
+ANYWHERE(what_a_peer_does_not_take_has_a_bound, unread)
+
+static leat_err returns(leat_none *none)
+{
+    (void)none;
+    enum { ID = 3 };
+    leat_node *a = node_with_peer(LEAT_S(30));
+    leat_chan(struct num) c = leat_chan_make(struct num, 2);
+    struct type_print print;
+    struct buf b = { 0 };
+    struct peer_frame f;
+    CHECK_EQ(leat_export(a, "c", leat_tx_of(c), num), LEAT_OK);
+    CHECK_EQ(type_print(&num_type, &print), LEAT_OK);
+    buf_varint(&b, ID);
+    buf_u8(&b, 1);
+    buf_put(&b, print.b, sizeof print.b);
+    buf_text(&b, "c", 1);
+    leat_with_deadline(LEAT_S(20)) {
+        peer_send(&peer, FRAME_ATTACH, 0, &b);
+        (void)peer_expect(&peer, FRAME_ATTACHED);
+        PEER_SAY(&peer, FRAME_NEED, ID, 1, 0, 0);
+        f = peer_expect(&peer, FRAME_GRANT);
+        CHECK_EQ(cur_varint(&f.in), ID);
+        uint64_t granted = cur_varint(&f.in);
+        PEER_SAY(&peer, FRAME_RETURN, ID, granted + 1);
+        do
+            f = peer_next(&peer);
+        while (f.kind != FRAME_DEAD);
+        CHECK(memmem(f.in.p, cur_left(&f.in), "RETURN", 6));
+    }
+    buf_free(&b);
+    peer_hang_up(&peer);
+    leat_unref(c);
+    leat_node_close(a);
+    return LEAT_OK;
+}
+ANYWHERE(a_return_of_more_than_was_given_ends_the_session, returns)
 
 T_MAIN()

@@ -179,6 +179,7 @@ static leat_err down(leat_none *none)
     while (at_load(&s->up))
         leat_yield();
     CHECK(!sess_ended(s));
+    CHECK_EQ(leat_send(there, { .n = 3 }), LEAT_OK); /* it has a credit */
     leat_with_deadline(LEAT_MS(1))
         CHECK_EQ(leat_flush(there), LEAT_DEADLINE);
     lock(&s->out_lock);
@@ -198,7 +199,7 @@ static leat_err down(leat_none *none)
     CHECK_EQ(out.n, 8);
     CHECK_EQ(leat_flush(there), LEAT_OK);
     CHECK_EQ(at_load(&ran), 1);
-    for (uint64_t i = 1; i <= 2; i++) {
+    for (uint64_t i = 1; i <= 3; i++) {
         CHECK_EQ(leat_recv(c, &v), LEAT_OK);
         CHECK_EQ(v.n, i);
     }

@@ -144,12 +144,14 @@ static leat_err left_open(leat_none *none)
     round_trip(p, 1);
     return LEAT_OK;
 }
-TEST(node_left_open_ends_with_leat_run)
+static void ends_with_run(enum place p)
 {
+    at(p);
     RUN(NULL, left_open);
     CHECK_EQ(at_load(&seen.ended), 2);
     CHECK_EQ(at_load(&seen.freed), 2);
 }
+TEST(node_left_open_ends_with_leat_run) { ends_with_run(INPROC); }
 
 /* -- many sessions ---------------------------------------------------------------------------------------------------------------- */
 static size_t in_use(void)
@@ -311,6 +313,7 @@ static leat_err both_close(leat_none *none)
     return LEAT_OK;
 }
 TEST(node_close_of_both_sides_at_once_loses_nothing) { RUN(NULL, both_close); }
+TEST(node_close_of_both_sides_at_once_loses_nothing_unix) { at(UNIX); RUN(NULL, both_close); }
 TEST(node_close_of_both_sides_at_once_loses_nothing_tcp) { at(TCP); RUN(NULL, both_close); }
 
 static leat_err room_filler(leat_peer **arg)
@@ -633,6 +636,8 @@ static leat_err under_deadline(leat_none *none)
     return LEAT_OK;
 }
 TEST(node_dialed_under_a_deadline_outlives_it) { RUN(&quiet_opts, under_deadline); }
+TEST(node_dialed_under_a_deadline_outlives_it_unix) { at(UNIX); RUN(&quiet_opts, under_deadline); }
+TEST(node_dialed_under_a_deadline_outlives_it_tcp) { at(TCP); RUN(&quiet_opts, under_deadline); }
 
 static leat_node *for_thread;
 static char to_thread[300];
@@ -784,8 +789,8 @@ TEST(node_close_while_peers_dial_unix) { at(UNIX); RUN(&quiet_opts, close_meanwh
 TEST(node_close_while_peers_dial_tcp) { at(TCP); RUN(&quiet_opts, close_meanwhile); }
 TEST(sess_silent_peer_is_asked_tcp) { at(TCP); RUN(NULL, silence); }
 TEST(sess_quiet_peers_stay_connected_tcp) { at(TCP); RUN(NULL, alive); }
-TEST(node_left_open_ends_with_leat_run_unix) { at(UNIX); RUN(NULL, left_open); }
-TEST(node_left_open_ends_with_leat_run_tcp) { at(TCP); RUN(NULL, left_open); }
+TEST(node_left_open_ends_with_leat_run_unix) { ends_with_run(UNIX); }
+TEST(node_left_open_ends_with_leat_run_tcp) { ends_with_run(TCP); }
 TEST(sess_frame_over_the_limit_breaks_tcp)
 {
     at(TCP);

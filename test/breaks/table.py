@@ -49,10 +49,8 @@ def distances(program, test, names):
     """{distance: [full names]} of a test as the page names it.  names: all of the program, or None if that is not known."""
     def there(name):
         return names is None or name in names
-    if test.endswith('_unix'):
-        return {PROCESSES: [test]}
-    if test.endswith('_tcp'):
-        return {NODES: [test]}
+    if test.endswith(('_unix', '_tcp')):
+        return {PROCESSES if test.endswith('_unix') else NODES: [test]}
     got = {}
     if names and test + '_unix' in names:
         got[PROCESSES] = [test + '_unix']
@@ -62,10 +60,8 @@ def distances(program, test, names):
         got[PROCESSES] = [test + '_process']
     if names and test + '_node' in names:
         got[NODES] = [test + '_node']
-    for pattern, where in PLACES:
-        if not got and re.match(pattern, '%s:%s' % (program, test)) and there(test):
-            got = {d: [test] for d in where}
-    return got
+    where = next((where for pattern, where in PLACES if re.match(pattern, '%s:%s' % (program, test))), ())
+    return {**{d: [test] for d in where if there(test)}, **got}
 
 
 def rows():
@@ -77,7 +73,8 @@ def rows():
                 section = line[3:].strip()
             if line.startswith('|') and TEST.search(line):
                 cells = [c.strip() for c in line.strip().strip('|').split('|')]
-                found.append(Row(section, cells[0].replace('`', ''), cells, TEST.findall(cells[-1]), n))
+                if len(cells) == 5:                  # other tables have other columns
+                    found.append(Row(section, cells[0].replace('`', ''), cells, TEST.findall(cells[-1]), n))
     return found
 
 
