@@ -87,6 +87,9 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
     struct O { enum O##_case which; union { LEAT_MAP_(LEAT_MEMBER_, O, __VA_ARGS__) }; }; typedef struct O O##_c_
 #endif
 #define LEAT_REPLY_(S, T) typedef T S##_c_; struct S##_reply { leat_reply reply; S##_c_ value; }
+/* a member that is described twice is one twice in this struct, which nobody uses */
+#define LEAT_ONCE_OF_(S, T, ...) struct S##_once_ { LEAT_MAP_(LEAT_ONCE_, S, __VA_ARGS__) }; LEAT_DESCRIBE_(S, T, __VA_ARGS__)
+#define LEAT_ONCE_(S, kind, name, ...) char name;
 #define LEAT_ENUMERATOR_(E, n, v, ...) n = v,
 #define LEAT_CASE_NAME_(O, kind, n, ...) O##_##n,
 #define LEAT_STRUCT_(S, ...) struct S; typedef struct S##_list { struct S *at; uint32_t len, cap; } S##_list; \
