@@ -1,4 +1,4 @@
-/* parked.c - very many tasks that wait at one channel: what one costs in time and memory, and what it costs to wake it. */
+/* parked.c - very many tasks that wait at one channel: what one costs in time and memory, and what it costs to wake it; also hibernated. */
 #include "bench.h"
 
 struct parked { leat_rx(int) in; struct gate *gate; };
@@ -54,7 +54,38 @@ static leat_err parked_rows(int64_t n)
     return err;
 }
 
+/* When no more of them give memory back. */
+static leat_err hibernate_all(void)
+{
+    double was, is = memory();
+    do {
+        was = is;
+        LEAT_TRY(leat_sleep(LEAT_MS(500)));
+        is = memory();
+    } while (is != was);
+    return LEAT_OK;
+}
+
+static leat_err hibernated_rows(int64_t n)
+{
+    leat_auto leat_chan(int) c = leat_chan_make(int, 0);
+    leat_err err = LEAT_OK;
+    leat_time start = { 0 };
+    double before = memory();
+    leat_with_hibernation(LEAT_MS(8)) leat_with_group(g, err) {
+        LEAT_TRY(park_all("hibernating", &g, leat_rx_of(c), n));
+        LEAT_TRY(hibernate_all());
+        bench_result("hibernated-bytes", "B", (memory() - before) / (double)n);
+        start = leat_now();
+        for (int64_t i = 0; i < n; i++)
+            LEAT_TRY(leat_send(c, 1));
+    }
+    bench_per("hibernated-wake", start, n);
+    return err;
+}
+
 const struct bench bench_parked[] = {
     { "parked", 1000000, parked_rows },
+    { "hibernated", 1000000, hibernated_rows },
     { 0 }
 };

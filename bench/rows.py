@@ -56,7 +56,9 @@ ROWS = [
     _row('parked-warm', 'ns', 250, 'the same again, on the memory of the first million', 'parked', peers=ALL),
     _row('parked-bytes', 'B', 4500, 'memory a waiting task takes, with its page tables', 'parked', peers=ALL),
     _row('wake', 'ns', (300, 170), 'send to one of a million waiting tasks, and its end', 'parked', peers=ALL),
-    _row('parked-hibernated', 'B', None, 'only Erlang: the memory of a waiting process that has been hibernated', peers=('erlang',)),
+    _row('hibernated-bytes', 'B', 700, 'memory a task takes that has waited long and gave its stack back, with its page tables; Erlang: '
+         'erlang:hibernate', 'hibernated', peers=('leat', 'erlang')),
+    _row('hibernated-wake', 'ns', None, 'send to one of a million hibernated tasks, and its end', 'hibernated', peers=LEAT),
     _row('sleepers-p50', 'us', 40, 'a million sleepers, 500 due each millisecond: how late the middle one wakes', 'sleepers'),
     _row('sleepers-p99', 'us', 1000, 'and 1 in 100', 'sleepers'),
     _row('timer', 'ns', 24, 'a time limit of 10 s set and lifted; Go: NewTimer and Stop', peers=NO_BOOST),

@@ -64,6 +64,7 @@ typedef struct leat_opts {                           /* 0 everywhere means the d
     void   (*log)(int level, const char *line);      /* must not block and may run on any thread; default: stderr */
     leat_dur watchdog;                               /* a task that gives way to none for so long is logged with its calls; below 0:
                                                         never; default: LEAT_WATCHDOG milliseconds, else 10 s */
+    leat_dur hibernate_after;                        /* leat_with_hibernation for all tasks; default: never */
 } leat_opts;
 typedef struct leat_group { void *opaque_[24]; } leat_group;  /* {0} is ready; must not be copied or moved */
 /* The first use opens a group: deadline and context are those of who uses it, values too.  It may be waited for elsewhere: when a scope or
@@ -94,6 +95,13 @@ LEAT_CHECK leat_err leat_leaks(int fd, size_t *ret);
  * cancels the tasks and is the result, unless one has won; leat_go returns LEAT_CANCELED once one has.  No task at all: LEAT_INVAL.
  * The winner hands its value over by leat_try_send into a channel of capacity 1, whose error it returns: so there is one value. */
 #define leat_with_race(g, err)          LEAT_WITH_RACE_(g, err)
+/* leat_with_hibernation(after) { ... }: a task of a group that is opened in the block, or the block's own, that has waited for `after`
+ * (rounded up to 1, 2, 4, ... ms) gives the memory of its stack back; what is in use of it moves to a block of some hundred bytes, and
+ * comes back to the same addresses before the task goes on.  Nothing else changes, but no other task, thread or object may hold the
+ * address of anything on such a stack: no variable that others use, no lock, timer or guest.  A task with an open group or a shield on its
+ * stack stays as it is, and so does one that waits for leat_blocking, for a file, for a group, for an answer of a peer, in a select of
+ * more than 16 ends, or to send to an unbuffered channel elsewhere.  after below 0: nobody in this block.  No effect under sanitizers. */
+#define leat_with_hibernation(after)    LEAT_WITH_(leat_scope_, leat_scope_hibernate_(after), leat_scope_end_)
 #define leat_with_pinned                LEAT_WITH_(leat_pin_, leat_pin_begin_(), leat_pin_end_)  /* stay on this thread */
 
 /* == Context.  Every task has one; children inherit it, blocking calls obey it, calls to peers carry it. ================= */

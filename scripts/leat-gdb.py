@@ -19,7 +19,7 @@ NEVER = 2 ** 63 - 1
 # what plat_switch has pushed: register and offset from the stack pointer it saved; the pc; how much it takes off
 SAVED = {
     'x86-64': ([('r15', 0), ('r14', 8), ('r13', 16), ('r12', 24), ('rbx', 32), ('rbp', 40)], 48, 56, 'rsp', 'rip'),
-    'aarch64': ([('x%d' % (19 + i), 8 * i) for i in range(12)], 88, 160, 'sp', 'pc'),
+    'aarch64': ([('x%d' % (19 + i), 8 * i) for i in range(12)], 88, 176, 'sp', 'pc'),
 }
 
 

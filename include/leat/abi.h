@@ -35,6 +35,7 @@ void leat_pin_end_(leat_pin_ *p);
 leat_scope_ leat_scope_begin_(leat_dur limit);
 leat_scope_ leat_scope_deadline_(leat_dur limit, leat_err cause);
 leat_scope_ leat_scope_cancel_(void);
+leat_scope_ leat_scope_hibernate_(leat_dur after);
 leat_scope_ leat_scope_value_(const void *key, void *p);
 void leat_scope_end_(leat_scope_ *s);
 leat_shield_ *leat_shield_begin_(leat_shield_ *s, leat_dur limit);

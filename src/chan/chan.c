@@ -131,9 +131,27 @@ static SAN_UNSEEN bool may_end(const struct waiter *x, seen_fn *seen, void *arg)
     return c->net || seen(arg, c);
 }
 
-WAIT_KIND chan_wait_recv = { "receives from channel ", describe, may_end };
-WAIT_KIND chan_wait_send = { "sends to channel ", describe, may_end };
-WAIT_KIND chan_wait_end = { "waits for the end of channel ", describe, may_end };
+/* Of an unbuffered channel whose home is elsewhere the session may know the sender. */
+static bool place(const struct waiter *x, struct wait_place *ret)
+{
+    leat_chan_ *c = x->owner;
+    bool sends = x->kind == &chan_wait_send;
+    ret->lock = &c->lock;
+    ret->q = sends ? &c->sq : x->kind == &chan_wait_recv ? &c->rq : &c->cq;
+    return !(sends && at_load(&c->site) && c->cap == 0);
+}
+
+/* It had moved already when its channel came to be one whose home is elsewhere. */
+static void sender_moved(struct waiter *x, struct waiter *y)
+{
+    leat_chan_ *c = x->owner;
+    if (c->net && at_load(&c->site))
+        c->net->ops->sender(c, x, y);
+}
+
+WAIT_KIND chan_wait_recv = { .what = "receives from channel ", .describe = describe, .may_end = may_end, .place = place };
+WAIT_KIND chan_wait_send = { .what = "sends to channel ", .describe = describe, .may_end = may_end, .place = place, .moved = sender_moved };
+WAIT_KIND chan_wait_end = { .what = "waits for the end of channel ", .describe = describe, .may_end = may_end, .place = place };
 
 static void hold_drop(leat_chan_ *c)
 {

@@ -55,6 +55,7 @@ struct chan_net_ops {
     void (*away)(leat_chan_ *c, struct waiter *me);
     void (*back)(leat_chan_ *c, struct waiter *me);
     void (*left)(leat_chan_ *c, struct waiter *me);
+    void (*sender)(leat_chan_ *c, struct waiter *x, struct waiter *y);       /* site [locked]: y stands in sq where x stood */
     /* home [locked]: needy_at slots are free, or a receiver has begun to wait, and `needy` is set. */
     void (*room)(leat_chan_ *c);
     /* leat_close here.  Home: local senders are refused already; the op calls chan_end when the sites are done.  Site: tells the home. */

@@ -10,9 +10,15 @@ struct cond {                                        /* lies in a leat_cond */
 };
 _Static_assert(sizeof(struct cond) <= sizeof(leat_cond), "leat_cond is too small");
 
-static WAIT_KIND wait_cond = { "waits for condition ", sync_describe, sync_may_end };
-static WAIT_KIND wait_waitgroup = { "waits for wait group ", sync_describe, sync_may_end };
-static WAIT_KIND wait_sem = { "waits for semaphore ", sync_describe, sync_may_end };
+static bool cond_place(const struct waiter *x, struct wait_place *ret)
+{
+    struct cond *c = x->owner;
+    ret->lock = &c->lock;
+    ret->q = &c->q;
+    return true;
+}
+
+static WAIT_KIND wait_cond = { .what = "waits for condition ", .describe = sync_describe, .may_end = sync_may_end, .place = cond_place };
 
 static struct cond *cond_of(leat_cond *c) { return (struct cond *)(void *)c; }
 
@@ -82,6 +88,17 @@ struct waitgroup {                                   /* lies in a leat_waitgroup
 };
 _Static_assert(sizeof(struct waitgroup) <= sizeof(leat_waitgroup), "leat_waitgroup is too small");
 
+static bool waitgroup_place(const struct waiter *x, struct wait_place *ret)
+{
+    struct waitgroup *g = x->owner;
+    ret->lock = &g->lock;
+    ret->q = &g->q;
+    return true;
+}
+
+static WAIT_KIND wait_waitgroup = { .what = "waits for wait group ", .describe = sync_describe, .may_end = sync_may_end,
+    .place = waitgroup_place };
+
 static struct waitgroup *waitgroup_of(leat_waitgroup *g) { return (struct waitgroup *)(void *)g; }
 
 void leat_waitgroup_add(leat_waitgroup *pub, int n)
@@ -132,6 +149,16 @@ struct sem {                                         /* is a leat_sem; lock prot
 };
 _Static_assert(sizeof(struct sem) <= sizeof(leat_sem), "leat_sem is too small");
 _Static_assert(offsetof(struct sem, size) == offsetof(leat_sem, size), "size comes first");
+
+static bool sem_place(const struct waiter *x, struct wait_place *ret)
+{
+    struct sem *s = x->owner;
+    ret->lock = &s->lock;
+    ret->q = &s->q;
+    return true;
+}
+
+static WAIT_KIND wait_sem = { .what = "waits for semaphore ", .describe = sync_describe, .may_end = sync_may_end, .place = sem_place };
 
 struct sem_waiter { struct waiter w; int64_t n; };
 

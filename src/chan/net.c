@@ -203,7 +203,7 @@ uint32_t chan_senders_waiting_locked(const leat_chan_ *c)
 bool chan_receiver_waits_locked(const leat_chan_ *c)
 {
     const struct waiter *x = at_load(&c->rq.head);
-    while (x && at_load(&x->task->park) != PARK_WAIT)
+    while (x && at_load(&x->task->park) != PARK_WAIT && at_load(&x->task->park) != PARK_NAP)
         x = x->next;
     return x != NULL;
 }

@@ -17,8 +17,26 @@ struct rwlock {                                      /* lies in a leat_rwlock; l
 };
 _Static_assert(sizeof(struct rwlock) <= sizeof(leat_rwlock), "leat_rwlock is too small");
 
-static WAIT_KIND wait_read = { "waits to read under lock ", sync_describe, sync_may_end };
-static WAIT_KIND wait_write = { "waits to write under lock ", sync_describe, sync_may_end };
+static bool read_place(const struct waiter *x, struct wait_place *ret)
+{
+    struct rwlock *l = x->owner;
+    ret->lock = &l->lock;
+    ret->q = &l->rq;
+    return true;
+}
+
+static bool write_place(const struct waiter *x, struct wait_place *ret)
+{
+    struct rwlock *l = x->owner;
+    ret->lock = &l->lock;
+    ret->q = &l->wq;
+    return true;
+}
+
+static WAIT_KIND wait_read = { .what = "waits to read under lock ", .describe = sync_describe, .may_end = sync_may_end,
+    .place = read_place };
+static WAIT_KIND wait_write = { .what = "waits to write under lock ", .describe = sync_describe, .may_end = sync_may_end,
+    .place = write_place };
 
 static struct rwlock *rwlock_of(leat_rwlock *l) { return (struct rwlock *)(void *)l; }
 

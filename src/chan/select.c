@@ -57,7 +57,16 @@ static SAN_UNSEEN bool done_may_end(const struct waiter *x, seen_fn *seen, void 
     return seen(arg, x->owner);
 }
 
-static WAIT_KIND select_done = { "waits for the cancelling of context ", describe_done, done_may_end };
+static bool done_place(const struct waiter *x, struct wait_place *ret)
+{
+    leat_ctx *c = x->owner;
+    ret->lock = &c->lock;
+    ret->q = &c->watchers;
+    return true;
+}
+
+static WAIT_KIND select_done = { .what = "waits for the cancelling of context ", .describe = describe_done,
+    .may_end = done_may_end, .place = done_place };
 
 static void describe_all(struct report *r, const struct waiter *x)
 {
@@ -87,14 +96,20 @@ static void describe_all(struct report *r, const struct waiter *x)
 
 static SAN_UNSEEN bool all_may_end(const struct waiter *x, seen_fn *seen, void *arg)
 {
-    const struct waiter *w = x->owner;
-    for (uint32_t i = 0; i < x->id; i++)
-        if (w[i].on && (!w[i].kind->may_end || w[i].kind->may_end(&w[i], seen, arg)))
+    struct waiter w;
+    for (uint32_t i = 0; i < x->id; i++) {
+        if (peek((const struct waiter *)x->owner + i, &w, sizeof w) != sizeof w)
             return true;
+        if (w.on && (!w.kind->may_end || w.kind->may_end(&w, seen, arg)))
+            return true;
+    }
     return false;
 }
 
-static WAIT_KIND select_all = { "waits in a select: ", describe_all, all_may_end };
+static WAIT_KIND select_all = { .what = "waits in a select: ", .describe = describe_all, .may_end = all_may_end,
+    .place = wait_place_none, .many = true };
+static WAIT_KIND select_standing = { .what = "waits in a select: ", .describe = describe_all,
+    .may_end = all_may_end };              /* its homes know it */
 
 static leat_err count_ops(const leat_select_ *s, uint32_t *ret)
 {
@@ -645,7 +660,7 @@ static int block(struct sel *x, leat_err *err)
 {
     struct task *t = task_self();
     uint32_t i, why;
-    const struct waiter me = { .task = t, .owner = x->waiters, .id = x->n, .kind = &select_all };
+    struct waiter me = { .task = t, .owner = x->waiters, .id = x->n, .kind = &select_all };
     if (unlikely(t->foreign) && (*err = polls_begin(x, t)) != LEAT_OK)
         return -1;
     if (x->n > 1 && !x->stands && (x->n > 8 || has_twins(x)))
@@ -654,6 +669,8 @@ static int block(struct sel *x, leat_err *err)
     t->on = &me;
     at_store(&t->park, PARK_WAIT);
     i = unlikely(x->stands) ? offers_queue_up_again(x, t, err) : queue_up(x, t, err);
+    if (unlikely(x->stands))
+        me.kind = &select_standing;
     if (i == x->n) {
         full_fence();                                /* PARK_WAIT before the context's done word: Dekker */
         why = task_wait(t);
@@ -752,27 +769,17 @@ static int run(struct sel *x, leat_err *err)
     return hit;
 }
 
-static int run_on_stack(struct sel *x, leat_err *err)
-{
-    struct op ops[OPS_ON_STACK];
-    struct waiter waiters[OPS_ON_STACK];
-    leat_chan_ *chans[OPS_ON_STACK];
-    x->ops = ops;
-    x->waiters = waiters;
-    x->chans = chans;
-    return run(x, err);
-}
-
-static int run_small(struct sel *x, leat_err *err)
-{
-    struct op ops[8];
-    struct waiter waiters[8];
-    leat_chan_ *chans[8];
-    x->ops = ops;
-    x->waiters = waiters;
-    x->chans = chans;
-    return run(x, err);
-}
+/* Each in a frame of its own, or a select of two would wait on the stack of one of 64. */
+#define RUN_ON_STACK(name, most) \
+    static __attribute__((noinline)) int name(struct sel *x, leat_err *err) \
+    { \
+        struct op ops[most]; struct waiter waiters[most]; leat_chan_ *chans[most]; \
+        x->ops = ops; x->waiters = waiters; x->chans = chans; \
+        return run(x, err); \
+    }
+RUN_ON_STACK(run_few, OPS_FEW)
+RUN_ON_STACK(run_some, OPS_SOME)
+RUN_ON_STACK(run_on_stack, OPS_ON_STACK)
 
 static int run_on_heap(struct sel *x, uint32_t n, leat_err *err)
 {
@@ -807,7 +814,8 @@ static int select_wait(const leat_select_ *s, bool looked, leat_err *err)
     *err = count_ops(s, &n);
     if (*err != LEAT_OK)
         return -1;
-    int hit = n <= 8 ? run_small(&x, err) : n <= OPS_ON_STACK ? run_on_stack(&x, err) : run_on_heap(&x, n, err);
+    int hit = n <= OPS_FEW ? run_few(&x, err) : n <= OPS_SOME ? run_some(&x, err) :
+        n <= OPS_ON_STACK ? run_on_stack(&x, err) : run_on_heap(&x, n, err);
     if (hit >= 0)
         return case_at(s, (uint32_t)hit)->id;
     return select_failed(*err);

@@ -3,7 +3,7 @@
 #define CHAN_SELECT_H
 #include "chan/chan.h"
 
-enum { OPS_ON_STACK = 64 };
+enum { OPS_FEW = 8, OPS_SOME = 16, OPS_ON_STACK = 64 };
 enum { OP_HERE, OP_STANDS, OP_AWAY };                /* see offers.c */
 
 struct op {

@@ -22,7 +22,15 @@ _Static_assert(sizeof(struct mutex) <= sizeof(leat_mutex), "leat_mutex is too sm
 
 static struct mutex *mutex_of(leat_mutex *m) { return (struct mutex *)(void *)m; }
 
-static WAIT_KIND wait_mutex = { "waits for mutex ", sync_describe, sync_may_end };
+static bool place(const struct waiter *x, struct wait_place *ret)
+{
+    struct mutex *m = x->owner;
+    ret->lock = &m->lock;
+    ret->ring = &m->head;
+    return true;
+}
+
+static WAIT_KIND wait_mutex = { .what = "waits for mutex ", .describe = sync_describe, .may_end = sync_may_end, .place = place };
 
 static uint16_t here(void)
 {

@@ -1,6 +1,7 @@
 /* mem.c - mmap and guards. */
 #include "plat/mem.h"
 #include "plat/atomic.h"
+#include "plat/errno.h"
 #include "plat/san.h"
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -86,4 +87,12 @@ bool plat_mem_guards(void *first, size_t stride, uint32_t n)
         return true;
     at_store(&missing, 1);
     return false;
+}
+
+bool plat_mem_forget(void *p, size_t bytes)
+{
+    int saved = errno;
+    bool ok = madvise(p, bytes, MADV_DONTNEED) == 0;
+    errno = saved;
+    return ok;
 }

@@ -14,4 +14,7 @@ bool plat_mem_guard(void *p);
 void plat_mem_no_guards(void);                       /* for tests: from now on there are none, as when the limit is reached */
 /* n of them in one call, stride bytes from one to the next.  false: some may not be guarded; one by one it may still work. */
 bool plat_mem_guards(void *first, size_t stride, uint32_t n);
+/* What lies in the pages from p on is forgotten, and they take memory again when they are touched; guards stay.  false: not so (they are
+ * locked in memory). */
+bool plat_mem_forget(void *p, size_t bytes);
 #endif

@@ -24,6 +24,8 @@ static inline uint32_t peek_u32(const void *from)     /* little-endian, like all
     return (uint32_t)(peek_word((const void *)((uintptr_t)from & ~(uintptr_t)7)) >> ((uintptr_t)from & 4) * 8);
 }
 
+static inline uint8_t peek_u8(const void *from) { return (uint8_t)(peek_u32(from) >> ((uintptr_t)from & 3) * 8); }
+
 /* n bytes, any number of which may be unmapped: how many could be had, from the start on. */
 size_t peek(const void *from, void *to, size_t n);
 #endif

@@ -300,6 +300,8 @@ static bool read_word(const struct unwind *u, uintptr_t at, uintptr_t *ret)
 {
     if (at < u->lo || at > u->hi || u->hi - at < sizeof *ret || at % sizeof *ret)
         return false;
+    if (u->by)
+        return peek((const void *)(at + u->by), ret, sizeof *ret) == sizeof *ret;
     *ret = peek_word((const void *)at);
     return true;
 }
@@ -450,27 +452,40 @@ static void start(struct unwind *u, const void *lo, const void *hi)
     u->exact = true;
 }
 
-void unwind_parked(struct unwind *u, const void *sp, const void *lo, const void *hi)
+static void start_parked(struct unwind *u, uintptr_t at, uintptr_t lo, uintptr_t hi, uintptr_t by)
 {
 #if defined(__x86_64__)
-    static const uint8_t order[] = { 15, 14, 13, 12, 3, 6 };         /* as plat_switch_to pops them */
+    static const uint8_t order[] = { 15, 14, 13, 12, 3, 6 };         /* as plat_switch_to pushes them */
     enum { FRAME = 56 };
 #else
     static const uint8_t order[] = { 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30 };
-    enum { FRAME = 160 };
+    enum { FRAME = 176 };
 #endif
-    uintptr_t at = (uintptr_t)sp;
-    start(u, lo, hi);
+    start(u, (const void *)lo, (const void *)hi);
+    u->by = by;
     if (at < u->lo || at > u->hi || u->hi - at < FRAME)
         return;
     for (unsigned i = 0; i < sizeof order; i++)
-        u->reg[order[i]] = peek_word((const void *)(at + i * sizeof at));
+        (void)read_word(u, at + i * sizeof at, &u->reg[order[i]]);
 #if defined(__x86_64__)
-    u->pc = peek_word((const void *)(at + sizeof order * sizeof at));
+    (void)read_word(u, at + sizeof order * sizeof at, &u->pc);
 #else
     u->pc = code(u->reg[30]);
 #endif
     u->reg[UNWIND_SP] = at + FRAME;
+}
+
+void unwind_parked(struct unwind *u, const void *sp, const void *lo, const void *hi)
+{
+    start_parked(u, (uintptr_t)sp, (uintptr_t)lo, (uintptr_t)hi, 0);
+}
+
+void unwind_away(struct unwind *u, uintptr_t sp, uintptr_t hi, uintptr_t by, uintptr_t pc)
+{
+    start_parked(u, sp, sp, hi, by);
+    u->pc = pc;
+    if (UNWIND_RA == 30)
+        u->reg[UNWIND_RA] = pc;
 }
 
 void unwind_signal(struct unwind *u, const void *ucontext, const void *lo, const void *hi)

@@ -19,10 +19,13 @@ enum { UNWIND_REGS = 32, UNWIND_SP = 31, UNWIND_RA = 30 };
 struct unwind {
     uintptr_t pc, reg[UNWIND_REGS];
     uintptr_t lo, hi;                                /* the bounds of the stack */
+    uintptr_t by;                                    /* its bytes lie so much further on: in a copy, which may go away */
     bool exact;                                      /* pc is where execution goes on; else the address behind a call */
 };
 
 void unwind_parked(struct unwind *u, const void *sp, const void *lo, const void *hi);    /* sp: what plat_switch saved */
+/* The same of a stack that lies elsewhere: sp and its bounds are addresses on the stack, pc says where it goes on. */
+void unwind_away(struct unwind *u, uintptr_t sp, uintptr_t hi, uintptr_t by, uintptr_t pc);
 void unwind_signal(struct unwind *u, const void *ucontext, const void *lo, const void *hi);
 /* Where the caller is; a macro, because its own frame must stay. */
 #define unwind_here(u, lo_, hi_) do { \

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "run/err.h"
+#include "run/hiber.h"
 #include "run/later.h"
 #include "run/rt.h"
 #include "run/sched.h"
@@ -22,6 +23,7 @@ void ctx_init(leat_ctx *c, leat_ctx *parent, int64_t deadline)
     edge_forget(&c->done);
     c->parent = parent;
     c->deadline = deadline;
+    c->nap = parent ? parent->nap : 0;
     if (parent && at_load_acq(&parent->done)) {      /* if it comes later, linking will see it */
         at_store(&c->cause, at_load(&parent->cause));
         at_store_rel(&c->done, at_load(&parent->done));
@@ -408,6 +410,14 @@ leat_scope_ leat_scope_cancel_(void)
     return scope_open(NULL, NULL);
 }
 
+leat_scope_ leat_scope_hibernate_(leat_dur after)
+{
+    leat_scope_ s = scope_open(NULL, NULL);
+    if (s.ctx->parent)
+        s.ctx->nap = nap_code(task_self()->rt, after);
+    return s;
+}
+
 leat_scope_ leat_scope_value_(const void *key, void *p)
 {
     return scope_open(key, p);
@@ -434,6 +444,7 @@ static void shield_open(struct shield *s, int64_t until)
     s->saved = t->ctx;
     s->until = at_load(&t->deadline);
     ctx_init(&s->ctx, NULL, until);
+    s->ctx.nap = t->ctx->nap;
     s->ctx.parent = t->ctx;                          /* for its values; a cancel stops at a shield, which never links itself */
     s->ctx.shield = true;
     ctx_enter(t, &s->ctx);

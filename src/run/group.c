@@ -26,9 +26,19 @@ void group_open_in(struct group *g, struct rt *rt, leat_ctx *parent, int64_t dea
     g->open = true;
 }
 
+/* One more open group, or one less, that lies on the stack of the task which opens or ends it. */
+static inline void group_on_stack(const struct group *g, struct worker *w, int by)
+{
+    struct stack *s = w->cur->stack;
+    if ((uintptr_t)s - (uintptr_t)g < w->rt->stack_bytes)
+        s->groups = (uint16_t)(s->groups + by);
+}
+
 void group_open(struct group *g, struct worker *w)
 {
     struct task *t = task_self();
+    if (w)
+        group_on_stack(g, w, 1);
     group_open_in(g, w ? w->rt : NULL, t->ctx, at_load(&t->deadline));
     ctx_loose(&g->ctx);                              /* who waits for it may do so elsewhere */
 }
@@ -73,6 +83,9 @@ static leat_err group_wait(struct group *g)
     if (!g->entered) {                               /* else the block goes on in its context */
         ctx_done(&g->ctx);
         ctx_over(&g->ctx);
+        struct worker *w = worker_self();
+        if (w)
+            group_on_stack(g, w, -1);
         g->open = false;
     }
     leat_err e = (leat_err)at_load(&g->err);
@@ -97,8 +110,12 @@ leat_err leat_group_wait(leat_group *pub)
 void leat_group_cancel(leat_group *pub)
 {
     struct group *g = group_of(pub);
-    if (!g->open)
-        group_open(g, worker_self());                /* a group that is cancelled before its first task takes none */
+    struct worker *w = worker_self();
+    if (!g->open) {
+        group_open(g, w);                            /* a group that is cancelled before its first task takes none */
+        if (w)
+            w->cur->stack->marks |= STACK_GROUPS;    /* perhaps nobody waits for it */
+    }
     leat_cancel(&g->ctx, LEAT_CANCELED);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "plat/freeze.h"
+#include "run/hiber.h"
 #include "run/err.h"
 #include "run/guest.h"
 #include "run/idle.h"
@@ -80,6 +81,8 @@ static int64_t turn(struct worker *w)
         w->now = rt_now(rt);
         worker_stamp(w);
         int64_t next = timers_run(w, w, w->now);
+        if (unlikely(w->n_naps))
+            nap_all(w);
         if (w->now >= rt->slice_end)
             return 0;
         struct task *t = pick(w);

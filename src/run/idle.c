@@ -24,6 +24,7 @@
  * Retreat: a worker other than 0 that met 16 contended locks in 64 picks hands its tasks back and sleeps 2 ms, doubling to 64 ms
  * while the next trial fails too: tasks that share one channel run best on one worker. */
 #include "run/idle.h"
+#include "run/hiber.h"
 #include <assert.h>
 #include <sched.h>
 #include "plat/futex.h"
@@ -370,6 +371,8 @@ static struct task *idle(struct worker *w)
         w->now = rt_now(rt);
         worker_stamp(w);
         int64_t next = timers_run(w, w, w->now);
+        if (unlikely(w->n_naps))
+            nap_all(w);
         if (spins % 8 == 0)
             io_poll(w);
         if ((t = sched_pinned(w)) || (t = sched_pick(w))) {
@@ -448,6 +451,8 @@ void worker_loop(struct worker *w)
         }
         if (w->follow)
             cpus_follow(w);
+        if (unlikely(w->n_naps))
+            nap_all(w);
         if (w->retreat)
             retreat(w);
         struct task *t = sched_pick(w);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "run/err.h"
+#include "run/hiber.h"
 #include "run/idle.h"
 #include "run/rt.h"
 #include "run/sched.h"
@@ -68,6 +69,8 @@ static leat_err later_main(void *arg)
     edge_acquire(&l->after);                         /* the cancel comes before what it starts */
     later_unref(l);
     at_store(&t->park, PARK_NONE);
+    if (t->ctx->nap)
+        nap_begin(worker_self(), t);
     if (why == PARK_CANCEL)
         return (leat_err)TASK_WITHDRAWN;
     if (why == PARK_TIMER && p->due > p->deadline)

@@ -18,6 +18,7 @@
 #include "plat/heap.h"
 #include "plat/say.h"
 #include "run/err.h"
+#include "run/hiber.h"
 #include "run/report.h"
 #include "run/rt.h"
 #include "run/sched.h"
@@ -236,19 +237,18 @@ static void begin_task(struct task *t, void *arg)
     }
     struct stack *st = t->fresh ? NULL : t->stack;
     if (st)                                          /* it runs, or is just leaving: all of its stack */
-        read_range(k, (uintptr_t)st->san.base, (uintptr_t)st);
+        read_range(k, (uintptr_t)stack_low(t->rt, st), (uintptr_t)st);
 }
 
 /* -- what there is ------------------------------------------------------------------------------------------------------- */
 static void note_task(struct task *t, void *arg)
 {
     struct look *k = arg;
-    uintptr_t sp = t->fresh ? 0 : (uintptr_t)at_load_acq(&t->sp);
-    const struct stack *s = t->stack;
-    if (sp && s && s->task == t && sp >= (uintptr_t)s->san.base && sp < (uintptr_t)s) {
+    struct frames f;
+    if (task_frames(t, &f) && (f.by || t->stack->task == t)) {
         struct parked *p = scratch_take(&k->mem, sizeof *p);
         if (p)
-            *p = (struct parked){ .lo = sp, .hi = (uintptr_t)s, .task = t };
+            *p = (struct parked){ .lo = f.lo + f.by, .hi = f.hi + f.by, .task = t };
         k->full |= !p;
         k->parks += p != NULL;
     }
@@ -414,8 +414,10 @@ static void read_callers(struct look *k)
         for (int i = 0; i < UNWIND_REGS && !rt->guest; i++)
             visit(k, rt->caller_regs[i]);
     for (struct rt *rt = rt_first(); rt; rt = rt->next)
-        for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++)
+        for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++) {
             read_alarms(k, rt->workers[i]);
+            visit(k, (uintptr_t)rt->workers[i]->away);
+        }
 }
 
 /* -- the answer ------------------------------------------------------------------------------------------------------------ */

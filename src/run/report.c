@@ -4,6 +4,8 @@
 #include <string.h>
 #include "plat/freeze.h"
 #include "plat/say.h"
+#include "run/hiber.h"
+#include "run/io_fd.h"
 #include "run/sched.h"
 #include "run/seam.h"
 
@@ -114,15 +116,26 @@ static void describe_number(struct report *r, const struct waiter *x)
     report_number(r, x->id);
 }
 
-WAIT_KIND wait_sleep = { "sleeps", NULL, NULL };
-WAIT_KIND wait_group = { "waits for the tasks of group ", describe_group, group_may_end };
-WAIT_KIND wait_blocking = { "waits for a blocking call on another thread", NULL, NULL };
-WAIT_KIND wait_fd = { "waits for descriptor ", describe_number, NULL };
-WAIT_KIND wait_peer = { "waits for an answer of a peer", NULL, NULL };
+bool wait_place_none(const struct waiter *x, struct wait_place *ret)
+{
+    (void)x;
+    (void)ret;
+    return true;
+}
 
-/* The byte after the word `park`. */
-static bool task_fresh(const struct task *t) { return (uint8_t)(peek_word(&t->park) >> 32) != 0; }
-_Static_assert(offsetof(struct task, fresh) == offsetof(struct task, park) + 4, "task_fresh reads both in one word");
+static bool place_fd(const struct waiter *x, struct wait_place *ret)
+{
+    struct io_fd *f = x->owner;
+    ret->lock = &f->lock;
+    ret->q = &f->q;
+    return true;
+}
+
+WAIT_KIND wait_sleep = { .what = "sleeps", .place = wait_place_none };
+WAIT_KIND wait_group = { .what = "waits for the tasks of group ", .describe = describe_group, .may_end = group_may_end };
+WAIT_KIND wait_blocking = { .what = "waits for a blocking call on another thread" };
+WAIT_KIND wait_fd = { .what = "waits for descriptor ", .describe = describe_number, .place = place_fd };
+WAIT_KIND wait_peer = { .what = "waits for an answer of a peer" };
 
 extern const struct wait_kind first_kind __asm__("__start_leat_kinds"), last_kind __asm__("__stop_leat_kinds");
 
@@ -134,14 +147,19 @@ bool wait_kind_is(const struct wait_kind *k)
 bool task_on(const struct task *t, struct waiter *ret)
 {
     uint32_t park = peek_u32(&t->park);
-    uintptr_t on = peek_word(&t->on), sp = peek_word(&t->sp), top = (uintptr_t)peek_word(&t->stack);
-    uintptr_t words[sizeof *ret / sizeof(uintptr_t)];
-    if ((park != PARK_WAIT && park != PARK_PLAIN) || task_fresh(t) || !sp || on < sp || on + sizeof *ret > top ||
+    uintptr_t on = peek_word(&t->on), words[sizeof *ret / sizeof(uintptr_t)];
+    struct frames f;
+    if ((park != PARK_WAIT && park != PARK_PLAIN) || !task_frames(t, &f) || on < f.lo || on + sizeof *ret > f.hi ||
         on % _Alignof(struct waiter))
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+    for (size_t i = 0; i < ARRAY_LEN(words) && !f.by; i++)
         words[i] = peek_word((const uintptr_t *)on + i);
+    if (f.by && peek((const void *)(on + f.by), words, sizeof words) != sizeof words)
+        return false;
     memcpy(ret, words, sizeof *ret);
+    uintptr_t owner = (uintptr_t)ret->owner;
+    if (f.by && owner >= f.lo && owner < f.hi)
+        ret->owner = (void *)(owner + f.by);
     return wait_kind_is(ret->kind);
 }
 
@@ -157,7 +175,8 @@ struct worker *worker_of(const struct task *t)
 
 static void report_state(struct report *r, const struct task *t)
 {
-    static const char *const doing[] = { "ready", "waits", "ready", "ready: it was cancelled", "ready: a time has come", "waits" };
+    static const char *const doing[] = { "ready", "waits", "ready", "ready: it was cancelled", "ready: a time has come", "waits", "ready",
+        "waits" };
     uint32_t park = peek_u32(&t->park);
     bool fresh = task_fresh(t);
     struct worker *w = fresh ? NULL : worker_of(t);
@@ -173,7 +192,7 @@ static void report_state(struct report *r, const struct task *t)
         report_text(r, "since ");
         uint32_t ms = (uint32_t)(rt_now(peek_pointer(&t->rt)) / 1000000) - peek_u32(&t->since);
         report_ms(r, (int32_t)ms < 0 ? 0 : ms);
-        report_text(r, " it ");
+        report_text(r, peek_u8(&t->nap) & NAP_AWAY ? ", hibernated, it " : " it ");
     }
     if (known) {
         report_text(r, x.kind->what);
@@ -188,12 +207,14 @@ void report_who(struct report *r, const struct task *t)
 {
     const leat_site_ *s = peek_pointer(&t->site);
     const struct stack *k = task_fresh(t) ? NULL : peek_pointer(&t->stack);
+    struct frames f;
+    uint8_t nap = peek_u8(&t->nap);
     REPORT(r, "task ", s ? s->name : "?");
     char name[sizeof k->name + 8] = "";
-    for (size_t i = 0; k && i < sizeof k->name; i += sizeof(uintptr_t)) {
-        uintptr_t v = peek_word(k->name + i);
-        memcpy(name + i, &v, sizeof v);
-    }
+    if (k && (nap & NAP_AWAY) && task_frames(t, &f) && f.by)
+        k = nap & NAP_WHOLE ? (const struct stack *)((uintptr_t)k + f.by) : NULL;
+    if (k)
+        (void)peek(k->name, name, sizeof k->name);
     name[sizeof k->name - 1] = 0;
     if (name[0])
         REPORT(r, " \"", name, "\"");
@@ -298,9 +319,13 @@ void report_task_stack(struct report *r, struct task *t)
         report_elsewhere(r, w, t);
     } else {
         void *sp = peek_pointer(&t->sp);
-        if (!sp || !k)
+        struct frames f;
+        if (!task_frames(t, &f))
             return;
-        unwind_parked(&u, sp, peek_pointer(&k->san.base), k);
+        if (f.by)
+            unwind_away(&u, f.lo, f.hi, f.by, f.pc);
+        else
+            unwind_parked(&u, sp, (const void *)f.lo, k);
         report_stack(r, &u);
         if (peek_pointer(&t->sp) != sp) {
             report_text(r, "     (it went on meanwhile: the calls above may be mixed)");

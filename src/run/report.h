@@ -29,17 +29,33 @@ void report_all(struct report *r, const char *const *parts, size_t n);
 
 /* Is p something that whoever still runs can reach? */
 typedef bool seen_fn(void *arg, const void *p);
+struct wait_place;
 struct wait_kind {
     const char *what;                                /* "receives from" */
     /* Goes on in the line; or null.  x is a copy, and what it points to may be gone: read it with peek(). */
     void (*describe)(struct report *r, const struct waiter *x);
     /* May it end by what is seen, or by the world outside?  The context and the deadline are not its business.  Null: it may. */
     bool (*may_end)(const struct waiter *x, seen_fn *seen, void *arg);
+    /* The queue that x stands in, while x->owner is set.  false: x must stay where it is, for others than the queue know it; that may
+     * be asked without the lock, and counts when it is held.  Null: such a wait cannot be moved (hiber.h). */
+    bool (*place)(const struct waiter *x, struct wait_place *ret);
+    void (*moved)(struct waiter *x, struct waiter *y);               /* [its lock held] x is y now, and others may know it; or null */
+    bool many;                                       /* x->owner is an array of x->id waiters, each with a kind of its own */
+};
+struct wait_place {
+    _Atomic uint32_t *lock;                          /* null: it stands in none */
+    struct waiters *q;
+    struct waiter *_Atomic *ring;                    /* instead of q: the last one of a ring, linked by next */
 };
 /* All lie in one section, so that a word which was read from a stack that changes can be told from a kind. */
 #define WAIT_KIND const struct wait_kind __attribute__((section("leat_kinds")))
 bool wait_kind_is(const struct wait_kind *k);
+bool wait_place_none(const struct waiter *x, struct wait_place *ret);
 extern const struct wait_kind wait_sleep, wait_group, wait_blocking, wait_fd, wait_peer;
+
+/* The byte after the word `park`. */
+static inline bool task_fresh(const struct task *t) { return (uint8_t)(peek_word(&t->park) >> 32) != 0; }
+_Static_assert(offsetof(struct task, fresh) == offsetof(struct task, park) + 4, "task_fresh reads both in one word");
 
 /* What t's wait is for: a copy.  false: it is not parked, or did not say. */
 bool task_on(const struct task *t, struct waiter *ret);

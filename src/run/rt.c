@@ -15,6 +15,7 @@
 #include "run/block.h"
 #include "run/blocking.h"
 #include "run/err.h"
+#include "run/hiber.h"
 #include "run/idle.h"
 #include "run/io.h"
 #include "run/overflow.h"
@@ -104,6 +105,7 @@ static struct rt *rt_new(const struct rt_main *m)
     rt->opts.max_tasks = (uint32_t)bounded(rt->opts.max_tasks, TASKS_DEFAULT, 1, UINT32_MAX);
     rt->stack_bytes = align_up((size_t)bounded(rt->opts.stack_bytes, STACK_DEFAULT, STACK_MIN, STACK_MAX), 4096);
     ctx_init(&rt->root, NULL, NEVER);
+    rt->root.nap = rt->opts.hibernate_after.ns > 0 ? nap_code(rt, rt->opts.hibernate_after) : 0;
     group_open_in(group_of(&rt->detached), rt, &rt->root, NEVER);
     group_of(&rt->detached)->loose = true;
     rt->workers = mem_zalloc(rt->max_workers * sizeof *rt->workers);

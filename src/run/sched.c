@@ -6,6 +6,7 @@
 #include "plat/clock.h"
 #include "plat/switch.h"
 #include "run/err.h"
+#include "run/hiber.h"
 #include "run/idle.h"
 #include "run/io.h"
 #include "run/rt.h"
@@ -27,6 +28,13 @@ void lock_slow(_Atomic uint32_t *l)
         if (++n > 2)
             sched_yield();                           /* the holder's thread was descheduled */
     }
+}
+
+void task_register(struct worker *w, struct task *t)
+{
+    ctx_register(t);
+    if (unlikely(t->ctx->nap | at_load(&t->nap)))
+        nap_begin(w, t);
 }
 
 /* -- queues ----------------------------------------------------------------------------------------------------------- */
@@ -205,6 +213,8 @@ static struct task *tick(struct worker *w)
         worker_stamp(w);
         if (w->now >= at_load(&w->wheel.next_due))
             timers_run(w, w, w->now);
+        if (unlikely(w->n_naps))
+            return &w->sched;
     }
     io_tick(w);
     tick_wake_others(w);
@@ -369,8 +379,8 @@ static inline void fill(struct task *t, struct task *parent, struct group *g)
     static const struct { uint8_t fresh, registered, foreign, pinned; } begins = { .fresh = 1 };
     _Static_assert(offsetof(struct task, pinned) == offsetof(struct task, fresh) + 3, "fresh .. pinned are written as one");
     memcpy(&t->fresh, &begins, sizeof begins);       /* nobody else knows the record yet */
-    t->last_err = 0;
-    t->pins = 0;
+    _Static_assert(offsetof(struct task, pins) == offsetof(struct task, last_err) + 4, "last_err .. pins are written as one");
+    memset(&t->last_err, 0, 8);                      /* and nap */
     t->group = g;
     t->ctx = &g->ctx;
     t->fault = NULL;

@@ -34,6 +34,7 @@ void idle_watch(struct rt *rt);
 void stack_bind(struct worker *w, struct task *t);
 bool stack_more(struct worker *w);
 void ctx_register(struct task *t);
+void task_register(struct worker *w, struct task *t);                /* also looks whether it may hibernate */
 void ctx_link(leat_ctx *c);                          /* from now on cancels from above reach c */
 void timer_arm(struct worker *w, struct task *t, int64_t when);
 /* The walk from a context up: `for (struct ctx_walk w = ctx_walk(c); w.at; ctx_up(&w))`, then ctx_walked. */
@@ -70,11 +71,18 @@ static inline void unlock_fence(_Atomic uint32_t *l) { store_fence(l, 0); }
 
 static inline void worker_stamp(struct worker *w) { at_store(&w->stamp, (uint32_t)(w->now / 1000000)); }
 
-/* Ends t's wait for this reason.  true: it was this call that did; the caller then makes t ready. */
+/* Ends t's wait for this reason.  true: it was this call that did; the caller then makes t ready.  While somebody holds it for the time of
+ * a copy (hiber.c), who waits for nobody, it is tried again.  No call here: those who are in a hurry would save registers for it. */
 static inline bool task_claim(struct task *t, uint32_t why)
 {
-    uint32_t e = PARK_WAIT;
-    return atomic_compare_exchange_strong_explicit(&t->park, &e, why, ACQ_REL, RLX);
+    for (;;) {
+        uint32_t e = PARK_WAIT;
+        if (likely(atomic_compare_exchange_strong_explicit(&t->park, &e, why, ACQ_REL, RLX)))
+            return true;
+        if (likely(e != PARK_NAP))
+            return false;
+        cpu_pause();
+    }
 }
 
 /* Makes sure that the next stack_bind finds a stack.  false: no memory. */
@@ -189,7 +197,7 @@ static inline uint32_t task_wait(struct task *t)
         return at_load_acq(&t->park);
     }
     if (unlikely(!at_load(&t->registered)))
-        ctx_register(t);
+        task_register(w, t);
     if (unlikely(at_load(&t->ctx->done)) && task_claim(t, PARK_CANCEL))
         return PARK_CANCEL;
     int64_t deadline = at_load(&t->deadline);

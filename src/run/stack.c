@@ -172,6 +172,12 @@ static struct stack *stack_new(struct worker *w)
     return s;
 }
 
+void stack_renew(const struct rt *rt, struct stack *s, struct task *t)
+{
+    char *low = stack_low(rt, s);
+    *s = (struct stack){ .san = { .base = low, .size = (size_t)((char *)s - low) }, .task = t };
+}
+
 /* Gives a fresh task the stack it starts on; stack_ready() has made sure of it. */
 void stack_bind(struct worker *w, struct task *t)
 {
@@ -231,6 +237,7 @@ void stack_settle(struct stack *s, struct task *t)
         if (c[i] != PATTERN)
             overflow_found(t, s);
     s->marks &= STACK_CANARY;
+    s->groups = 0;
     s->name[0] = 0;
 }
 

@@ -1,6 +1,7 @@
 /* stack.h - stacks and task records: pooled per worker, exchanged in batches through the runtime's depots. */
 #ifndef RUN_STACK_H
 #define RUN_STACK_H
+#include "plat/mem.h"
 #include "run/task.h"
 
 enum { BATCH = 128 };
@@ -30,6 +31,10 @@ static inline void task_free(struct worker *w, struct task *t)
 void stack_put(struct worker *w, struct stack *s);
 struct stack *stack_guarded(const void *p);          /* whose guard page p is in; or null; [signal] */
 void stack_settle(struct stack *s, struct task *t);  /* t ends on it, and it has marks: looks at the canary, forgets the name */
+/* What may be given back of a stack: from above the guard to its end; and its record, when that has been. */
+static inline char *stack_high(const struct rt *rt, struct stack *s) { (void)rt; return (char *)s + align_up(sizeof *s, 64); }
+static inline char *stack_low(const struct rt *rt, struct stack *s) { return stack_high(rt, s) - rt->stack_bytes + plat_page(); }
+void stack_renew(const struct rt *rt, struct stack *s, struct task *t);
 void slabs_free(struct rt *rt);                      /* at the runtime's end */
 void slabs_each(struct rt *rt, void (*fn)(void *arg, const void *mem, size_t bytes), void *arg);
 void slabs_each_task(struct rt *rt, void (*fn)(struct task *t, void *arg), void *arg);

@@ -12,7 +12,9 @@
  *  fresh   spawned and never run: it has no stack yet.
  *  on      of a started task, for reports: what the wait that it is in is for.  Counts only while it is parked, and only if it
  *          points into the task's own stack: a wait that says nothing leaves null, a first one what the fresh list left there.
- *  park is PARK_PLAIN in the waits for a group: nobody claims those.
+ *  park is PARK_PLAIN in the waits for a group: nobody claims those.  It is PARK_NAP, briefly, while the stack of a task that waits is
+ * copied away (hiber.h): who would claim it waits for PARK_WAIT to come back, so that nothing is missed.
+ *  nap     whether its stack may be copied away: written by the task when it registers, and by whoever holds it in PARK_NAP.
  * A task that is a foreign thread's stand-in (foreign > 0) sleeps by futex on `awake`, which is set when it is made ready: not on
  * park, which changes before the waker has written what it brings. */
 #ifndef RUN_TASK_H
@@ -28,7 +30,7 @@
 #include "plat/self.h"
 #include "run/spin.h"
 
-enum { PARK_NONE, PARK_WAIT, PARK_CHAN, PARK_CANCEL, PARK_TIMER, PARK_PLAIN, PARK_TRY };
+enum { PARK_NONE, PARK_WAIT, PARK_CHAN, PARK_CANCEL, PARK_TIMER, PARK_PLAIN, PARK_TRY, PARK_NAP };
 #define NEVER INT64_MAX                              /* a deadline that never passes */
 
 struct rt;
@@ -63,12 +65,13 @@ struct timer {                                       /* protected by the lock of
     _Atomic uint8_t armed;                           /* the task reads armed and when without the lock */
 };
 
-enum { STACK_CANARY = 1, STACK_NAMED = 2 };           /* CANARY: it has no guard, but a pattern at its end */
+enum { STACK_CANARY = 1, STACK_NAMED = 2, STACK_GROUPS = 4 };        /* CANARY: it has no guard, but a pattern at its end */
 struct stack {                                       /* lies at the top of its own memory */
     struct stack *next;
     struct san san;
     struct task *task;
     uint8_t marks;                                   /* what the end of the task must look after */
+    uint16_t groups;                                 /* open ones that lie on it; STACK_GROUPS: some may stay so */
     char name[24];                                   /* STACK_NAMED: of that task (leat_task_name); else empty */
 };
 
@@ -107,6 +110,7 @@ struct task {
     struct timer timer;
     struct fault *fault;
     uint8_t last_err;                                /* what the last failing call returned: see err.c */
+    _Atomic uint8_t nap;                             /* of its context, when it registered there; and NAP_ bits */
     uint32_t pins;                                   /* depth of leat_with_pinned */
     void *big_arg;                                   /* the argument when it does not fit below */
 #if SAN_EDGES
@@ -123,6 +127,7 @@ struct leat_ctx {                                    /* lock protects all but do
     bool shield;                                     /* the parent's cancel stops here */
     bool loose;                                      /* may outlast its parent: see ctx.c */
     uint8_t limit;                                   /* the cause when its deadline has passed; LEAT_OK: none was given */
+    uint8_t nap;                                     /* 1 + log2 of the milliseconds after which tasks in it hibernate; 0: never */
     leat_ctx *parent, *kids, *sib_next, *sib_prev;
     struct task *tasks;
     struct waiters watchers;                         /* selects with leat_on_done */
@@ -152,6 +157,10 @@ _Static_assert(sizeof(struct group) <= sizeof(leat_group), "leat_group is too sm
 struct host {                                        /* the first member of a simulated machine's own record */
     leat_group detached;                             /* owns the tasks started there with group NULL */
 };
+
+/* In task.nap.  AWAY: its stack is copied away; WHOLE: with the record; USUAL: without the first bytes, which are rt.usual. */
+enum { NAP_CODE = 0x1f, NAP_USUAL = 0x20, NAP_WHOLE = 0x40, NAP_AWAY = 0x80 };
+enum { NAPS_AT_ONCE = 16, USUAL = 64 };
 
 enum { RING = 256, WHEEL_LEVELS = 6, WHEEL_SLOTS = 128, TIMER_SHIFT = 15 };
 
@@ -197,6 +206,9 @@ struct worker {
     void *_Atomic dead_sp;                           /* where a switch away from an ended task leaves what nobody reads */
     uint64_t contended, contended_seen;
     bool follow;                                     /* to count the CPUs (cpus.c) */
+    uint32_t n_naps;
+    struct task *naps[NAPS_AT_ONCE];                 /* have waited long: to be looked at from the worker's own context (hiber.h) */
+    struct plat_away *away;                          /* the copy that it is making: what nobody points to yet */
     bool retreat, saw, behind;                       /* behind: the oldest in fresh may be one that waits for the fresh ones */
     int64_t backoff, stint;
     int64_t looked_at;                               /* at the clock */
@@ -268,6 +280,10 @@ struct rt {
     _Atomic uint32_t foreign_lock;
     char *foreign_slab, *foreign_slab_end;           /* foreign_lock: records for tasks that other threads start */
     leat_opts opts;
+    _Atomic uint64_t hibernated;                     /* how often so far */
+    _Atomic uint32_t usual_known;                    /* 2: usual is there, and stays */
+    char usual[USUAL];                               /* the first bytes of a stack: nearly always the same ones (hiber.c) */
+    _Atomic bool no_naps;                            /* hibernation is of no use here */
     size_t stack_bytes;
     _Atomic int64_t starved_since, starved_last;     /* when fresh tasks began to find no memory for a stack, and did so last */
     bool follows;                                    /* the CPUs it may use decide how many workers are active */

@@ -10,6 +10,7 @@
  * A timer is touched only under the lock of the wheel it was last in: a handler elsewhere may be putting it back at this moment. */
 #include "run/timer.h"
 #include "run/alarm.h"
+#include "run/hiber.h"
 #include "run/sched.h"
 
 enum { RATIO_SHIFT = 6 };
@@ -178,9 +179,11 @@ static void wheel_fire(struct wheel *h, int64_t k, int64_t now, struct worker *i
                 wheel_again(h, t, when, k + 1);
             continue;
         }
-        int64_t deadline = at_load(&x->deadline);
-        if (deadline != NEVER && deadline > now) {
-            wheel_again(h, t, deadline, k + 1);
+        int64_t deadline = at_load(&x->deadline), when = deadline;
+        if (unlikely(at_load(&x->nap)) && deadline > now)
+            when = MIN(deadline, nap_due(into, x, now));
+        if (when != NEVER && deadline > now) {
+            wheel_again(h, t, when, k + 1);
             continue;
         }
         if (deadline != NEVER && task_claim(x, PARK_TIMER)) {

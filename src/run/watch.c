@@ -110,7 +110,7 @@ static bool nobody_sees(void *arg, const void *p)
     return false;
 }
 
-struct asking { const char *veto; uint64_t tasks; };
+struct asking { const char *veto; uint64_t tasks, naps; };         /* naps: timers that would only look whether a task may hibernate */
 
 static void ask_task(struct task *t, void *arg)
 {
@@ -118,6 +118,7 @@ static void ask_task(struct task *t, void *arg)
     struct waiter x;
     bool known = task_on(t, &x);
     a->tasks++;
+    a->naps += at_load(&t->timer.armed);
     if ((int64_t)peek_word(&t->deadline) != NEVER)
         a->veto = "a task waits for a time";
     else if (!known)
@@ -126,16 +127,16 @@ static void ask_task(struct task *t, void *arg)
         a->veto = "a task waits for something outside";
 }
 
-static const char *workers_veto(struct rt *rt, uint64_t *ticks)
+static const char *workers_veto(struct rt *rt, uint64_t *ticks, uint64_t *timers)
 {
+    *timers = 0;
     *ticks = at_load(&rt->visitors);
     for (uint32_t i = 0; i < at_load_acq(&rt->nworkers); i++) {
         struct worker *w = rt->workers[i];
         *ticks += picks(w);
         if (!atomic_load_explicit(&w->sleeping, SEQ))
             return "a worker is awake";
-        if (at_load(&w->wheel.n))
-            return "a task waits for a time";
+        *timers += at_load(&w->wheel.n);
         if (at_load(&w->head) != at_load(&w->tail) || at_load(&w->fresh_count) ||
             at_load(&w->pinned_count) || at_load(&w->next))
             return "a task is ready";
@@ -155,9 +156,9 @@ static const char *threads_veto(struct rt *rt)
 
 const char *deadlock_veto(struct rt *rt)
 {
-    uint64_t before, after;
-    struct asking a = { NULL, 0 };
-    const char *veto = workers_veto(rt, &before);
+    uint64_t before, after, timers;
+    struct asking a = { NULL, 0, 0 };
+    const char *veto = workers_veto(rt, &before, &timers);
     if (veto)
         return veto;
     if (blocking_busy(rt))
@@ -165,9 +166,11 @@ const char *deadlock_veto(struct rt *rt)
     slabs_each_task(rt, ask_task, &a);
     if (a.veto)
         return a.veto;
+    if (timers != a.naps)
+        return "something rings at a time";
     if (rt_first() != rt || rt->next)
         return "there is another runtime";
-    if ((veto = threads_veto(rt)) || (veto = workers_veto(rt, &after)))
+    if ((veto = threads_veto(rt)) || (veto = workers_veto(rt, &after, &timers)))
         return veto;
     return before != after ? "a worker is awake" : a.tasks ? NULL : "there are no tasks";
 }

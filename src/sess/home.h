@@ -133,6 +133,7 @@ void offer_unpledged(struct end *e, const struct end *from);         /* its offe
 /* ops of the channel */
 leat_err site_withdraw(leat_chan_ *c, struct waiter *me, leat_err why);
 leat_err site_offer(leat_chan_ *c, struct waiter *me, struct chan_offer *id);
+void site_sender(leat_chan_ *c, struct waiter *x, struct waiter *y);
 void site_stand(leat_chan_ *c, int by);
 void site_id(leat_chan_ *c, struct chan_offer *ret);
 

@@ -158,6 +158,13 @@ static leat_err withdraw(struct end *e, struct waiter *me, leat_err why)
     return wait_settled(e, me, why);
 }
 
+void site_sender(leat_chan_ *c, struct waiter *x, struct waiter *y)
+{
+    struct end *e = site_of(c);
+    if (e->offered == x)
+        e->offered = y;
+}
+
 leat_err site_withdraw(leat_chan_ *c, struct waiter *me, leat_err why)
 {
     struct end *e = site_of(c);

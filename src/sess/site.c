@@ -609,7 +609,7 @@ static void site_peer(const struct chan_net *net, char text[CHAN_PEER_MAX])
 
 static CHAN_NET_OPS site_ops = {
     .put = site_put, .moved = site_moved, .need = site_need, .ask = site_ask, .withdraw = site_withdraw,
-    .stand = site_stand, .id = site_id, .offer = site_offer, .close = site_close,
+    .stand = site_stand, .id = site_id, .offer = site_offer, .sender = site_sender, .close = site_close,
     .finish = site_finish, .flush = site_flush, .explain = site_explain, .gone = site_gone,
     .peer = site_peer,
 };

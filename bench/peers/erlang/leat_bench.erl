@@ -30,7 +30,7 @@ usual("pingpong") -> 1000000;
 usual("skynet") -> 1000000;
 usual("ring") -> 1000000;
 usual("parked") -> 1000000;
-usual("parked-hibernated") -> 1000000;
+usual("hibernated") -> 1000000;
 usual("timer") -> 2000000;
 usual("cancel-tree") -> 5;
 usual("tcp-pingpong") -> 10000;
@@ -48,7 +48,7 @@ run("pingpong", N) -> pingpong(N);
 run("skynet", N) -> skynet(N);
 run("ring", N) -> ring(N div ?RING);
 run("parked", N) -> parked(N);
-run("parked-hibernated", N) -> parked_hibernated(N);
+run("hibernated", N) -> hibernated_bytes(N);
 run("timer", N) -> timer(N);
 run("cancel-tree", N) -> cancel_tree(N);
 run("tcp-pingpong", N) -> with_other(fun(Other) -> net_pingpong(Other, N) end);
@@ -171,12 +171,12 @@ parked(N) ->
 
 hibernated() -> receive go -> ok end.
 
-parked_hibernated(N) ->
+hibernated_bytes(N) ->
     Before = memory(),
     Me = self(),
     Pids = [spawn(fun() -> Me ! done, erlang:hibernate(?MODULE, hibernated, []) end) || _ <- lists:seq(1, N)],
     take(N),
-    result("parked-hibernated", "B", (memory() - Before) / N),
+    result("hibernated-bytes", "B", (memory() - Before) / N),
     lists:foreach(fun(P) -> P ! go end, Pids).
 
 timer(N) ->
