@@ -56,8 +56,10 @@ void leat_bytes_drop(leat_bytes *b);                 /* the same */
                                                         LIMIT, INVAL (a borrowed list: dup it): the element is still yours */
 #define leat_new(S)                     LEAT_NEW_(S)                          /* a zeroed S for an optional(S); NULL: no memory */
 #define LEAT_STRUCT(S, ...)             LEAT_STRUCT_(S, __VA_ARGS__)          /* defines struct S, S_list, S_map and the description */
-#define LEAT_DESCRIBE(S, ...)           LEAT_ONCE_OF_(S, struct S, __VA_ARGS__)    /* describes a struct S that exists */
-#define LEAT_DESCRIBE_AS(S, type, ...)  LEAT_ONCE_OF_(S, type, __VA_ARGS__)   /* the same for a typedef; S names the description */
+#define LEAT_DESCRIBE(S, ...)           LEAT_WHOLE_(S, struct S, __VA_ARGS__)      /* describes a struct S that exists, all of it */
+#define LEAT_DESCRIBE_AS(S, type, ...)  LEAT_WHOLE_(S, type, __VA_ARGS__)     /* the same for a typedef; S names the description */
+#define LEAT_DESCRIBE_SOME(S, type, ...) LEAT_ONCE_OF_(S, type, __VA_ARGS__)  /* members that are not named are as (local, member): of a
+                                                        struct with bit-fields, or with members that its header does not promise */
 #define LEAT_ENUM(E, ...)               LEAT_ENUM_(E, __VA_ARGS__)            /* (name, number) ... */
 #define LEAT_ONEOF(O, ...)              LEAT_ONEOF_(O, __VA_ARGS__)           /* struct O { enum O_case which; union { ... }; } */
 #define leat_drop(S, p)                 LEAT_DROP_(S, p)                      /* frees what *p owns, then zeroes *p; NULL: nothing */

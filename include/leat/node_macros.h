@@ -87,9 +87,17 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
     struct O { enum O##_case which; union { LEAT_MAP_(LEAT_MEMBER_, O, __VA_ARGS__) }; }; typedef struct O O##_c_
 #endif
 #define LEAT_REPLY_(S, T) typedef T S##_c_; struct S##_reply { leat_reply reply; S##_c_ value; }
-/* a member that is described twice is one twice in this struct, which nobody uses */
-#define LEAT_ONCE_OF_(S, T, ...) struct S##_once_ { LEAT_MAP_(LEAT_ONCE_, S, __VA_ARGS__) }; LEAT_DESCRIBE_(S, T, __VA_ARGS__)
-#define LEAT_ONCE_(S, kind, name, ...) char name;
+/* A struct of the members that are described, which nobody uses: one that is described twice is there twice, and without one that was left
+ * out it is smaller, unless that lay in a gap. */
+#define LEAT_WHOLE_(S, T, ...) LEAT_ONCE_OF_(S, T, __VA_ARGS__); LEAT_NONE_LEFT_OUT_(S, T)
+#define LEAT_ONCE_OF_(S, T, ...) LEAT_DESCRIBE_(S, T, __VA_ARGS__); struct S##_once_ { LEAT_MAP_(LEAT_ONCE_, S, __VA_ARGS__) }
+#define LEAT_ONCE_(S, kind, name, ...) __typeof__(((S##_c_ *)0)->name) name;
+#ifdef __cplusplus
+#define LEAT_NONE_LEFT_OUT_(S, T) static_assert(true, "")          /* C looks at it */
+#else
+#define LEAT_NONE_LEFT_OUT_(S, T) _Static_assert((sizeof(struct S##_once_) + _Alignof(T) - 1) / _Alignof(T) * _Alignof(T) >= sizeof(T), \
+    "a member of " #T " is not described: name every one, in their order, what stays here as (local, member); or LEAT_DESCRIBE_SOME")
+#endif
 #define LEAT_ENUMERATOR_(E, n, v, ...) n = v,
 #define LEAT_CASE_NAME_(O, kind, n, ...) O##_##n,
 #define LEAT_STRUCT_(S, ...) struct S; typedef struct S##_list { struct S *at; uint32_t len, cap; } S##_list; \

@@ -92,7 +92,7 @@ TEST(names_of_types_and_of_json_are_no_part_of_a_type)
 }
 
 struct wide { long n; int unused; void *p; char *s; };
-LEAT_DESCRIBE(wide, (int64, n), (local, p), (cstr, s));
+LEAT_DESCRIBE(wide, (int64, n), (local, unused), (local, p), (cstr, s));
 struct narrow { char *s; long n; };
 LEAT_DESCRIBE(narrow, (int64, n), (cstr, s));
 

@@ -16,4 +16,6 @@ struct old { unsigned long long id; char name[32]; char *note; void *lock; long 
 LEAT_DESCRIBE(old, (uint64, id), (chars(32), name), (cstr, note), (local, lock), (int64, n));
 typedef struct { int x, y; } POINT;
 LEAT_DESCRIBE_AS(point, POINT, (int32, x), (int32, y));
+struct flagged { int64_t n; unsigned on : 1, off : 1; };
+LEAT_DESCRIBE_SOME(flagged, struct flagged, (int64, n));
 LEAT_SERVICE(geo, (area, shape, circle), (move, point, point));

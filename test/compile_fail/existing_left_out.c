@@ -1,0 +1,7 @@
+/* A member of an existing struct that is not described.
+ * gcc: a member of struct old is not described
+ * clang: a member of struct old is not described */
+#include "leat.h"
+struct old { int64_t n; char name[8]; int64_t m; };
+LEAT_DESCRIBE(old, (int64, n), (int64, m));
+const leat_type *t = &old_type;
