@@ -111,7 +111,7 @@ static inline leat_err leat_node_open(const leat_node_opts *o, leat_node **ret)
 {
     return leat_node_open_(LEAT_VERSION, o, sizeof *o, ret);
 }
-static inline void leat_node_end_(leat_node **n) { (void)leat_node_close(*n); }
+void leat_node_end_(leat_node **n);                  /* closes it; what failed before keeps its detail */
 void leat_drop_(const leat_type *t, void *v);
 void *leat_new_(size_t size);
 LEAT_CHECK leat_err leat_push_(void *list, size_t size, const void *value);   /* list: { T *at; uint32_t len, cap; }, T of `size` bytes */

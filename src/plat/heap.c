@@ -67,7 +67,10 @@ static void mapping_of(const char *line, const char *end, struct mapping *list, 
     m.brk = len == 6 && memcmp(name, "[heap]", 6) == 0;
     bool of_kernel = len >= 5 && (memcmp(name, "[vvar", 5) == 0 || memcmp(name, "[vsys", 5) == 0 || memcmp(name, "[vdso", 5) == 0);
     bool device = len > 5 && memcmp(name, "/dev/", 5) == 0 && !(len > 9 && memcmp(name, "/dev/shm/", 9) == 0) && len != 9;
-    if (readable && (writable || (private && (len == 0 || *name != '/'))) && !of_kernel && !device)
+    struct mapping *last = *n ? &list[*n - 1] : NULL;
+    if (m.brk && last && last->brk && last->to == m.from)        /* one heap: what it has grown by since a fork is a mapping of its own */
+        last->to = m.to;
+    else if (readable && (writable || (private && (len == 0 || *name != '/'))) && !of_kernel && !device)
         list[(*n)++] = m;
 }
 

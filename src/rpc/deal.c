@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/probe.h"
 #include "chan/chan.h"
 #include "rpc/calls.h"
 #include "rpc/workers.h"
@@ -221,6 +222,8 @@ static leat_err gone(struct deal *d, struct hand *w)
         leat_peer_close(w->peer);
     w->peer = NULL;
     w->ours = w->watched = false;
+    if (BUGGIFY("deal.pause_long"))
+        w->pause_ms = WORKER_PAUSE_MAX_MS / 2;
     w->pause_ms = worked || !w->pause_ms ? WORKER_PAUSE_MS : MIN(w->pause_ms * 2, (uint32_t)WORKER_PAUSE_MAX_MS);
     if (d->opts.lost)
         d->opts.lost(d->opts.self, &now, d->last);

@@ -425,6 +425,7 @@ static bool elem_head(const struct end *e, struct cur *in, struct elem_head *h)
     bool buffered = h->what == ELEM_WHOLE || h->what == ELEM_PIECE;
     h->number = buffered ? 0 : cur_varint(in);
     if (h->what == ELEM_SELECT) {
+        h->by = (struct chan_offer){ 0 };            /* it is not this process's select: nobody is told that it is stuck */
         cur_get(in, h->by.node, sizeof h->by.node);
         h->by.count = cur_varint(in);
     }

@@ -125,6 +125,7 @@ struct sess {
     /* writer only; while it is not writing also out_lock */
     struct replay ring;
     size_t ring_max;                                 /* with so many bytes in it nothing new is written.  Never changes */
+    size_t unsent_max;                               /* with so many not yet written, who sends waits.  Never changes */
     struct replay_block *wdata;                        /* what it has taken of data; NULL: nothing */
     size_t wdata_at;
     struct buf wctl;

@@ -632,18 +632,38 @@ static void see_out(struct sess *s)
     shield_end(&sh);
 }
 
+/* A close that goes well says nothing of its own: what failed before keeps its detail. */
+struct before { struct fault *fault; leat_err err; };
+
+static struct before before_keep(void)
+{
+    struct task *t = task_self();
+    leat_err err = (leat_err)t->last_err;
+    return (struct before){ err_take(t, err), err };
+}
+
+static leat_err before_back(struct before b, leat_err now)
+{
+    if (now == LEAT_OK)
+        err_give(task_self(), b.fault, b.err);
+    else
+        err_free(b.fault);
+    return now;
+}
+
 leat_err leat_peer_close(leat_peer *p)
 {
     struct sess *s = sess_of(p);
     if (!s)
         return LEAT_OK;
+    struct before b = before_keep();
     sess_ref(s);
     sess_close_begin(s, true);
     see_out(s);
     leat_doubt d = sess_doubt(s);
     handle_drop(s);
     sess_unref(s);
-    return doubt_closed(&d);
+    return before_back(b, doubt_closed(&d));
 }
 
 static struct sess *first_session(leat_node *n)
@@ -726,6 +746,7 @@ leat_err leat_node_close(leat_node *n)
     leat_err e = LEAT_OK;
     if (!n)
         return e;
+    struct before b = before_keep();
     node_ref(n);
     if (close_begin(n)) {
         leat_doubt d = close_all(n);
@@ -733,7 +754,14 @@ leat_err leat_node_close(leat_node *n)
         node_unref(n);                               /* the program's */
     }
     node_unref(n);
-    return e;
+    return before_back(b, e);
+}
+
+void leat_node_end_(leat_node **n)
+{
+    struct before b = before_keep();
+    leat_ignore(leat_node_close(*n));
+    before_back(b, LEAT_OK);
 }
 
 leat_err leat_node_wait(leat_node *n)

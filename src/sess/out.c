@@ -158,7 +158,7 @@ bool sess_take_back(struct sess *s, uint8_t kind, uint64_t id, uint64_t place)
     if (here && yes) {
         void_frames(s, kind, id, place);
         sess_written_locked(s);
-        if (at_load(&s->crowded) && at_load(&s->up) && sess_unsent_locked(s) < LIMIT_SESS_UNSENT) {
+        if (at_load(&s->crowded) && at_load(&s->up) && sess_unsent_locked(s) < s->unsent_max) {
             at_store(&s->crowded, false);
             sess_wake_all(&s->room);
         }
@@ -185,7 +185,7 @@ leat_err sess_commit(struct sess *s)
     if (s->cur_tail)
         memset(b->p + s->cur_frame + FRAME_MARK, 0xff, 2);           /* FRAME_TAILED */
     s->cur = NULL;
-    if (unlikely(sess_unsent_locked(s) >= LIMIT_SESS_UNSENT))
+    if (unlikely(sess_unsent_locked(s) >= s->unsent_max))
         at_store(&s->crowded, true);
     sess_writer_wake_locked(s, &wake);
     unlock(&s->out_lock);
@@ -285,7 +285,7 @@ leat_err sess_wait_room(struct sess *s)
 {
     while (at_load(&s->crowded) || at_load(&s->state) != SESS_LIVE) {
         lock(&s->out_lock);
-        bool room = at_load(&s->up) && sess_unsent_locked(s) < LIMIT_SESS_UNSENT, live = at_load(&s->state) == SESS_LIVE;
+        bool room = at_load(&s->up) && sess_unsent_locked(s) < s->unsent_max, live = at_load(&s->state) == SESS_LIVE;
         if (room || !live) {
             unlock(&s->out_lock);
             return live ? LEAT_OK : sess_lost(s);

@@ -9,7 +9,7 @@
 #include "run/err.h"
 #include "sess/impl.h"
 
-enum { SMALL_RING = 2000 };
+enum { SMALL_RING = 2000, SMALL_ROOM = 500 };
 
 static const struct sess_limits own_limits = {
     .frame = LIMIT_FRAME, .opens = LIMIT_SESS_OPENS, .open_bytes = LIMIT_SESS_OPEN_BYTES, .ends = LIMIT_SESS_ENDS,
@@ -66,6 +66,7 @@ struct sess *sess_new(struct greeting *g, bool dialed)
     s->dialed = dialed;
     s->last_at = SIZE_MAX;
     s->ring_max = BUGGIFY("sess.ring_small") ? SMALL_RING : LIMIT_SESS_RING;
+    s->unsent_max = BUGGIFY("sess.room_small") ? SMALL_ROOM : LIMIT_SESS_UNSENT;
     at_store(&s->refs, 1);
     GAUGE("sessions", 1);
     node_ref(s->node);

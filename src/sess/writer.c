@@ -423,7 +423,7 @@ static void round_end(struct sess *s)
     s->busy = s->wdata_at;
     s->ctl_out = s->ctl_pos;
     sess_written_locked(s);
-    if (at_load(&s->crowded) && at_load(&s->up) && sess_unsent_locked(s) < LIMIT_SESS_UNSENT) {
+    if (at_load(&s->crowded) && at_load(&s->up) && sess_unsent_locked(s) < s->unsent_max) {
         at_store(&s->crowded, false);
         sess_wake_all(&s->room);
     }

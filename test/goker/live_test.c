@@ -84,9 +84,9 @@ LIVE(a_channel_in_a_variable_of_another_thread)
 
 struct list { struct list *next; char pad[100]; channel c; };
 static struct list *chain;
-static __attribute__((noinline)) void make_chain(void)
+static __attribute__((noinline)) void make_chain(int n)
 {
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < n; i++) {
         struct list *l = new(struct list);
         l->next = chain;
         chain = l;
@@ -97,15 +97,17 @@ static __attribute__((noinline)) void make_chain(void)
     last->c = MAKE(0);
     GO(waiter, last->c);
 }
-LIVE(a_channel_at_the_end_of_a_long_list)
+static void look_along_chain(int n)
 {
-    make_chain();
+    make_chain(n);
     nothing_leaks();
     struct list *last = chain;
     while (last->next)
         last = last->next;
     leat_close(last->c);
 }
+LIVE(a_channel_at_the_end_of_a_long_list) { look_along_chain(1000); }
+LIVE(a_list_over_a_heap_that_has_grown_since_a_fork) { look_along_chain(5000); }
 
 static char *inside;
 static __attribute__((noinline)) void make_inside(void)
