@@ -141,6 +141,7 @@ class Tidy:
             if path.endswith('.go'):
                 self.check_functions(path, go_functions_of(text))
         self.check_semantics()
+        self.check_rare_turns()
         return self.problems
 
     def check_text(self, path, text):
@@ -228,6 +229,23 @@ class Tidy:
             for program, test in TEST_NAME.findall(line):
                 if not self.has_test(program, test):
                     self.say(page, n, 'there is no test %s:%s' % (program, test))
+
+    def check_rare_turns(self):
+        """Each limit stands in the table of docs/sim.md, and so does each rare turn of the library, and no other."""
+        limits, page = 'src/base/limits.h', 'docs/sim.md'
+        if limits not in self.paths or page not in self.paths:
+            return
+        table = self.read(page)
+        for n, line in enumerate(self.read(limits).splitlines(), 1):
+            named = re.match(r'(?:#define|\s+)\s*(LIMIT_\w+)(?: =|\s+\S)', line)
+            if named and '`%s`' % named.group(1) not in table:
+                self.say(limits, n, '%s has no line in %s: which rare turn comes to it early?' % (named.group(1), page))
+        code = ''.join(self.read(p) for p in self.paths if re.match(r'src/.*\.c$', p) and not p.endswith('_test.c'))
+        turns = set(re.findall(r'BUGGIFY\("([\w.]+)"\)', code))
+        told = set(re.findall(r'^\|.*$', table.split('## Where the code takes rare turns')[-1].split('\n## ')[0], re.M))
+        told = {name for line in told for name in re.findall(r'`([a-z]+\.[a-z_]+)`', line)}
+        for turn in sorted(turns ^ told):
+            self.say(page, 1, '%s is %s' % (turn, 'a rare turn that has no line' if turn in turns else 'no rare turn of the library'))
 
     def has_test(self, program, test):
         for path in ('src/%s_test.c' % program, 'test/%s_test.c' % program):

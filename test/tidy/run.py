@@ -51,6 +51,9 @@ def scanner():
 
 A, SEM = 'src/run/a.c', 'docs/semantics.md'
 CHAN = {'src/chan/meson.build': "leat_src += files('b.c')\n"}
+LIMITS = {'src/base/limits.h': GOOD + 'enum {\n    LIMIT_ONE = 1,\n};\n'}
+SIM, TURN = 'docs/sim.md', 'int f(void) { return BUGGIFY("a.turn"); }\n'
+TURNS = {SIM: '## Where the code takes rare turns\n\n| `LIMIT_ONE` | `a.turn` |\n', A: GOOD + TURN}
 RULES = [
     ('an_include_that_points_up', A, GOOD + '#include "chan/b.h"\n', 'chan/, which is above'),
     ('an_include_of_sim', 'src/tool/b.c', GOOD + '#include "sim/b.h"\n', 'only sim and boot may',
@@ -75,6 +78,11 @@ RULES = [
     ('no_comment_at_the_top', A, 'int a;\n', 'does not open with a comment'),
     ('a_file_that_nobody_builds', 'src/chan/c.c', GOOD, 'nobody builds it', CHAN),
     ('a_row_without_a_test', SEM, TREE[SEM] + '| two | none |\n', 'names no test'),
+    ('a_limit_without_a_line', 'src/base/limits.h', GOOD + 'enum {\n    LIMIT_ONE = 1,\n    LIMIT_TWO = 2,\n};\n',
+     'LIMIT_TWO has no line', TURNS),
+    ('a_rare_turn_without_a_line', SIM, TURNS[SIM].replace('`a.turn`', 'none'), 'a.turn is a rare turn that has no line',
+     dict(LIMITS, **{A: GOOD + TURN})),
+    ('a_line_for_no_rare_turn', SIM, TURNS[SIM], 'a.turn is no rare turn', LIMITS),
     ('a_row_with_a_test_that_is_gone', SEM, TREE[SEM] + '| two | `run/a:two_is_two` |\n', 'there is no test run/a:two_is_two'),
 ]
 tests = [('the_tree_is_tidy', tidy.Tidy(ROOT).check), ('a_tidy_tree_has_no_problems', lambda: problems({})),
