@@ -219,6 +219,36 @@ static leat_err calls(leat_none *none)
 }
 ANYWHERE(a_flush_counts_the_calls_that_nobody_answered, calls)
 
+/* -- what failed before ---------------------------------------------------------------------------------------------------------- */
+static leat_err fails_in_scope(bool unknown)
+{
+    leat_auto_node leat_node *own = NULL;
+    struct link_of x = open_pair(CAP);
+    own = x.b;                                       /* closed at the end of this scope, whatever that says */
+    if (unknown) {
+        send(x.tx, SOME);
+        lose(&x);
+    }
+    CHECK_EQ(leat_peer_close(x.p), unknown ? LEAT_UNKNOWN : LEAT_OK);
+    leat_err e = leat_fail(LEAT_INVAL, "what went wrong");
+    CHECK_EQ(leat_node_close(x.a), LEAT_OK);
+    CHECK_HAS(leat_err_detail(), "what went wrong");
+    leat_unref(x.tx);
+    leat_unref(x.c);
+    return e;
+}
+
+static leat_err keeps_details(leat_none *none)
+{
+    (void)none;
+    for (int unknown = 0; unknown < 2; unknown++) {
+        CHECK_EQ(fails_in_scope(unknown), LEAT_INVAL);
+        CHECK_HAS(leat_err_detail(), "what went wrong");
+    }
+    return LEAT_OK;
+}
+ANYWHERE(a_close_that_goes_well_keeps_the_detail_of_what_failed_before, keeps_details)
+
 /* -- without a link -------------------------------------------------------------------------------------------------------------- */
 static struct link_of open_behind_relay(leat_node **a)
 {
