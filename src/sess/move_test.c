@@ -326,6 +326,14 @@ static leat_err finishes(leat_none *none)
 }
 ANYWHERE(the_last_send_end_that_goes_closes_also_behind_a_relay, finishes)
 
+static uint32_t senders_of(leat_chan_ *c)
+{
+    lock(&c->lock);
+    uint32_t n = c->senders;
+    unlock(&c->lock);
+    return n;
+}
+
 /* One says that it has finished and keeps its end, another goes without a word: the channel closes when the first one goes, too. */
 static leat_err finishes_and_stays(leat_none *none)
 {
@@ -340,13 +348,13 @@ static leat_err finishes_and_stays(leat_none *none)
             leat_rx(struct num) in = leat_ref(leat_rx_of(c));
             leat_chan_ *raw = (leat_chan_ *)(void *)c, *b_raw = (leat_chan_ *)(void *)b;
             leat_unref(c);
-            uint32_t senders = (who == B ? raw : b_raw)->senders;
+            uint32_t senders = senders_of(who == B ? raw : b_raw);
             leat_finish(who == B ? b : far);
             if (who == B)
                 leat_unref(far);
             else
                 leat_unref(b);
-            while ((who == B ? raw : b_raw)->senders == senders)
+            while (senders_of(who == B ? raw : b_raw) == senders)
                 leat_ignore(leat_sleep(LEAT_US(100)));
             leat_unref(here);
             leat_unref(b);
