@@ -639,6 +639,13 @@ static leat_err chooses(leat_none *none)
     return select_act();
 }
 
+/* Where nobody hibernates, until_away does not tell whether a task waits yet. */
+static void dump_until(const char *what)
+{
+    for (dump(); !strstr(text, what); dump())
+        leat_ignore(leat_sleep(LEAT_MS(1)));
+}
+
 static leat_err reported(leat_none *none)
 {
     leat_err err;
@@ -647,7 +654,7 @@ static leat_err reported(leat_none *none)
     leat_with_hibernation(LEAT_MS(1)) leat_with_group(g, err) {
         GO(&g, named, LEAT_NONE);
         until_away(1);
-        dump();
+        dump_until(" it receives from channel 0x");
         CHECK_HAS(text, "task named \"the sleepy one\" started at ");
         CHECK_HAS(text, can() ? ", hibernated, it receives from channel 0x" : " it receives from channel 0x");
         CHECK_HAS(text, "waits_below");
@@ -657,7 +664,7 @@ static leat_err reported(leat_none *none)
         until_away(1);                               /* it waits once more */
         GO(&g, chooses, LEAT_NONE);
         until_away(2);
-        dump();
+        dump_until("it waits in a select: ");
         CHECK_HAS(text, "task named \"the sleepy one\" started at ");
         CHECK_HAS(text, "it waits in a select: ");
         CHECK_HAS(text, "sends to channel 0x");
