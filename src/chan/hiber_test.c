@@ -28,6 +28,16 @@ static int away(void)
     slabs_each_task(rt_self(), count_away, &n);
     return n;
 }
+static void count_parked(struct task *t, void *arg) { *(int *)arg += at_load_acq(&t->sp) && at_load(&t->park) == PARK_WAIT; }
+static void until_parked(int n)
+{
+    for (int got = 0; got < n;) {
+        leat_ignore(leat_sleep(LEAT_MS(1)));
+        got = 0;
+        slabs_each_task(rt_self(), count_parked, &got);
+    }
+}
+
 /* Until n tasks hibernate; where none does, until they have had the time for it. */
 static void until_away(int n)
 {
@@ -394,7 +404,7 @@ static leat_err places(leat_none *none)
     leat_with_group(g, err) {
         for (int i = 0; i < 8; i++) {
             GO(&g, in_turn, i);
-            leat_ignore(leat_sleep(LEAT_MS(1)));
+            until_parked(i + 1);                     /* it stands in the queue */
         }
         until_away(4);                               /* every second one, in the queue of the mutex */
         leat_unlock(&m);
