@@ -13,17 +13,27 @@ enum { TEXTS_LONGEST = 256, TEXTS_FIRST = 120, TEXTS_MOST = 4080 };    /* bytes:
 
 struct texts_block { uint32_t refs; char at[]; };
 
-/* The blocks of a value that is being decoded.  {0}: none yet. */
+/* `count` strings of the block go. */
+static inline void texts_leave(struct texts_block *b, uint32_t count)
+{
+    if (__atomic_load_n(&b->refs, __ATOMIC_ACQUIRE) == count || __atomic_sub_fetch(&b->refs, count, __ATOMIC_ACQ_REL) == 0)
+        mem_free(b);
+}
+
+/* The blocks of a value that is being decoded.  {0}: none yet.  Who decodes has a reference to the last one, so that a string may go before
+ * the value is whole. */
 struct texts {
-    struct texts_block *block;                       /* its refs are written by texts_end */
-    uint32_t used, cap, refs, next;
+    struct texts_block *block;
+    uint32_t used, cap, next;
     bool any;                                        /* a string has come before */
 };
 
 static inline void texts_end(struct texts *x)
 {
     if (x->block)
-        x->block->refs = x->refs;
+        texts_leave(x->block, 1);
+    x->block = NULL;
+    x->cap = x->used = 0;
 }
 
 /* Room for n <= TEXTS_LONGEST bytes in the block, or NULL. */
@@ -33,7 +43,7 @@ static inline char *texts_take(struct texts *x, uint32_t n)
         return NULL;
     char *p = x->block->at + x->used;
     x->used += n;
-    x->refs++;
+    x->block->refs++;                                /* nobody else has the value yet */
     return p;
 }
 
@@ -43,7 +53,8 @@ static inline void texts_begin(struct texts *x, struct texts_block *b, uint32_t 
     texts_end(x);
     x->block = b;
     x->cap = room;
-    x->used = x->refs = 0;
+    x->used = 0;
+    b->refs = 1;
     x->next = room * 2 > TEXTS_MOST ? TEXTS_MOST : room * 2;
 }
 
@@ -81,13 +92,6 @@ static inline bool texts_copy(struct texts *x, const void *p, size_t n, size_t l
     copy_short(to, p, n);
     *ret = (leat_string){ to, (uint32_t)n, mark };
     return true;
-}
-
-/* `count` strings of the block go. */
-static inline void texts_leave(struct texts_block *b, uint32_t count)
-{
-    if (__atomic_load_n(&b->refs, __ATOMIC_ACQUIRE) == count || __atomic_sub_fetch(&b->refs, count, __ATOMIC_ACQ_REL) == 0)
-        mem_free(b);
 }
 
 static inline struct texts_block *texts_block_of(const leat_string *s) { return (struct texts_block *)(uintptr_t)(s->p - s->owned); }

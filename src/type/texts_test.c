@@ -1,6 +1,7 @@
 /* texts_test.c - strings that were received together: they share memory, and part company in any order, on any thread. */
 #include <pthread.h>
 #include "type_test.h"
+#include "type/texts.h"
 
 LEAT_STRUCT(pair, (string, key), (uint32, n), (bytes, value));
 LEAT_STRUCT(pairs, (list(pair), at), (map(pair), named));
@@ -179,6 +180,25 @@ TEST(a_value_that_is_cut_short_leaves_nothing)
     }
     leat_drop(pairs, &v);
     buf_free(&b);
+}
+
+/* As when a stream gives a oneof a second case: the first one goes while the value is read. */
+TEST(a_string_may_go_before_its_value_is_whole)
+{
+    for (int all = 0; all < 2; all++) {
+        struct texts x = { 0 };
+        leat_string s[20];
+        for (int i = 0; i < 20; i++) {
+            CHECK(texts_copy(&x, "twelve bytes", 12, 240, &s[i]));
+            if (all || i % 3 == 1)
+                leat_string_drop(&s[i]);
+        }
+        texts_end(&x);
+        for (int i = 0; i < 20; i++) {
+            CHECK(!s[i].p || memcmp(s[i].p, "twelve bytes", 12) == 0);
+            leat_string_drop(&s[i]);
+        }
+    }
 }
 
 T_MAIN()
