@@ -55,9 +55,7 @@ static leat_err dial(leat_node *n, const char *url, bool patient, leat_peer **re
         bool absent = err == LEAT_REFUSED || err == LEAT_SYS;
         if (!absent || !patient || (leat_since(began).ns > (int64_t)PATIENCE_S * 1000000000 && calls >= CALLS_MIN))
             return err;
-        if (!BUGGIFY("join.calls_at_once"))
-            LEAT_TRY(leat_sleep(LEAT_MS(AGAIN_MS)));
-        LEAT_TRY(leat_sleep(LEAT_MS(1)));
+        LEAT_TRY(leat_sleep(LEAT_MS(BUGGIFY("join.calls_at_once") ? 1 : AGAIN_MS)));
     }
 }
 
