@@ -515,7 +515,7 @@ static leat_err service_limits(leat_none *none)
     (void)none;
     struct pair x = served();
     struct num out = { 0 };
-    leat_err err = LEAT_OK, first = LEAT_OK;
+    leat_err err = LEAT_OK, each[2] = { LEAT_UNKNOWN, LEAT_UNKNOWN };
     CHECK_EQ(leat_limit_service(x.a, "calc", (leat_call_limits){ 2, 3 }), LEAT_OK);
     CHECK_EQ(leat_limit_service(x.a, "calc", (leat_call_limits){ 2, 3 }), LEAT_INVAL);
     CHECK_EQ(leat_limit_service(x.a, "none", (leat_call_limits){ 0, 3 }), LEAT_INVAL);
@@ -523,13 +523,14 @@ static leat_err service_limits(leat_none *none)
     at_store(&gate, 0);
     leat_with_group(g, err) {
         for (uint64_t i = 0; i < 2; i++)
-            LEAT_TRY(leat_go(&g, call_gated, (struct one){ x.p, 5, &first }));
+            LEAT_TRY(leat_go(&g, call_gated, (struct one){ x.p, 5, &each[i] }));
         until(&inside, 1);                           /* one key: one runs */
         CHECK_EQ(leat_call(x.p, more, twice, &(struct num){ 1 }, &out), LEAT_OK);    /* another service is not concerned */
         at_store(&gate, 1);
     }
     CHECK_EQ(err, LEAT_OK);
-    CHECK_EQ(first, LEAT_OK);
+    for (int i = 0; i < 2; i++)
+        CHECK_EQ(each[i], LEAT_OK);
     pair_close(&x);
     return LEAT_OK;
 }
