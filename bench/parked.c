@@ -54,7 +54,7 @@ static leat_err parked_rows(int64_t n)
     return err;
 }
 
-/* When no more of them give memory back. */
+/* When hardly any of them give memory back any more: never exactly none, where a sanitizer keeps books. */
 static leat_err hibernate_all(void)
 {
     double was, is = memory();
@@ -62,7 +62,7 @@ static leat_err hibernate_all(void)
         was = is;
         LEAT_TRY(leat_sleep(LEAT_MS(500)));
         is = memory();
-    } while (is != was);
+    } while (is < 0.99 * was);
     return LEAT_OK;
 }
 
