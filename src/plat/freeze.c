@@ -17,6 +17,7 @@
 #include "plat/clock.h"
 #include "plat/errno.h"
 #include "plat/futex.h"
+#include "plat/spare.h"
 
 enum { THREADS_MAX = 4096, STOP_NS = 250000000 };
 
@@ -73,20 +74,12 @@ static void handler(int s, siginfo_t *info, void *ucontext)
 
 static void choose(void)
 {
-    struct sigaction old, act;
+    struct sigaction act;
     memset(&act, 0, sizeof act);
     act.sa_sigaction = handler;
     act.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
     sigfillset(&act.sa_mask);
-    for (int s = SIGRTMAX - 4; s > SIGRTMIN; s--) {
-        if (sigaction(s, NULL, &old) != 0 || old.sa_handler != SIG_DFL)
-            continue;
-        if (sigaction(s, &act, NULL) == 0) {
-            signo = s;
-            return;
-        }
-    }
-    failed = EBUSY;
+    failed = spare_signal(&act, &signo);
 }
 
 int freeze_init(void)

@@ -1,10 +1,9 @@
-/* interrupt.c - the signal that ends a system call.  From the top down, because programs count up from SIGRTMIN; the topmost ones
- * are taken by emulators and checkers. */
+/* interrupt.c - the signal that ends a system call. */
 #include "plat/interrupt.h"
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include "plat/errno.h"
+#include "plat/spare.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int signo, failed;
@@ -13,19 +12,11 @@ static void nothing(int s) { (void)s; }
 
 static void choose(void)
 {
-    struct sigaction old, act;
+    struct sigaction act;
     memset(&act, 0, sizeof act);
     act.sa_handler = nothing;                        /* no SA_RESTART: the call shall fail with EINTR */
     sigemptyset(&act.sa_mask);
-    for (int s = SIGRTMAX - 4; s > SIGRTMIN; s--) {
-        if (sigaction(s, NULL, &old) != 0 || old.sa_handler != SIG_DFL)
-            continue;
-        if (sigaction(s, &act, NULL) == 0) {
-            signo = s;
-            return;
-        }
-    }
-    failed = EBUSY;
+    failed = spare_signal(&act, &signo);
 }
 
 int plat_interrupt_init(void)
