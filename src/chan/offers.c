@@ -15,7 +15,6 @@
  * States of an op.  HERE: as in any other select.  STANDS: an unbuffered send to another process, from the first time it has waited to the
  * end of the select.  AWAY: a receive whose waiter is in its home's list of receivers in TRY; it is in no other queue. */
 #include "chan/select.h"
-#include "chan/edges.h"
 #include "run/err.h"
 
 bool offers_queue_up(struct sel *x, uint32_t i, struct waiter *w)
