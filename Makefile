@@ -17,7 +17,8 @@
 #   make fuzz-coverage   which branches of the decoders the corpus and its mutations take
 #   make breaks   breaks each promise at a distance of docs/semantics.md, and looks whether tests notice (ONLY=regex: these; V=1: and how)
 #   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (hours)
-#   make faults    25 kinds of fault on real networks, while two programs talk (SEEDS=1..1000: so many of each; ONLY=regex: these; hours)
+#   make faults    25 kinds of fault on real networks, while two programs talk and while words are counted (SEEDS=1..1000: so many of each;
+#                  ONLY=regex: these; FAULTS_STATE=DIR: goes on there where it was stopped)
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
 #   make endure   what the tests do on a small scale, at full size: 10^6 descriptors, 10^6 ends (ENDURE=n), each at most ENDURE_S seconds
 #   make install   without asserts, to PREFIX (/usr/local), under DESTDIR where that is given
@@ -105,9 +106,11 @@ sim: build
 mutants: build
 	@test/sim/mutants.py '$(if $(ONLY),$(ONLY),.)'
 
+FAULTS_STATE ?=
 faults: SEEDS = 1..20
 faults: build
-	@test/faults/faults.py --seeds $(SEEDS) --jobs $$(( $(JOBS) * 4 )) $(if $(ONLY),--only '$(ONLY)')
+	@test/faults/faults.py --seeds $(SEEDS) --jobs $$(( $(JOBS) * 12 )) $(if $(ONLY),--only '$(ONLY)') \
+		$(if $(FAULTS_STATE),--state '$(FAULTS_STATE)')
 
 N ?= 1000000
 hostile: build

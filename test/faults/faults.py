@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""faults.py - every kind of fault (kinds.py) while two programs talk: nothing is lost or doubled, and every doubt is told.
+"""faults.py - every kind of fault (kinds.py) while two programs talk, and while words are counted: nothing is lost or doubled, and every
+doubt is told.
 
-    faults.py                             a test program: each kind with a few seeds
-    faults.py --seeds 1..1000 [--only REGEX] [--jobs N]      the campaign, with what was measured at its end
+    faults.py                             a test program: each kind with a seed
+    faults.py --seeds 1..1000 [--only REGEX] [--jobs N] [--state DIR]      the campaign, with what was measured at its end; stopped, it
+                                          goes on from DIR.  A kind is named `talk KIND` or `words KIND`
 """
-import concurrent.futures
 import os
 import random
 import re
@@ -14,8 +15,10 @@ import time
 sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.path.dirname(os.path.abspath(__file__))]
 import judge  # noqa: E402
 import tap  # noqa: E402
-from kinds import KINDS  # noqa: E402
-from world import DEAD_S, SLACK_S, World, why_no_network, why_no_tun  # noqa: E402
+from campaign import State, campaign  # noqa: E402
+from kinds import KINDS, SMOKE  # noqa: E402
+from words import WORDCOUNT, Outcome, Words, verdict_of_words  # noqa: E402
+from world import DEAD_S, PEER, RELAY, SLACK_S, World, why_no_network, why_no_tun  # noqa: E402
 
 WARM = 20                                    # of each work, before the fault
 
@@ -29,14 +32,19 @@ def why_not(place):
     return why_no_tun() if place == 'tun' else why_no_network() if place == 'veth' else None
 
 
-def run(kind, seed):
+def why_never(kind):
+    whys = [why_not(p) for p in kind.places]
+    return whys[0] if all(whys) else None
+
+
+def run(kind, seed, world=World):
     """One run; raises tap.Skip where its network cannot be made."""
     rng = random.Random(seed * 1009 + KINDS.index(kind))
-    place = rng.choice([p for p in kind.places if not why_not(p)] or [None])
-    if not place:
-        raise tap.Skip(why_not(kind.places[0]))
+    if why_never(kind):
+        raise tap.Skip(why_never(kind))
+    place = rng.choice([p for p in kind.places if not why_not(p)])
     result = Result(kind, seed)
-    with World(place, seed) as w:
+    with world(place, seed) as w:
         _, bad = w.works_after(0, SLACK_S + DEAD_S, WARM)
         if bad:
             result.problems = ['before any fault it ' + bad] + w.peer['drive'].errors + w.peer['serve'].errors
@@ -46,7 +54,7 @@ def run(kind, seed):
         result.recovery_s = max(first.values(), default=0) / 1e9
         time.sleep(rng.uniform(0, 0.05))
         result.problems = ([bad] if bad else []) + w.finish()
-        look(result, w, began, healed)
+        (look if world is World else look_at_words)(result, w, began, healed)
         if result.problems:
             result.problems += ['at %s; driver: %s; server: %s' % (place, w.peer['drive'].errors[-5:], w.peer['serve'].errors[-5:])]
     return result
@@ -68,71 +76,58 @@ def look(result, w, began, healed):
         result.problems += judge.unbroken(driver, server)
 
 
+def look_at_words(result, w, began, _):
+    drive = w.peer['drive']
+    seconds = (time.monotonic_ns() - began) / 1e9
+    bad, how = verdict_of_words(Outcome(drive.process.returncode, drive.lines, drive.errors, w.feed.taken, w.url, seconds, w.alone,
+                                        result.kind.dead, w.place in result.kind.outlived))
+    result.problems += bad
+    result.counts = {how: 1, 'alone' if w.alone else 'with another': 1, 'pieces': w.feed.taken}
+
+
 # == the campaign ==
 
-def percentile(values, p):
-    values = sorted(values)
-    return values[min(len(values) - 1, int(len(values) * p))] if values else float('nan')
+WORKS = {'talk': World, 'words': Words}
+NAMES = {'%s %s' % (work, kind.name): (kind, world) for kind in KINDS for work, world in WORKS.items()}
 
 
-def report(kind, results):
-    counts = {}
-    for r in results:
-        for name, n in r.counts.items():
-            counts[name] = counts.get(name, 0) + n
-    times = [r.recovery_s for r in results if r.recovery_s is not None]
-    down = [r.down_s for r in results if r.down_s is not None]
-    bad = [r for r in results if r.problems]
-    print('%-34s %5d runs %3d bad  recovery %5.2f s median %5.2f p99%s  %s' % (
-        kind.name, len(results), len(bad), percentile(times, 0.5), percentile(times, 0.99),
-        '  down %.3f s median %.3f p99' % (percentile(down, 0.5), percentile(down, 0.99)) if down else '',
-        ' '.join('%s %d' % x for x in sorted(counts.items()))), flush=True)
-    for r in bad[:5]:
-        print('    seed %d: %s' % (r.seed, '\n        '.join(r.problems[:12])), flush=True)
-    return bool(bad)
-
-
-def attempt(kind, seed):
+def attempt(job):
+    name, seed = job
+    kind, world = NAMES[name]
     try:
-        return run(kind, seed)
-    except tap.Skip:
-        raise
+        result = run(kind, seed, world)
     except Exception as e:                                      # a program that does not start is this run's failure
         result = Result(kind, seed)
         result.problems = ['%s: %s' % (type(e).__name__, e)]
-        return result
-
-
-def campaign(seeds, only, jobs):
-    first, _, last = seeds.partition('..')
-    bad = 0
-    for kind in KINDS:
-        if not re.search(only, kind.name):
-            continue
-        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            runs = [pool.submit(attempt, kind, seed) for seed in range(int(first), int(last or first) + 1)]
-        try:
-            bad += report(kind, [r.result() for r in runs])
-        except tap.Skip as why:
-            print('%-34s skipped: %s' % (kind.name, why), flush=True)
-    print('%d kinds of fault, %d with a run that is bad' % (len(KINDS), bad))
-    return bad
+    return {'name': name, 'seed': seed, 'problems': result.problems, 'recovery_s': result.recovery_s, 'down_s': result.down_s,
+            'counts': result.counts}
 
 
 def option(name, default):
     return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else default
 
 
+def main():
+    first, _, last = option('--seeds', '').partition('..')
+    names = [n for n in NAMES if re.search(option('--only', ''), n)]
+    for name in [n for n in names if why_never(NAMES[n][0])]:
+        names.remove(name)
+        print('%-40s skipped: %s' % (name, why_never(NAMES[name][0])), flush=True)
+    state = State(option('--state', None), (PEER, WORDCOUNT, RELAY))
+    return campaign(attempt, names, range(int(first), int(last or first) + 1), int(option('--jobs', 8)), state)
+
+
 # == the test program ==
 
-def smoke(kind):
+def smoke(kind, world):
     for seed in range(1, int(os.environ.get('FAULTS_SEEDS', 1)) + 1):
-        result = run(kind, seed)
+        result = run(kind, seed, world)
         if result.problems:
             return ['seed %d:' % seed] + result.problems
     return None
 
 
 if '--seeds' in sys.argv:
-    sys.exit(1 if campaign(option('--seeds', '1..10'), option('--only', ''), int(option('--jobs', 8))) else 0)
-tap.main([(kind.name, lambda k=kind: smoke(k)) for kind in KINDS], jobs=8)
+    sys.exit(main())
+tap.main([(k.name, lambda k=k: smoke(k, World)) for k in KINDS] +
+         [(name, lambda k=k: smoke(k, Words)) for k in KINDS if (name := 'words_are_counted_' + k.name) in SMOKE], jobs=8)

@@ -7,6 +7,7 @@ sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.
 import judge  # noqa: E402
 import tap  # noqa: E402
 from judge import DEADLINE, OK, PEER_LOST, UNKNOWN, Record, Side  # noqa: E402
+from words import Outcome, right_answer, verdict_of_words  # noqa: E402
 
 S = 10 ** 9
 
@@ -73,5 +74,36 @@ def a_session_that_goes_on_is_noticed_by_nobody():
     return got
 
 
+
+LOST = 'leat: lost node 1 (tcp://h:1): the link broke; 3 of its shards are dealt again'
+GIVEN_UP = 'leat: PEER_LOST: no worker for 5 s'
+
+
+def words(how, expected, **changes):
+    """The verdict on a count of 100 pieces; changes: of what was right."""
+    fine = Outcome(code=0, out=right_answer(100), err=[], taken=100, url='tcp://h:1', seconds=6, alone=True, dead=False, outlived=True)
+    problems, ended = verdict_of_words(fine._replace(**changes))
+    good = (not problems if expected is None else any(expected in p for p in problems)) and (how == ended)
+    return None if good else ['expected: %s, %s' % (how, expected), 'got: %s' % ended] + problems
+
+
+ended = dict(code=1, out=[], err=[LOST, GIVEN_UP], outlived=False)
+WORDS = [
+    ('the_right_total', lambda: words('right', None)),
+    ('a_piece_less', lambda: words('right', 'another result', out=right_answer(99))),
+    ('a_piece_twice', lambda: words('right', 'another result', out=right_answer(101))),
+    ('nothing', lambda: words('right', 'another result', out=[])),
+    ('lost_for_nothing', lambda: words('right', 'its session outlives this', err=[LOST])),
+    ('dead_and_not_told', lambda: words('right', 'nobody was told', dead=True, outlived=False)),
+    ('dead_and_told', lambda: words('right', None, dead=True, outlived=False, err=[LOST])),
+    ('given_up', lambda: words('given up', None, **ended)),
+    ('given_up_too_soon', lambda: words('wrong', 'the count ended with 1', **dict(ended, seconds=4))),
+    ('given_up_beside_another_worker', lambda: words('wrong', 'the count ended with 1', **dict(ended, alone=False))),
+    ('given_up_with_a_result', lambda: words('given up', 'part of a result', **dict(ended, out=['1 a']))),
+    ('another_error', lambda: words('wrong', 'the count ended with 1', **dict(ended, err=['leat: INVAL: no']))),
+    ('a_signal', lambda: words('wrong', 'the count ended with -11', **dict(ended, code=-11))),
+]
+
 tap.main([('judge_' + name, lambda d=d, s=s, h=h, e=e: case(d, s, h, e)) for name, d, s, h, e in CASES] +
+         [('words_' + name, f) for name, f in WORDS] +
          [('a_session_that_goes_on_is_noticed_by_nobody', a_session_that_goes_on_is_noticed_by_nobody)])

@@ -19,6 +19,7 @@ PEER = os.path.join(BUILD, 'test', 'faults', 'faults_peer')
 SCALE = 3 if os.environ.get('T_SLOW') else 1                    # of every time, where programs are slow
 IDLE_S, PATIENCE_S, GRACE_S = 0.15 * SCALE, 0.15 * SCALE, 1.5 * SCALE
 DEAD_S = IDLE_S + PATIENCE_S + GRACE_S                          # after so long a silent peer is certainly lost
+TIMES_MS = [str(int(t * 1000)) for t in (IDLE_S, PATIENCE_S, GRACE_S)]
 SLACK_S = 10 * SCALE                                            # what a loaded machine may add to any of them
 PORT = 7100
 ADDRESS = ('10.77.0.1', '10.77.0.2')
@@ -103,6 +104,8 @@ class Process:
 class World:
     """place: tcp or unix, through the relay; tun, through the relay between two networks; veth, two networks and no relay."""
 
+    READY = {'serve': 'at ', 'drive': 'drives'}                 # what a program says when it is ready
+
     def __init__(self, place, seed, peers=True):
         self.peers, self.place, self.seed, self.relay, self.processes = peers, place, seed, None, []
         self.holders, self.lives = [None, None], {'drive': 0, 'serve': 0}
@@ -163,7 +166,6 @@ class World:
     def open_peers(self):
         self.serve_url = {'tcp': 'tcp://127.0.0.1:0', 'unix': 'unix:%s/s' % self.dir}.get(self.place, 'tcp://%s:%d' % (ADDRESS[1], PORT))
         self.run_peer('serve')
-        self.serve_url = self.peer['serve'].line('at ')[3:]
         self.url = self.serve_url
         if self.place in ('tcp', 'unix'):
             at = 'tcp://127.0.0.1:0' if self.place == 'tcp' else 'unix:%s/r' % self.dir
@@ -175,12 +177,15 @@ class World:
         """Starts a peer, again at the same address if it was killed."""
         life = self.lives[role]
         self.lives[role] += 1
-        url = self.serve_url if role == 'serve' else self.url
-        times = [str(int(t * 1000)) for t in (IDLE_S, PATIENCE_S, GRACE_S)]
         side = 1 if role == 'serve' else 0
-        p = self.start(*self.within(side, PEER, role, url, self.log(role, life), *times, str(self.seed), str(life)))
-        self.peer[role] = p
-        p.line('at ' if role == 'serve' else 'drives')
+        p = self.peer[role] = self.start(*self.within(side, *self.program(role, life)))
+        ready = p.line(self.READY[role])
+        if role == 'serve':
+            self.serve_url = ready.split()[-1]
+
+    def program(self, role, life):
+        url = self.serve_url if role == 'serve' else self.url
+        return [PEER, role, url, self.log(role, life), *TIMES_MS, str(self.seed), str(life)]
 
     def log(self, role, life):
         return os.path.join(self.dir, '%s.%d' % (role, life))
