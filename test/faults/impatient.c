@@ -1,8 +1,17 @@
-/* impatient.c - examples/wordcount.c as it is, but for its nodes: they take a silent peer for lost as soon as those of peer.c do.
- * FAULTS_MS has their idle, patience and grace. */
+/* impatient.c - examples/wordcount.c as it is, but for two things.  Its nodes take a silent peer for lost as soon as those of peer.c do:
+ * FAULTS_MS has their idle, patience and grace.  And a shard takes some milliseconds, so that there are some out when a fault comes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "leat.h"
+#include "words.h"
+
+enum { SHARD_MS = 8 };
+
+static void free_slowly(struct words *w)
+{
+    words_free(w);
+    leat_ignore(leat_sleep(LEAT_MS(SHARD_MS)));
+}
 
 static leat_err impatient_open(const leat_node_opts *o, leat_node **ret)
 {
@@ -18,4 +27,5 @@ static leat_err impatient_open(const leat_node_opts *o, leat_node **ret)
 }
 
 #define leat_node_open impatient_open
+#define words_free free_slowly
 #include "wordcount.c"
