@@ -18,14 +18,25 @@ import tap  # noqa: E402
 from campaign import State, campaign  # noqa: E402
 from kinds import KINDS, SMOKE  # noqa: E402
 from words import WORDCOUNT, Outcome, Words, verdict_of_words  # noqa: E402
-from world import DEAD_S, PEER, RELAY, SLACK_S, World, why_no_network, why_no_tun  # noqa: E402
+from world import DEAD_S, PEER, RELAY, SLACK_S, STARVED_S, World, why_no_network, why_no_tun  # noqa: E402
 
 WARM = 20                                    # of each work, before the fault
 
 
 class Result:
+    """late: problems that a machine without time for these programs makes, too."""
+
     def __init__(self, kind, seed):
-        self.kind, self.seed, self.problems, self.recovery_s, self.down_s, self.counts = kind, seed, [], None, None, {}
+        self.kind, self.seed, self.problems, self.late, self.recovery_s, self.down_s, self.counts = kind, seed, [], [], None, None, {}
+
+    def settle(self, starved, more):
+        """What is late counts where the programs had the time to be in time."""
+        if self.late and starved:
+            self.counts['starved'] = 1
+        else:
+            self.problems += self.late
+        if self.problems:
+            self.problems += more
 
 
 def why_not(place):
@@ -47,41 +58,45 @@ def run(kind, seed, world=World):
     with world(place, seed) as w:
         _, bad = w.works_after(0, SLACK_S + DEAD_S, WARM)
         if bad:
-            result.problems = ['before any fault it ' + bad] + w.peer['drive'].errors + w.peer['serve'].errors
-            return result
-        began, healed = kind.fault(w, rng)
-        first, bad = w.works_after(healed, SLACK_S + DEAD_S)
-        result.recovery_s = max(first.values(), default=0) / 1e9
+            result.late = ['before any fault it ' + bad]
+            began = healed = time.monotonic_ns()
+        else:
+            began, healed = kind.fault(w, rng)
+            first, bad = w.works_after(healed, SLACK_S + DEAD_S)
+            result.recovery_s = max(first.values(), default=0) / 1e9
+            result.late = [bad] if bad else []
         time.sleep(rng.uniform(0, 0.05))
-        result.problems = ([bad] if bad else []) + w.finish()
+        starved = w.waited_s() > STARVED_S
+        result.problems = w.finish()
         (look if world is World else look_at_words)(result, w, began, healed)
-        if result.problems:
-            result.problems += ['at %s; driver: %s; server: %s' % (place, w.peer['drive'].errors[-5:], w.peer['serve'].errors[-5:])]
+        result.settle(starved, ['at %s; driver: %s; server: %s' % (place, w.peer['drive'].errors[-5:], w.peer['serve'].errors[-5:])])
     return result
 
 
 def look(result, w, began, healed):
     driver, server = w.side('drive', 'drive' in result.kind.killed), w.side('serve', 'serve' in result.kind.killed)
     bound_s = DEAD_S + (healed - began) / 1e9 + SLACK_S
-    result.problems += judge.judge(driver, server, bound_s * 1e9)
+    result.problems += judge.judge(driver, server)
+    result.late += judge.too_long(driver, bound_s * 1e9) + judge.too_long(server, bound_s * 1e9)
     result.counts = judge.count(driver, server)
     lost = [r.end for r in driver.of('L') if r.outcome == judge.PEER_LOST and r.end > began]
     if lost and result.kind.dead:
         result.down_s = (min(lost) - began) / 1e9
         if result.down_s > DEAD_S + SLACK_S:
-            result.problems.append('the peer was down and this was told after %.2f s' % result.down_s)
+            result.late.append('the peer was down and this was told after %.2f s' % result.down_s)
     if result.kind.dead and not lost:
-        result.problems.append('the peer was down and nobody was told')
+        result.late.append('the peer was down and nobody was told')
     if w.place in result.kind.outlived:
-        result.problems += judge.unbroken(driver, server)
+        result.late += judge.unbroken(driver, server)
 
 
 def look_at_words(result, w, began, _):
     drive = w.peer['drive']
     seconds = (time.monotonic_ns() - began) / 1e9
-    bad, how = verdict_of_words(Outcome(drive.process.returncode, drive.lines, drive.errors, w.feed.taken, w.url, seconds, w.alone,
-                                        result.kind.dead, w.place in result.kind.outlived))
+    bad, late, how = verdict_of_words(Outcome(drive.process.returncode, drive.lines, drive.errors, w.feed.taken, w.url, seconds, w.alone,
+                                              result.kind.dead, w.place in result.kind.outlived))
     result.problems += bad
+    result.late += late
     result.counts = {how: 1, 'alone' if w.alone else 'with another': 1, 'pieces': w.feed.taken}
 
 

@@ -21,7 +21,8 @@ def sends(what, *numbers, outcome=OK, epoch=1):
 
 
 def verdict(driver, server, driver_killed=False, server_killed=False):
-    return judge.judge(Side([driver], driver_killed), Side([server], server_killed), 10 * S)
+    sides = Side([driver], driver_killed), Side([server], server_killed)
+    return judge.judge(*sides) + judge.too_long(sides[0], 10 * S) + judge.too_long(sides[1], 10 * S)
 
 
 FLUSHED = [r('F', 0)]
@@ -82,7 +83,8 @@ GIVEN_UP = 'leat: PEER_LOST: no worker for 5 s'
 def words(how, expected, **changes):
     """The verdict on a count of 100 pieces; changes: of what was right."""
     fine = Outcome(code=0, out=right_answer(100), err=[], taken=100, url='tcp://h:1', seconds=6, alone=True, dead=False, outlived=True)
-    problems, ended = verdict_of_words(fine._replace(**changes))
+    problems, late, ended = verdict_of_words(fine._replace(**changes))
+    problems += late
     good = (not problems if expected is None else any(expected in p for p in problems)) and (how == ended)
     return None if good else ['expected: %s, %s' % (how, expected), 'got: %s' % ended] + problems
 
@@ -100,6 +102,7 @@ WORDS = [
     ('given_up_too_soon', lambda: words('wrong', 'the count ended with 1', **dict(ended, seconds=4))),
     ('given_up_beside_another_worker', lambda: words('wrong', 'the count ended with 1', **dict(ended, alone=False))),
     ('given_up_with_a_result', lambda: words('given up', 'part of a result', **dict(ended, out=['1 a']))),
+    ('no_answer_in_time', lambda: words('given up', 'the count ended with 1', **dict(ended, err=['REFUSED: no answer to the hello']))),
     ('another_error', lambda: words('wrong', 'the count ended with 1', **dict(ended, err=['leat: INVAL: no']))),
     ('a_signal', lambda: words('wrong', 'the count ended with -11', **dict(ended, code=-11))),
 ]

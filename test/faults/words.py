@@ -141,17 +141,21 @@ Outcome = collections.namedtuple('Outcome', 'code out err taken url seconds alon
 
 
 def verdict_of_words(o):
-    """(lines that say what does not hold, how the count ended).  seconds: from the fault's beginning to the end of the count."""
+    """(what does not hold, what does not hold where there was time for it, how the count ended).  seconds: from the beginning of the
+    fault to the end of the count."""
     lost = [x for x in o.err if 'lost ' in x and o.url in x]
-    problems = []
+    late = []
     if o.outlived and lost:
-        problems.append('the worker was lost, and its session outlives this: ' + lost[0])
+        late.append('the worker was lost, and its session outlives this: ' + lost[0])
     if o.dead and not lost:
-        problems.append('the worker was dead and nobody was told')
+        late.append('the worker was dead and nobody was told')
     if o.code == 0:
-        if o.out != right_answer(o.taken):
-            problems.append('another result: %r and not %r' % (o.out[:5], right_answer(o.taken)[:5]))
-        return problems, 'right'
+        same = o.out == right_answer(o.taken)
+        return [] if same else ['another result: %r and not %r' % (o.out[:5], right_answer(o.taken)[:5])], late, 'right'
+    says = ['the count ended with %d' % o.code] + o.err[-20:]
+    part = ['part of a result: %r' % o.out[:5]] if o.out else []
+    if o.code == 1 and any('no answer to the hello' in x for x in o.err):           # it never began
+        return part, late + says, 'given up'
     if o.code == 1 and o.alone and any('PEER_LOST: ' in x for x in o.err) and o.seconds >= GIVE_UP_S:
-        return problems + (['part of a result: %r' % o.out[:5]] if o.out else []), 'given up'
-    return problems + ['the count ended with %d' % o.code] + o.err[-20:], 'wrong'
+        return part, late, 'given up'
+    return says, late, 'wrong'

@@ -21,6 +21,7 @@ IDLE_S, PATIENCE_S, GRACE_S = 0.15 * SCALE, 0.15 * SCALE, 1.5 * SCALE
 DEAD_S = IDLE_S + PATIENCE_S + GRACE_S                          # after so long a silent peer is certainly lost
 TIMES_MS = [str(int(t * 1000)) for t in (IDLE_S, PATIENCE_S, GRACE_S)]
 SLACK_S = 10 * SCALE                                            # what a loaded machine may add to any of them
+STARVED_S = 0.2 * SCALE                                         # who had to wait so long for a processor is not judged by time
 PORT = 7100
 ADDRESS = ('10.77.0.1', '10.77.0.2')
 _networks = {}
@@ -224,6 +225,20 @@ class World:
             if time.monotonic() > end:
                 return first, 'does not go on within %.1f s: %s' % (seconds, ', '.join(sorted(set('mecBS') - set(first))))
             time.sleep(0.01)
+
+    def waited_s(self):
+        """How long these programs could have run and were kept from it, together, of each its worst thread."""
+        total = 0
+        for p in self.processes:
+            waited = [0]
+            try:
+                for thread in os.listdir('/proc/%d/task' % p.pid):
+                    with open('/proc/%d/task/%s/schedstat' % (p.pid, thread)) as f:
+                        waited.append(int(f.read().split()[1]))
+            except OSError:                          # it has ended meanwhile, or this kernel does not tell
+                pass
+            total += max(waited)
+        return total / 1e9
 
     def finish(self):
         """Ends the peers in order; lines that say what went wrong."""
