@@ -8,6 +8,7 @@ who counts, so that the deal goes on without the first.  What must hold:
   it ends, and workers end in order
 """
 import collections
+import functools
 import os
 import re
 import signal
@@ -24,21 +25,20 @@ PIECE = 6 << 10                             # written at a time: each is a shard
 PAUSE_S = 0.003                             # after each
 TOP = 20
 AHEAD = 40                                  # pieces on the way between who writes and the workers' results, at most: pipe, queue, windows
-_pieces = []
 
 
+@functools.lru_cache(maxsize=None)           # two threads may both make it: the same
 def pieces():
     """[(bytes, their words)], whole lines each."""
-    if not _pieces:
-        with open(BOOK, 'rb') as f:
-            lines = f.read(60 * PIECE).splitlines(True)[:-1]
-        text = b''
-        for line in lines:
-            text += line
-            if len(text) >= PIECE:
-                _pieces.append((text, collections.Counter(w.lower() for w in re.findall(rb'[A-Za-z]+', text))))
-                text = b''
-    return _pieces
+    with open(BOOK, 'rb') as f:
+        lines = f.read(60 * PIECE).splitlines(True)[:-1]
+    made, text = [], b''
+    for line in lines:
+        text += line
+        if len(text) >= PIECE:
+            made.append((text, collections.Counter(w.lower() for w in re.findall(rb'[A-Za-z]+', text))))
+            text = b''
+    return made
 
 
 def right_answer(taken):
