@@ -248,7 +248,7 @@ class Tidy:
             self.say(page, 1, '%s is %s' % (turn, 'a rare turn that has no line' if turn in turns else 'no rare turn of the library'))
 
     def has_test(self, program, test):
-        for path in ('src/%s_test.c' % program, 'test/%s_test.c' % program):
+        for path in ('src/%s_test.c' % program, 'test/%s_test.c' % program, 'test/%s_test.cpp' % program):
             if path in self.paths and re.search(r'^[A-Z_]+\(%s[,)]' % re.escape(test), self.read(path), re.M):
                 return True                             # TEST(name), or a macro that makes one test for each place
         folder = 'test/%s/' % program.split('/')[-1]

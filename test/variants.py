@@ -13,6 +13,7 @@ import subprocess
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILT = r'^(?!check/)'
 QUICK = {'T_QUICK': '1', 'T_SLOW': '1'}
+CXX = {'gcc': 'g++', 'clang': 'clang++'}                          # of the same make: their sanitizers must be one
 WARNINGS = ['-Dwerror=true']
 
 
@@ -104,7 +105,7 @@ def prepare(name, jobs, say):
         return 'needs %s, which is not installed' % lacking(name), ['scripts/deps.sh test installs it']
     owner = TABLE[v['of']] if v['of'] else v
     build = build_dir(name)
-    env = dict(os.environ, **({'CC': owner['cc']} if owner['cc'] else {}))
+    env = dict(os.environ, **({'CC': owner['cc'], 'CXX': CXX[owner['cc']]} if owner['cc'] else {}))
     if not configured(build, owner):
         say('%s: configuring %s' % (name, os.path.basename(build)))
         shutil.rmtree(build, ignore_errors=True)

@@ -1,5 +1,5 @@
 /* leat/cpp.h - the typed macros for C++17: the same types, so a struct with channel ends has one layout in C and C++. */
-#ifndef LEAT_H
+#if !defined LEAT_H && !defined LEAT_MACROS_H
 #include "../leat.h"                               /* read alone, it still works */
 #endif
 #ifndef LEAT_CPP_H

@@ -18,5 +18,14 @@ LEAT_CHECK leat_err leat_deal_run_(leat_workers *w, const leat_deal_ *what, cons
     leat_deal_run_(w, &(const leat_deal_){ #S, &S##_methods[offsetof(struct S##_impl, m) / sizeof(leat_method_fn_ *)], \
         LEAT_RXRAW_(in_, "leat_deal"), LEAT_TXRAW_(out_, "leat_deal"), sizeof(LEAT_ELEM_(in_)), sizeof(LEAT_ELEM_(out_)), \
         offsetof(LEAT_ELEM_(out_), value) }, opts, sizeof(leat_deal_opts))))
+#else
+#define LEAT_DEAL_(w, S, m, in_, out_, opts) leat_must_check_(__extension__ ({ auto leat_in_ch_ = (in_); auto leat_out_ch_ = (out_); \
+    using leat_a_ = leat_elem_t<decltype(leat_in_ch_)>; using leat_t_ = leat_elem_t<decltype(leat_out_ch_)>; \
+    static_assert(std::is_same<decltype(leat_t_::reply), leat_reply>::value, \
+        "the results are a channel of struct T_reply, where T is what the method gives"); \
+    (void)sizeof(LEAT_NOBODY_(struct S##_impl)->m(nullptr, LEAT_NOBODY_(leat_a_), &LEAT_NOBODY_(leat_t_)->value)); \
+    const leat_deal_ leat_d_ = { #S, LEAT_METHOD_OF_(S, m), leat_rxraw_(leat_in_ch_), leat_txraw_(leat_out_ch_), sizeof(leat_a_), \
+        sizeof(leat_t_), offsetof(leat_t_, value) }; \
+    leat_deal_run_(w, &leat_d_, opts, sizeof(leat_deal_opts)); }))
 #endif
 #endif

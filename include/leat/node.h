@@ -6,7 +6,8 @@
  *   array(C type, n): fixed, numbers only   tx(S) rx(S): channel ends of struct S
  * Also .flags, for what is not leat (gob, net/rpc): LEAT_BARE on the first field: there, the struct is that field alone; LEAT_PAIRS on a
  * list(S) of structs of two fields: there, a map from the first to the second.
- * and for structs that exist already: cstr (char *), chars(n) (char [n], ends at NUL), local (stays here, is not sent). */
+ * and for structs that exist already: cstr (char *), chars(n) (char [n], ends at NUL), local (stays here, is not sent).
+ * All of it in C++17 too, with the same words; a class of other code is described beside it if it can be copied as its bytes. */
 #ifndef LEAT_H
 #include "../leat.h"                               /* read alone, it still works */
 #endif

@@ -15,12 +15,6 @@ struct leat_type { const char *name; const leat_field *fields; uint32_t size, co
 
 extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, leat_int32_type_, leat_int64_type_, leat_uint8_type_,
     leat_uint16_type_, leat_uint32_type_, leat_uint64_type_, leat_float32_type_, leat_float64_type_;
-/* what an array is made of: a number, so that both sides agree on more than its size */
-#define LEAT_NUMBER_(T) _Generic(*(T *)0, char: &leat_uint8_type_, signed char: &leat_int8_type_, unsigned char: &leat_uint8_type_, \
-    short: &leat_int16_type_, unsigned short: &leat_uint16_type_, int: &leat_int32_type_, unsigned: &leat_uint32_type_, \
-    long: sizeof(long) == 8 ? &leat_int64_type_ : &leat_int32_type_, long long: &leat_int64_type_, \
-    unsigned long: sizeof(long) == 8 ? &leat_uint64_type_ : &leat_uint32_type_, unsigned long long: &leat_uint64_type_, \
-    float: &leat_float32_type_, double: &leat_float64_type_)
 /* a kind is three words: the C type of the member, the code, the description of what is inside */
 #define LEAT_K__Bool      bool, LEAT_K_BOOL_, NULL   /* `bool` is a macro for _Bool before C23 */
 #define LEAT_K_bool       bool, LEAT_K_BOOL_, NULL
@@ -57,6 +51,12 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
 #define LEAT_MEMBER_(S, kind, name, ...) LEAT_CALL2_(LEAT_MEMBER2_, name, LEAT_K_##kind, )
 #define LEAT_MEMBER2_(name, C, ...) __typeof__(C) name;
 #ifndef __cplusplus
+/* what an array is made of: a number, so that both sides agree on more than its size */
+#define LEAT_NUMBER_(T) _Generic(*(T *)0, char: &leat_uint8_type_, signed char: &leat_int8_type_, unsigned char: &leat_uint8_type_, \
+    short: &leat_int16_type_, unsigned short: &leat_uint16_type_, int: &leat_int32_type_, unsigned: &leat_uint32_type_, \
+    long: sizeof(long) == 8 ? &leat_int64_type_ : &leat_int32_type_, long long: &leat_int64_type_, \
+    unsigned long: sizeof(long) == 8 ? &leat_uint64_type_ : &leat_uint32_type_, unsigned long long: &leat_uint64_type_, \
+    float: &leat_float32_type_, double: &leat_float64_type_)
 /* long and long long of one size and sign are one kind; so are an enum and its integer */
 #define LEAT_INT_(T) _Generic(*(T *)0, char: 1, signed char: -1, unsigned char: 1, short: -2, unsigned short: 2, int: -4, \
     unsigned: 4, long: -(int)sizeof(long), unsigned long: (int)sizeof(long), long long: -8, unsigned long long: 8, default: 0)
@@ -78,26 +78,19 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
 #define LEAT_ONEOF_(O, ...) enum O##_case { O##_none, LEAT_MAP_(LEAT_CASE_NAME_, O, __VA_ARGS__) }; \
     struct O { enum O##_case which; union { LEAT_MAP_(LEAT_MEMBER_, O, __VA_ARGS__) }; }; typedef struct O O##_c_; \
     LEAT_TABLE_(O, struct O, LEAT_K_ONEOF_, LEAT_DESCR_, __VA_ARGS__)
-#else                                                /* C++: the same layout; descriptions stay in C */
-#define LEAT_DESCRIBE_(S, T, ...) LEAT_REPLY_(S, T); extern const leat_type S##_type
-#define LEAT_SLOT_(S, m, IN, OUT, ...) leat_err (*m)(void *self, const IN##_c_ *in, OUT##_c_ *out);
-#define LEAT_SERVICE_(S, ...) struct S##_impl { LEAT_MAP_(LEAT_SLOT_, S, __VA_ARGS__) }
-#define LEAT_ENUM_(E, ...) enum E { LEAT_MAP_(LEAT_ENUMERATOR_, E, __VA_ARGS__) }
-#define LEAT_ONEOF_(O, ...) enum O##_case { O##_none, LEAT_MAP_(LEAT_CASE_NAME_, O, __VA_ARGS__) }; \
-    struct O { enum O##_case which; union { LEAT_MAP_(LEAT_MEMBER_, O, __VA_ARGS__) }; }; typedef struct O O##_c_
 #endif
 #define LEAT_REPLY_(S, T) typedef T S##_c_; struct S##_reply { leat_reply reply; S##_c_ value; }
 /* A struct of the members that are described, which nobody uses: one that is described twice is there twice, and without one that was left
  * out it is smaller, unless that lay in a gap. */
 #define LEAT_WHOLE_(S, T, ...) LEAT_ONCE_OF_(S, T, __VA_ARGS__); LEAT_NONE_LEFT_OUT_(S, T)
 #define LEAT_ONCE_OF_(S, T, ...) LEAT_DESCRIBE_(S, T, __VA_ARGS__); struct S##_once_ { LEAT_MAP_(LEAT_ONCE_, S, __VA_ARGS__) }
+#ifndef __cplusplus
 #define LEAT_ONCE_(S, kind, name, ...) __typeof__(((S##_c_ *)0)->name) name;
-#ifdef __cplusplus
-#define LEAT_NONE_LEFT_OUT_(S, T) static_assert(true, "")          /* C looks at it */
-#else
 #define LEAT_NONE_LEFT_OUT_(S, T) _Static_assert((sizeof(struct S##_once_) + _Alignof(T) - 1) / _Alignof(T) * _Alignof(T) >= sizeof(T), \
-    "a member of " #T " is not described: name every one, in their order, what stays here as (local, member); or LEAT_DESCRIBE_SOME")
+    LEAT_LEFT_OUT_(T))
 #endif
+#define LEAT_LEFT_OUT_(T) \
+    "a member of " #T " is not described: name every one, in their order, what stays here as (local, member); or LEAT_DESCRIBE_SOME"
 #define LEAT_ENUMERATOR_(E, n, v, ...) n = v,
 #define LEAT_CASE_NAME_(O, kind, n, ...) O##_##n,
 #define LEAT_STRUCT_(S, ...) struct S; typedef struct S##_list { struct S *at; uint32_t len, cap; } S##_list; \
@@ -128,15 +121,10 @@ LEAT_CHECK leat_err leat_call_(leat_peer *p, const char *svc, const leat_method 
 LEAT_CHECK leat_err leat_expose_(leat_node *n, const char *name, leat_fn_ *fn, const leat_type *t);
 LEAT_CHECK leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_type *t, const void *arg);
 #ifdef __cplusplus
-#define LEAT_PUSH_(list, ...) leat_must_check_(__extension__ ({ auto *leat_l_ = (list); \
-    typename std::remove_reference<decltype(*leat_l_->at)>::type leat_v_ = __VA_ARGS__; \
-    leat_push_(leat_l_, sizeof leat_v_, &leat_v_); }))
+#include "node_cpp.h"
 #else
 #define LEAT_PUSH_(list, ...) leat_must_check_(__extension__ ({ __auto_type leat_l_ = (list); \
     __typeof__(*leat_l_->at) leat_v_ = __VA_ARGS__; leat_push_(leat_l_, sizeof leat_v_, &leat_v_); }))
-#define LEAT_DROP_(S, p) __extension__ ({ S##_c_ *leat_d_ = (p); leat_drop_(&S##_type, leat_d_); })
-#define LEAT_DUP_(S, p, ret) leat_must_check_(__extension__ ({ const S##_c_ *leat_d_ = (p); S##_c_ *leat_r_ = (ret); \
-    leat_dup_(&S##_type, leat_d_, leat_r_); }))
 #define LEAT_OF_(c, S) LEAT_ASSERT_(LEAT_SAME_(LEAT_ELEM_(c), S##_c_), "the channel carries another type than " #S)
 #define LEAT_CHAN_OWNS_(c, S) (LEAT_OF_(c, S), leat_chan_owns_(LEAT_ANYRAW_(c), &S##_type))
 #define LEAT_END_OF_(c, fn) LEAT_ASSERT_(!LEAT_IS_(c, LEAT_CHAN_), \
@@ -148,16 +136,20 @@ LEAT_CHECK leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, c
     leat_err leat_x_ = leat_import_(p, name, &leat_c_, LEAT_IS_(*(ret), LEAT_TX_), &S##_type, cap); \
     if (leat_x_ == LEAT_OK) *leat_r_ = (__typeof__(*(ret)))leat_c_; \
     leat_x_; }))
+#define LEAT_NOBODY_(T) ((T *)0)
+#endif
+#define LEAT_DROP_(S, p) __extension__ ({ S##_c_ *leat_d_ = (p); leat_drop_(&S##_type, leat_d_); })
+#define LEAT_DUP_(S, p, ret) leat_must_check_(__extension__ ({ const S##_c_ *leat_d_ = (p); S##_c_ *leat_r_ = (ret); \
+    leat_dup_(&S##_type, leat_d_, leat_r_); }))
 #define LEAT_SLOT_(S, m, IN, OUT, ...) leat_err (*m)(void *self, const IN##_c_ *in, OUT##_c_ *out);
 #define LEAT_METHOD_(S, m, IN, OUT, ...) { #m, &IN##_type, &OUT##_type },
 #define LEAT_SERVICE_(S, ...) struct S##_impl { LEAT_MAP_(LEAT_SLOT_, S, __VA_ARGS__) }; \
     LEAT_MAYBE_ static const leat_method S##_methods[] = { LEAT_MAP_(LEAT_METHOD_, S, __VA_ARGS__) }
 #define LEAT_SERVE_(n, S, impl, self) leat_must_check_(__extension__ ({ const struct S##_impl *leat_i_ = (impl); \
     leat_serve_(n, #S, S##_methods, sizeof S##_methods / sizeof *S##_methods, leat_i_, self); }))
-#define LEAT_CALL_(p, S, m, in, out) leat_must_check_(((void)sizeof(((struct S##_impl *)0)->m(NULL, (in), (out))), \
+#define LEAT_CALL_(p, S, m, in, out) leat_must_check_(((void)sizeof(LEAT_NOBODY_(struct S##_impl)->m(NULL, (in), (out))), \
     leat_call_(p, #S, &S##_methods[offsetof(struct S##_impl, m) / sizeof(leat_method_fn_ *)], (in), (out))))
-#define LEAT_EXPOSE_(n, fn, S) leat_must_check_(((void)sizeof((fn)((S##_c_ *)0)), leat_expose_(n, #fn, LEAT_FN_(fn), &S##_type)))
+#define LEAT_EXPOSE_(n, fn, S) leat_must_check_(((void)sizeof((fn)(LEAT_NOBODY_(S##_c_))), leat_expose_(n, #fn, LEAT_FN_(fn), &S##_type)))
 #define LEAT_GO_ON_(g, p, fn, S, ...) leat_must_check_(__extension__ ({ S##_c_ leat_a_ = __VA_ARGS__; (void)sizeof((fn)(&leat_a_)); \
     leat_go_on_(g, p, #fn, &S##_type, &leat_a_); }))
-#endif
 #endif

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """run.py - every file of this folder is refused by both compilers, with the words that its first lines promise.
 
-A file opens with what the misuse is and, for each compiler, a regular expression that one error must match.  It is compiled
-twice: with the header as the project has it, and with the header installed as a system header, where compilers drop warnings.
+A .c file is for gcc and clang, a .cpp file for g++ and clang++.  It opens with what the misuse is and, for each compiler, a regular
+expression that one error must match.  It is compiled twice: with the header as the project has it, and with the header installed as a
+system header, where compilers drop warnings.
 """
 import glob
 import os
@@ -16,13 +17,13 @@ sys.path.insert(0, os.path.dirname(HERE))
 import tap                                                      # noqa: E402
 
 INCLUDE = os.path.join(ROOT, 'include')
-EXPECTED = 52                                                   # the misuses that the design names: none may get lost
+EXPECTED = 62                                                   # the misuses that the design names: none may get lost
 
 
 def promised(path):
     with open(path) as f:
         head = f.read().split('*/')[0]
-    return {m.group(1): m.group(2).strip() for m in re.finditer(r'^ \* (gcc|clang): (.*)$', head, re.M)}
+    return {m.group(1): m.group(2).strip() for m in re.finditer(r'^ \* (gcc|clang|g\+\+|clang\+\+): (.*)$', head, re.M)}
 
 
 def said(text):
@@ -33,7 +34,7 @@ def said(text):
 
 def compile_it(compiler, path, how, *flags):
     tap.need(compiler)
-    cmd = [compiler, '-std=c11', *flags, how, INCLUDE, '-c', path, '-o', os.devnull]
+    cmd = [compiler, '-std=c++17' if compiler.endswith('++') else '-std=c11', *flags, how, INCLUDE, '-c', path, '-o', os.devnull]
     return subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(os.environ, LC_ALL='C'))
 
 
@@ -61,7 +62,7 @@ def warned(compiler):
 
 
 def all_there():
-    found = len(glob.glob(os.path.join(HERE, '*.c')))
+    found = len(glob.glob(os.path.join(HERE, '*.c')) + glob.glob(os.path.join(HERE, '*.cpp')))
     return None if found >= EXPECTED else '%d misuses where %d are expected' % (found, EXPECTED)
 
 
@@ -70,4 +71,8 @@ tests += [('an_ignored_error_warns_under_' + c, lambda c=c: warned(c)) for c in 
 for c_file in sorted(glob.glob(os.path.join(HERE, '*.c'))):
     for cc in ('gcc', 'clang'):
         tests.append(('%s_is_refused_by_%s' % (os.path.basename(c_file)[:-2], cc), lambda p=c_file, c=cc: refused(p, c)))
+for cpp_file in sorted(glob.glob(os.path.join(HERE, '*.cpp'))):
+    for cc in ('g++', 'clang++'):
+        tests.append(('%s_is_refused_by_%s' % (os.path.basename(cpp_file)[:-4], 'gxx' if cc == 'g++' else 'clangxx'),
+                      lambda p=cpp_file, c=cc: refused(p, c)))
 tap.main(tests)

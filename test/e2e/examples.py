@@ -177,6 +177,22 @@ def pipeline():
     return problems
 
 
+def events_of_cpp():
+    """A program in C++ and one in C describe the same struct, each for itself."""
+    if not os.path.exists(example('events')):
+        raise tap.Skip('there is no C++ compiler of the make of the one for C')
+    problems = []
+    with World() as w:
+        for url in ('unix:' + w.path('events'), 'tcp://127.0.0.1:0'):
+            taker = w.start(example('pipeline'), 'take', url)
+            where = taker.until(r'^listening on (\S+)$').group(1)
+            code, out, err = w.run(example('events'), where)
+            lines = ['%d %s tick' % (n, 'warning' if n % 100 == 99 else 'info') for n in range(1000)]
+            problems += differ('the maker', (code, out, err), (0, '{"number":1000,"level":"warning","text":"tick"}\n', '')) + \
+                differ('the taker', taker.end(), 0) + differ('the events', taker.out.splitlines(), lines)
+    return problems
+
+
 def another_type():
     with World() as w:
         taker = w.start(example('pipeline'), 'take', 'unix:' + w.path('events'))
@@ -251,6 +267,7 @@ tap.main([
     ('nodes_that_are_started_by_hand', by_hand),
     ('a_wrong_environment_gets_one_line_and_1', bad_environments),
     ('pipeline', pipeline),
+    ('a_program_of_cpp_sends_to_one_of_c', events_of_cpp),
     ('another_element_type_names_the_field', another_type),
     ('kv', kv),
     ('a_passed_deadline_is_exit_code_124', a_deadline),

@@ -18,7 +18,7 @@ INCLUDE = os.path.join(ROOT, 'include')
 PLAIN = ['-Wall', '-Wextra', '-Werror']
 STERN = PLAIN + ['-Wshadow', '-Wpedantic', '-Wconversion']
 C_WAYS = [['-std=c11', '-O0'], ['-std=gnu11', '-O2'], ['-std=c17', '-O2'], ['-std=gnu17', '-O0'], ['-std=gnu2x', '-O2']]
-CXX_ONLY = ['leat/cpp.h']
+CXX_ONLY = ['leat/cpp.h', 'leat/node_cpp.h']
 
 
 def compile_it(cmd, text=None):
