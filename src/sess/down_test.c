@@ -121,12 +121,12 @@ static leat_err select_otherwise(void)
     return err;
 }
 
-/* WAITS: under a deadline it is DEADLINE, after a cancel CANCELED; anything else is what it says at once.  An unbuffered value that was
- * offered asks for its answer for a second, and nobody can tell: UNKNOWN.  leaves: something is to be sent, for flushes one FLUSH. */
+/* WAITS: under a deadline it is DEADLINE, after a cancel CANCELED; anything else is what it says at once.  leaves: something is to be
+ * sent, for flushes one FLUSH. */
 enum { WAITS = -1 };
 static const struct { const char *name; leat_err (*fn)(void); int says; bool leaves; } ops[] = {
     { "a send with a credit", send_roomy, LEAT_OK, true }, { "a send without", send_full, WAITS, false },
-    { "an unbuffered send", send_met, LEAT_UNKNOWN, true }, { "a try without a credit", try_full, LEAT_AGAIN, false },
+    { "an unbuffered send", send_met, WAITS, false }, { "a try without a credit", try_full, LEAT_AGAIN, false },
     { "an unbuffered try", try_met, LEAT_AGAIN, false }, { "a receive", receive, WAITS, false },
     { "a try to receive", try_receive, LEAT_AGAIN, false }, { "a flush", flush, WAITS, true },
     { "a flush of the node", flush_node, WAITS, true }, { "a wait for the end", wait_peer, WAITS, false },
@@ -168,7 +168,7 @@ static leat_err cancel_one(size_t i)
 {
     size_t before = queued();
     struct run r = { .i = i };
-    bool waits = ops[i].says == WAITS || ops[i].says == LEAT_UNKNOWN;        /* the second one waits behind the offer of the first */
+    bool waits = ops[i].says == WAITS;
     leat_err err, want = waits ? LEAT_CANCELED : (leat_err)ops[i].says;
     leat_with_group(g, err) {
         LEAT_TRY(leat_go(&g, until_cancel, &r));
@@ -233,6 +233,7 @@ static void hold_true(void)
     CHECK_EQ(leat_recv(w.full, &v), LEAT_OK);
     CHECK_EQ(v.n, 77);                               /* nor any of these sends */
     CHECK_EQ(leat_try_recv(w.roomy, &v), LEAT_AGAIN);
+    CHECK_EQ(leat_try_recv(w.met, &v), LEAT_AGAIN);
     CHECK_EQ(import(), LEAT_OK);
 }
 

@@ -355,7 +355,7 @@ uint64_t end_in_doubt(struct end *e, bool orderly)
 {
     lock(&e->c->lock);
     bool all = !e->site || e->dead || (orderly && !emit_waits(e) && !e->unanswered && !site_is_lost(e));
-    uint64_t n = all ? 0 : e->c->cap ? e->sent - e->accepted : e->unanswered;
+    uint64_t n = all ? 0 : e->c->cap ? e->sent - e->accepted : e->unanswered && !offer_unwritten(e);
     unlock(&e->c->lock);
     return n;
 }

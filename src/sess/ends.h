@@ -52,12 +52,14 @@ struct end {
             uint64_t sent, sent_bytes, put_bytes;    /* put_bytes: with those that wait in the backlog */
             uint64_t flush_asked;                    /* sent, when the FLUSH that is out (flush_out) was written */
             uint64_t number, flood_sent, flood_bytes;                /* flood_: sent and put_bytes when it was set */
+            uint64_t place;                          /* of the first frame of the offer that is unanswered: sess_place */
             _Atomic bool flood;                      /* much was put: the sender lets the writer run.  No lock */
             _Atomic bool taken;                      /* some values are the session's, and their senders do not know.  See emit_took */
             bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, flush_out;
             bool unanswered, holding, midway;
             bool dormant;                            /* of a receive end in an offer, which may not move: given.c */
             bool soft, withdrawing;                  /* the offer that is unanswered; it is to be withdrawn */
+            bool finish_behind;                      /* FINISH was sent while it was unanswered */
             bool invited;                            /* by the home, and nobody has made use of it: offer.c */
             uint32_t selects, selects_told;          /* that stand here and behind it; in the last NEED.  Unbuffered */
             leat_err why;                            /* of the offer that is being withdrawn */
@@ -73,7 +75,9 @@ struct end {
             struct end_link need_at, lend_at, lent_at;               /* in the home's lists of these names */
             uint64_t bytes_told, grown;              /* grown: want grows again when the site has seen so many credits */
             uint32_t out, need, want;                /* out: credits the site has; want: how many are good for it */
-            leat_err seal_after;                     /* SEAL with this code goes when nothing is delivered any more */
+            leat_err seal_after;                     /* SEAL with this code goes when nothing is delivered any more, and not after BYE */
+            uint8_t answer_due;                      /* the kind of the answer that goes before that */
+            bool seal_due, not_taken;                /* it is to be written now; what was delivered was not taken */
             bool delivering, withdrawn, recalled, grant_due, recall_due, none_due;
             bool inviting, invite_due;               /* unbuffered: since its last offer, or since nobody stands there */
             bool held_select, held_refused;          /* a select's offer is held; nobody is left who might take it */

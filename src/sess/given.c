@@ -110,6 +110,26 @@ static void tx_stays(struct end *e)
     unlock(&e->c->lock);
 }
 
+void given_never_went(struct given *g)
+{
+    struct cur none = { 0 };
+    for (uint32_t i = 0; g && i < g->n; i++) {
+        struct end *e = g->at[i].e;
+        if (g->at[i].rx) {
+            lock(&e->c->lock);
+            e->dead = true;                          /* no DROP: there is nobody to hear it */
+            unlock(&e->c->lock);
+            rx_stays(e);
+        } else {
+            if (g->at[i].counted)
+                tx_stays(e);
+            (void)home_on(e, FRAME_DROP, &none);     /* as its peer would say that has let go of it */
+        }
+        end_unref(e);
+    }
+    mem_free(g);
+}
+
 struct given *given_taken_locked(struct end *e)
 {
     struct given *g = e->relay ? e->relay->given : NULL;

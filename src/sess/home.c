@@ -98,8 +98,12 @@ static void put_totals(struct end *e, struct buf *b)
     e->bytes_told = e->bytes;
 }
 
+static bool pull_answer(struct end *e);
+
 bool home_pull(struct end *e, struct sess *s)
 {
+    if (unlikely(e->answer_due || e->seal_due))
+        return pull_answer(e);
     bool invite = e->invite_due && meet_still_invited(e->home, e);
     uint8_t kind = invite ? FRAME_INVITE : e->grant_due ? FRAME_GRANT : e->recall_due ? FRAME_RECALL : e->none_due ? FRAME_NONE : 0;
     if (!kind)
@@ -124,12 +128,12 @@ bool home_pull(struct end *e, struct sess *s)
 }
 
 /* -- ends come and go -------------------------------------------------------------------------------------------------------- */
-void home_seal_saying(struct end *e, leat_err why, bool not_taken)
+bool home_seal_saying(struct end *e, leat_err why, bool not_taken)
 {
     struct buf *b = sess_begin_in(e->s, FRAME_SEAL, 0, LANE_DATA);
     e->seal_told = true;
     if (!b)
-        return;
+        return false;
     buf_varint(b, e->id);
     buf_u8(b, (uint8_t)why);
     if (why == LEAT_PEER_LOST) {
@@ -138,10 +142,10 @@ void home_seal_saying(struct end *e, leat_err why, bool not_taken)
         put_totals(e, b);
         buf_text(b, who, MIN(strlen(who), (size_t)WHO_MAX - 1));
     }
-    (void)sess_commit_must(e->s);
+    return sess_commit_must(e->s);
 }
 
-static void seal(struct end *e, leat_err why) { home_seal_saying(e, why, false); }
+static void seal(struct end *e, leat_err why) { (void)home_seal_saying(e, why, false); }
 
 void home_join_locked(struct end *e)
 {
@@ -194,10 +198,45 @@ static void sealed(struct home *h, struct end *e)
 
 void home_seal_one(struct end *e, leat_err why)
 {
-    if (e->delivering)
-        e->seal_after = why;
-    else
+    if (!e->delivering && e->seal_after == LEAT_OK) {
         seal(e, why);
+        return;
+    }
+    if (e->seal_after == LEAT_OK)
+        sess_hold(e->s);                             /* the answer to what is delivered, and the SEAL, go before BYE */
+    e->seal_after = why;
+}
+
+static void seal_over(struct end *e)
+{
+    if (e->seal_after != LEAT_OK)
+        sess_release(e->s);
+    e->seal_after = LEAT_OK;
+    e->seal_due = false;
+}
+
+void home_seal_held(struct end *e, bool not_taken)
+{
+    if (!e->answer_due && home_seal_saying(e, e->seal_after, not_taken)) {
+        seal_over(e);
+        return;
+    }
+    e->not_taken = not_taken;
+    e->seal_due = true;
+    end_due(e);
+}
+
+/* By the writer, whom also a session that closes lets send: the answer to what was delivered, then the SEAL that waited for it. */
+static bool pull_answer(struct end *e)
+{
+    if (e->answer_due) {
+        end_send(e, e->answer_due, e->held_number, true);
+        e->answer_due = 0;
+        return true;
+    }
+    (void)home_seal_saying(e, e->seal_after, e->not_taken);
+    seal_over(e);
+    return e->inviting || e->grant_due || e->recall_due || e->none_due;
 }
 
 /* Begins the close; local senders know already.  true: the channel ends now.  A value that a task delivers may have been received,
@@ -282,6 +321,7 @@ static void leave(struct home *h, struct end *e, bool lost)
     c->txs--;
     bool end = one_finished(h, e, &wake), torn = h->torn;
     e->dead = true;
+    seal_over(e);
     meet_end_left(h, e);
     home_lists_del(h, e);
     home_take_back(h, e, e->out);

@@ -88,7 +88,8 @@ void home_on_return(struct home *h, struct end *e, struct cur *in);
 
 void home_took_locked(struct home *h, struct end *e);                /* as home_taken_locked, and tells the site of much */
 void home_seal_one(struct end *e, leat_err why);
-void home_seal_saying(struct end *e, leat_err why, bool not_taken);  /* tells its site */
+bool home_seal_saying(struct end *e, leat_err why, bool not_taken);  /* tells its site.  false: the session closes, or has ended */
+void home_seal_held(struct end *e, bool not_taken);  /* the SEAL that waited for the end of a delivery */
 void home_unref_unlock(struct home *h);              /* the lock is held and released: what the last reference frees cannot be locked */
 bool home_seal_begin(struct home *h, leat_err why);  /* whoever sends here is told that it is over.  true: it has ended */
 
@@ -128,6 +129,7 @@ void offer_invited(struct end *e);
 void offer_link_down(struct end *e);
 leat_err offer_ask(struct end *e, const void *v);    /* the lock is held on entry, and not on return */
 leat_err offer_unknown(struct end *e, leat_err why); /* no lock */
+bool offer_unwritten(struct end *e);                 /* one is unanswered, and nothing of it was written */
 leat_err offer_for(struct end *e, struct end *from, void *v, struct chan_offer *id);   /* no lock [blocks] of a select behind e */
 void offer_unpledged(struct end *e, const struct end *from);         /* its offer will not come */
 /* ops of the channel */

@@ -171,8 +171,7 @@ static void delivered(struct end *e, bool certain)
     e->held = NULL;
     e->delivering = e->held_select = e->held_refused = e->withdrawn = false;
     if (e->seal_after != LEAT_OK && !dead)
-        home_seal_saying(e, e->seal_after, certain);
-    e->seal_after = LEAT_OK;
+        home_seal_held(e, certain);
     if (--e->home->offers == 0 && e->home->up)
         site_tail(e->home->up);                      /* its FINISH waited: no offer may come behind that */
     if (dead)
@@ -186,14 +185,17 @@ static void delivered(struct end *e, bool certain)
 /* The answer to what was held.  Lock held. */
 static void answer(struct end *e, leat_err err)
 {
+    uint8_t kind = 0;
     if (e->dead)
         return;
     if (err == LEAT_OK)
-        end_send(e, FRAME_TAKEN, e->held_number, true);
+        kind = FRAME_TAKEN;
     else if (err == LEAT_AGAIN || (e->held_refused && !e->withdrawn && err != LEAT_UNKNOWN))
-        end_send(e, FRAME_BUSY, e->held_number, true);
+        kind = FRAME_BUSY;
     else if (e->withdrawn && err != LEAT_UNKNOWN)
-        end_send(e, FRAME_WITHDRAWN, e->held_number, true);
+        kind = FRAME_WITHDRAWN;
+    if (kind && !end_send(e, kind, e->held_number, true) && e->seal_after != LEAT_OK)
+        e->answer_due = kind;                        /* the session closes: by the writer, before BYE */
     if (e->withdrawn)
         SOMETIMES("chan.withdrawn", "chan.offer");
 }

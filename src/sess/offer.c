@@ -98,6 +98,24 @@ void offer_answered(struct end *e, uint64_t number, leat_err err, struct waiter 
     offer_next(e);
 }
 
+bool offer_unwritten(struct end *e) { return e->unanswered && sess_unwritten(e->s, e->place); }
+
+/* The offer that is unanswered is taken back, and never was, if nothing of it was written. */
+static bool take_back(struct end *e)
+{
+    if (!e->unanswered || !offer_unwritten(e) || !sess_take_back(e->s, FRAME_ELEM, e->id, e->place))
+        return false;
+    SOMETIMES("chan.taken_back", "chan.offer");
+    e->unanswered = false;
+    e->offered = NULL;
+    e->number--;
+    e->sent--;
+    if (e->finish_behind && sess_take_back(e->s, FRAME_FINISH, e->id, e->place))
+        end_send(e, FRAME_FINISH, e->sent, true);    /* which counts offers */
+    e->finish_behind = false;
+    return true;
+}
+
 leat_err offer_unknown(struct end *e, leat_err why)
 {
     SOMETIMES("chan.unknown", "chan.offer");
@@ -116,7 +134,18 @@ static leat_err outcome(struct end *e, const struct waiter *me, leat_err why)
         return LEAT_OK;
     if (me->err == LEAT_UNKNOWN)
         return offer_unknown(e, why);
-    return err_of((leat_err)me->err);
+    return chan_explain(e->c, (leat_err)me->err);
+}
+
+/* me was offered, and is not any more: nobody will ever know of it.  The lock is held on entry, and not on return. */
+static void never_went(struct end *e, struct waiter *me)
+{
+    struct given *given = given_taken_locked(e);
+    if (me->on)
+        waiter_del(&e->c->sq, me);
+    offer_next(e);
+    unlock(&e->c->lock);
+    given_never_went(given);
 }
 
 /* Waits until `me`, which is offered, is settled; gives up at last.  The lock is held on entry, and not on return. */
@@ -134,6 +163,11 @@ static leat_err wait_settled(struct end *e, struct waiter *me, leat_err why)
         late = by != PARK_CHAN && task_wait_err(me->task, by) != LEAT_AGAIN;
     }
     late = e->offered == me;
+    if (late && take_back(e)) {
+        never_went(e, me);
+        shield_end(&shield);
+        return e->soft ? err_of(LEAT_AGAIN) : why;
+    }
     struct given *given = late ? given_taken_locked(e) : NULL;
     if (late)
         e->offered = NULL;
@@ -152,6 +186,10 @@ static leat_err wait_settled(struct end *e, struct waiter *me, leat_err why)
 /* me, which is offered, gives up.  The lock is held on entry, and not on return. */
 static leat_err withdraw(struct end *e, struct waiter *me, leat_err why)
 {
+    if (take_back(e)) {
+        never_went(e, me);
+        return why;
+    }
     e->why = why;
     e->withdrawing = true;
     end_send(e, FRAME_WITHDRAW, e->number, true);

@@ -136,17 +136,21 @@ static uint8_t *waiting_locked(struct sess *s, uint64_t place)
 static void void_frames(struct sess *s, uint8_t kind, uint64_t id, uint64_t place)
 {
     uint64_t end = s->data_pos + s->data.len, run = end;
+    uint32_t tails = 0;                              /* of the frames from run on */
     for (bool more = true; more && place < end; ) {
         uint8_t *p = waiting_locked(s, place);
         bool is = is_of(p, kind, id);
         more = !is || p[5] & FRAME_MORE;
         run = !is ? end : MIN(run, place);
+        tails = !is ? 0 : tails + frame_tailed(p);
         if (is)
             p[4] = FRAME_VOID;
         place += frame_bytes(p);
     }
     if (place == end && run >= s->data_pos && run < end) {
         buf_undo(&s->data, (size_t)(run - s->data_pos));
+        while (tails--)
+            tails_undo(&s->tails);
         s->last_at = SIZE_MAX;
     }
 }
@@ -163,6 +167,14 @@ bool sess_take_back(struct sess *s, uint8_t kind, uint64_t id, uint64_t place)
             sess_wake_all(&s->room);
         }
     }
+    unlock(&s->out_lock);
+    return yes;
+}
+
+bool sess_unwritten(struct sess *s, uint64_t place)
+{
+    lock(&s->out_lock);
+    bool yes = place < s->data_pos + s->data.len && waiting_locked(s, place);
     unlock(&s->out_lock);
     return yes;
 }

@@ -12,6 +12,7 @@
 #ifndef SESS_REPLAY_H
 #define SESS_REPLAY_H
 #include "base/buf.h"
+#include "sess/frame.h"
 #include "plat/atomic.h"
 
 enum { REPLAY_SMALL = 1024 };                          /* what is shorter is copied */
@@ -84,4 +85,11 @@ static inline size_t frame_bytes(const uint8_t *p)
     memcpy(&n, p, sizeof n);
     return (size_t)le32(n) + 8;
 }
+static inline uint16_t frame_mark(const uint8_t *p)
+{
+    uint16_t mark;
+    memcpy(&mark, p + FRAME_MARK, sizeof mark);
+    return mark;
+}
+static inline bool frame_tailed(const uint8_t *p) { return frame_mark(p) == FRAME_TAILED; }
 #endif

@@ -80,6 +80,7 @@ uint64_t sess_place(const struct sess *s);           /* between begin and commit
 /* The frames of this kind and id (their first field), from the one at `place` to the first without FRAME_MORE.  false: some were written,
  * or are about to be; else none ever will be.  A place where nothing was put yet: true. */
 bool sess_take_back(struct sess *s, uint8_t kind, uint64_t id, uint64_t place);
+bool sess_unwritten(struct sess *s, uint64_t place); /* the frame that was committed at `place`: nothing of it was written */
 /* Between begin (in LANE_DATA, not begin_more) and commit, once, as the frame's last bytes: they stay where they are until the peer has
  * them, and so does `of`, which the frame takes a reference to.  false: no memory */
 struct lent;

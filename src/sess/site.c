@@ -57,8 +57,10 @@ void site_tail(struct end *e)
     bool last = !relay_waits(e);
     if (e->sealed_due && last)
         end_send(e, FRAME_SEALED, e->sent, true);
-    if (e->finish_due && last)
+    if (e->finish_due && last) {
+        e->finish_behind = e->unanswered;
         end_send(e, FRAME_FINISH, e->sent, true);
+    }
     if (e->close_due)
         end_send(e, FRAME_CLOSE, 0, false);
     if (e->flush_due) {
@@ -401,9 +403,13 @@ void site_lost(struct end *e)
     lock(&c->lock);
     struct given *given = given_taken_locked(e);
     if (given || e->dormant) {
+        bool unwritten = offer_unwritten(e);
         e->dead = true;
         unlock(&c->lock);
-        given_settle(given, true);                   /* before its sender is told: UNKNOWN */
+        if (unwritten)
+            given_never_went(given);
+        else
+            given_settle(given, true);               /* before its sender is told: UNKNOWN */
         if (!given)
             return;
         lock(&c->lock);
@@ -411,7 +417,7 @@ void site_lost(struct end *e)
     e->dead = true;
     emit_forget(e);
     if (e->offered)
-        x = chan_settle_locked(c, e->offered, LEAT_UNKNOWN);
+        x = chan_settle_locked(c, e->offered, offer_unwritten(e) ? LEAT_PEER_LOST : LEAT_UNKNOWN);
     e->offered = NULL;
     wake = chan_shut_locked(c, LEAT_PEER_LOST, NULL);
     chan_over_locked(c);

@@ -46,6 +46,7 @@ struct given *given_new(const struct value_out *o);  /* NULL: no memory, the det
 void given_offered(struct given *g, struct value_out *o);
 struct given *given_taken_locked(struct end *e);     /* of e's unanswered offer: the caller will settle them; NULL: none */
 void given_settle(struct given *g, bool moved);      /* NULL: nothing */
+void given_never_went(struct given *g);              /* as given_settle, and the peer has never heard of these ends.  NULL: nothing */
 void given_hears_locked(struct end *e, uint8_t kind, struct cur *in);        /* a frame for an end that has not left yet: it is kept */
 uint32_t value_ids(const struct value_out *o, uint64_t *ids);        /* of the new ends that are packed; room for o->n */
 /* Reader task.  What carried these ends to the peer was refused there: they were never joined, and are as if the peer had let go of

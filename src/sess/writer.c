@@ -226,13 +226,6 @@ static enum round round_take(struct sess *s, struct turn *t)
     return r;
 }
 
-static uint16_t mark_of(const uint8_t *f)
-{
-    uint16_t mark;
-    memcpy(&mark, f + FRAME_MARK, sizeof mark);
-    return mark;
-}
-
 /* Its tail becomes part of the frame. */
 static struct tail tail_of(struct sess *s, uint8_t *f)
 {
@@ -260,9 +253,9 @@ static struct replay_part number(struct sess *s, uint8_t *p, size_t len, size_t 
             part.frames++;
         }
         part.len += frame_bytes(f);
-        if (mark_of(f) == FRAME_TAILED)
+        if (frame_tailed(f))
             part.tail = tail_of(s, f);
-        part.moments |= mark_of(f) != 0;
+        part.moments |= frame_mark(f) != 0;
     }
     at_store(&s->sent, sent);
     if (part.frames)
@@ -284,7 +277,7 @@ static void moments_out(uint8_t *p, size_t len)
 {
     int64_t now = rt_now(task_self()->rt);
     for (uint8_t *f = p; f < p + len; f += frame_bytes(f)) {
-        uint16_t mark = mark_of(f);
+        uint16_t mark = frame_mark(f);
         uint64_t at;
         if (!mark)
             continue;
@@ -299,7 +292,7 @@ static void moments_out(uint8_t *p, size_t len)
 static bool has_moments(const uint8_t *p, size_t len)
 {
     const uint8_t *f = p;
-    while (f < p + len && !mark_of(f))
+    while (f < p + len && !frame_mark(f))
         f += frame_bytes(f);
     return f < p + len;
 }
@@ -333,8 +326,11 @@ static struct replay_part next_part(struct sess *s, size_t most)
 {
     struct buf *b = &s->wdata->b;
     size_t from = s->wdata_at;
-    while (wdata_left(s) && s->wdata_at - from < most && b->p[s->wdata_at + 4] == FRAME_VOID)
+    while (wdata_left(s) && s->wdata_at - from < most && b->p[s->wdata_at + 4] == FRAME_VOID) {
+        if (frame_tailed(b->p + s->wdata_at))
+            lent_unref(tails_take(&s->wdata->tails).of);
         s->wdata_at += frame_bytes(b->p + s->wdata_at);
+    }
     struct replay_part d = number(s, b->p + s->wdata_at, wdata_left(s), most - MIN(s->wdata_at - from, most));
     s->wdata_at += d.len;
     return d;

@@ -73,10 +73,10 @@ static void oracle_outcome(uint32_t s, uint32_t n, leat_err err)
     *(err == LEAT_OK ? &oracle.sent : err == LEAT_UNKNOWN ? &oracle.perhaps : &oracle.not_sent) += 1;
     oracle.lost += err == LEAT_PEER_LOST;
     c->ahead += err == LEAT_OK && !c->dead;
-    if (err == LEAT_UNKNOWN && oracle.calm && !c->dropped && leat_err_why() == LEAT_PEER_LOST)
+    if (err == LEAT_UNKNOWN && oracle.calm && leat_err_why() == LEAT_PEER_LOST)
         broken("channel %u (capacity %u, node %u's): number %u of sender %u at node %u is unknown without a fault, for PEER_LOST: %s",
             x->chan, c->capacity, c->home, n, s, x->node, leat_err_detail());
-    if (err == LEAT_PEER_LOST && oracle.calm && !c->dropped)
+    if (err == LEAT_PEER_LOST && oracle.calm)
         broken("channel %u (capacity %u, node %u's): node %u has lost a peer in a world without faults: %s", x->chan, c->capacity, c->home,
             x->node, leat_err_detail());
     if (err == LEAT_INVAL || err == LEAT_NOMEM || err == LEAT_TYPE || err == LEAT_LIMIT)
