@@ -16,7 +16,8 @@
 #   make hostile  a million strangers at the door of a node, over Unix sockets and TCP (N=1000000: so many)
 #   make fuzz-coverage   which branches of the decoders the corpus and its mutations take
 #   make breaks   breaks each promise at a distance of docs/semantics.md, and looks whether tests notice (ONLY=regex: these; V=1: and how)
-#   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (hours)
+#   make race-cancel   what blocks against its cancel and its deadline, N=1000000 times each (half an hour; goes on where it was stopped;
+#                  AGAIN=1: begins anew)
 #   make faults    25 kinds of fault on real networks, while two programs talk and while words are counted (SEEDS=1..1000: so many of each;
 #                  ONLY=regex: these; FAULTS_STATE=DIR: goes on there where it was stopped)
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
@@ -121,7 +122,9 @@ breaks: build
 	@test/breaks/breaks.py '$(if $(ONLY),$(ONLY),.)'
 
 race-cancel: build
-	@for p in share io; do RACE_TURNS=$(N) build/test/cancel/cancel_$${p}_test || exit 1; done
+	@$(if $(AGAIN),rm -f build/race-*.state)
+	@ninja -C build -j$(JOBS) --quiet test/cancel/cancel_share_test test/cancel/cancel_io_test | sed '/no work to do/d'
+	@for p in share io; do RACE_STATE=build/race-$$p.state RACE_TURNS=$(N) build/test/cancel/cancel_$${p}_test || exit 1; done
 
 ENDURE ?= 1000000
 ENDURE_S ?= 600

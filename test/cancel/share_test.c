@@ -39,10 +39,16 @@ static leat_err recv_select(struct turns *t)
     }
     return err;
 }
-static void recv_complete(struct turns *t)
+static bool certain(leat_err e)
+{
+    CHECK(e == LEAT_OK || e == LEAT_AGAIN);
+    return e == LEAT_OK;
+}
+
+static bool recv_complete(struct turns *t)
 {
     struct chans *s = t->state;
-    MUST(leat_send(s->c, t->i));                     /* where the victim has given up, its look takes it */
+    return certain(leat_try_send(s->c, t->i));       /* where the victim has given up, its look takes it */
 }
 static void recv_look(struct turns *t, leat_err outcome)
 {
@@ -80,10 +86,10 @@ static leat_err send_select(struct turns *t)
     }
     return err;
 }
-static void send_complete(struct turns *t)
+static bool send_complete(struct turns *t)
 {
     struct chans *s = t->state;
-    MUST(leat_recv(s->c, &s->v));
+    return certain(leat_try_recv(s->c, &s->v));
 }
 static void send_look(struct turns *t, leat_err outcome)
 {
@@ -105,12 +111,13 @@ static void full_prepare(struct turns *t)
     struct chans *s = t->state;
     MUST(leat_try_send(s->c, 0));
 }
-static void full_complete(struct turns *t)
+static bool full_complete(struct turns *t)
 {
     struct chans *s = t->state;
     int v;
     MUST(leat_try_recv(s->c, &v));
     CHECK_EQ(v, 0);
+    return true;
 }
 static void full_look(struct turns *t, leat_err outcome)
 {
@@ -125,54 +132,52 @@ static const struct op send_full = { "send, full", .open = open_one, .prepare = 
 RACES(send_full)
 
 /* -- sharing memory -------------------------------------------------------------------------------------------------------------- */
-static struct { leat_mutex m; leat_rwlock l; leat_cond c; leat_waitgroup g; leat_sem s; int tokens; } mem;
+struct mem { leat_mutex m; leat_rwlock l; leat_cond c; leat_waitgroup g; leat_sem s; int tokens; };
+static struct mem *mem_of(struct turns *t) { return t->state; }
 static void mem_open(struct turns *t)
 {
-    (void)t;
-    memset(&mem, 0, sizeof mem);
-    mem.s.size = 3;
+    CHECK((t->state = calloc(1, sizeof(struct mem))));
+    mem_of(t)->s.size = 3;
 }
+static void mem_close(struct turns *t) { free(t->state); }
 
-static void lock_prepare(struct turns *t) { (void)t; MUST(leat_lock(&mem.m)); }
-static leat_err lock_act(struct turns *t) { (void)t; return leat_lock(&mem.m); }
-static void lock_complete(struct turns *t) { (void)t; leat_unlock(&mem.m); }
+static void lock_prepare(struct turns *t) { MUST(leat_lock(&mem_of(t)->m)); }
+static leat_err lock_act(struct turns *t) { return leat_lock(&mem_of(t)->m); }
+static bool lock_complete(struct turns *t) { leat_unlock(&mem_of(t)->m); return true; }
 static void lock_look(struct turns *t, leat_err outcome)
 {
-    (void)t;
-    CHECK_EQ(leat_try_lock(&mem.m), outcome == LEAT_OK ? LEAT_AGAIN : LEAT_OK);
-    leat_unlock(&mem.m);
+    CHECK_EQ(leat_try_lock(&mem_of(t)->m), outcome == LEAT_OK ? LEAT_AGAIN : LEAT_OK);
+    leat_unlock(&mem_of(t)->m);
 }
-static const struct op locking = { "lock", .open = mem_open, .prepare = lock_prepare, .act = lock_act, .complete = lock_complete,
-    .look = lock_look };
+static const struct op locking = { "lock", .open = mem_open, .close = mem_close, .prepare = lock_prepare, .act = lock_act,
+    .complete = lock_complete, .look = lock_look };
 RACES(locking)
 
-static void rlock_prepare(struct turns *t) { (void)t; MUST(leat_wlock(&mem.l)); }
-static leat_err rlock_act(struct turns *t) { (void)t; return leat_rlock(&mem.l); }
-static void rlock_complete(struct turns *t) { (void)t; leat_wunlock(&mem.l); }
+static void rlock_prepare(struct turns *t) { MUST(leat_wlock(&mem_of(t)->l)); }
+static leat_err rlock_act(struct turns *t) { return leat_rlock(&mem_of(t)->l); }
+static bool rlock_complete(struct turns *t) { leat_wunlock(&mem_of(t)->l); return true; }
 static void rlock_look(struct turns *t, leat_err outcome)
 {
-    (void)t;
-    CHECK_EQ(leat_try_wlock(&mem.l), outcome == LEAT_OK ? LEAT_AGAIN : LEAT_OK);
+    CHECK_EQ(leat_try_wlock(&mem_of(t)->l), outcome == LEAT_OK ? LEAT_AGAIN : LEAT_OK);
     if (outcome == LEAT_OK)
-        leat_runlock(&mem.l);
+        leat_runlock(&mem_of(t)->l);
     else
-        leat_wunlock(&mem.l);
+        leat_wunlock(&mem_of(t)->l);
 }
-static void wlock_prepare(struct turns *t) { (void)t; MUST(leat_rlock(&mem.l)); }
-static leat_err wlock_act(struct turns *t) { (void)t; return leat_wlock(&mem.l); }
-static void wlock_complete(struct turns *t) { (void)t; leat_runlock(&mem.l); }
+static void wlock_prepare(struct turns *t) { MUST(leat_rlock(&mem_of(t)->l)); }
+static leat_err wlock_act(struct turns *t) { return leat_wlock(&mem_of(t)->l); }
+static bool wlock_complete(struct turns *t) { leat_runlock(&mem_of(t)->l); return true; }
 static void wlock_look(struct turns *t, leat_err outcome)
 {
-    (void)t;
-    CHECK_EQ(leat_try_rlock(&mem.l), outcome == LEAT_OK ? LEAT_AGAIN : LEAT_OK);
+    CHECK_EQ(leat_try_rlock(&mem_of(t)->l), outcome == LEAT_OK ? LEAT_AGAIN : LEAT_OK);
     if (outcome == LEAT_OK)
-        leat_wunlock(&mem.l);
+        leat_wunlock(&mem_of(t)->l);
     else
-        leat_runlock(&mem.l);
+        leat_runlock(&mem_of(t)->l);
 }
-static const struct op rlocking = { "rlock", .open = mem_open, .prepare = rlock_prepare, .act = rlock_act,
+static const struct op rlocking = { "rlock", .open = mem_open, .close = mem_close, .prepare = rlock_prepare, .act = rlock_act,
     .complete = rlock_complete, .look = rlock_look };
-static const struct op wlocking = { "wlock", .open = mem_open, .prepare = wlock_prepare, .act = wlock_act,
+static const struct op wlocking = { "wlock", .open = mem_open, .close = mem_close, .prepare = wlock_prepare, .act = wlock_act,
     .complete = wlock_complete, .look = wlock_look };
 RACES(rlocking)
 RACES(wlocking)
@@ -180,57 +185,54 @@ RACES(wlocking)
 static leat_err cond_act(struct turns *t)
 {
     leat_err e = LEAT_OK;
-    (void)t;
     leat_with_shield(LEAT_S(3600))
-        MUST(leat_lock(&mem.m));
-    while (!mem.tokens && e == LEAT_OK)
-        e = leat_cond_wait(&mem.c, &mem.m);
-    CHECK_EQ(leat_try_lock(&mem.m), LEAT_AGAIN);     /* it is ours, whatever came */
-    mem.tokens -= e == LEAT_OK;
-    leat_unlock(&mem.m);
+        MUST(leat_lock(&mem_of(t)->m));
+    while (!mem_of(t)->tokens && e == LEAT_OK)
+        e = leat_cond_wait(&mem_of(t)->c, &mem_of(t)->m);
+    CHECK_EQ(leat_try_lock(&mem_of(t)->m), LEAT_AGAIN);     /* it is ours, whatever came */
+    mem_of(t)->tokens -= e == LEAT_OK;
+    leat_unlock(&mem_of(t)->m);
     return e;
 }
-static void cond_complete(struct turns *t)
+static bool cond_complete(struct turns *t)
 {
-    (void)t;
-    MUST(leat_lock(&mem.m));
-    mem.tokens++;
-    leat_cond_signal(&mem.c);
-    leat_unlock(&mem.m);
+    MUST(leat_lock(&mem_of(t)->m));
+    mem_of(t)->tokens++;
+    leat_cond_signal(&mem_of(t)->c);
+    leat_unlock(&mem_of(t)->m);
+    return true;
 }
 static void cond_look(struct turns *t, leat_err outcome)
 {
-    (void)t;
-    CHECK_EQ(mem.tokens, outcome != LEAT_OK);
-    mem.tokens = 0;
+    CHECK_EQ(mem_of(t)->tokens, outcome != LEAT_OK);
+    mem_of(t)->tokens = 0;
 }
-static const struct op cond_wait = { "cond wait", .open = mem_open, .act = cond_act, .complete = cond_complete, .look = cond_look };
+static const struct op cond_wait = { "cond wait", .open = mem_open, .close = mem_close, .act = cond_act, .complete = cond_complete,
+    .look = cond_look };
 RACES(cond_wait)
 
-static void wg_prepare(struct turns *t) { (void)t; leat_waitgroup_add(&mem.g, 1); }
-static leat_err wg_act(struct turns *t) { (void)t; return leat_waitgroup_wait(&mem.g); }
-static void wg_complete(struct turns *t) { (void)t; leat_waitgroup_done(&mem.g); }
+static void wg_prepare(struct turns *t) { leat_waitgroup_add(&mem_of(t)->g, 1); }
+static leat_err wg_act(struct turns *t) { return leat_waitgroup_wait(&mem_of(t)->g); }
+static bool wg_complete(struct turns *t) { leat_waitgroup_done(&mem_of(t)->g); return true; }
 static void wg_look(struct turns *t, leat_err outcome)
 {
-    (void)t;
     (void)outcome;
-    MUST(leat_waitgroup_wait(&mem.g));
+    MUST(leat_waitgroup_wait(&mem_of(t)->g));
 }
-static const struct op wait_group = { "wait group", .open = mem_open, .prepare = wg_prepare, .act = wg_act,
+static const struct op wait_group = { "wait group", .open = mem_open, .close = mem_close, .prepare = wg_prepare, .act = wg_act,
     .complete = wg_complete, .look = wg_look };
 RACES(wait_group)
 
-static void sem_prepare(struct turns *t) { (void)t; MUST(leat_try_acquire(&mem.s, 2)); }
-static leat_err sem_act(struct turns *t) { (void)t; return leat_acquire(&mem.s, 2); }
-static void sem_complete(struct turns *t) { (void)t; leat_release(&mem.s, 2); }
+static void sem_prepare(struct turns *t) { MUST(leat_try_acquire(&mem_of(t)->s, 2)); }
+static leat_err sem_act(struct turns *t) { return leat_acquire(&mem_of(t)->s, 2); }
+static bool sem_complete(struct turns *t) { leat_release(&mem_of(t)->s, 2); return true; }
 static void sem_look(struct turns *t, leat_err outcome)
 {
-    (void)t;
-    CHECK_EQ(leat_try_acquire(&mem.s, outcome == LEAT_OK ? 2 : 4), LEAT_AGAIN);
-    MUST(leat_try_acquire(&mem.s, outcome == LEAT_OK ? 1 : 3));
-    leat_release(&mem.s, 3);
+    CHECK_EQ(leat_try_acquire(&mem_of(t)->s, outcome == LEAT_OK ? 2 : 4), LEAT_AGAIN);
+    MUST(leat_try_acquire(&mem_of(t)->s, outcome == LEAT_OK ? 1 : 3));
+    leat_release(&mem_of(t)->s, 3);
 }
-static const struct op semaphore = { "semaphore", .open = mem_open, .prepare = sem_prepare, .act = sem_act,
+static const struct op semaphore = { "semaphore", .open = mem_open, .close = mem_close, .prepare = sem_prepare, .act = sem_act,
     .complete = sem_complete, .look = sem_look };
 RACES(semaphore)
 
@@ -244,10 +246,11 @@ static leat_err group_act(struct turns *t)
         err = leat_go(&g, take_one, s);
     return err;
 }
-static void group_complete(struct turns *t)
+static bool group_complete(struct turns *t)
 {
     struct chans *s = t->state;
     MUST(leat_try_send(s->c, t->i));
+    return true;
 }
 static void group_look(struct turns *t, leat_err outcome)
 {
@@ -257,50 +260,74 @@ static void group_look(struct turns *t, leat_err outcome)
     CHECK_EQ(outcome == LEAT_OK ? s->v : v, t->i);
 }
 static const struct op group_wait = { "group wait", .open = open_one, .act = group_act, .complete = group_complete,
-    .look = group_look, .close = chans_close };
+    .look = group_look, .close = chans_close, .tasks_only = true };
 RACES(group_wait)
 
 /* -- time ------------------------------------------------------------------------------------------------------------------------------ */
-static leat_time slept_from;
+struct clock { leat_timer *timer; leat_time from, ticked; };
+static void sleep_open(struct turns *t) { CHECK((t->state = calloc(1, sizeof(struct clock)))); }
+static void sleep_close(struct turns *t) { free(t->state); }
 static leat_err sleep_act(struct turns *t)
 {
-    slept_from = leat_now();
+    struct clock *c = t->state;
+    c->from = leat_now();
     return leat_sleep(t->after);
 }
 static void sleep_look(struct turns *t, leat_err outcome)
 {
-    CHECK(outcome != LEAT_OK || leat_since(slept_from).ns >= t->after.ns);
+    struct clock *c = t->state;
+    CHECK(outcome != LEAT_OK || leat_since(c->from).ns >= t->after.ns);
 }
-static const struct op sleeping = { "sleep", .act = sleep_act, .look = sleep_look };
+static const struct op sleeping = { "sleep", .open = sleep_open, .act = sleep_act, .look = sleep_look, .close = sleep_close };
 RACES(sleeping)
 
-static leat_timer *timer;
-static leat_time ticked;
-static void timer_open(struct turns *t) { (void)t; MUST(leat_timer_open(LEAT_S(3600), &timer)); (void)leat_timer_stop(timer); }
-static void ticker_open(struct turns *t) { (void)t; MUST(leat_ticker_open(LEAT_S(3600), &timer)); (void)leat_timer_stop(timer); }
+static void timer_open(struct turns *t)
+{
+    sleep_open(t);
+    struct clock *c = t->state;
+    MUST(leat_timer_open(LEAT_S(3600), &c->timer));
+    (void)leat_timer_stop(c->timer);
+}
+static void ticker_open(struct turns *t)
+{
+    sleep_open(t);
+    struct clock *c = t->state;
+    MUST(leat_ticker_open(LEAT_S(3600), &c->timer));
+    (void)leat_timer_stop(c->timer);
+}
 static leat_err timer_act(struct turns *t)
 {
-    slept_from = leat_now();
-    MUST(leat_timer_reset(timer, t->after.ns > 0 ? t->after : LEAT_NS(1), NULL));
-    return leat_recv(leat_timer_rx(timer), &ticked);
+    struct clock *c = t->state;
+    c->from = leat_now();
+    MUST(leat_timer_reset(c->timer, t->after.ns > 0 ? t->after : LEAT_NS(1), NULL));
+    return leat_recv(leat_timer_rx(c->timer), &c->ticked);
 }
 static void timer_look(struct turns *t, leat_err outcome)
 {
+    struct clock *c = t->state;
     if (outcome == LEAT_OK)
-        CHECK(ticked.ns >= slept_from.ns + t->after.ns);
-    CHECK_EQ(leat_timer_stop(timer), outcome != LEAT_OK);            /* the tick was received, or it is there to be stopped */
-    CHECK_EQ(leat_try_recv(leat_timer_rx(timer), &ticked), LEAT_AGAIN);
+        CHECK(c->ticked.ns >= c->from.ns + t->after.ns);
+    CHECK_EQ(leat_timer_stop(c->timer), outcome != LEAT_OK);         /* the tick was received, or it is there to be stopped */
+    CHECK_EQ(leat_try_recv(leat_timer_rx(c->timer), &c->ticked), LEAT_AGAIN);
 }
 static void ticker_look(struct turns *t, leat_err outcome)
 {
+    struct clock *c = t->state;
     if (outcome == LEAT_OK)
-        CHECK(ticked.ns >= slept_from.ns + t->after.ns);
-    CHECK(leat_timer_stop(timer));
-    CHECK_EQ(leat_try_recv(leat_timer_rx(timer), &ticked), LEAT_AGAIN);
+        CHECK(c->ticked.ns >= c->from.ns + t->after.ns);
+    CHECK(leat_timer_stop(c->timer));
+    CHECK_EQ(leat_try_recv(leat_timer_rx(c->timer), &c->ticked), LEAT_AGAIN);
 }
-static void timer_close(struct turns *t) { (void)t; leat_timer_close(timer); }
-static const struct op timer_recv = { "timer", .open = timer_open, .act = timer_act, .look = timer_look, .close = timer_close };
-static const struct op ticker_recv = { "ticker", .open = ticker_open, .act = timer_act, .look = ticker_look, .close = timer_close };
+static void timer_close(struct turns *t)
+{
+    struct clock *c = t->state;
+    leat_timer_close(c->timer);
+    sleep_close(t);
+}
+static const struct op timer_recv = { "timer", .open = timer_open, .act = timer_act, .look = timer_look, .close = timer_close,
+    .tasks_only = true };
+static const struct op ticker_recv = { "ticker", .open = ticker_open, .act = timer_act, .look = ticker_look, .close = timer_close,
+    .tasks_only = true };
 RACES(timer_recv)
 RACES(ticker_recv)
 
