@@ -310,6 +310,31 @@ EVERYWHERE(select_waits_for_the_descriptor_of_a_stream)
     return LEAT_OK;
 }
 
+/* A write that its deadline ends says how much has gone, and so much the other side reads. */
+EVERYWHERE(what_a_write_says_has_gone_is_read)
+{
+    leat_conn *x, *y;
+    static char zeros[1 << 20];
+    unsigned long long went = 0, of = 0;
+    size_t sent = 0, got = 0, n;
+    leat_err e = LEAT_OK;
+    LEAT_TRY(meet(&x, &y));
+    leat_with_deadline(LEAT_MS(5))
+        while ((e = leat_write(x, zeros, sizeof zeros)) == LEAT_OK)
+            sent += sizeof zeros;
+    CHECK_EQ(e, LEAT_DEADLINE);
+    const char *text = strrchr(leat_err_detail(), ';');
+    CHECK(text && sscanf(text, "; %llu of %llu bytes had gone", &went, &of) == 2);
+    CHECK_EQ(of, sizeof zeros);
+    leat_conn_close(x);
+    while ((e = leat_read(y, zeros, sizeof zeros, &n)) == LEAT_OK)
+        got += n;
+    CHECK_EQ(e, LEAT_CLOSED);
+    CHECK_EQ(got, sent + went);
+    leat_conn_close(y);
+    return LEAT_OK;
+}
+
 EVERYWHERE(deadlines_end_reading_writing_and_accepting)
 {
     leat_conn *x, *y;

@@ -410,24 +410,32 @@ static leat_err unread(leat_none *none)
 }
 ANYWHERE(what_a_peer_does_not_take_has_a_bound, unread)
 
+/* The peer becomes a site of what is exported under this name. */
+static void attach_as(uint64_t id, const char *name)
+{
+    struct type_print print;
+    struct buf b = { 0 };
+    CHECK_EQ(type_print(&num_type, &print), LEAT_OK);
+    buf_varint(&b, id);
+    buf_u8(&b, 1);
+    buf_put(&b, print.b, sizeof print.b);
+    buf_text(&b, name, strlen(name));
+    peer_send(&peer, FRAME_ATTACH, 0, &b);
+    buf_free(&b);
+    while (peer_next(&peer).kind != FRAME_ATTACHED)
+        ;
+}
+
 static leat_err returns(leat_none *none)
 {
     (void)none;
     enum { ID = 3 };
     leat_node *a = node_with_peer(LEAT_S(30));
     leat_chan(struct num) c = leat_chan_make(struct num, 2);
-    struct type_print print;
-    struct buf b = { 0 };
     struct peer_frame f;
     CHECK_EQ(leat_export(a, "c", leat_tx_of(c), num), LEAT_OK);
-    CHECK_EQ(type_print(&num_type, &print), LEAT_OK);
-    buf_varint(&b, ID);
-    buf_u8(&b, 1);
-    buf_put(&b, print.b, sizeof print.b);
-    buf_text(&b, "c", 1);
     leat_with_deadline(LEAT_S(20)) {
-        peer_send(&peer, FRAME_ATTACH, 0, &b);
-        (void)peer_expect(&peer, FRAME_ATTACHED);
+        attach_as(ID, "c");
         PEER_SAY(&peer, FRAME_NEED, ID, 1, 0, 0);
         f = peer_expect(&peer, FRAME_GRANT);
         CHECK_EQ(cur_varint(&f.in), ID);
@@ -438,12 +446,43 @@ static leat_err returns(leat_none *none)
         while (f.kind != FRAME_DEAD);
         CHECK(memmem(f.in.p, cur_left(&f.in), "RETURN", 6));
     }
-    buf_free(&b);
     peer_hang_up(&peer);
     leat_unref(c);
     leat_node_close(a);
     return LEAT_OK;
 }
 ANYWHERE(a_return_of_more_than_was_given_ends_the_session, returns)
+
+/* Two sites by hand want more than there is: what they have been given together is never more than the channel holds. */
+static leat_err lends(leat_none *none)
+{
+    (void)none;
+    enum { ONE = 3, OTHER = 5, CAP = 4 };
+    leat_node *a = node_with_peer(LEAT_S(30));
+    leat_chan(struct num) c = leat_chan_make(struct num, CAP);
+    uint64_t given[OTHER + 1] = { 0 };
+    CHECK_EQ(leat_export(a, "c", leat_tx_of(c), num), LEAT_OK);
+    leat_with_deadline(LEAT_S(20)) {
+        attach_as(ONE, "c");
+        attach_as(OTHER, "c");
+        for (uint64_t id = ONE; id <= OTHER; id += OTHER - ONE) {
+            PEER_SAY(&peer, FRAME_NEED, id, id == ONE ? 2 : 2 * CAP, 0, 0);
+            while (!given[id]) {
+                struct peer_frame f = peer_next(&peer);
+                if (f.kind != FRAME_GRANT)
+                    continue;
+                uint64_t of = cur_varint(&f.in);
+                CHECK(of == ONE || of == OTHER);
+                given[of] = cur_varint(&f.in);
+                CHECK(given[ONE] + given[OTHER] <= CAP);
+            }
+        }
+    }
+    peer_hang_up(&peer);
+    leat_unref(c);
+    leat_node_close(a);
+    return LEAT_OK;
+}
+ANYWHERE(no_more_is_given_away_than_the_channel_holds, lends)
 
 T_MAIN()

@@ -2,7 +2,7 @@
 #include "t.h"
 #include "link/link.h"
 #include "run/sched.h"
-#include "sess/sess.h"
+#include "sess/impl.h"
 
 static const struct sess_user *const users[] = { NULL };
 static const char *url = "inproc:a";
@@ -312,4 +312,58 @@ KNOCK_TCP(hello_much_noise_over_tcp, noise, "bytes that mean nothing here", "byt
     BEHIND_AT(name##_unix, use_unix(), bytes, first, text) BEHIND_AT(name##_tcp, use_tcp(), bytes, first, text)
 BEHIND_ANYWHERE(dial_of_a_web_server, "HTTP/1.1 400 Bad Request\r\n\r\n", true, "it speaks HTTP, not leat")
 BEHIND_AT(dial_of_an_ssh_server_over_tcp, use_tcp(), "SSH-2.0-OpenSSH_9.2p1\r\n", false, "it speaks SSH, not leat")
+
+/* -- a hello that comes too late --------------------------------------------------------------------------------------------- */
+/* Who accepts breaks the first link, and says of the second that its hello came too late.  That is said of this link and of no session: there is
+ * a third. */
+static struct { struct link_listener *l; _Atomic uint32_t links; } late;
+static leat_err accepts_three(leat_none *none)
+{
+    static const char welcome[] = PREAMBLE_MAGIC "\1\0\0\0\0\0\0\0" "\x33\0\0\0\2\0\0\0" "incarnation....." "\1\0\0\0\0\0\0\0"
+        "\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0" "\5node2" "\0" "\x60\xea\0\0";     /* a grace of 60 s */
+    char got[4096];
+    (void)none;
+    for (uint32_t n = 1; n <= 3; n++) {
+        struct link *l;
+        size_t k;
+        CHECK_EQ(link_accept(late.l, &l), LEAT_OK);
+        CHECK_EQ(link_read(l, got, sizeof got, &k), LEAT_OK);        /* its hello */
+        if (n == 2) {
+            write_all(l, welcome, PREAMBLE_BYTES);
+            hello_leave(l, LEAT_DEADLINE, "it sent no hello in time");
+        } else {
+            write_all(l, welcome, sizeof welcome - 1);
+        }
+        at_store_rel(&late.links, n);
+        if (n == 3)
+            read_all(l, got, sizeof got);
+        link_close(l);
+    }
+    return LEAT_OK;
+}
+
+static leat_err too_late(leat_none *none)
+{
+    (void)none;
+    leat_node *b = open_node("node b");
+    leat_peer *p = NULL;
+    leat_err err;
+    CHECK_EQ(link_listen(url, &(struct link_listen_opts){ 0 }, &late.l), LEAT_OK);
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, accepts_three, LEAT_NONE));
+        CHECK_EQ(leat_node_dial(b, link_listener_url(late.l), &p), LEAT_OK);
+        while (at_load_acq(&late.links) < 3) {
+            CHECK(!sess_ended(sess_of(p)));
+            LEAT_TRY(leat_sleep(LEAT_MS(1)));
+        }
+        leat_with_deadline(LEAT_MS(1))
+            leat_ignore(leat_node_close(b));
+    }
+    CHECK_EQ(err, LEAT_OK);
+    link_listener_close(late.l);
+    return LEAT_OK;
+}
+TEST(a_hello_that_was_late_is_said_of_its_link_alone_unix) { use_unix(); RUN(too_late); }
+TEST(a_hello_that_was_late_is_said_of_its_link_alone_tcp) { use_tcp(); RUN(too_late); }
+
 T_MAIN()

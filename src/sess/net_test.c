@@ -635,6 +635,8 @@ static leat_err big_window(leat_none *none)          /* more under way than the 
             memset((char *)(uintptr_t)w.text.p, 'x', 1 << 20);
             CHECK_EQ(leat_send_from(out, &w), LEAT_OK);              /* capacity 8: all complete before any is received */
         }
+        CHECK_EQ(leat_flush(out), LEAT_OK);          /* and arrive, the window having opened anew */
+        CHECK_EQ(leat_len(c), 8);
         if (round == 2)
             leat_unref(out);                         /* the finish comes after them */
         for (int i = 0; i < 8; i++) {
