@@ -1,5 +1,9 @@
 /* join_test.c - who works for a node: itself, those of a list, those of a launch; and how the others end. */
 #include "t.h"
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include "cluster/join.h"
 
 static void quiet(int level, const char *line) { (void)level; (void)line; }
@@ -115,5 +119,86 @@ TEST(the_others_serve_until_node_0_ends_and_then_their_program_ends_well)
     CHECK(leat_len(ended) >= 1);                     /* in one program the first to notice ends them all */
     leat_unref(ended);
 }
+
+/* -- as a launcher starts them ------------------------------------------------------------------------------------------------ */
+/* A launch of three, in one program: each has a socket that listens already.  The others serve, and leave when node 0 has ended, not before. */
+LEAT_STRUCT(num, (uint64, n));
+LEAT_SERVICE(echo, (say, num, num));
+static leat_err say(void *self, const struct num *in, struct num *out) { (void)self; *out = *in; return LEAT_OK; }
+static const struct echo_impl echo = { .say = say };
+
+enum { NODES = 3, ROUNDS = 20 };
+static struct { char url[NODES][64]; int fd[NODES]; _Atomic uint32_t over, left; } started;
+
+static void listen_unix(int i)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    snprintf(a.sun_path, sizeof a.sun_path, "/tmp/leat-join-%d-%d", (int)getpid(), i);
+    snprintf(started.url[i], sizeof started.url[i], "unix:%.50s", a.sun_path);
+    started.fd[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(started.fd[i], (struct sockaddr *)&a, sizeof a) == 0);
+}
+
+static void listen_tcp(int i)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof a;
+    started.fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(started.fd[i], (struct sockaddr *)&a, sizeof a) == 0);
+    CHECK(getsockname(started.fd[i], (struct sockaddr *)&a, &n) == 0);
+    snprintf(started.url[i], sizeof started.url[i], "tcp://127.0.0.1:%u", ntohs(a.sin_port));
+}
+
+static leat_err one_of_three(uint32_t *rank)
+{
+    char *urls[NODES] = { started.url[0], started.url[1], started.url[2] };
+    const struct cluster c = { .nodes = { urls, NODES }, .rank = *rank, .listen_fd = started.fd[*rank] };
+    leat_auto_node leat_node *n = NULL;
+    leat_peers p = { .len = 0 };
+    LEAT_TRY(leat_node_open(NULL, &n));
+    CHECK_EQ(leat_serve(n, echo, &echo, NULL), LEAT_OK);
+    leat_err err = cluster_join(n, &c, &p);
+    if (*rank != 0) {
+        CHECK_EQ(err, LEAT_CANCELED);
+        CHECK(atomic_load(&started.over));
+        atomic_fetch_add(&started.left, 1);
+        return err;
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(p.len, NODES - 1);
+    for (uint64_t i = 0; i < ROUNDS * p.len; i++) {
+        struct num out = { 0 };
+        CHECK_EQ(leat_call(p.at[i % p.len], echo, say, &(struct num){ i }, &out), LEAT_OK);
+        CHECK_EQ(out.n, i);
+        LEAT_TRY(leat_sleep(LEAT_MS(1)));
+    }
+    atomic_store(&started.over, 1);
+    return LEAT_OK;                                  /* closes the node */
+}
+
+static leat_err three(leat_none *none)
+{
+    leat_err err;
+    (void)none;
+    leat_with_group(g, err)
+        for (uint32_t i = 0; i < NODES; i++)
+            LEAT_TRY(leat_go(&g, one_of_three, i));
+    return err;
+}
+
+static void launched(void (*listen_at)(int))
+{
+    for (int i = 0; i < NODES; i++) {
+        listen_at(i);
+        CHECK(listen(started.fd[i], 16) == 0);
+    }
+    run(three);
+    CHECK(atomic_load(&started.left) >= 1);          /* the first to notice ends them all */
+    for (int i = 0; i < NODES; i++)
+        if (strncmp(started.url[i], "unix:", 5) == 0)
+            unlink(started.url[i] + 5);
+}
+TEST(the_others_serve_as_long_as_node_0_lives_unix) { launched(listen_unix); }
+TEST(the_others_serve_as_long_as_node_0_lives_tcp) { launched(listen_tcp); }
 
 T_MAIN()

@@ -147,7 +147,8 @@ SOCKETS(pieces_arrive_in_order_whatever_their_size)
     leat_conn *x, *y;
     leat_err err;
     LEAT_TRY(meet(&x, &y));
-    CHECK_EQ(setsockopt(leat_conn_fd(x), SOL_SOCKET, SO_SNDBUF, &(int){ 16384 }, sizeof(int)), 0);    /* so it writes in the middle of pieces */
+    /* so small that writes end in the middle of pieces */
+    CHECK_EQ(setsockopt(leat_conn_fd(x), SOL_SOCKET, SO_SNDBUF, &(int){ 16384 }, sizeof(int)), 0);
     leat_with_group(g, err) {
         LEAT_TRY(leat_go(&g, writes_pieces, (struct one){ x }));
         char first[100], b[3000];

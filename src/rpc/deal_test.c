@@ -446,8 +446,8 @@ static leat_err all_lost_once(leat_none *none)
 }
 ANYWHERE(what_a_lost_worker_had_is_dealt_again_with_its_number_and_a_raised_attempt, all_lost_once)
 
-/* What was dealt to a worker that is lost has not run there, so it is done elsewhere as what it is: its first attempt.  With one worker of the
- * runtime the deal has dealt before anybody tells it of the loss. */
+/* What was dealt to a worker that is lost has not run there, so it is done elsewhere as what it is: its first attempt.  With one worker of
+ * the runtime the deal has dealt before anybody tells it of the loss. */
 static leat_err never_ran(leat_none *none)
 {
     enum { N = 8 };

@@ -292,6 +292,7 @@ static leat_err flush_far(leat_none *none)
     leat_tx(struct num) far = NULL, near = leat_ref(leat_tx_of(c));
     struct type_print print;
     struct buf b = { 0 };
+    leat_doubt d;
     leat_err err = LEAT_OK;
     CHECK_EQ(leat_export(x.a, "in", leat_rx_of(c), num), LEAT_OK);
     leat_with_deadline(LEAT_S(40)) {
@@ -311,8 +312,13 @@ static leat_err flush_far(leat_none *none)
         leat_with_deadline(LEAT_MS(10))
             err = leat_flush(far);
         CHECK_EQ(err, LEAT_DEADLINE);                /* the relay has it, which is not enough */
+        leat_with_deadline(LEAT_MS(10))
+            err = leat_node_flush(x.b, &d);
+        CHECK_EQ(err, LEAT_DEADLINE);
+        CHECK_EQ(d.elements, 1);
         PEER_SAY(&home, FRAME_GRANT, ID, CAP, 1, 8);
         CHECK_EQ(leat_flush(far), LEAT_OK);
+        CHECK_EQ(leat_node_flush(x.b, &d), LEAT_OK);
     }
     peer_hang_up(&home);
     leat_unref(far);

@@ -4,7 +4,7 @@
 #include "far.h"
 
 LEAT_STRUCT(blob, (bytes, b));
-LEAT_SERVICE(slow, (wait, num, num));
+LEAT_SERVICE(slow, (wait, num, num), (held, num, num));
 
 enum { MANY = 100, CAP = 1000, SOME = 5 };
 
@@ -15,7 +15,18 @@ static leat_err wait_on(void *self, const struct num *in, struct num *out)
     (void)out;
     return leat_sleep(LEAT_S(3600));
 }
-static const struct slow_impl slow = { .wait = wait_on };
+static _Atomic uint32_t inside, released;
+static leat_err held_on(void *self, const struct num *in, struct num *out)
+{
+    leat_err err = LEAT_OK;
+    (void)self;
+    *out = *in;
+    at_store(&inside, 1);
+    while (!at_load(&released) && err == LEAT_OK)
+        err = leat_sleep(LEAT_MS(1));
+    return err;
+}
+static const struct slow_impl slow = { .wait = wait_on, .held = held_on };
 
 /* Node b has dialed a, and sends to a channel of a. */
 struct link_of { leat_node *a, *b; leat_peer *p; leat_chan(struct num) c; leat_tx(struct num) tx; };
@@ -312,6 +323,93 @@ static leat_err closes_without_link(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(a_close_that_is_cut_short_tells_what_may_not_have_arrived, closes_without_link)
+
+/* A close that is not written yet, as there is no link. */
+static leat_err waits_for_close(leat_none *none)
+{
+    (void)none;
+    leat_node *a = NULL;
+    struct link_of x = open_behind_relay(&a);
+    leat_err err = LEAT_OK;
+    relay_heal();
+    CHECK_EQ(leat_node_flush(x.b, NULL), LEAT_OK);
+    relay_cut();
+    while (!sess_is_down(sess_of(x.p)))
+        leat_yield();
+    leat_close(x.tx);
+    leat_with_deadline(LEAT_MS(1))
+        err = leat_node_flush(x.b, NULL);
+    CHECK_EQ(err, LEAT_DEADLINE);
+    relay_heal();
+    CHECK_EQ(leat_node_flush(x.b, NULL), LEAT_OK);
+    CHECK_EQ(leat_try_send(x.c, { 1 }), LEAT_CLOSED);                /* the home has it */
+    CHECK_EQ(leat_node_close(x.b), LEAT_OK);
+    close_rest(&x);
+    relay_close();
+    return LEAT_OK;
+}
+ANYWHERE(a_flush_of_a_node_waits_for_closes, waits_for_close)
+
+struct wants { leat_peer *p; bool held; };
+static leat_err want(struct wants *w)
+{
+    struct num in = { 1 }, out = { 0 };
+    if (w->held)
+        return leat_call(w->p, slow, held, &in, &out);
+    CHECK_EQ(leat_call(w->p, slow, wait, &in, &out), LEAT_UNKNOWN);
+    return LEAT_OK;
+}
+
+/* A frame of n has been written, which nobody has read: a flush waits for it. */
+static void not_there_yet(leat_node *n, const struct sess *s, uint64_t before)
+{
+    leat_err err = LEAT_OK;
+    while (at_load(&s->sent) == before)
+        leat_ignore(leat_sleep(LEAT_MS(1)));
+    leat_with_deadline(LEAT_MS(10))
+        err = leat_node_flush(n, NULL);
+    CHECK_EQ(err, LEAT_DEADLINE);
+    at_store(&relay.held, 0);
+    CHECK_EQ(leat_node_flush(n, NULL), LEAT_OK);
+}
+
+static leat_err waits_for_calls(leat_none *none)
+{
+    (void)none;
+    leat_node *a = NULL;
+    struct link_of x = open_behind_relay(&a);
+    leat_err err;
+    relay_heal();
+    CHECK_EQ(leat_serve(a, slow, &slow, NULL), LEAT_OK);
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, want, (struct wants){ x.p, true }));
+        while (!at_load(&inside))
+            LEAT_TRY(leat_sleep(LEAT_MS(1)));
+        CHECK_EQ(leat_node_flush(x.b, NULL), LEAT_OK);
+        CHECK_EQ(leat_node_flush(a, NULL), LEAT_OK);
+        lock(&a->lock);
+        struct sess *s = a->sessions;
+        unlock(&a->lock);
+        uint64_t before = at_load(&s->sent);
+        at_store(&relay.held, 1);
+        at_store(&released, 1);
+        not_there_yet(a, s, before);                 /* its result */
+    }
+    CHECK_EQ(err, LEAT_OK);
+    leat_with_group(g, err) {
+        uint64_t before = at_load(&sess_of(x.p)->sent);
+        at_store(&relay.held, 1);
+        LEAT_TRY(leat_go(&g, want, (struct wants){ x.p, false }));
+        not_there_yet(x.b, sess_of(x.p), before);    /* its call */
+        leat_group_cancel(&g);
+    }
+    leat_ignore(err);
+    CHECK_EQ(leat_node_close(x.b), LEAT_OK);
+    close_rest(&x);
+    relay_close();
+    return LEAT_OK;
+}
+ANYWHERE(a_flush_of_a_node_waits_for_calls_and_results, waits_for_calls)
 
 /* -- beyond the peer ------------------------------------------------------------------------------------------------------------- */
 static leat_err beyond(leat_none *none)

@@ -106,8 +106,8 @@ static bool waits(leat_tx(struct block) out)
 }
 
 /* -- order ---------------------------------------------------------------------------------------------------------------------- */
-/* Elements of one channel wait behind those of another, more than the writer takes at a time.  When it has taken some, nothing is left in the
- * session's buffer; the next element does not go there, past those that wait. */
+/* Elements of one channel wait behind those of another, more than the writer takes at a time.  When it has taken some, nothing is left in
+ * the session's buffer; the next element does not go there, past those that wait. */
 static leat_err none_past(leat_none *none)
 {
     enum { CAP = 400, MANY = 300, SETTLED = 310 };

@@ -314,8 +314,8 @@ BEHIND_ANYWHERE(dial_of_a_web_server, "HTTP/1.1 400 Bad Request\r\n\r\n", true, 
 BEHIND_AT(dial_of_an_ssh_server_over_tcp, use_tcp(), "SSH-2.0-OpenSSH_9.2p1\r\n", false, "it speaks SSH, not leat")
 
 /* -- a hello that comes too late --------------------------------------------------------------------------------------------- */
-/* Who accepts breaks the first link, and says of the second that its hello came too late.  That is said of this link and of no session: there is
- * a third. */
+/* Who accepts breaks the first link, and says of the second that its hello came too late.  That is said of this link and of no session:
+ * there is a third. */
 static struct { struct link_listener *l; _Atomic uint32_t links; } late;
 static leat_err accepts_three(leat_none *none)
 {

@@ -130,7 +130,8 @@ static leat_err meet(leat_none *none)
 
 TEST(the_same_seed_is_the_same_run_and_another_is_another)
 {
-    uint64_t hash[20];
+    uint64_t hash[20], steps = 0;
+    bool differs = false;                            /* and not only in the number of its seed */
     for (int i = 0; i < 20; i++) {
         char conf[64];
         snprintf(conf, sizeof conf, "seed=%d,nodes=1", i);
@@ -140,9 +141,12 @@ TEST(the_same_seed_is_the_same_run_and_another_is_another)
         CHECK_EQ(first.steps, second.steps);
         CHECK_EQ(first.ns, second.ns);
         hash[i] = first.hash;
+        differs |= i > 0 && first.steps != steps;
+        steps = first.steps;
         for (int k = 0; k < i; k++)
             CHECK(hash[k] != hash[i]);
     }
+    CHECK(differs);
 }
 
 static leat_err wait_for_nobody(leat_none *none)

@@ -184,7 +184,7 @@ class Judge:
         folder = tempfile.mkdtemp(prefix='leat-break-')
         try:
             broken = Broken(self.build, texts, folder)
-            for distance in table.promised(row):
+            for distance in b.distances(row):
                 problems += self.at(b, row, broken, distance)
             if not problems and b.spares:
                 program, name = b.spares.split(':')

@@ -36,9 +36,9 @@ def each_promise_at_a_distance_is_broken():
     broken = {b.row for b in found}
     for r in rows.values():
         key = (r.section, r.name)
-        if key not in broken and key not in without:
-            problems.append('%s:%d: nothing breaks "%s: %s": write an edit of src/ that does (test/breaks/table.py says how)'
-                            % (table.PAGE, r.line, r.section, r.name))
+        there = {d for b in found if b.row == key for d in b.distances(r)}
+        problems += ['%s:%d: nothing breaks "%s: %s" %s: write an edit of src/ that does (test/breaks/table.py says how)'
+                     % (table.PAGE, r.line, r.section, r.name, d) for d in table.promised(r) if d not in there and key not in without]
     for key in without:
         if key not in rows or key in broken:
             problems.append('without: "%s: %s" does not belong there' % key)

@@ -14,7 +14,8 @@ notice and the edit:
 
 `-` is what is there now, exactly once in the file, and `+` what is there instead; both are parts of lines, or several whole ones.  More
 edits of the same break follow without an empty line.  A break without `by` is for all tests of its row that run at a distance.  `spares X`:
-with the break test X still passes (SPARED unless another is named; `spares -`: none), so that no break is one of everything.
+with the break test X still passes (SPARED unless another is named; `spares -`: none), so that no break is one of everything.  `only between
+processes`, `only between nodes`: what is broken is promised there alone.
 """
 import collections
 import glob
@@ -33,11 +34,15 @@ Edit = collections.namedtuple('Edit', 'path old new')
 
 class Break:
     def __init__(self, row, where):
-        self.row, self.where, self.by, self.edits, self.spares = row, where, [], [], SPARED
+        self.row, self.where, self.by, self.edits, self.spares, self.only = row, where, [], [], SPARED, None
 
     @property
     def title(self):
         return '%s: %s' % self.row
+
+    def distances(self, row):
+        """Where its row promises what it breaks."""
+        return [d for d in promised(row) if self.only in (None, d)]
 
 # Which distance a test shows that has not one name for each.  LINK: what it is about is the same whatever carries the bytes: what one side
 # does with them, or with its own tasks; it runs over inproc:, or without any link, and stands for both distances.
@@ -114,12 +119,15 @@ def parse(path):
             section = rest
         elif word == '=':
             row = (section, rest.replace('`', ''))
-        elif word in ('by', 'in', 'spares') and row:
+        elif word in ('by', 'in', 'spares', 'only') and row:
             current = current or Break(row, where)
             if word == 'by':
                 current.by.append(tuple(rest.split(':')))
             elif word == 'in':
                 file = rest
+            elif word == 'only':
+                current.only = rest
+                problems += [] if rest in BOTH else ['%s: %s is no distance' % (where, rest)]
             else:
                 current.spares = None if rest == '-' else rest
         else:
@@ -165,7 +173,7 @@ def edited(b):
 # In this order, the first that matches.
 PLACES = [
     (r'sim/|e2e/sim:|e2e/wordcount:|faults/|rpc/netrpc:|check/netrpc:|sess/sess:plain_tcp', (NODES,)),
-    (r'e2e/launch:', (PROCESSES,)),
+    (r'e2e/launch:|sess/death:', (PROCESSES,)),
     (r'os/stream:(closing_the_write|a_full_read|a_deadline_in|pieces_arrive)', BOTH),         # each runs over both
     # LINK: what is done with bytes that have come, and what needs no peer
     (r'type/|base/|fuzz/|check/gob:|sess/replay:|hostile/(fields|floods):', BOTH),

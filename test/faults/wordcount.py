@@ -101,16 +101,16 @@ def count(w, first_url, restarted, cut, heal, outlived=True):
     return problems + counting.errors[-10:] if problems else []
 
 
-def over_relay(*commands, undo, outlived=True):
+def over_relay(*commands, undo, outlived=True, unix=False):
     """The first worker is behind a relay, which cuts its link; both are on this host."""
     def test():
         with World('none', 1, peers=False) as w:
-            _, url = node(w, 0, 'tcp://127.0.0.1:0')
-            w.relay = Process([RELAY, 'stream', 'tcp://127.0.0.1:0', url])
+            worker, relay, other = ['unix:%s/%s' % (w.dir, x) for x in ('w', 'r', 'o')] if unix else ['tcp://127.0.0.1:0'] * 3
+            _, url = node(w, 0, worker)
+            w.relay = Process([RELAY, 'stream', relay, url])
             w.processes.append(w.relay)
             at = w.relay.line('at ')[3:]
-            return count(w, at, (0, 'tcp://127.0.0.1:0'), lambda: w.tell(*commands), lambda: w.tell(*undo),
-                         outlived)
+            return count(w, at, (0, other), lambda: w.tell(*commands), lambda: w.tell(*undo), outlived)
     return test
 
 
@@ -126,5 +126,7 @@ def over_cable():
 tap.main([('the_total_is_right_with_a_worker_killed_and_a_cable_cut_for_five_seconds', over_cable),
           ('the_total_is_right_with_a_worker_killed_and_a_link_reset_for_five_seconds',
            over_relay('cut both', 'hold both', undo=('release both',))),
+          ('the_total_is_right_with_a_worker_killed_and_a_link_reset_for_five_seconds_unix',
+           over_relay('cut both', 'hold both', undo=('release both',), unix=True)),
           ('the_total_is_right_with_a_worker_killed_and_another_out_of_reach_for_five_seconds',
            over_relay('refuse', 'cut both', undo=('accept',), outlived=False))], jobs=4)
