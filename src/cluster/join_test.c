@@ -121,7 +121,8 @@ TEST(the_others_serve_until_node_0_ends_and_then_their_program_ends_well)
 }
 
 /* -- as a launcher starts them ------------------------------------------------------------------------------------------------ */
-/* A launch of three, in one program: each has a socket that listens already.  The others serve, and leave when node 0 has ended, not before. */
+/* A launch of three, in one program: each has a socket that listens already.  The others serve, and leave when node 0 has ended, not
+ * before. */
 LEAT_STRUCT(num, (uint64, n));
 LEAT_SERVICE(echo, (say, num, num));
 static leat_err say(void *self, const struct num *in, struct num *out) { (void)self; *out = *in; return LEAT_OK; }

@@ -90,7 +90,7 @@ class Broken:
         for was, now in self.changed.items():
             if was in command:
                 command[command.index(was)] = now
-            else:                                    # of the library: then the archive's own is not asked for
+            elif was.startswith('libleat'):          # then the archive's own is not asked for
                 command.insert(next(i for i, a in enumerate(command) if a.startswith('-Wl,--start-group') or a.endswith('.a')), now)
         if os.path.lexists(out):
             os.unlink(out)
