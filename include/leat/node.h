@@ -20,9 +20,9 @@ LEAT_BEGIN_
  * moves what the value owns (on LEAT_OK and LEAT_UNKNOWN: do not drop it again; on any other error it is still yours).
  * Strings and bytes say it themselves: with owned == 0 they borrow.  A borrowed one is never freed, its bytes must live for as long
  * as anyone in this process may read them (a literal does), and what crosses to another process arrives as an owned copy.
- * With owned == 1 their memory is from malloc and theirs alone.  With more they lie in a block (of at most 4 KiB) beside others that
- * were received in the same value, and it goes with the last of them, whoever has it: give them back with leat_drop, or, taken out of
- * their value, with leat_string_drop, never with free.
+ * With owned == 1 their memory is from malloc and theirs alone.  With more they lie in a block (of at most 4 KiB), perhaps beside others
+ * that were received in the same value, and it goes with the last of them, whoever has it: give them back with leat_drop, or, taken out of
+ * their value, with leat_string_drop, never with free.  A thread keeps a few small blocks that it gave back, for values to come.
  * A list with cap == 0 borrows its array, and then its elements belong to whoever lent it; leat_push makes lists that own theirs.
  * An optional and a cstr have no room to say so: they always own, so they come from leat_new, malloc or strdup, never from a literal.
  * A local field is not touched by drop, and its bytes are copied by dup.  A channel end is one reference: leat_ref, leat_unref.

@@ -79,6 +79,22 @@ static inline void copy_short(void *restrict to, const void *restrict from, size
     }
 }
 
+/* memset to 0 for what is mostly short: from 16 to 64 bytes without a call */
+static inline void zero_short(void *p, size_t n)
+{
+    char *t = p;
+    if (unlikely(n < 16 || n > 64)) {
+        memset(p, 0, n);
+        return;
+    }
+    memset(t, 0, 16);
+    memset(t + n - 16, 0, 16);
+    if (n > 32) {
+        memset(t + 16, 0, 16);
+        memset(t + n - 32, 0, 16);
+    }
+}
+
 static inline void buf_put(struct buf *b, const void *p, size_t n)                /* p may be NULL when n is 0 */
 {
     uint8_t *to = buf_add(b, n);

@@ -52,6 +52,13 @@ bool san_on_valgrind(void)
 #endif
 }
 
+extern void __asan_init(void) __attribute__((weak));       /* of a program that is watched, around a library that is not */
+
+bool san_watches_memory(void)
+{
+    return SAN_ADDRESS || SAN_THREAD || __asan_init || san_on_valgrind();
+}
+
 #if SAN_THREAD
 #include <unistd.h>
 #include "plat/atomic.h"

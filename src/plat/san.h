@@ -48,6 +48,7 @@ void san_stack_open(struct san *s, void *base, size_t size);
 void san_stack_close(struct san *s);
 void san_thread_open(struct san *s);                 /* the calling thread's own stack */
 bool san_on_valgrind(void);
+bool san_watches_memory(void);                       /* whether any of the three sees what is done with memory that was freed */
 /* ThreadSanitizer runs the handlers of signals only within library calls that it knows, and keeps what is pending per stack.  So
  * where a thread is about to sleep in a bare system call or leaves a stack, it gets the occasion; there, sleeps are short as well. */
 #if SAN_THREAD

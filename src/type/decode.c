@@ -24,17 +24,20 @@ static leat_err get_bool(struct decoder *k, char *at)
     return LEAT_OK;
 }
 
-/* A short string that is not the value's first: beside others, in a block of no more bytes than there are to come.  NULL: *e. */
-static char *get_shared(struct decoder *k, uint32_t n, uint32_t *mark, leat_err *e)
+/* A short string: in a block with others, or with room for itself.  NULL: *e. */
+static char *get_short_memory(struct decoder *k, uint32_t n, uint32_t *mark, leat_err *e)
 {
     struct texts *x = &k->texts;
     char *p = texts_take(x, n);
     if (unlikely(!p)) {
-        size_t room = texts_room(x, n, cur_left(k->in));
-        struct texts_block *b = get_memory(k, sizeof *b + room, false, e);
-        if (!b)
+        size_t bytes = texts_room(x, n, cur_left(k->in));
+        if (!can_pay(k, bytes, e))
             return NULL;
-        texts_begin(x, b, (uint32_t)room);
+        if (!texts_begin(x, bytes)) {
+            *e = frames_fail(&k->s, LEAT_NOMEM, "no memory");
+            return NULL;
+        }
+        *k->budget -= bytes + LIMIT_DECODE_BLOCK;
         p = texts_take(x, n);
     }
     *mark = texts_mark(x, p);
@@ -48,10 +51,8 @@ static void *get_part(struct decoder *k, uint64_t n, leat_err *e)
     if (n != part->len || k->in->bad || (size_t)(k->in->p - k->start) != part->at)
         return NULL;
     k->part = NULL;
-    if (n + LIMIT_DECODE_BLOCK > *k->budget) {
-        *e = frames_fail(&k->s, LEAT_LIMIT, "needs more memory than is allowed for bytes received");
+    if (!can_pay(k, n, e))
         return NULL;
-    }
     *k->budget -= (size_t)n + LIMIT_DECODE_BLOCK;
     void *p = part->p;
     part->p = NULL;
@@ -68,13 +69,12 @@ static bool get_text_part(struct decoder *k, char *at, leat_err *e)
         *k->in = was;
         return false;
     }
-    k->texts.any = true;
     leat_string text = { p, (uint32_t)n, 1 };
     memcpy(at, &text, sizeof text);
     return true;
 }
 
-static leat_err get_text(struct decoder *k, char *at)
+leat_err get_text(struct decoder *k, char *at)
 {
     uint64_t n;
     uint32_t mark = 1;
@@ -84,10 +84,9 @@ static leat_err get_text(struct decoder *k, char *at)
     e = get_length(k, &n);
     if (e != LEAT_OK || n == 0)
         return e;
-    char *p = n <= TEXTS_LONGEST && k->texts.any ? get_shared(k, (uint32_t)n, &mark, &e) : get_memory(k, n, false, &e);
+    char *p = n <= TEXTS_LONGEST ? get_short_memory(k, (uint32_t)n, &mark, &e) : get_memory(k, n, false, &e);
     if (!p)
         return e;
-    k->texts.any = true;
     copy_short(p, k->in->p, n);
     k->in->p += n;
     leat_string text = { p, (uint32_t)n, mark };
@@ -165,13 +164,19 @@ static leat_err get_list(struct decoder *k, char *at, const struct type_plan *su
         return frames_fail(&k->s, LEAT_TYPE, "%llu elements announced, %zu bytes left", (unsigned long long)n, left);
     if (n == 0)
         return LEAT_OK;
-    void *p = get_memory(k, n * sub->size, !sub->raw, &e);       /* both factors fit 32 bits */
+    bool zeroed = !sub->raw && (!sub->row || k->part);
+    void *p = get_memory(k, n * sub->size, zeroed, &e);          /* both factors fit 32 bits */
     if (!p)
         return e;
     leat_strings list = { p, (uint32_t)n, (uint32_t)n };
     memcpy(at, &list, sizeof list);
-    if (!sub->raw)
-        return frames_push(&k->s, sub, p, (uint32_t)n);
+    if (!sub->raw) {
+        e = frames_push(&k->s, sub, p, (uint32_t)n);
+        if (unlikely(e != LEAT_OK && !zeroed))
+            memset(p, 0, n * sub->size);             /* law 1 */
+        k->texts.next = MAX(k->texts.next, n > 1 ? (uint32_t)TEXTS_FIRST : 0u);
+        return e;
+    }
     memcpy(p, k->in->p, n * sub->size);
     k->in->p += n * sub->size;
     return LEAT_OK;
@@ -256,7 +261,7 @@ static leat_err get_value(struct decoder *k)
 {
     for (;;) {
         struct frame *f = frames_top(&k->s);
-        leat_err e = get_fast(k, f);
+        leat_err e = f->plan->row && f->op == f->plan->ops && !k->part ? get_rows(k, f) : get_fast(k, f);
         if (unlikely(e != LEAT_OK))
             return e;
         const struct type_op *op = f->op++;
@@ -282,16 +287,17 @@ static leat_err get_value(struct decoder *k)
     }
 }
 
-/* The value at in by this plan, of which a byte may need ratio of memory.  *v is zero. */
-__attribute__((always_inline)) static inline leat_err get_planned(struct decoder *k, const struct type_plan *plan, size_t ratio,
-    const leat_type *t, void *v)
+/* The value at k->in by this plan, of which a byte may need ratio of memory.  *v is zero, unless the plan is a row and there is no part.
+ * The rest of k is set. */
+static leat_err get_planned(struct decoder *k, const struct type_plan *plan, size_t ratio, const leat_type *t,
+    void *v)
 {
     size_t left = cur_left(k->in) + (k->part ? k->part->len : 0), own;
     if (__builtin_mul_overflow(left, ratio, &own) || __builtin_add_overflow(own, (size_t)LIMIT_DECODE_FREE, &own))
         own = SIZE_MAX;
     if (!k->budget)
         k->budget = &own;
-    k->texts = (struct texts){ 0 };
+    k->texts = (struct texts){ .next = plan->texts > 1 ? TEXTS_FIRST : 0 };
     frames_init(&k->s, t);
     leat_err e = frames_push(&k->s, plan, v, 1);
     if (e == LEAT_OK)
@@ -305,7 +311,7 @@ __attribute__((always_inline)) static inline leat_err get_planned(struct decoder
     return e;
 }
 
-leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_ends *ends, size_t *budget)
+leat_err type_decode_any(const leat_type *t, struct cur *in, void *v, struct type_ends *ends, size_t *budget)
 {
     const struct type_info *info = NULL;
     leat_err e = in->bad ? leat_fail(LEAT_TYPE, "%s: cut short", t->name) : type_info_get(t, &info);
@@ -314,19 +320,21 @@ leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_en
         cur_fail(in);
         return e;
     }
-    if (info->plan->raw && cur_left(in) >= info->plan->size) {
-        copy_short(v, in->p, info->plan->size);
-        in->p += info->plan->size;
+    const struct type_plan *plan = info->plan;
+    if (plan->raw && cur_left(in) >= plan->size) {
+        copy_short(v, in->p, plan->size);
+        in->p += plan->size;
         return LEAT_OK;
     }
-    memset(v, 0, t->size);
+    if (!plan->row)
+        memset(v, 0, t->size);
     struct decoder k;
     k.in = in;
     k.ends = ends;
     k.budget = budget;
     k.as = NULL;
     k.part = NULL;
-    return get_planned(&k, info->plan, info->ratio, t, v);
+    return get_planned(&k, plan, info->ratio, t, v);
 }
 
 leat_err type_decode_as(const struct type_bridge *b, struct cur *in, void *v, struct type_ends *ends, size_t *budget)

@@ -80,14 +80,24 @@ static inline void drop_text(struct dropper *d, const char *at)
     }
 }
 
+/* The members are read one by one, as they were written: it may have been just now. */
+static inline void text_moved(const char *at)
+{
+    const char *p;
+    uint32_t owned;
+    memcpy(&owned, at + offsetof(leat_string, owned), sizeof owned);
+    memcpy(&p, at, sizeof p);
+    if (owned > 1)
+        texts_leave((struct texts_block *)(uintptr_t)(p - owned), 1);
+    else if (owned == 1)
+        mem_free((void *)(uintptr_t)p);
+}
+
 void leat_string_drop(leat_string *s)
 {
     if (!s)
         return;
-    if (s->owned == 1)
-        mem_free((void *)(uintptr_t)s->p);
-    else if (s->owned > 1)
-        texts_leave(texts_block_of(s), 1);
+    text_moved((const char *)s);
     *s = (leat_string){ 0 };
 }
 
@@ -179,12 +189,16 @@ static void drop_at(struct dropper *d, unsigned kind, const leat_type *inner, ch
     }
 }
 
-void type_moved(const leat_type *t, const void *v)
+/* A row (plan.h) owns its texts and no more. */
+static inline void row_moved(const struct type_plan *p, const char *v)
 {
-    const struct type_info *info = type_info_find(t);            /* if it is known already, it may save the walk */
+    for (uint32_t i = 0; i < p->texts; i++)
+        text_moved(v + p->text_at[i]);
+}
+
+static __attribute__((noinline)) void walk_moved(const leat_type *t, const void *v)
+{
     struct dropper d;
-    if (info && info->flat)
-        return;
     d.later = d.small;
     d.count = 0;
     d.cap = LATER_SMALL;
@@ -200,12 +214,23 @@ void type_moved(const leat_type *t, const void *v)
         mem_free(d.later);
 }
 
+static inline void moved(const leat_type *t, const void *v)
+{
+    const struct type_info *info = type_info_find(t);            /* if it is known already, it saves the walk of most */
+    if (likely(info && info->plan->row))
+        row_moved(info->plan, v);
+    else if (!info || !info->flat)
+        walk_moved(t, v);
+}
+
+void type_moved(const leat_type *t, const void *v) { moved(t, v); }
+
 void leat_drop_(const leat_type *t, void *v)
 {
     if (!v)
         return;
-    type_moved(t, v);
-    memset(v, 0, t->size);
+    moved(t, v);
+    zero_short(v, t->size);
 }
 
 void leat_chan_owns_(leat_chan_ *c, const leat_type *t)

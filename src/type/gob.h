@@ -23,7 +23,8 @@ enum gob_kind {                                      /* the ids of the types tha
 
 struct gob_text { const char *p; size_t n; };
 
-struct gob_field { struct gob_text name; int64_t type; };
+enum { GOB_HOW_UNKNOWN, GOB_HOW_NUMBER, GOB_HOW_BYTES };
+struct gob_field { struct gob_text name; int64_t type; uint8_t how; };        /* how: its value is skipped; set by gob_skip.c */
 
 struct gob_type {
     int64_t id;
@@ -43,6 +44,7 @@ struct gob {                                         /* {0} is an empty stream *
     struct cur c;                                    /* of the message that is read */
     const uint8_t *start, *value;                    /* of that message; of the value in it after its type's id, or NULL: none */
     int64_t type;                                    /* of the value */
+    const struct gob_type *last;                     /* of the last value, or NULL: it is asked for several times */
     uint64_t offset;                                 /* of the message in its stream */
     uint32_t depth, deepest;                         /* of gob_json: where it is, and may be (0: LIMIT_GOB_DEPTH) */
     struct buf places;                               /* of gob_skip */
@@ -79,9 +81,30 @@ enum { GOB_FIRST_ID = 64 };                          /* Go gives its own types t
 const struct gob_type *gob_type_find_(const struct gob *g, int64_t id);
 static inline const struct gob_type *gob_type_of(const struct gob *g, int64_t id)      /* NULL: none, or one that needs no definition */
 {
-    return id < GOB_FIRST_ID ? NULL : gob_type_find_(g, id);
+    if (id < GOB_FIRST_ID)
+        return NULL;
+    return g->last && g->last->id == id ? g->last : gob_type_find_(g, id);
 }
 leat_err gob_bad(struct gob *g, const char *why);    /* at the cursor; the first one stays */
+/* The number at p, which was checked: the message ends at end, behind it.  Moves *p past it. */
+static inline uint64_t gob_number(const uint8_t **p, const uint8_t *end)
+{
+    const uint8_t *at = *p;
+    size_t n = 256u - *at;
+    uint64_t v = 0;
+    if (n > 128) {
+        *p = at + 1;
+        return *at;
+    }
+    *p = at + n + 1;
+    if (likely(end - at > 8)) {
+        memcpy(&v, at + 1, sizeof v);
+        return le64(__builtin_bswap64(v)) >> (64 - 8 * n);
+    }
+    for (size_t i = 1; i <= n; i++)
+        v = v << 8 | at[i];
+    return v;
+}
 uint64_t gob_uint_(struct gob *g);
 static inline uint64_t gob_uint(struct gob *g)       /* 0 when it is bad: g->why; then nothing is left, so nothing is read */
 {

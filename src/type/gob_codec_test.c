@@ -260,6 +260,75 @@ TEST(damage_breaks_nothing)
 }
 
 /* A list that says it has many elements and has none: the memory follows the bytes. */
+LEAT_STRUCT(leaves, (int64, a), (uint64, b), (float64, c), (bool, d), (string, e), (bytes, f), (date, g), (int16, h), (string, i));
+LEAT_STRUCT(rows_of, (string, name), (list(leaves), rows), (int64, n));
+
+/* What one message comes to; `warm`: another of its kind has gone before, so that its fields are known. */
+static leat_err verdict(const struct buf *types, const struct buf *good, const uint8_t *p, size_t n, bool warm, const char **why,
+    uint64_t *at, struct rows_of *v)
+{
+    struct gob_reader r = { 0 };
+    leat_err e;
+    CHECK_EQ(next_value(&r, types->p, types->len, &e), 0);
+    if (warm)
+        CHECK(next_value(&r, good->p, good->len, &e) > 0 && gob_read(&r, &rows_of_type, v) == LEAT_OK);
+    if (warm)
+        leat_drop(rows_of, v);
+    e = gob_message(&r.gob, p, n, 1000);
+    *why = r.gob.why;
+    *at = r.gob.at;
+    memset(v, 0, sizeof *v);
+    if (e == LEAT_OK && r.gob.value && r.gob.type >= GOB_FIRST_ID)
+        e = gob_read(&r, &rows_of_type, v);
+    gob_reader_free(&r);
+    return e;
+}
+
+TEST(a_message_means_the_same_whether_its_fields_are_known_or_not)
+{
+    struct gob_writer w = { 0 };
+    struct buf types = { 0 }, good = { 0 }, all = { 0 };
+    struct rng r;
+    rng_init(&r, 3);
+    struct leaves one = { -5, 300, 2.5, true, leat_string_view("a name", 6), { (const uint8_t *)"xyz", 3, 0 }, { 1700000000, 5, 3600 },
+        -300, leat_string_view("the last one of it", 18) };
+    struct rows_of v = { .name = leat_string_view("rows", 4), .n = 7 };
+    for (int i = 0; i < 4; i++, one.a = i % 2 ? 1 << 20 : 3)
+        CHECK_EQ(leat_push(&v.rows, one), LEAT_OK);
+    CHECK_EQ(gob_write(&w, &rows_of_type, &v, &all), LEAT_OK);
+    CHECK_EQ(gob_write(&w, &rows_of_type, &v, &good), LEAT_OK);
+    buf_put(&types, all.p, all.len - good.len);
+    struct gob head = { 0 };
+    uint64_t len;
+    int skip = gob_length(&head, good.p, good.len, 0, &len);
+    for (size_t i = 0; i < (getenv("T_QUICK") ? 200 : 800); i++) {
+        size_t n = rng_below(&r, 4) ? (size_t)len : rng_below(&r, (uint32_t)len);
+        uint8_t *copy = malloc(n + 1);
+        const char *why[2];
+        uint64_t at[2];
+        struct rows_of got[2];
+        memcpy(copy, good.p + skip, n);
+        for (uint32_t m = n ? rng_below(&r, 3) : 0; m > 0; m--)
+            copy[rng_below(&r, (uint32_t)n)] =
+                (uint8_t)(rng_below(&r, 2) ? rng_next(&r) : rng_below(&r, 2) ? rng_below(&r, 12) : 248 + rng_below(&r, 8));
+        uint8_t *exact = realloc(copy, n ? n : 1);   /* for AddressSanitizer */
+        leat_err cold = verdict(&types, &good, exact, n, false, &why[0], &at[0], &got[0]);
+        leat_err warm = verdict(&types, &good, exact, n, true, &why[1], &at[1], &got[1]);
+        CHECK_EQ(cold, warm);
+        CHECK(why[0] == why[1] || (why[0] && why[1] && strcmp(why[0], why[1]) == 0));
+        CHECK_EQ(at[0], at[1]);
+        CHECK(same_value(&rows_of_type, &got[0], &got[1]));
+        leat_drop(rows_of, &got[0]);
+        leat_drop(rows_of, &got[1]);
+        free(exact);
+    }
+    leat_drop(rows_of, &v);
+    gob_writer_free(&w);
+    buf_free(&types);
+    buf_free(&good);
+    buf_free(&all);
+}
+
 TEST(a_count_alone_costs_nothing)
 {
     struct taking taking = { 0 };

@@ -14,6 +14,7 @@ struct gob_match {                                   /* a field of the stream */
     int32_t field;                                   /* the program's, or -1 */
     uint32_t offset;                                 /* of a leaf, in the struct */
     bool leaf;                                       /* it fits, and has no parts: v, looked through, is stored at once */
+    uint8_t quick;                                   /* a QUICK_: of a leaf that is stored where the fields are walked */
     struct gob_view v;
 };
 
@@ -24,6 +25,7 @@ struct gob_plan {                                    /* how a struct of the stre
     struct gob_match match[];                        /* of each field of wire */
 };
 
+enum { QUICK_NOT, QUICK_INT_64, QUICK_UINT_64, QUICK_FLOAT_64, QUICK_TEXT, QUICK_DATE, QUICK_BOOL };
 enum { WHICH = INT32_MAX };                          /* the first field of a oneof */
 enum what { FIELDS, LIST, MAP, PAIRS, VALUES };
 
@@ -86,12 +88,24 @@ static leat_err unfit(struct gob_reader *r, int64_t wire, struct gob_view v)
 
 static leat_err no_memory(struct gob_reader *r) { return refuse(r, LEAT_NOMEM, ": no memory", ""); }
 
+static struct place *one_place(struct gob_reader *r, leat_err *e)
+{
+    if (r->frames.len >= LIMIT_GOB_DEPTH * sizeof(struct place)) {
+        *e = refuse(r, LEAT_LIMIT, ": values inside each other over 10000 deep", "");
+        return NULL;
+    }
+    struct place *to = (struct place *)(void *)buf_add(&r->frames, sizeof *to);
+    *e = to ? LEAT_OK : no_memory(r);
+    return to;
+}
+
 static leat_err push(struct gob_reader *r, const struct place *p)
 {
-    if (r->frames.len >= LIMIT_GOB_DEPTH * sizeof *p)
-        return refuse(r, LEAT_LIMIT, ": values inside each other over 10000 deep", "");
-    buf_put(&r->frames, p, sizeof *p);
-    return buf_err(&r->frames) == LEAT_OK ? LEAT_OK : no_memory(r);
+    leat_err e;
+    struct place *to = one_place(r, &e);
+    if (to)
+        *to = *p;
+    return e;
 }
 
 /* == Plans =============================================================================================================== */
@@ -129,6 +143,19 @@ static bool fits(const struct gob_reader *r, int64_t wire, const struct gob_type
     }
 }
 
+static uint8_t quick_of(const struct gob_view *v)
+{
+    switch (v->kind) {
+    case LEAT_K_BOOL_: return QUICK_BOOL;
+    case LEAT_K_INT_: case LEAT_K_DURATION_: return v->size == 8 ? QUICK_INT_64 : QUICK_NOT;
+    case LEAT_K_UINT_: return v->size == 8 ? QUICK_UINT_64 : QUICK_NOT;
+    case LEAT_K_FLOAT_: return v->size == 8 ? QUICK_FLOAT_64 : QUICK_NOT;
+    case LEAT_K_STRING_: case LEAT_K_BYTES_: return QUICK_TEXT;
+    case LEAT_K_DATE_: return QUICK_DATE;
+    default: return QUICK_NOT;
+    }
+}
+
 static struct gob_match match_of(struct gob_reader *r, const struct gob_field *wire, const leat_type *t, unsigned kind)
 {
     struct gob_match m = { .field = field_named(t, kind, &wire->name) };
@@ -140,6 +167,7 @@ static struct gob_match match_of(struct gob_reader *r, const struct gob_field *w
     unsigned leaves = 1 << LEAT_K_BOOL_ | 1 << LEAT_K_INT_ | 1 << LEAT_K_ENUM_ | 1 << LEAT_K_DURATION_ | 1 << LEAT_K_UINT_
         | 1 << LEAT_K_FLOAT_ | 1 << LEAT_K_DATE_ | 1 << LEAT_K_STRING_ | 1 << LEAT_K_BYTES_ | 1 << LEAT_K_CSTR_ | 1 << LEAT_K_CHARS_;
     m.leaf = m.v.kind < 32 && (leaves >> m.v.kind & 1) && fits(r, wire->type, gob_type_of(&r->gob, wire->type), m.v);
+    m.quick = m.leaf ? quick_of(&m.v) : QUICK_NOT;
     return m;
 }
 
@@ -237,6 +265,23 @@ static leat_err store_text(struct gob_reader *r, struct gob_view v, char *at)
     return LEAT_OK;
 }
 
+/* What Go's time.Time makes of itself: a version, seconds since the year 1, nanoseconds, minutes east, and with version 2 seconds more.
+ * false: it is none, or none that is known. */
+static inline bool date_of(const uint8_t *p, size_t n, leat_date *ret)
+{
+    uint64_t sec;
+    uint32_t ns;
+    if (!(n == 15 && p[0] == 1) && !(n == 16 && p[0] == 2))
+        return false;
+    memcpy(&sec, p + 1, sizeof sec);
+    memcpy(&ns, p + 9, sizeof ns);
+    int16_t minutes = (int16_t)(p[13] << 8 | p[14]);
+    ret->s = (int64_t)(__builtin_bswap64(le64(sec)) - 62135596800u);
+    ret->ns = __builtin_bswap32(le32(ns));
+    ret->offset_s = minutes == -1 ? 0 : minutes * 60 + (n == 16 ? (int8_t)p[15] : 0);
+    return ret->ns <= 999999999;
+}
+
 static leat_err store_date(struct gob_reader *r, char *at)
 {
     size_t n = (size_t)gob_uint(&r->gob);
@@ -244,14 +289,7 @@ static leat_err store_date(struct gob_reader *r, char *at)
     leat_date d = { 0 };
     if (!(n == 15 && p[0] == 1) && !(n == 16 && p[0] == 2))
         return refuse(r, LEAT_TYPE, ": a time of a version that is not known", "");
-    uint64_t sec = 0;
-    for (int i = 1; i <= 8; i++)
-        sec = sec << 8 | p[i];
-    d.s = (int64_t)(sec - 62135596800u);
-    d.ns = (uint32_t)p[9] << 24 | (uint32_t)p[10] << 16 | (uint32_t)p[11] << 8 | p[12];
-    int16_t minutes = (int16_t)(p[13] << 8 | p[14]);
-    d.offset_s = minutes == -1 ? 0 : minutes * 60 + (n == 16 ? (int8_t)p[15] : 0);
-    if (d.ns > 999999999)
+    if (!date_of(p, n, &d))
         return refuse(r, LEAT_TYPE, ": a time of over a second of nanoseconds", "");
     memcpy(at, &d, sizeof d);
     return LEAT_OK;
@@ -284,7 +322,15 @@ static leat_err enter_fields(struct gob_reader *r, const struct gob_type *wire, 
     }
     unsigned kind = v.kind == LEAT_K_OPTIONAL_ ? LEAT_K_STRUCT_ : v.kind;
     LEAT_TRY(plan_of(r, wire, kind == LEAT_K_ERROR_ ? NULL : v.inner, kind, &plan));
-    return push(r, &(struct place){ .what = FIELDS, .plan = plan, .at = at });
+    leat_err e;
+    struct place *to = one_place(r, &e);
+    if (to) {
+        to->what = FIELDS;                           /* the rest is for rows */
+        to->plan = plan;
+        to->at = at;
+        to->next = 0;
+    }
+    return e;
 }
 
 static leat_err enter_row(struct gob_reader *r, const struct gob_type *wire, struct gob_view v, char *at)
@@ -325,21 +371,21 @@ static leat_err enter(struct gob_reader *r, int64_t wire, struct gob_view v, cha
     }
 }
 
-/* One more value at the end of a list, zeroed; NULL: no memory or over LIMIT_LIST */
-static char *one_more(struct place *p)
+/* One more value at the end of a list, zeroed; NULL: no memory or over LIMIT_LIST.  The message was checked: so many will come. */
+static inline char *one_more(struct place *p)
 {
     leat_strings l;
     memcpy(&l, p->at, sizeof l);
-    if (l.len == p->cap) {
-        uint64_t cap = p->cap ? (uint64_t)p->cap * 2 : MIN(p->left + 1, (uint64_t)8);
-        void *made = cap > LIMIT_LIST ? NULL : mem_realloc(l.at, (size_t)cap * p->stride);
+    if (unlikely(l.len == p->cap)) {
+        uint64_t cap = (uint64_t)l.len + p->left + 1;
+        void *made = cap > LIMIT_LIST || l.len ? NULL : mem_alloc((size_t)cap * p->stride);
         if (!made)
             return NULL;
         l.at = made;
         l.cap = p->cap = (uint32_t)cap;
     }
     char *at = (char *)l.at + (size_t)l.len++ * p->stride;
-    memset(at, 0, p->stride);
+    zero_short(at, p->stride);
     memcpy(p->at, &l, sizeof l);
     return at;
 }
@@ -426,11 +472,80 @@ static bool next_struct(struct gob_reader *r, struct place *p)
     return true;
 }
 
+/* A leaf that is next at *p, which was checked: the message ends at end.  false: it is not as usual; *p is where it was. */
+static inline bool store_quick(struct gob_reader *r, uint8_t quick, const uint8_t **p, const uint8_t *end, char *at)
+{
+    const uint8_t *from = *p, *q = from;
+    uint64_t x = gob_number(&q, end);
+    leat_string s = { 0 };
+    leat_date d;
+    switch (quick) {
+    case QUICK_INT_64:
+        x = x >> 1 ^ (0 - (x & 1));
+        break;
+    case QUICK_UINT_64:
+        break;
+    case QUICK_FLOAT_64:
+        x = __builtin_bswap64(x);
+        break;
+    case QUICK_BOOL:
+        *at = x != 0;
+        *p = q;
+        return true;
+    case QUICK_TEXT:
+        if (x > LIMIT_LIST || (x && !texts_copy(&r->texts, q, (size_t)x, (size_t)(end - q - (ptrdiff_t)x), &s)))
+            return false;
+        memcpy(at, &s, sizeof s);
+        *p = q + x;
+        return true;
+    default:
+        if (x < 15 || !date_of(q, (size_t)x, &d))
+            return false;
+        memcpy(at, &d, sizeof d);
+        *p = q + x;
+        return true;
+    }
+    memcpy(at, &x, sizeof x);
+    *p = q;
+    return true;
+}
+
+/* Goes over the fields that are stored at once, and over the structs of a row that consist of them.  false: no memory. */
+static bool quick_fields(struct gob_reader *r, struct place *p)
+{
+    const struct gob_plan *plan = p->plan;
+    struct place *row = r->frames.len > sizeof *p && p[-1].what == LIST && p[-1].plan == plan ? p - 1 : NULL;
+    const uint8_t *at = r->gob.c.p, *end = r->gob.c.end;
+    for (;;) {
+        size_t delta = *at;
+        const uint8_t *value = at + 1;
+        if (delta == 0) {
+            if (!row || !row->left)
+                break;
+            row->left--;
+            if (!(p->at = one_more(row)))
+                return false;
+            p->at += row->value_off;
+            p->next = 0;
+        } else {
+            const struct gob_match *m = &plan->match[p->next + (delta < 128 ? delta : 1) - 1];
+            if (delta >= 128 || !m->quick || !store_quick(r, m->quick, &value, end, p->at + m->offset))
+                break;
+            p->next += delta;
+        }
+        at = value;
+    }
+    r->gob.c.p = at;
+    return true;
+}
+
 /* The fields that are next, to the first one that has parts. */
 static leat_err next_fields(struct gob_reader *r, struct place *p)
 {
     const struct gob_plan *plan = p->plan;
     for (;;) {
+        if (!quick_fields(r, p))
+            return no_memory(r);
         int64_t i = gob_next_field(&r->gob, plan->wire->nfields, &p->next);
         if (i < 0)
             return next_struct(r, p) ? LEAT_OK : no_memory(r);
@@ -453,6 +568,8 @@ static leat_err next_fields(struct gob_reader *r, struct place *p)
 
 leat_err gob_read(struct gob_reader *r, const leat_type *t, void *v)
 {
+    const struct type_info *info;
+    LEAT_IGNORE_(type_info_get(t, &info));           /* for drop, which does without if it must */
     memset(v, 0, t->size);
     buf_reset(&r->frames);
     r->type = t;

@@ -327,6 +327,7 @@ leat_err gob_message(struct gob *g, const uint8_t *msg, size_t n, uint64_t offse
     } else {
         g->type = id;
         g->value = g->c.p;
+        g->last = gob_type_of(g, id);
         LEAT_TRY(gob_head(g, id));
         LEAT_TRY(gob_skip(g, id));
     }

@@ -14,15 +14,22 @@ struct place {
     uint64_t more;                                   /* STRUCT: so many of them follow each other */
 };
 
-static leat_err push(struct gob *g, struct place p)
+static inline leat_err push(struct gob *g, struct place p)
 {
     if (g->places.len >= LIMIT_GOB_DEPTH * sizeof p)
         return gob_bad(g, "values inside each other over 10000 deep");
-    buf_put(&g->places, &p, sizeof p);
-    if (buf_err(&g->places) == LEAT_OK)
-        return LEAT_OK;
-    g->no_memory = true;
-    return gob_bad(g, "no memory"), LEAT_NOMEM;
+    struct place *to = (struct place *)(void *)buf_add(&g->places, sizeof p);
+    if (unlikely(!to)) {
+        g->no_memory = true;
+        return gob_bad(g, "no memory"), LEAT_NOMEM;
+    }
+    to->what = p.what;                               /* one by one: not by way of the stack */
+    to->type = p.type;
+    to->elem = p.elem;
+    to->key = p.key;
+    to->n = p.n;
+    to->more = p.more;
+    return LEAT_OK;
 }
 
 /* Values of this type may go on in the next message.  Every value takes a byte, so then a count is believed until the bytes end. */
@@ -98,6 +105,9 @@ static leat_err enter_interface(struct gob *g)
     return gob_enter(g, type);
 }
 
+/* Of a type without parts: a length and bytes; else one or two numbers. */
+static inline bool is_bytes(int64_t type) { return type == GOB_BYTES || type == GOB_STRING || type >= GOB_FIRST_ID; }
+
 /* Goes over a value without parts; false: it has some. */
 static inline bool skip_leaf(struct gob *g, int64_t type, const struct gob_type *t)
 {
@@ -131,20 +141,59 @@ leat_err gob_enter(struct gob *g, int64_t type)
     return g->why ? LEAT_INVAL : LEAT_OK;
 }
 
+/* Goes over the fields, and those of the structs that follow, for as long as each is a short one of a kind that is known.  true: all is
+ * done; else the cursor is before a field, or the end of a struct, at which it is not so. */
+static bool skip_quick(struct gob *g, struct place *pl)
+{
+    const struct gob_field *fields = pl->type->fields;
+    const uint8_t *p = g->c.p, *end = g->c.end;
+    size_t n = pl->type->nfields, next = (size_t)pl->n;
+    bool done = false;
+    while (p < end) {
+        size_t delta = *p;
+        if (delta == 0) {
+            p++;
+            next = 0;
+            done = pl->more == 0;
+            if (done)
+                break;
+            pl->more--;
+            continue;
+        }
+        if (delta >= 128 || delta > n - next || end - p < 2)
+            break;
+        uint8_t how = fields[next + delta - 1].how;
+        size_t len = p[1];
+        if (how == GOB_HOW_NUMBER)
+            len = len < 128 ? 0 : 256 - len;
+        if (how == GOB_HOW_UNKNOWN || len >= (how == GOB_HOW_NUMBER ? 9 : 128) || len > (size_t)(end - p) - 2)
+            break;
+        p += len + 2;
+        next += delta;
+    }
+    g->c.p = p;
+    pl->n = next;
+    return done;
+}
+
 /* Goes over the fields of a struct, and of those that follow it; the type of the first one that has parts, or 0: all is done, or bad. */
 static int64_t skip_fields(struct gob *g, struct place *p)
 {
     for (;;) {
+        if (skip_quick(g, p))
+            return 0;
         size_t next = (size_t)p->n;
         int64_t f = gob_next_field(g, p->type->nfields, &next);
         p->n = next;
         if (f >= 0) {
-            int64_t type = p->type->fields[f].type;
-            if (!skip_leaf(g, type, gob_type_of(g, type))) {
-                if (type == 0)
+            struct gob_field *field = &p->type->fields[f];
+            if (!skip_leaf(g, field->type, gob_type_of(g, field->type))) {
+                if (field->type == 0)
                     gob_bad(g, "unknown type id or corrupted data");
-                return type;
+                return field->type;
             }
+            if (field->type != GOB_COMPLEX)
+                field->how = is_bytes(field->type) ? GOB_HOW_BYTES : GOB_HOW_NUMBER;
         } else if (g->why || p->more == 0) {
             return 0;
         } else {

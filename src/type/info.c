@@ -8,8 +8,7 @@
 #define XXH_INLINE_ALL                               /* the header alone: no library to link, also when cross-compiling */
 #include <xxhash.h>
 
-enum { CACHE_BITS = 8 };
-static struct type_info *cache[1 << CACHE_BITS];     /* heads; atomic */
+struct type_info *type_cache_[1 << TYPE_CACHE_BITS];
 
 #define NUMBER(id, k, T) const leat_type leat_##id##_type_ = { .name = #id, .kind = k, .size = sizeof(T), .align = _Alignof(T), \
     .field_size = sizeof(leat_field) }
@@ -25,22 +24,9 @@ NUMBER(float32, LEAT_K_FLOAT_, float);
 NUMBER(float64, LEAT_K_FLOAT_, double);
 NUMBER(string, LEAT_K_STRING_, leat_string);
 
-static struct type_info **slot_of(const leat_type *t)
-{
-    return &cache[((uintptr_t)t >> 4) * 0x9e3779b97f4a7c15u >> (64 - CACHE_BITS)];
-}
-
-const struct type_info *type_info_find(const leat_type *t)
-{
-    const struct type_info *i = __atomic_load_n(slot_of(t), __ATOMIC_ACQUIRE);
-    while (i && i->type != t)
-        i = i->next;
-    return i;
-}
-
 static void cache_add(struct type_info *i)
 {
-    struct type_info **slot = slot_of(i->type);
+    struct type_info **slot = type_slot_of_(i->type);
     i->next = __atomic_load_n(slot, __ATOMIC_RELAXED);
     while (!__atomic_compare_exchange_n(slot, &i->next, i, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
         continue;

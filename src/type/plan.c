@@ -185,6 +185,23 @@ void type_plan_layout(const leat_type *value, uint32_t *value_off, uint32_t *ent
 /* a type that is no struct stands as the only field of nothing */
 static leat_field as_field(const leat_type *t) { return (leat_field){ .name = t->name, .type = t, .size = t->size, .kind = t->kind }; }
 
+/* Whether these steps are what rows.c reads. */
+static void find_row(struct type_plan *p, struct step *s, uint32_t ops)
+{
+    uint32_t bytes = 0;
+    p->row = p->min > 0;
+    for (uint32_t i = 0; i < ops; i++) {
+        struct type_op *op = &s[i].op;
+        bool text = op->code == OP_TEXT, copy = op->code == OP_COPY;
+        p->row &= text || copy || op->code == OP_BOOL;
+        p->texts += text;
+        bytes += text ? (uint32_t)sizeof(leat_string) : op->n;
+        op->how = text ? ROW_TEXT : !copy ? ROW_BOOL : op->n == 8 ? ROW_COPY_8 : op->n >= 16 && op->n <= 32 ? ROW_COPY_32 : ROW_COPY;
+    }
+    p->texts = p->row ? p->texts : 0;
+    p->whole = p->row && bytes == p->size;
+}
+
 static leat_err make_draft(struct maker *m, uint32_t i)
 {
     struct draft d = *draft_at(m, i);                /* a copy: the array moves as it grows */
@@ -213,6 +230,8 @@ static leat_err make_draft(struct maker *m, uint32_t i)
         const struct type_op *op = &step_at(m, d.first_op + k)->op;
         d.plan.min += op->code == OP_COPY ? op->n : 1;
     }
+    if (d.shape != CASE)                             /* which leaves the rest of the oneof as it is */
+        find_row(&d.plan, step_at(m, d.first_op), ops);
     step_add(m, d.first_op, OP_END, 0, 0, 0, NULL);
     if (buf_err(&m->steps) != LEAT_OK || buf_err(&m->names) != LEAT_OK)
         return leat_fail(LEAT_NOMEM, "the description of %s", d.type->name);
@@ -220,16 +239,28 @@ static leat_err make_draft(struct maker *m, uint32_t i)
     return LEAT_OK;
 }
 
-/* numbers become addresses in one block: plans, steps, names */
+/* Where in each value the texts of a row lie, to `at`; behind them. */
+static uint32_t *pack_texts(struct type_plan *p, uint32_t *at)
+{
+    p->text_at = at;
+    for (const struct type_op *op = p->ops; p->row && op->code != OP_END; op++)
+        if (op->code == OP_TEXT)
+            *at++ = op->off;
+    return at;
+}
+
+/* numbers become addresses in one block: plans, steps, where texts are, names */
 static void *pack(struct maker *m, struct type_info *info)
 {
     uint32_t plans = draft_count(m), steps = step_count(m);
-    size_t ops_at = plans * sizeof(struct type_plan), names_at = ops_at + steps * sizeof(struct type_op);
+    size_t ops_at = plans * sizeof(struct type_plan), texts_at = ops_at + steps * sizeof(struct type_op);
+    size_t names_at = texts_at + steps * sizeof(uint32_t);
     char *block = mem_alloc(names_at + m->names.len);
     if (!block)
         return NULL;
     struct type_plan *plan = (struct type_plan *)(void *)block;
     struct type_op *op = (struct type_op *)(void *)(block + ops_at);
+    uint32_t *texts = (uint32_t *)(void *)(block + texts_at);
     memcpy(block + names_at, m->names.p, m->names.len);
     for (uint32_t i = 0; i < steps; i++) {
         const struct step *s = step_at(m, i);
@@ -243,6 +274,7 @@ static void *pack(struct maker *m, struct type_info *info)
         const struct draft *d = draft_at(m, i);
         plan[i] = d->plan;
         plan[i].ops = op + d->first_op;
+        texts = pack_texts(&plan[i], texts);
         size_t least = MAX(d->plan.min, 1u), most = (size_t)d->plan.size + LIMIT_DECODE_BLOCK;
         if (d->shape != CASE)
             info->ratio = MAX(info->ratio, most / least + 1);

@@ -17,7 +17,8 @@ enum { OP_END, OP_COPY, OP_BOOL, OP_TEXT, OP_CSTR, OP_CHARS, OP_OPTIONAL, OP_LIS
 struct type_bridge;
 struct type_op {
     uint8_t code;
-    uint8_t from, to, fill;                          /* WIDEN: numbers of so many bytes to so many; fill: a WIDEN_ */
+    uint8_t from, to;                                /* WIDEN: numbers of so many bytes to so many */
+    union { uint8_t fill, how; };                    /* WIDEN: a WIDEN_; how: of a step in a row, a ROW_ */
     uint32_t off;                                    /* of the field, from the start of the value */
     uint32_t n;                                      /* COPY, SKIP: bytes; CHARS: room; ONEOF, CASES: cases; WIDEN: numbers; WHICH: it */
     union {
@@ -30,12 +31,17 @@ struct type_op {
 };
 
 enum { WIDEN_ZERO, WIDEN_SIGN, WIDEN_FLOAT };
+enum { ROW_END, ROW_TEXT, ROW_COPY_8, ROW_COPY_32, ROW_COPY, ROW_BOOL };       /* COPY_32: of 16 to 32 bytes; COPY: of others than 8 */
 
 struct type_plan {
     const struct type_op *ops;                       /* ends with OP_END */
     uint32_t size, align;                            /* of one value in memory */
     uint32_t min;                                    /* the least number of bytes of one value on the wire */
     bool raw;                                        /* one COPY of all its bytes */
+    bool row;                                        /* COPY, BOOL and TEXT alone, of at least `min` > 0 bytes: see rows.c */
+    bool whole;                                      /* a row whose steps write every byte of it */
+    uint32_t texts;                                  /* of a row: how many TEXTs, and where in it they lie */
+    const uint32_t *text_at;
 };
 
 struct type_info {
@@ -51,7 +57,19 @@ struct type_info {
 
 /* All there is to know of t, made on the first call and kept.  Any thread.  INVAL, LIMIT, NOMEM as type_form. */
 LEAT_CHECK leat_err type_info_make(const leat_type *t, const struct type_info **ret);
-const struct type_info *type_info_find(const leat_type *t);          /* NULL: not made yet */
+enum { TYPE_CACHE_BITS = 8 };
+extern struct type_info *type_cache_[1 << TYPE_CACHE_BITS];          /* heads of lists; atomic: see info.c */
+static inline struct type_info **type_slot_of_(const leat_type *t)
+{
+    return &type_cache_[((uintptr_t)t >> 4) * 0x9e3779b97f4a7c15u >> (64 - TYPE_CACHE_BITS)];
+}
+static inline const struct type_info *type_info_find(const leat_type *t)     /* NULL: not made yet */
+{
+    const struct type_info *i = __atomic_load_n(type_slot_of_(t), __ATOMIC_ACQUIRE);
+    while (unlikely(i && i->type != t))
+        i = i->next;
+    return i;
+}
 static inline leat_err type_info_get(const leat_type *t, const struct type_info **ret)
 {
     *ret = type_info_find(t);
