@@ -15,6 +15,7 @@ import gdb.unwinder
 
 PARK = ['ready', 'waits', 'ready', 'ready: it was cancelled', 'ready: a time has come', 'waits']
 WAIT, PLAIN = 1, 5
+USUAL, WHOLE, AWAY = 0x20, 0x40, 0x80                # of task.nap
 NEVER = 2 ** 63 - 1
 # what plat_switch has pushed: register and offset from the stack pointer it saved; the pc; how much it takes off
 SAVED = {
@@ -71,12 +72,29 @@ def worker_of(rt, t):
     return None
 
 
-def waits_for(t):
+class Away:
+    """Where the frames of a hibernated task are: [lo, hi) of its stack lies `by` further on (src/run/hiber.h)."""
+
+    def __init__(self, rt, t):
+        sp, stack, nap = int(t['sp']), int(t['stack']), int(t['nap'])
+        away = gdb.Value(sp).cast(gdb.lookup_type('struct plat_away').pointer()) - 1
+        self.lo, self.pc, self.usual, self.whole = int(away['sp']), int(away['pc']), bool(nap & USUAL), bool(nap & WHOLE)
+        self.hi = stack - (rt['usual'].type.sizeof if self.usual else 0)
+        self.by = sp - self.lo
+
+
+def away(rt, t):
+    sp = int(t['sp'])
+    gone = sp and not int(t['fresh']) and int(t['nap']) & AWAY and not 0 <= int(t['stack']) - sp < int(rt['stack_bytes'])
+    return Away(rt, t) if gone else None
+
+
+def waits_for(rt, t):
     """The waiter that says what the task's wait is for, or None."""
-    on, sp = int(t['on']), int(t['sp'])
-    if int(t['park']) not in (WAIT, PLAIN) or not sp or not sp <= on < int(t['stack']):
+    on, sp, a = int(t['on']), int(t['sp']), away(rt, t)
+    if int(t['park']) not in (WAIT, PLAIN) or not sp or not (a.lo if a else sp) <= on < int(t['stack']):
         return None
-    return t['on'].dereference()
+    return gdb.Value(on + (a.by if a else 0)).cast(t['on'].type).dereference()
 
 
 def channel(w):
@@ -84,11 +102,11 @@ def channel(w):
     return '%s (%d of %d queued)' % (w['owner'], int(c['count']), int(c['cap']))
 
 
-def waiting(w):
+def waiting(w, by=0):
     what = text(w['kind']['what'])
     if 'select' in what:
-        many = w['owner'].cast(w.type.pointer())
-        return what + ', or '.join(waiting(many[i]) for i in range(int(w['id'])) if int(many[i]['on']))
+        many = gdb.Value(int(w['owner']) + by).cast(w.type.pointer())
+        return what + ', or '.join(waiting(many[i], by) for i in range(int(w['id'])) if int(many[i]['on']))
     if 'channel' in what:
         return what + channel(w)
     return what + (str(int(w['id'])) if 'descriptor' in what else str(w['owner']) if what.endswith(' ') else '')
@@ -100,22 +118,23 @@ def state(rt, t):
         return 'not begun'
     if worker is not None:
         return 'runs on worker %d' % int(worker['id'])
-    w, park = waits_for(t), int(t['park'])
-    s = 'it ' + waiting(w) if w is not None and int(w['kind']) else PARK[park] if park < len(PARK) else '?'
+    w, park, a = waits_for(rt, t), int(t['park']), away(rt, t)
+    s = 'it ' + waiting(w, a.by if a else 0) if w is not None and int(w['kind']) else PARK[park] if park < len(PARK) else '?'
     return s if int(t['deadline']) == NEVER else s + ', with a deadline'
 
 
-def names(t):
-    site, own = t['site'], ''
-    if not int(t['fresh']) and int(t['stack']):
-        own = t['stack']['name'].string(errors='replace')
+def names(rt, t):
+    site, own, a = t['site'], '', away(rt, t)
+    if not int(t['fresh']) and int(t['stack']) and (not a or a.whole):
+        stack = gdb.Value(int(t['stack']) + (a.by if a else 0)).cast(t['stack'].type)
+        own = stack['name'].string(errors='replace')
     function = text(site['name']) if int(site) else '?'
     where = '%s:%d' % (text(site['file']), int(site['line'])) if int(site) else '?'
     return function, own, where
 
 
 def line(n, rt, t):
-    function, own, where = names(t)
+    function, own, where = names(rt, t)
     return '%4d  %s%s started at %s: %s' % (n, function, ' "%s"' % own if own else '', where, state(rt, t))
 
 
@@ -125,16 +144,32 @@ class FrameId:
 
 
 class Parked(gdb.unwinder.Unwinder):
-    """While a task is set, the newest frame's caller is where that task is parked."""
+    """While a task is set, the newest frame's caller is where that task is parked.  The frames of a hibernated task are read in their
+    copy, where the frame pointers still say where the frames were: one that does is put in order by a frame between, which
+    is that frame once more."""
 
     def __init__(self):
         super().__init__('leat')
-        self.sp, self.newest = None, None
+        self.sp, self.newest, self.away, self.between = None, None, None, set()
+
+    def in_order(self, frame):
+        _, _, _, sp_name, pc_name = saved()
+        fp_name, a = 'x29' if sp_name == 'sp' else 'rbp', self.away
+        sp, fp = int(frame.read_register(sp_name)), int(frame.read_register(fp_name))
+        if not a or not a.lo + a.by <= sp <= a.hi + a.by or not a.lo <= fp < a.hi:
+            return None
+        info = frame.create_unwind_info(FrameId(gdb.Value(sp), frame.read_register(pc_name)))
+        for name, value in ((fp_name, fp + a.by), (sp_name, sp), (pc_name, int(frame.read_register(pc_name)))):
+            info.add_saved_register(name, gdb.Value(value).cast(frame.read_register(name).type))
+        self.between.add((sp, fp))
+        return info
 
     def __call__(self, frame):
         regs, pc_at, size, sp_name, pc_name = saved()
-        if self.sp is None or int(frame.read_register(sp_name)) != self.newest:
+        if self.sp is None:
             return None
+        if int(frame.read_register(sp_name)) != self.newest:
+            return self.in_order(frame)
         # the id lies below the task's frames, or gdb would take a caller on another stack for a broken one
         info = frame.create_unwind_info(FrameId(gdb.Value(self.sp - 256), frame.read_register(pc_name)))
 
@@ -142,7 +177,7 @@ class Parked(gdb.unwinder.Unwinder):
             info.add_saved_register(name, gdb.Value(value).cast(frame.read_register(name).type))
         for name, at in regs:
             save(name, word(self.sp + at))
-        save(pc_name, word(self.sp + pc_at))
+        save(pc_name, self.away.pc if self.away else word(self.sp + pc_at))
         save(sp_name, self.sp + size)
         return info
 
@@ -151,24 +186,34 @@ PARKED = Parked()
 gdb.unwinder.register_unwinder(None, PARKED, replace=True)
 
 
-def frames(f):
-    n = 0
+def frames(f, a=None):
+    """Of a hibernated task: until they are no more of its copy; what all stacks begin with is not in it."""
+    n, last = 0, None
+    sp_name = saved()[3]
+    fp_name = 'x29' if sp_name == 'sp' else 'rbp'
     while f is not None and f.is_valid() and f.pc():
-        at = f.find_sal()
-        where = '%s:%d' % (at.symtab.filename, at.line) if at.symtab else '0x%x' % f.pc()
-        print('      #%-2d %s (%s)' % (n, f.name() or '?', where))
-        f, n = f.older(), n + 1
+        sp, older = int(f.read_register(sp_name)), f.older()
+        if a and sp > a.hi + a.by:
+            break
+        if not a or (sp, int(f.read_register(fp_name))) not in PARKED.between:
+            at = f.find_sal()
+            where = '%s:%d' % (at.symtab.filename, at.line) if at.symtab else '0x%x' % f.pc()
+            print('      #%-2d %s (%s)' % (n, f.name() or '?', where))
+            last, n = f.name(), n + 1
+        f = older
+    if a and a.usual and last != 'task_main':
+        print('      #%-2d task_main (as of every task)' % n)
 
 
-def show_parked(t):
+def show_parked(rt, t):
     gdb.newest_frame().select()
     PARKED.newest = int(gdb.newest_frame().read_register(saved()[3]))
-    PARKED.sp = int(t['sp'])
+    PARKED.sp, PARKED.away, PARKED.between = int(t['sp']), away(rt, t), set()
     gdb.invalidate_cached_frames()
     try:
-        frames(gdb.newest_frame().older())
+        frames(gdb.newest_frame().older(), PARKED.away)
     finally:
-        PARKED.sp = None
+        PARKED.sp = PARKED.away = None
         gdb.invalidate_cached_frames()
 
 
@@ -188,7 +233,7 @@ def show(rt, t):
     if worker is not None:
         show_running(worker)
     elif not int(t['fresh']) and int(t['sp']):
-        show_parked(t)
+        show_parked(rt, t)
 
 
 def guards():
@@ -243,7 +288,7 @@ class Leat(gdb.Command):
             return
         if words[0] != 'bt' or len(words) != 2:
             raise gdb.GdbError('leat tasks, or: leat bt NUMBER, leat bt NAME, leat bt all, leat core FILE')
-        hit = [(n, x) for n, x in found if words[1] in ('all', str(n)) + names(x[1])[:2]]
+        hit = [(n, x) for n, x in found if words[1] in ('all', str(n)) + names(*x)[:2]]
         if not hit:
             raise gdb.GdbError('leat: no task %s: see leat tasks' % words[1])
         for n, (rt, t) in hit:

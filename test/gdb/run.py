@@ -59,6 +59,25 @@ def of_a_core():
         return missing(gdb([PROGRAM, core], 'leat tasks', 'leat bt all'), TASKS + CALLS)
 
 
+ASLEEP = ["break all_parked if 'rt.c'::all->hibernated >= 3", 'run hibernate']
+SLEEPERS = [r'^ *\d+  reader "conn 17" started at \S*program\.c:\d+: it receives from channel 0x[0-9a-f]+ \(0 of 4 queued\)$'] + [
+    r'^ *\d+  %s started at \S*program\.c:\d+: .*\n( +#.*\n)* +#\d+ +%s \(\S*program\.c:\d+\)\n( +#.*\n)* +#\d+ +task_main ' % calls
+    for calls in (('reader "conn 17"', r'wait_inside \(\S*program\.c:\d+\)\n +#\d+ +reader'),
+                  ('nameless', r'wait_in_room \(\S*program\.c:\d+\)\n +#\d+ +nameless'), ('chooser', 'chooser'))] + [
+    r'chooser .*: it waits in a select: receives from channel 0x[0-9a-f]+ \(0 of 4 queued\), with a deadline$']
+
+
+def of_the_hibernated():
+    """Their frames are read in the copy: live, and in a core."""
+    with tempfile.TemporaryDirectory() as folder:
+        core = os.path.join(folder, 'core')
+        made = gdb([PROGRAM], *ASLEEP, 'leat bt all', 'leat core ' + core, 'kill')
+        if not os.path.exists(core):
+            return ['no core was made:'] + made.splitlines()
+        return missing(made, SLEEPERS) + missing(gdb([PROGRAM, core], 'leat bt all'), SLEEPERS)
+
+
 if __name__ == '__main__':
     tap.main([('gdb_lists_the_tasks_of_a_live_program', live_tasks), ('gdb_shows_the_calls_of_parked_and_running_tasks', live_calls),
-              ('a_program_that_was_looked_at_goes_on', goes_on), ('gdb_does_the_same_with_a_core', of_a_core)])
+              ('a_program_that_was_looked_at_goes_on', goes_on), ('gdb_does_the_same_with_a_core', of_a_core),
+              ('gdb_shows_the_calls_of_hibernated_tasks', of_the_hibernated)])
