@@ -30,7 +30,7 @@ PLACE_TASK(give, giver)
 static leat_err TestReadAll_test(void)
 {
     leat_auto leat_chan(struct num) c = leat_chan_make(struct num, 0);
-    struct read got;
+    struct read got = { 0 };
     leat_err err;
     leat_with_group(g, err) {
         LEAT_TRY(place_go(&g, give, giver, { leat_ref(leat_tx_of(c)), 4, -2, 3 }));
@@ -67,7 +67,7 @@ static leat_err TestMerge_test(void)
 {
     leat_auto leat_chan(struct num) out = leat_chan_make(struct num, 0);
     leat_chan(struct num) a = leat_chan_make(struct num, 0), b = leat_chan_make(struct num, 0);
-    struct read got;
+    struct read got = { 0 };
     leat_err err;
     int64_t next[2] = { 2, 1 };
     leat_with_group(g, err) {
@@ -104,7 +104,7 @@ static leat_err TestFilter_test(void)
 {
     leat_auto leat_chan(struct num) out = leat_chan_make(struct num, 0);
     leat_chan(struct num) in = leat_chan_make(struct num, 0);
-    struct read got;
+    struct read got = { 0 };
     leat_err err;
     leat_with_group(g, err) {
         LEAT_TRY(place_go_here(&g, give, giver, { leat_ref(leat_tx_of(in)), 1, 1, 3 }));
