@@ -4,6 +4,7 @@
  * same time both put one in; either is right, and that one of them is never found again costs memory once.  The cache is the
  * one thing here that is of the process and not of a runtime: it holds constants. */
 #include "base/alloc.h"
+#include "type/json_level.h"
 #include "type/plan.h"
 #define XXH_INLINE_ALL                               /* the header alone: no library to link, also when cross-compiling */
 #include <xxhash.h>
@@ -45,16 +46,21 @@ leat_err type_info_make(const leat_type *t, const struct type_info **ret)
 {
     struct buf form = { 0 };
     struct type_info *i = mem_zalloc(sizeof *i);
+    struct json_key *keys = NULL;
     void *plans = NULL;
     leat_err e = i ? type_form_write(t, &form) : leat_fail(LEAT_NOMEM, "the description of %s", t->name);
+    if (e == LEAT_OK)
+        e = json_keys_make(t, &keys);
     if (e == LEAT_OK)
         e = type_plan_make(t, i, &plans);
     if (e != LEAT_OK) {
         buf_free(&form);
+        mem_free(keys);
         mem_free(i);
         return e;
     }
     i->type = t;
+    i->keys = keys;
     i->form = form.p;
     i->form_len = form.len;
     i->print = type_print_of(cur_of(form.p, form.len));

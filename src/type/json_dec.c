@@ -279,7 +279,19 @@ static leat_err begin_struct(struct dec *k, char *at, const leat_type *t)
     if (!(p = buf_add(&k->seen, bits)))
         return failed(k, LEAT_NOMEM, "no memory");
     memset(p, 0, bits);
-    return json_level_push(&k->s, &(struct json_level){ ROW_STRUCT, t, at, 0, 0, 0, 0, (uint32_t)from });
+    const struct type_info *info;
+    LEAT_TRY(type_info_get(t, &info));
+    leat_err e;
+    struct json_level *l = json_level_add(&k->s, &e);
+    if (l) {                                         /* one by one: not by way of the stack */
+        l->row = ROW_STRUCT;
+        l->type = t;
+        l->at = at;
+        l->i = l->n = l->stride = l->value_off = 0;
+        l->seen = (uint32_t)from;
+        l->keys = info->keys;
+    }
+    return e;
 }
 
 static leat_err begin_block(struct dec *k, char *at, const struct gob_view *v)
@@ -287,7 +299,7 @@ static leat_err begin_block(struct dec *k, char *at, const struct gob_view *v)
     struct type_block b = type_block_at(v->kind, v->inner, at);
     if (!json_lex_eat(&k->lex, b.keyed ? '{' : '['))
         return bad(k, b.keyed ? "an object is wanted" : "an array is wanted");
-    return json_level_push(&k->s, &(struct json_level){ b.keyed ? ROW_MAP : ROW_LIST, v->inner, at, 0, 0, b.stride, b.value_off, 0 });
+    return json_level_push(&k->s, &(struct json_level){ b.keyed ? ROW_MAP : ROW_LIST, v->inner, at, 0, 0, b.stride, b.value_off, 0, NULL });
 }
 
 /* {"case": value}: *v and *at become the value's.  {}: none. */
@@ -309,7 +321,7 @@ static leat_err begin_case(struct dec *k, char **at, struct gob_view *v, bool *s
         *some = true;
         *at += f->offset;
         *v = gob_view_field(f);
-        return json_level_push(&k->s, &(struct json_level){ ROW_CASE, t, NULL, which, which, 0, 0, 0 });
+        return json_level_push(&k->s, &(struct json_level){ ROW_CASE, t, NULL, which, which, 0, 0, 0, NULL });
     }
     return json_level_fail(&k->s, LEAT_TYPE, "%s has no case %.*s", t->name, (int)MIN(k->text.len, (size_t)60), k->text.p);
 }
@@ -389,6 +401,157 @@ static leat_err next_field(struct dec *k, struct json_level *l)
     return json_lex_skip(&k->lex) ? LEAT_OK : bad(k, "");
 }
 
+static leat_err grow(struct dec *k, struct json_level *l, char **entry);
+
+/* -- fields as nearly all are: in their order, without spaces, escapes and exponents ------------------------------------------ */
+enum quick { NOT_QUICK, QUICK, QUICK_NO_MEMORY };    /* NOT: nothing was read */
+
+/* Past that key at p, or NULL. */
+static inline const char *after_key(const char *p, const char *end, const struct json_key *key)
+{
+    uint64_t x[2] = { 0 };
+    size_t left = (size_t)(end - p);
+    if (likely(left >= sizeof x))
+        memcpy(x, p, sizeof x);
+    else
+        memcpy(x, p, left);                          /* what is missing is 0, which is in no key */
+    bool same = (((x[0] ^ key->text[0]) & key->mask[0]) | ((x[1] ^ key->text[1]) & key->mask[1])) == 0;
+    return same && key->len && key->len < left ? p + key->len : NULL;
+}
+
+/* A number of at most 15 digits, if `point` perhaps with one among them: *u is it without its point, *behind how many are behind that.
+ * What follows it; NULL: it is another number, or none. */
+static inline const char *few_digits(const char *p, const char *end, bool point, uint64_t *u, uint32_t *behind)
+{
+    const char *from = p, *mark;
+    *u = 0;
+    *behind = 0;
+    for (; p < end && (uint8_t)(*p - '0') <= 9; p++)
+        *u = *u * 10 + (uint64_t)(*p - '0');
+    if (p == from || p - from > 15 || (*from == '0' && p - from > 1))
+        return NULL;
+    if (point && p < end && *p == '.') {
+        for (mark = ++p; p < end && (uint8_t)(*p - '0') <= 9 && p - from < 20; p++)
+            *u = *u * 10 + (uint64_t)(*p - '0');
+        *behind = (uint32_t)(p - mark);
+        if (p == mark || p - from > 16)
+            return NULL;
+    }
+    return p < end && (*p == ',' || *p == '}' || *p == ']') ? p : NULL;
+}
+
+static inline enum quick quick_number(struct dec *k, const leat_field *f, const char *p, char *at)
+{
+    static const double power[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+    bool negative = *p == '-';
+    uint64_t u;
+    uint32_t behind;
+    if (f->size != 8 || !(p = few_digits(p + negative, k->lex.end, f->kind == LEAT_K_FLOAT_, &u, &behind)))
+        return NOT_QUICK;
+    if (f->kind == LEAT_K_FLOAT_) {
+        double d = (double)u / power[behind];        /* exact over exact: see json_lex.c */
+        d = negative ? -d : d;
+        memcpy(at, &d, sizeof d);
+    } else {
+        if (negative && f->kind == LEAT_K_UINT_)
+            return NOT_QUICK;
+        u = negative ? 0 - u : u;
+        memcpy(at, &u, sizeof u);
+    }
+    k->lex.p = p;
+    return QUICK;
+}
+
+static inline enum quick quick_string(struct dec *k, const char *p, char *at)
+{
+    const char *end = k->lex.end, *text = p + 1, *behind = text;
+    leat_string s = { 0 };
+    if (*p != '"' || (behind += json_plain((const uint8_t *)text, (size_t)(end - text), false)) == end || *behind != '"')
+        return NOT_QUICK;
+    size_t n = (size_t)(behind - text);
+    if (n > LIMIT_LIST)
+        return NOT_QUICK;
+    if (n > 0 && !texts_copy(&k->texts, text, n, (size_t)(end - behind), &s))
+        return QUICK_NO_MEMORY;
+    memcpy(at, &s, sizeof s);
+    k->lex.p = behind + 1;
+    return QUICK;
+}
+
+/* json_date_in looks at each character. */
+static inline enum quick quick_date(struct dec *k, const char *p, char *at)
+{
+    enum { LEAST = 20, MOST = 64 };
+    const char *text = p + 1;
+    leat_date d;
+    size_t left = (size_t)(k->lex.end - p), n = LEAST;
+    if (*p != '"' || left < LEAST + 2)
+        return NOT_QUICK;
+    while (n < MOST && n + 1 < left && text[n] != '"')
+        n++;
+    if (n + 1 >= left || text[n] != '"' || !json_date_in(text, n, &d))
+        return NOT_QUICK;
+    memcpy(at, &d, sizeof d);
+    k->lex.p = text + n + 1;
+    return QUICK;
+}
+
+static inline enum quick quick_value(struct dec *k, const leat_field *f, const char *p, char *at)
+{
+    switch (f->kind) {
+    case LEAT_K_INT_: case LEAT_K_UINT_: case LEAT_K_FLOAT_: case LEAT_K_DURATION_: return quick_number(k, f, p, at);
+    case LEAT_K_STRING_: return quick_string(k, p, at);
+    case LEAT_K_DATE_: return quick_date(k, p, at);
+    default: return NOT_QUICK;
+    }
+}
+
+/* The struct at l has ended at p, within text of `},{`, and is one of a list: l becomes the next one.  false: it is not so. */
+static inline bool quick_row(struct dec *k, struct json_level *l, const char *p, leat_err *e)
+{
+    struct json_level *row = (const uint8_t *)l > k->s.stack.p ? l - 1 : NULL;
+    char *entry = NULL;
+    if (!row || row->row != ROW_LIST || row->type != l->type || k->lex.end - p < 4 || p[1] != ',' || p[2] != '{')
+        return false;
+    k->lex.p = p + 3;
+    row->n++;
+    *e = grow(k, row, &entry);
+    l->at = entry;
+    l->i = l->n = 0;
+    memset(k->seen.p + l->seen, 0, (l->type->count + 7) / 8);
+    return *e == LEAT_OK;
+}
+
+/* Reads such fields, and the structs of a list, to the first thing that is not so: *next is then before it. */
+static leat_err quick_fields(struct dec *k, struct json_level *l)
+{
+    leat_err e = LEAT_OK;
+    const char *p = k->lex.p, *end = k->lex.end;
+    while (p < end) {
+        if (*p == '}' && quick_row(k, l, p, &e)) {
+            p = k->lex.p;
+            continue;
+        }
+        if (e != LEAT_OK || l->i >= l->type->count || (l->n > 0 && *p != ','))
+            return e;
+        const leat_field *f = type_field(l->type, l->i);
+        uint8_t *bits = k->seen.p + l->seen + l->i / 8, bit = (uint8_t)(1 << l->i % 8);
+        p = after_key(p + (l->n > 0), end, &l->keys[l->i]);
+        if (!p || *bits & bit)
+            return LEAT_OK;
+        enum quick q = quick_value(k, f, p, l->at + f->offset);
+        if (q != QUICK) {
+            l->i += q == QUICK_NO_MEMORY;
+            return q == NOT_QUICK ? LEAT_OK : failed(k, LEAT_NOMEM, "no memory for a string");
+        }
+        *bits |= bit;
+        l->i++;
+        l->n++;
+        p = k->lex.p;
+    }
+    return LEAT_OK;
+}
+
 /* One more entry, zero. */
 static leat_err grow(struct dec *k, struct json_level *l, char **entry)
 {
@@ -406,7 +569,7 @@ static leat_err grow(struct dec *k, struct json_level *l, char **entry)
         list.cap = cap;
     }
     *entry = (char *)list.at + (size_t)list.len++ * l->stride;
-    memset(*entry, 0, l->stride);
+    zero_short(*entry, l->stride);
     memcpy(l->at, &list, sizeof list);
     l->i = list.len;
     return LEAT_OK;
@@ -426,6 +589,8 @@ static leat_err next_entry(struct dec *k, struct json_level *l)
 static leat_err next(struct dec *k, struct json_level *l)
 {
     bool list = l->row == ROW_LIST;
+    if (l->keys)
+        LEAT_TRY(quick_fields(k, l));
     if (json_lex_eat(&k->lex, list ? ']' : '}')) {
         if (l->row == ROW_STRUCT)
             k->seen.len = l->seen;

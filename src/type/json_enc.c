@@ -148,7 +148,8 @@ static leat_err put_block(struct enc *k, const char *at, const struct gob_view *
     if (len > 0 && !b.at)
         return json_level_fail(&k->s, LEAT_INVAL, "%u elements at NULL", len);
     json_put(&k->out, b.keyed ? "{" : "[");
-    return json_level_push(&k->s, &(struct json_level){ b.keyed ? ROW_MAP : ROW_LIST, v->inner, b.at, 0, len, b.stride, b.value_off, 0 });
+    return json_level_push(&k->s, &(struct json_level){ b.keyed ? ROW_MAP : ROW_LIST, v->inner, b.at, 0, len, b.stride, b.value_off, 0,
+        NULL });
 }
 
 /* The case of a oneof: *v and *at become its value's.  false: there is none. */
@@ -167,7 +168,7 @@ static leat_err put_case(struct enc *k, const char **at, struct gob_view *v, boo
     json_put(&k->out, "{");
     json_string(&k->out, json_name(f), strlen(json_name(f)));
     json_put(&k->out, ":");
-    LEAT_TRY(json_level_push(&k->s, &(struct json_level){ ROW_CASE, v->inner, NULL, which, which, 0, 0, 0 }));
+    LEAT_TRY(json_level_push(&k->s, &(struct json_level){ ROW_CASE, v->inner, NULL, which, which, 0, 0, 0, NULL }));
     *at += f->offset;
     *v = gob_view_field(f);
     return LEAT_OK;
@@ -206,7 +207,8 @@ static leat_err put(struct enc *k, const char *at, struct gob_view v)
         switch (v.kind) {
         case LEAT_K_STRUCT_:
             json_put(&k->out, "{");
-            return json_level_push(&k->s, &(struct json_level){ ROW_STRUCT, v.inner, (char *)(uintptr_t)at, 0, v.inner->count, 0, 0, 0 });
+            return json_level_push(&k->s, &(struct json_level){ ROW_STRUCT, v.inner, (char *)(uintptr_t)at, 0, v.inner->count, 0, 0, 0,
+                NULL });
         case LEAT_K_LIST_: case LEAT_K_MAP_:
             return put_block(k, at, &v);
         case LEAT_K_OPTIONAL_:

@@ -4,12 +4,24 @@
 #include <stdio.h>
 #include "base/limits.h"
 
+struct json_level *json_level_add(struct json_levels *s, leat_err *e)
+{
+    if (s->stack.len / sizeof(struct json_level) == LIMIT_VALUE_DEPTH) {
+        *e = json_level_fail(s, LEAT_LIMIT, "values over %d deep inside each other", LIMIT_VALUE_DEPTH);
+        return NULL;
+    }
+    struct json_level *l = (struct json_level *)(void *)buf_add(&s->stack, sizeof *l);
+    *e = l ? LEAT_OK : json_level_fail(s, LEAT_NOMEM, "no memory");
+    return l;
+}
+
 leat_err json_level_push(struct json_levels *s, const struct json_level *l)
 {
-    if (s->stack.len / sizeof *l == LIMIT_VALUE_DEPTH)
-        return json_level_fail(s, LEAT_LIMIT, "values over %d deep inside each other", LIMIT_VALUE_DEPTH);
-    buf_put(&s->stack, l, sizeof *l);
-    return buf_err(&s->stack) == LEAT_OK ? LEAT_OK : json_level_fail(s, LEAT_NOMEM, "no memory");
+    leat_err e;
+    struct json_level *to = json_level_add(s, &e);
+    if (to)
+        *to = *l;
+    return e;
 }
 
 enum { PATH = 200 };
@@ -39,4 +51,30 @@ leat_err json_level_fail(const struct json_levels *s, leat_err e, const char *fm
     vsnprintf(text, sizeof text, fmt, a);
     va_end(a);
     return leat_fail(e, "%s: %s", path, text);
+}
+
+leat_err json_keys_make(const leat_type *t, struct json_key **ret)
+{
+    *ret = NULL;
+    if (t->kind != LEAT_K_STRUCT_ || t->count == 0)
+        return LEAT_OK;
+    struct json_key *keys = mem_zalloc(t->count * sizeof *keys);
+    if (!keys)
+        return leat_fail(LEAT_NOMEM, "the description of %s", t->name);
+    for (uint32_t i = 0; i < t->count; i++) {
+        const leat_field *f = type_field(t, i);
+        const char *name = json_name(f);
+        size_t n = strlen(name);
+        char text[16] = "\"", mask[16] = { 0 };
+        if (f->kind == LEAT_K_LOCAL_ || n + 3 > sizeof text || json_plain((const uint8_t *)name, n, false) < n)
+            continue;
+        memcpy(text + 1, name, n);
+        memcpy(text + 1 + n, "\":", 2);
+        memset(mask, 0xff, n + 3);
+        memcpy(keys[i].text, text, sizeof text);
+        memcpy(keys[i].mask, mask, sizeof mask);
+        keys[i].len = n + 3;
+    }
+    *ret = keys;
+    return LEAT_OK;
 }

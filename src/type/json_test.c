@@ -406,4 +406,73 @@ TEST(what_stands_for_itself_is_found_at_once)
     }
 }
 
+/* -- what is read at once ---------------------------------------------------------------------------------------------------- */
+LEAT_STRUCT(cell, (int64, id), (string, name), (float64, value), (date, when), (uint64, n), (duration, took), (int32, small), (bool, yes),
+    (string, a_name_of_many_words), (int64, last, .json = "quoted\"name"));
+LEAT_STRUCT(cells, (string, of), (list(cell), rows), (int64, n));
+
+/* The same text with a space behind each { [ , that is no part of a string: it means the same, and is read step by step. */
+static void spaced(struct buf *to, const char *p, size_t n)
+{
+    bool inside = false;
+    for (size_t i = 0; i < n; i++) {
+        buf_put(to, p + i, 1);
+        if (inside && p[i] == '\\' && i + 1 < n)
+            buf_put(to, p + ++i, 1);
+        else if (p[i] == '"')
+            inside = !inside;
+        else if (!inside && (p[i] == ',' || p[i] == '{' || p[i] == '['))
+            buf_put(to, " ", 1);
+    }
+}
+
+static void same_meaning(const char *p, size_t n)
+{
+    struct cells v, w;
+    struct buf wide = { 0 };
+    spaced(&wide, p, n);
+    leat_err e = type_json_get(&cells_type, p, n, &v);
+    CHECK_EQ(type_json_get(&cells_type, (const char *)wide.p, wide.len, &w), e);
+    CHECK(same_value(&cells_type, &v, &w));
+    leat_drop(cells, &v);
+    leat_drop(cells, &w);
+    buf_free(&wide);
+}
+
+TEST(a_text_means_the_same_at_once_and_step_by_step)
+{
+    static const char put[] = "0123456789-+.eE\"\\,:{}[] tnulZ\x01\x80/";
+    static const char *const numbers[] = { "0", "-0", "00", "01", "-1", "1.", "1.5", "-.5", "999999999999999", "9999999999999999", "1e3",
+        "1.0", "18446744073709551615", "9223372036854775808", "0.000001", "123456789.123456", "0.1234567890123456", "-", "+1", "1 ", "null",
+        "\"7\"" };
+    struct rng r;
+    rng_init(&r, 5);
+    struct cells v = { .of = leat_string_view("many", 4), .n = 9 };
+    struct cell c = { -42, leat_string_view("a name", 6), 2.5, { 1700000000, 5, 3600 }, 7, { 1000 }, -3, true, { 0 }, 12 };
+    for (int i = 0; i < 3; i++, c.value = i == 1 ? -0.001 : 1e15, c.when.ns = i == 1 ? 0 : 120000000, c.when.offset_s = 0)
+        CHECK_EQ(leat_push(&v.rows, c), LEAT_OK);
+    struct buf b = { 0 };
+    CHECK_EQ(type_json_put(&cells_type, &v, &b), LEAT_OK);
+    same_meaning((const char *)b.p, b.len);
+    for (int i = 0; i < (getenv("T_QUICK") ? 1500 : 8000); i++) {
+        size_t n = rng_below(&r, 5) ? b.len : rng_below(&r, (uint32_t)b.len);
+        char *copy = malloc(n ? n : 1);              /* of exactly what is given, for AddressSanitizer */
+        memcpy(copy, b.p, n);
+        for (uint32_t m = n ? rng_below(&r, 3) : 0; m > 0; m--)
+            copy[rng_below(&r, (uint32_t)n)] = put[rng_below(&r, sizeof put - 1)];
+        same_meaning(copy, n);
+        free(copy);
+    }
+    static const char *const fields[] = { "id", "value", "n", "took", "small" };
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        for (size_t k = 0; k < ARRAY_LEN(fields); k++) {
+            char text[160];
+            const char *f = fields[k], *x = numbers[i];
+            int m = snprintf(text, sizeof text, "{\"of\":\"\",\"rows\":[{\"%s\":%s},{\"%s\":%s,\"id\":1}],\"n\":1}", f, x, f, x);
+            same_meaning(text, (size_t)m);
+        }
+    leat_drop(cells, &v);
+    buf_free(&b);
+}
+
 T_MAIN()

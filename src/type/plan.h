@@ -44,6 +44,7 @@ struct type_plan {
     const uint32_t *text_at;
 };
 
+struct json_key;
 struct type_info {
     const leat_type *type;
     struct type_info *next;                          /* in the cache; written before the info is shared */
@@ -51,6 +52,7 @@ struct type_info {
     const uint8_t *form;
     size_t form_len;
     const struct type_plan *plan;
+    const struct json_key *keys;                     /* json_level.h */
     size_t ratio;                                    /* memory that a byte on the wire may need: see LIMIT_DECODE_RATIO */
     bool flat;                                       /* owns nothing and points nowhere */
 };
