@@ -57,6 +57,7 @@ enum {
     LIMIT_HOME_BYTES = 64 << 20,         /* of the buffers of channels whose receive ends one peer has moved here: the message is refused */
     LIMIT_SESS_UNSENT = 1 << 20,         /* bytes not yet written: sess_wait_room waits */
     LIMIT_SESS_RING = 16 << 20,          /* bytes written and not acknowledged: the writer waits */
+    LIMIT_SESS_UNACKED_S = 300,          /* seconds in which a peer that talks acknowledges nothing and answers no PING: it breaks */
     LIMIT_SESS_OPENS = 1 << 16,          /* calls and remote tasks under way from one peer: a further OPEN breaks the session */
     LIMIT_SESS_OPEN_BYTES = 64 << 20,    /* bytes of their arguments */
     LIMIT_SESS_OWED = 128 << 20,         /* bytes of answers that a peer does not take: the session breaks.  (Over LIMIT_SESS_UNSENT of

@@ -107,6 +107,9 @@ struct sess {
     uint64_t ctl_out;                                /* ... and those of ctl that have been.  Of data: data_pos - unwritten */
     struct parted parted[2];                         /* the older first */
     uint32_t pongs, full_asked;                      /* that have come; and one more, when a full ring asked for the next one */
+    uint32_t pings, pongs_before;                    /* of this link: PINGs that were written; PONGs that had come before it */
+    struct { uint64_t sent, taken; uint32_t pings; int64_t ns; } asked;  /* when a PING was written, and what was acknowledged when it was
+                                                        looked at last; sent 0: all that was asked for is acknowledged */
     struct waiters flushers;                         /* who waits for the peer to have what was sent */
     bool tallied, closed_here;                       /* doubt is known; this side has begun to close it */
     leat_doubt doubt;                                /* by the reader at the end; then the node's lock */
@@ -142,6 +145,7 @@ struct sess {
     _Atomic uint64_t taken;                          /* what the peer has acknowledged */
     bool done_there;                                 /* the peer has said that it is done */
     int64_t done_until;                              /* this side is done, and waits so long for the peer to say it; 0: it is not */
+    int64_t ask_at;                                  /* when the peer is asked what it has, though it talks */
     uint64_t ack_seen;                               /* acked when ack_bytes began to count */
     size_t ack_bytes;
     /* node->mon_lock: what monitors were told last */
@@ -151,7 +155,12 @@ struct sess {
     /* node->lock */
     struct sess *next, *prev, *key_next;
     bool listed, handle, over, keyed, counted;                /* handle: a leat_peer the program holds; over: ended, users told */
+    bool *put_out;                                   /* of who counts it: it is counted no more; NULL: nobody may */
 };
+
+/* An accepted session whose dialer is to come back (absent.c). */
+struct absents { struct absent *first, *last; };
+struct absent { struct sess *s; struct absent *prev, *next; struct absents *of; };   /* s NULL: it is in no list */
 
 struct listening { struct listening *next; struct link_listener *l; };
 
@@ -175,7 +184,9 @@ struct leat_node {
     struct sess *sessions;
     leat_doubt doubt;                                /* of sessions that have ended, and nobody was told of yet */
     struct sess **keys;                              /* the sessions that peers dialed, by incarnation and id; NULL: none yet */
-    uint32_t count;
+    uint32_t count, knocks;                          /* sessions; links that are none yet, or are refused */
+    struct absents absents[2];                       /* sessions without a link, of those the dialer of which has never asked for anything,
+                                                        and of others: the longest absent first */
     struct listening *listening;
     struct doorway door;
     struct sess *self;
@@ -202,6 +213,12 @@ void sess_link_broke_locked(struct sess *s, const char *why);        /* not up a
 leat_err sess_next_link(struct sess *s);             /* [blocks] the reader's, after a break: OK: up again; else the session is BROKEN */
 /* A link of s's dialer, whose hello is in g.  true: it is s's, or was refused; g's memory too. */
 void sess_come_back(struct sess *s, struct greeting *g);
+
+/* absent.c */
+void absent_in(struct absent *a, struct sess *s);    /* s has lost its link; in its reader */
+void absent_out(struct absent *a, leat_node *n);     /* and has another, or is over */
+struct sess *absent_put_out_locked(leat_node *n);    /* it counts no more, and is the caller's to end and unref; NULL: none */
+extern uint32_t node_sessions_max;                   /* LIMIT_NODE_SESSIONS; tests set it */
 
 /* sess.c */
 /* A session on g's link, which it takes over with what was read, after the hello.  NULL: no memory, and g is as it was. */

@@ -291,17 +291,22 @@ static void handle_drop(struct sess *s)
         sess_unref(s);
 }
 
-/* again: it may be for a session that is there already; while n closes, that is how its peers come back. */
-static leat_err count_in(leat_node *n, bool again)
+uint32_t node_sessions_max = LIMIT_NODE_SESSIONS;
+
+/* One more session.  Where there are too many, one goes whose peer is not there. */
+static leat_err count_in(leat_node *n)
 {
+    struct sess *out = NULL;
     lock(&n->lock);
-    bool full = n->count >= LIMIT_NODE_SESSIONS, closing = again ? n->closed : n->closing;
-    if (!full && !closing)
-        n->count++;
+    bool closing = n->closing, full = !closing && n->count >= node_sessions_max && !(out = absent_put_out_locked(n));
+    n->count += !full && !closing && !out;
     unlock(&n->lock);
+    if (out)
+        sess_break(out, LEAT_LIMIT, "%s has %u sessions, and this one was without a link for the longest", n->name, node_sessions_max);
+    sess_unref(out);
     if (closing)
         return leat_fail(LEAT_REFUSED, "%s is being closed", n->name);
-    return full ? leat_fail(LEAT_LIMIT, "%s has %d sessions already", n->name, LIMIT_NODE_SESSIONS) : LEAT_OK;
+    return full ? leat_fail(LEAT_LIMIT, "%s has %u sessions already", n->name, node_sessions_max) : LEAT_OK;
 }
 
 static void count_out(leat_node *n)
@@ -312,17 +317,52 @@ static void count_out(leat_node *n)
 }
 
 /* -- accepting -------------------------------------------------------------------------------------------------------------- */
-struct knock { leat_node *n; struct link *link; };   /* what a task gets; its part of n->count is its own */
+/* What a task gets.  counted: it is part of n->count, and not of n->knocks; put_out: not even of that (absent.c). */
+struct knock { leat_node *n; struct link *link; bool counted, put_out; };
+
+/* While n closes its peers still come back. */
+static leat_err knock_in(leat_node *n)
+{
+    lock(&n->lock);
+    bool full = n->knocks >= LIMIT_NODE_SESSIONS, closed = n->closed;
+    n->knocks += !full && !closed;
+    unlock(&n->lock);
+    if (closed)
+        return leat_fail(LEAT_REFUSED, "%s is being closed", n->name);
+    return full ? leat_fail(LEAT_LIMIT, "%s has %d links that are no sessions", n->name, LIMIT_NODE_SESSIONS) : LEAT_OK;
+}
+
+static void knock_out(const struct knock *k)
+{
+    lock(&k->n->lock);
+    k->n->knocks -= !k->counted;
+    k->n->count -= k->counted && !k->put_out;
+    unlock(&k->n->lock);
+}
+
+/* Its session has begun to count. */
+static void knock_counts(struct knock *k)
+{
+    knock_out(k);
+    k->counted = true;
+}
 
 /* A new session.  false: g is still the caller's, and the detail says why. */
-static bool begin(struct greeting *g)
+static bool begin(struct greeting *g, struct knock *k)
 {
+    leat_err e = count_in(k->n);
+    if (e != LEAT_OK) {
+        hello_refuse(g, e, leat_err_detail());
+        return false;
+    }
+    knock_counts(k);
     struct sess *s = sess_new(g, false);
     if (!s) {
         hello_refuse(g, LEAT_NOMEM, "no memory for a session");
         return leat_fail(LEAT_NOMEM, "no memory") == LEAT_OK;
     }
-    leat_err e = sess_start(s);
+    s->put_out = &k->put_out;
+    e = sess_start(s);
     if (e == LEAT_OK) {
         sess_read(s);
         return true;
@@ -337,8 +377,9 @@ static bool begin(struct greeting *g)
 }
 
 /* Owns g on true. */
-static bool greeted(leat_node *n, struct greeting *g)
+static bool greeted(struct knock *k, struct greeting *g)
 {
+    leat_node *n = k->n;
     static const char unknown[] = "it goes on with a session that is not known here";
     struct door_guest guest;
     door_in(n, &guest, g->link);
@@ -359,7 +400,7 @@ static bool greeted(leat_node *n, struct greeting *g)
         hello_refuse(g, LEAT_PEER_LOST, unknown);
         return leat_fail(LEAT_REFUSED, "%s", unknown) == LEAT_OK;
     }
-    if (!begin(g))
+    if (!begin(g, k))
         return false;
     greeting_done(g);
     mem_free(g);
@@ -376,23 +417,23 @@ static leat_err serve(struct knock *k)
         link_close(k->link);
     } else {
         *g = (struct greeting){ .node = n, .link = k->link };
-        if (!greeted(n, g)) {
+        if (!greeted(k, g)) {
             if (leat_ctx_err() == LEAT_OK)
                 node_log(n, "refused a link from %s: %s", g->link->text, leat_err_detail());
             greeting_done(g);
             mem_free(g);
         }
     }
-    count_out(n);
+    knock_out(k);
     return LEAT_OK;
 }
 
 static void take_in(leat_node *n, struct link *l)
 {
-    struct knock k = { n, l };
-    leat_err e = count_in(n, true);
+    struct knock k = { n, l, false, false };
+    leat_err e = knock_in(n);
     if (e == LEAT_OK && (e = leat_go(&n->group, serve, k)) != LEAT_OK)
-        count_out(n);
+        knock_out(&k);
     if (e != LEAT_OK) {
         node_log(n, "refused a link from %s: %s", l->text, leat_err_detail());
         link_close(l);
@@ -573,7 +614,7 @@ leat_err leat_node_dial(leat_node *n, const char *url, leat_peer **ret)
     if (!n)
         return leat_fail(LEAT_INVAL, "leat_node_dial: no node");
     LEAT_TRY(link_allowed(url, n->opts.insecure));
-    LEAT_TRY(count_in(n, false));
+    LEAT_TRY(count_in(n));
     leat_err e = dial_over(n, NULL, url, &s);
     if (e != LEAT_OK) {
         count_out(n);
@@ -595,7 +636,7 @@ leat_err leat_node_self(leat_node *n, leat_peer **ret)
     if (!s) {
         LEAT_TRY(link_pair("itself", &a, &b));
         take_in(n, b);
-        leat_err e = count_in(n, false);
+        leat_err e = count_in(n);
         if (e != LEAT_OK) {
             link_close(a);
             return e;

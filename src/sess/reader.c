@@ -123,6 +123,32 @@ static void poke(struct sess *s, bool *due)          /* due NULL: there is room 
     sess_writer_ready(wake);
 }
 
+/* What was written is kept until it is acknowledged.  So who talks is asked, too, and who was asked answers, or acknowledges some of it. */
+static leat_err look_at_acks(struct sess *s, leat_time now)
+{
+    int64_t silence = node_silence(s->node).ns;
+    struct task *wake = NULL;
+    bool late = false;
+    if (likely(now.ns < s->ask_at))
+        return LEAT_OK;
+    s->ask_at = now.ns + silence;
+    lock(&s->out_lock);
+    uint64_t taken = at_load(&s->taken);
+    if (s->asked.sent && taken > s->asked.taken)
+        s->asked.sent = 0;
+    if (taken < at_load(&s->sent) && at_load(&s->up)) {
+        late = s->asked.sent && now.ns - s->asked.ns >= (int64_t)LIMIT_SESS_UNACKED_S * 1000000000;
+        s->ping_due = true;
+        sess_writer_wake_locked(s, &wake);
+    }
+    unlock(&s->out_lock);
+    sess_writer_ready(wake);
+    if (!late)
+        return LEAT_OK;
+    sess_break(s, LEAT_DEADLINE, "it talks, and for %d s it has acknowledged nothing that it was sent", LIMIT_SESS_UNACKED_S);
+    return LEAT_DEADLINE;
+}
+
 /* Reads some more; asks a silent peer whether it lives. */
 static leat_err read_more(struct sess *s)
 {
@@ -131,7 +157,9 @@ static leat_err read_more(struct sess *s)
     leat_err e = LEAT_OK;
     for (int asked = 0; asked < 2; asked++) {
         leat_dur idle = BUGGIFY("sess.ping_early") ? LEAT_MS(1) : o->idle;
-        at_store(&t->deadline, leat_time_add(leat_now(), asked ? o->patience : idle).ns);
+        leat_time now = leat_now();
+        LEAT_TRY(look_at_acks(s, now));
+        at_store(&t->deadline, leat_time_add(now, asked ? o->patience : idle).ns);
         e = fill(s);
         at_store(&t->deadline, NEVER);
         if (e != LEAT_DEADLINE || at_load_acq(&s->state) >= SESS_BROKEN)
@@ -188,12 +216,19 @@ static leat_err on_dead(struct sess *s, struct cur *in)
     return s->done_there ? LEAT_OK : LEAT_PEER_LOST;
 }
 
-static void on_pong(struct sess *s)
+/* More PONGs than PINGs that were written before the one that asked: this one, or the one before it, answers that. */
+static leat_err on_pong(struct sess *s)
 {
     lock(&s->out_lock);
     s->pongs++;
+    if (at_load(&s->taken) >= s->asked.sent)
+        s->asked.sent = 0;
+    bool bad = s->asked.sent && s->pongs - s->pongs_before > s->asked.pings + 1;
+    uint64_t lacks = s->asked.sent - at_load(&s->taken);
     sess_wake_all(&s->flushers);
     unlock(&s->out_lock);
+    return bad ? leat_fail(LEAT_INVAL, "it does not acknowledge %llu frames that came before the PING",
+        (unsigned long long)lacks) : LEAT_OK;
 }
 
 static leat_err on_own(struct sess *s, uint8_t kind, struct cur *in)
@@ -203,7 +238,7 @@ static leat_err on_own(struct sess *s, uint8_t kind, struct cur *in)
         if (!ack_in(s, cur_u64(in)) || in->bad)
             return leat_fail(LEAT_INVAL, in->bad ? "it is too short" : "it acknowledges what was not sent");
         if (kind == FRAME_PONG)
-            on_pong(s);
+            LEAT_TRY(on_pong(s));
         if (kind == FRAME_PING || at_load(&s->kept))
             poke(s, kind == FRAME_PING ? &s->pong_due : NULL);
         return LEAT_OK;

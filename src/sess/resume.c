@@ -64,7 +64,9 @@ static bool link_up(struct sess *s, struct greeting *g)
         g->link = NULL;
         at_store(&s->taken, has);
         s->again_from = has + 1;
-        s->full_asked = 0;
+        s->full_asked = s->pings = 0;
+        s->pongs_before = s->pongs;
+        s->asked.sent = 0;
         s->done_said = false;
         at_store(&s->up, true);
         at_store(&s->crowded, false);
@@ -349,7 +351,10 @@ leat_err sess_next_link(struct sess *s)
             (*u)->down(s);
     if (!farewell)
         sess_tell(s, LEAT_PEER_DOWN, 0);
+    struct absent a;
+    absent_in(&a, s);
     leat_err e = s->dialed ? redial(s, (leat_dur){ MAX(left, (int64_t)0) }) : wait_dialer_alive(s);
+    absent_out(&a, s->node);
     if (e == LEAT_OK)
         return e;
     bool mine = leat_ctx_err() != LEAT_OK, over = at_load_acq(&s->state) >= SESS_BROKEN;

@@ -108,6 +108,19 @@ static void put_short(struct buf *b, uint8_t kind, uint64_t ack)
     buf_set_u32(b, at, (uint32_t)(b->len - at - FRAME_HEADER));
 }
 
+/* The answer is to acknowledge all that was written before; while the ring is written once more, nobody knows what that is. */
+static void put_ping(struct sess *s, uint64_t ack)
+{
+    put_short(&s->wctl, FRAME_PING, ack);
+    if (!s->asked.sent && !s->repeating && at_load(&s->taken) < at_load(&s->sent)) {
+        s->asked.sent = at_load(&s->sent);
+        s->asked.taken = at_load(&s->taken);
+        s->asked.pings = s->pings;
+        s->asked.ns = leat_now().ns;
+    }
+    s->pings++;
+}
+
 /* What the session itself has to say.  out_lock is held. */
 static void put_own(struct sess *s)
 {
@@ -117,7 +130,7 @@ static void put_own(struct sess *s)
         replay_rest(&s->ring);
     }
     if (s->ping_due)
-        put_short(&s->wctl, FRAME_PING, ack);
+        put_ping(s, ack);
     if (s->pong_due)
         put_short(&s->wctl, FRAME_PONG, ack);
     if (s->ack_due)

@@ -51,7 +51,7 @@ static inline leat_err villain_reads(struct villain **arg)
     v->at = PREAMBLE_BYTES;
     while (link_read(v->l, room, sizeof room, &n) == LEAT_OK) {
         buf_put(&v->got, room, n);
-        if (v->got.len > PREAMBLE_BYTES)
+        if (v->got.len > v->at)                      /* beyond the preamble */
             villain_hear(v);
     }
     v->over = true;
