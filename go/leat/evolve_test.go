@@ -2,7 +2,6 @@ package leat
 
 import (
 	"context"
-	"path/filepath"
 	"reflect"
 	"testing"
 )
@@ -42,7 +41,7 @@ func anotherType(t *testing.T, seen *tally, o Options) {
 			t.Fatal(v, err)
 		}
 	}
-	must(t, n.Listen("unix:"+filepath.Join(t.TempDir(), "n")))
+	must(t, n.Listen(address(t, "n")))
 	c.ok("dial %s", n.URL())
 	for _, capacity := range []int{0, 2} {
 		mine, far, err := Make[newMark](n, capacity)
@@ -72,7 +71,7 @@ func TestCallsCrossTypesWithC(t *testing.T) {
 		}
 	}
 	must(t, Serve(n, "calc.twice", func(_ context.Context, in newMark) (mark, error) { return mark{int32(2 * in.N)}, nil }))
-	must(t, n.Listen("unix:"+filepath.Join(t.TempDir(), "n")))
+	must(t, n.Listen(address(t, "n")))
 	c.ok("dial %s", n.URL())
 	for i := 0; i < 2; i++ {
 		if o := c.ok("call 0 %d", i+4); o.n != 2*i+8 {

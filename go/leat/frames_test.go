@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sort"
 	"sync"
 	"testing"
@@ -203,7 +202,7 @@ func callsBothWays(t *testing.T, seen *tally, o Options) {
 		seen.until(t, "from C CANCEL") // so that it comes before the answer
 		return in, ctx.Err()
 	}))
-	must(t, n.Listen("unix:"+filepath.Join(t.TempDir(), "n")))
+	must(t, n.Listen(address(t, "n")))
 	c.ok("dial %s", n.URL())
 	c.ok("call 0 1")
 	c.fails(Unknown, c.begin("wait 0 20"))
@@ -221,7 +220,7 @@ func tornByGo(t *testing.T, seen *tally, o Options) {
 	c.ok("drop 1")
 	c.ok("unexport marks")
 	must(t, n.Export("on", tx))
-	must(t, n.Listen("unix:"+filepath.Join(t.TempDir(), "relay")))
+	must(t, n.Listen(address(t, "relay")))
 	third := newNode(t, Options{Name: "third"})
 	q, err := third.Dial(ctx, n.URL())
 	must(t, err)
@@ -258,7 +257,7 @@ func tornByC(t *testing.T, seen *tally, o Options) {
 	n.Unexport("marks")
 	c.ok("export-tx on 1")
 	third := newNode(t, Options{Name: "third"})
-	q, err := third.Dial(ctx, c.ok("listen unix:%s", filepath.Join(t.TempDir(), "relay")).detail)
+	q, err := third.Dial(ctx, c.ok("listen %s", address(t, "relay")).detail)
 	must(t, err)
 	far, err := ImportTx[mark](ctx, q, "on")
 	must(t, err)
@@ -278,13 +277,13 @@ func silence(t *testing.T, seen *tally, o Options) {
 	o.Idle, o.Patience = 40*time.Millisecond, 20*time.Second
 	n := newNode(t, o)
 	c := newC(t, "quiet")
-	_, err := n.Dial(within(t), c.ok("listen unix:%s", filepath.Join(t.TempDir(), "c")).detail)
+	_, err := n.Dial(within(t), c.ok("listen %s", address(t, "c")).detail)
 	must(t, err)
 	seen.until(t, "from C PONG")
 	c = newC(t, "asks", "40")
 	o.Idle = 10 * time.Second
 	m := newNode(t, o)
-	_, err = m.Dial(within(t), c.ok("listen unix:%s", filepath.Join(t.TempDir(), "d")).detail)
+	_, err = m.Dial(within(t), c.ok("listen %s", address(t, "d")).detail)
 	must(t, err)
 	seen.until(t, "from C PING")
 	seen.until(t, "to C PONG")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -30,7 +29,7 @@ func newChain(t *testing.T, capacity, length int) *chain {
 	last, end := c.home, c.tx
 	for i := 0; i < length; i++ {
 		must(t, last.Export("marks", end))
-		must(t, last.Listen("unix:"+filepath.Join(t.TempDir(), "n")))
+		must(t, last.Listen(address(t, "n")))
 		n := newNode(t, Options{Name: fmt.Sprint("n", i)})
 		p, err := n.Dial(ctx, last.URL())
 		must(t, err)

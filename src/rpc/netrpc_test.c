@@ -1,8 +1,8 @@
 /* netrpc_test.c - net/rpc between leat and leat: calls of every outcome.  Against real Go: test/netrpc/run.py. */
-#include "base/rng.h"
-#include "t.h"
+#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include "leat.h"
+#include "base/rng.h"
+#include "pair.h"
 #include "rpc/netrpc.h"
 
 LEAT_STRUCT(Args, (int64, a), (int64, b));
@@ -10,13 +10,15 @@ LEAT_STRUCT(Reply, (int64, c), (string, text));
 LEAT_STRUCT(Bytes, (bytes, v, .flags = LEAT_BARE));
 LEAT_STRUCT(Wrong, (string, a));
 LEAT_STRUCT(Channel, (tx(Args), out));
-LEAT_SERVICE(Calc, (Add, Args, Reply), (Fail, Args, Reply), (Wait, Args, Reply), (Echo, Bytes, Bytes), (Give, Args, Channel));
+LEAT_SERVICE(Calc, (Add, Args, Reply), (Fail, Args, Reply), (Wait, Args, Reply), (Echo, Bytes, Bytes), (Give, Args, Channel),
+    (Big, Args, Bytes));
 
-static _Atomic int waiting, cancelled;
+static _Atomic int waiting, cancelled, added, grown;
 
 static leat_err add(void *self, const struct Args *in, struct Reply *out)
 {
     (void)self;
+    added += in->b == 1;
     out->c = in->a + in->b;
     return leat_string_dup("sum", 3, &out->text);
 }
@@ -43,7 +45,14 @@ static leat_err give(void *self, const struct Args *in, struct Channel *out)
     (void)self, (void)in, (void)out;
     return LEAT_OK;
 }
-static const struct Calc_impl impl = { add, fails, waits, echo, give };
+static leat_err big_answer(void *self, const struct Args *in, struct Bytes *out)
+{
+    (void)self;
+    out->v = (leat_bytes){ calloc(1, (size_t)in->a), (uint32_t)in->a, 1 };
+    grown++;
+    return LEAT_OK;
+}
+static const struct Calc_impl impl = { add, fails, waits, echo, give, big_answer };
 
 struct server { leat_node *n; leat_listener *l; };
 
@@ -57,7 +66,7 @@ static leat_err with_server(leat_err (**test)(const char *url))
     leat_auto_node leat_node *n = NULL;
     LEAT_TRY(leat_node_open(NULL, &n));
     LEAT_TRY(leat_serve(n, Calc, &impl, NULL));
-    LEAT_TRY(leat_listen("tcp://127.0.0.1:0", &s.l));
+    LEAT_TRY(leat_listen(url, &s.l));
     s.n = n;
     leat_err e;
     leat_with_group(g, e) {
@@ -73,19 +82,23 @@ static leat_err with_server(leat_err (**test)(const char *url))
     return e == LEAT_CANCELED && cancel_server ? LEAT_OK : e;
 }
 
-static void run(leat_err (*test)(const char *url))
+static void run(enum place where, leat_err (*test)(const char *url))
 {
+    at(where);
     leat_err e = leat_run(NULL, with_server, test);
     if (e != LEAT_OK)
         t_fail(__FILE__, __LINE__, "%s: %s", leat_err_name(e), leat_err_detail());
 }
+#define BOTH(id, fn) TEST(id##_unix) { run(UNIX, fn); } TEST(id##_tcp) { run(TCP, fn); }
+#define BOTH_LEFT(id, fn) \
+    TEST(id##_unix) { cancel_server = true; run(UNIX, fn); } TEST(id##_tcp) { cancel_server = true; run(TCP, fn); }
 
-static leat_err all_outcomes(const char *url)
+static leat_err all_outcomes(const char *at)
 {
     leat_netrpc *c;
     struct Reply r;
     struct Wrong w;
-    LEAT_TRY(leat_netrpc_dial(url, &c));
+    LEAT_TRY(leat_netrpc_dial(at, &c));
     CHECK_EQ(leat_netrpc_call(c, "Calc.Add", Args, (&(struct Args){ 7, -8 }), Reply, &r), LEAT_OK);
     CHECK(r.c == -1 && r.text.len == 3 && r.text.owned);
     leat_drop(Reply, &r);
@@ -111,9 +124,9 @@ static leat_err all_outcomes(const char *url)
     leat_netrpc_close(c);
     return LEAT_OK;
 }
-TEST(every_outcome_of_a_call) { run(all_outcomes); }
+BOTH(every_outcome_of_a_call, all_outcomes)
 
-static leat_err as_json(const char *url)
+static leat_err as_json(const char *at)
 {
     static const struct { const char *method, *args, *reply; leat_err e; } cases[] = {
         { "Calc.Add", " { \"A\" : 7 , \"B\" : -8 } ", "{\"C\":-1,\"Text\":\"sum\"}", LEAT_OK },
@@ -131,7 +144,7 @@ static leat_err as_json(const char *url)
     char deep[200];
     memset(deep, '[', sizeof deep - 1);
     deep[sizeof deep - 1] = 0;
-    LEAT_TRY(leat_netrpc_dial(url, &c));
+    LEAT_TRY(leat_netrpc_dial(at, &c));
     for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             leat_string reply = { 0 };
@@ -144,7 +157,7 @@ static leat_err as_json(const char *url)
     leat_netrpc_close(c);
     return LEAT_OK;
 }
-TEST(arguments_and_answers_as_json) { run(as_json); }
+BOTH(arguments_and_answers_as_json, as_json)
 
 struct one { leat_netrpc *c; int i; };
 
@@ -157,23 +170,23 @@ static leat_err call_one(struct one *o)
     return e;
 }
 
-static leat_err many(const char *url)
+static leat_err many(const char *at)
 {
     leat_netrpc *c;
     leat_err e;
-    LEAT_TRY(leat_netrpc_dial(url, &c));
+    LEAT_TRY(leat_netrpc_dial(at, &c));
     leat_with_group(g, e)
         for (int i = 0; i < 1000 && e == LEAT_OK; i++)           /* more than the server runs at a time */
             e = leat_go(&g, call_one, (struct one){ c, i });
     leat_netrpc_close(c);
     return e;
 }
-TEST(many_calls_at_a_time) { run(many); }
+BOTH(many_calls_at_a_time, many)
 
-static leat_err big(const char *url)
+static leat_err big(const char *at)
 {
     leat_netrpc *c;
-    LEAT_TRY(leat_netrpc_dial(url, &c));
+    LEAT_TRY(leat_netrpc_dial(at, &c));
     for (size_t n = 0; n <= 8 << 20; n = n * 64 + 1) {
         uint8_t *p = malloc(n + 1);
         struct Bytes got;
@@ -186,7 +199,7 @@ static leat_err big(const char *url)
     leat_netrpc_close(c);
     return LEAT_OK;
 }
-TEST(answers_of_any_size) { run(big); }
+BOTH(answers_of_any_size, big)
 
 static leat_err call_wait(struct one *o)
 {
@@ -203,21 +216,25 @@ static void until_waiting(int n)
         CHECK_EQ(leat_sleep(LEAT_MS(1)), LEAT_OK);
 }
 
-/* A connection that is reset: the calls that it had under way are cancelled. */
-static void call_and_reset(const char *url)
+/* A connection that is reset: the calls that it had under way are cancelled.  Who closes with an answer that it has not read resets it, over
+ * any socket. */
+static void call_and_reset(const char *to)
 {
     struct gob_writer w = { 0 };
     struct buf b = { 0 };
-    const struct linger at_once = { 1, 0 };
     leat_conn *conn;
-    int before = waiting, gone = cancelled;
-    struct Request head = { .service_method = LEAT_STRING("Calc.Wait"), .seq = 5 };
+    int before = waiting, gone = cancelled, came = 0;
+    struct Request head = { .service_method = LEAT_STRING("Calc.Add"), .seq = 5 };
     CHECK_EQ(gob_write(&w, &Request_type, &head, &b), LEAT_OK);
     CHECK_EQ(gob_write(&w, &Args_type, &(struct Args){ 0, 0 }, &b), LEAT_OK);
-    CHECK_EQ(leat_dial(url, &conn), LEAT_OK);
+    head.service_method = LEAT_STRING("Calc.Wait");
+    CHECK_EQ(gob_write(&w, &Request_type, &head, &b), LEAT_OK);
+    CHECK_EQ(gob_write(&w, &Args_type, &(struct Args){ 0, 0 }, &b), LEAT_OK);
+    CHECK_EQ(leat_dial(to, &conn), LEAT_OK);
     CHECK_EQ(leat_write(conn, b.p, b.len), LEAT_OK);
     until_waiting(before + 1);
-    CHECK(setsockopt(leat_conn_fd(conn), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    CHECK_EQ(leat_fd_wait(leat_conn_fd(conn), LEAT_READ), LEAT_OK);
+    CHECK(ioctl(leat_conn_fd(conn), FIONREAD, &came) == 0 && came > 0);
     leat_conn_close(conn);
     while (cancelled == gone)
         CHECK_EQ(leat_sleep(LEAT_MS(1)), LEAT_OK);
@@ -227,12 +244,12 @@ static void call_and_reset(const char *url)
 
 /* A caller that leaves: UNKNOWN; the connection goes on.  (The server cannot tell a closed connection from a half-closed one, and goes on
  * with what it runs: as Go's does.) */
-static leat_err leaving(const char *url)
+static leat_err leaving(const char *at)
 {
     leat_netrpc *c;
     struct Reply r;
     leat_err e;
-    LEAT_TRY(leat_netrpc_dial(url, &c));
+    LEAT_TRY(leat_netrpc_dial(at, &c));
     leat_with_deadline(LEAT_MS(20)) {
         e = leat_netrpc_call(c, "Calc.Wait", Args, (&(struct Args){ 0, 0 }), Reply, &r);
         CHECK(e == LEAT_UNKNOWN ? leat_err_why() == LEAT_DEADLINE : e == LEAT_DEADLINE);         /* DEADLINE: not even sent */
@@ -253,14 +270,10 @@ static leat_err leaving(const char *url)
         leat_netrpc_close(c);
     }
     CHECK_EQ(e, LEAT_OK);
-    call_and_reset(url);
+    call_and_reset(at);
     return LEAT_OK;
 }
-TEST(a_caller_that_leaves_is_told_the_truth)
-{
-    cancel_server = true;
-    run(leaving);
-}
+BOTH_LEFT(a_caller_that_leaves_is_told_the_truth, leaving)
 
 /* A server that goes: what was sent is UNKNOWN, what comes later PEER_LOST. */
 static leat_err accept_one(leat_listener **l)
@@ -281,7 +294,7 @@ static leat_err lost(leat_none *none)
     struct Reply r;
     leat_err e;
     (void)none;
-    LEAT_TRY(leat_listen("tcp://127.0.0.1:0", &l));
+    LEAT_TRY(leat_listen(url, &l));
     leat_with_group(g, e) {
         e = leat_go(&g, accept_one, l);
         CHECK_EQ(leat_netrpc_dial(leat_listener_addr(l).url, &c), LEAT_OK);
@@ -293,10 +306,11 @@ static leat_err lost(leat_none *none)
     leat_listener_close(l);
     return e;
 }
-TEST(a_server_that_goes) { CHECK_EQ(leat_run(NULL, lost, LEAT_NONE), LEAT_OK); }
+TEST(a_server_that_goes_unix) { AT(UNIX, lost); }
+TEST(a_server_that_goes_tcp) { AT(TCP, lost); }
 
 /* Bytes that are no net/rpc end their own connection, and nothing else. */
-static leat_err hostile(const char *url)
+static leat_err hostile(const char *at)
 {
     static const char *const bytes[] = { "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02", "\xff", "\xf8\xff\xff\xff\xff\xff\xff\xff\xff",
         "\xfc\x08", "\x05\xff\x81\x03" };
@@ -304,14 +318,14 @@ static leat_err hostile(const char *url)
     struct Reply r;
     struct rng rng;
     rng_init(&rng, 2);
-    LEAT_TRY(leat_netrpc_dial(url, &c));
+    LEAT_TRY(leat_netrpc_dial(at, &c));
     for (int i = 0; i < 60; i++) {
         leat_conn *conn;
         char buf[256];
         size_t n = i < 6 ? strlen(bytes[i]) : 1 + rng_below(&rng, 200);
         for (size_t k = 0; k < n; k++)
             buf[k] = i < 6 ? bytes[i][k] : (char)rng_next(&rng);
-        LEAT_TRY(leat_dial(url, &conn));
+        LEAT_TRY(leat_dial(at, &conn));
         leat_ignore(leat_write(conn, buf, n));
         leat_ignore(leat_conn_close_write(conn));
         while (leat_read(conn, buf, sizeof buf, &n) == LEAT_OK)
@@ -323,7 +337,45 @@ static leat_err hostile(const char *url)
     leat_netrpc_close(c);
     return LEAT_OK;
 }
-TEST(other_bytes_harm_nobody_else) { run(hostile); }
+BOTH(other_bytes_harm_nobody_else, hostile)
+
+/* A client that has said all: what it asked is answered, and then the server ends the connection. */
+static leat_err half(const char *to)
+{
+    enum { CALLS = 50 };
+    struct gob_writer w = { 0 };
+    struct buf b = { 0 };
+    struct netrpc s;
+    leat_conn *conn;
+    int sum = 0;
+    for (int i = 0; i < CALLS; i++) {
+        struct Request head = { .service_method = LEAT_STRING("Calc.Add"), .seq = (uint64_t)i };
+        CHECK_EQ(gob_write(&w, &Request_type, &head, &b), LEAT_OK);
+        CHECK_EQ(gob_write(&w, &Args_type, &(struct Args){ i, 1 }, &b), LEAT_OK);
+    }
+    CHECK_EQ(leat_dial(to, &conn), LEAT_OK);
+    CHECK_EQ(leat_write(conn, b.p, b.len), LEAT_OK);
+    CHECK_EQ(leat_conn_close_write(conn), LEAT_OK);
+    CHECK_EQ(netrpc_open(&s, conn), LEAT_OK);
+    for (int i = 0; i < CALLS; i++) {                /* in any order */
+        struct Response head = { .seq = 0 };
+        struct Reply r = { .c = 0 };
+        CHECK_EQ(netrpc_get(&s, &Response_type, &head), LEAT_OK);
+        CHECK_EQ(netrpc_get(&s, &Reply_type, &r), LEAT_OK);
+        CHECK_EQ(r.c, head.seq + 1);
+        sum += (int)head.seq;
+        leat_drop(Response, &head);
+        leat_drop(Reply, &r);
+    }
+    CHECK_EQ(sum, CALLS * (CALLS - 1) / 2);
+    CHECK_EQ(netrpc_skip(&s), LEAT_CLOSED);
+    netrpc_free(&s);
+    leat_conn_close(conn);
+    gob_writer_free(&w);
+    buf_free(&b);
+    return LEAT_OK;
+}
+BOTH(who_has_said_all_still_gets_its_answers, half)
 
 /* Answers that nobody takes: the requests of that peer are not read either, until they go out. */
 static leat_err takes(leat_conn **c)
@@ -344,7 +396,7 @@ static leat_err no_room(leat_none *none)
     struct Bytes big = { .v = { calloc(1, 2 << 20), 2 << 20, 1 } };
     leat_err e;
     (void)none;
-    LEAT_TRY(leat_listen("tcp://127.0.0.1:0", &l));
+    LEAT_TRY(leat_listen(url, &l));
     LEAT_TRY(leat_dial(leat_listener_addr(l).url, &here));
     LEAT_TRY(leat_accept(l, &there));
     LEAT_TRY(netrpc_open(&s, here));
@@ -368,18 +420,69 @@ static leat_err no_room(leat_none *none)
     leat_listener_close(l);
     return e;
 }
-TEST(who_takes_no_answers_is_read_no_further)
-{ CHECK_EQ(leat_run(NULL, no_room, LEAT_NONE), LEAT_OK); }
+TEST(who_takes_no_answers_is_read_no_further_unix) { AT(UNIX, no_room); }
+TEST(who_takes_no_answers_is_read_no_further_tcp) { AT(TCP, no_room); }
 
-static leat_err forgotten(const char *url)
+/* On one thread, where every other task has had its turn when a call has gone there and back. */
+static void turns(leat_netrpc *c)
+{
+    struct Reply r;
+    for (int i = 0; i < 50; i++) {
+        CHECK_EQ(leat_netrpc_call(c, "Calc.Add", Args, (&(struct Args){ 0, 0 }), Reply, &r), LEAT_OK);
+        leat_drop(Reply, &r);
+    }
+}
+
+static leat_err read_no_further(const char *to)
+{
+    enum { LARGE = 4 << 20, LARGES = 4, MORE = 20 };
+    struct gob_writer w = { 0 };
+    struct netrpc s;
+    leat_netrpc *c;
+    leat_conn *conn;
+    uint64_t seq = 0;
+    LEAT_TRY(leat_netrpc_dial(to, &c));
+    CHECK_EQ(leat_dial(to, &conn), LEAT_OK);
+    CHECK_EQ(netrpc_open(&s, conn), LEAT_OK);
+    for (int i = 0; i < LARGES + MORE; i++) {
+        bool large = i < LARGES;
+        struct buf b = { 0 };
+        struct Request head = { .service_method = leat_string_of(large ? "Calc.Big" : "Calc.Add"), .seq = seq++ };
+        CHECK_EQ(gob_write(&w, &Request_type, &head, &b), LEAT_OK);
+        CHECK_EQ(gob_write(&w, &Args_type, &(struct Args){ large ? LARGE : 0, 1 }, &b), LEAT_OK);
+        CHECK_EQ(leat_write(conn, b.p, b.len), LEAT_OK);
+        buf_free(&b);
+        turns(c);
+    }
+    CHECK(grown >= 2 && grown < LARGES && added == 0);           /* one answer is being written, one waits; none is read */
+    for (int i = 0; i < LARGES + MORE; i++) {
+        struct Response head = { .seq = 0 };
+        CHECK_EQ(netrpc_get(&s, &Response_type, &head), LEAT_OK);
+        CHECK_EQ(netrpc_skip(&s), LEAT_OK);
+        leat_drop(Response, &head);
+    }
+    CHECK(grown == LARGES && added == MORE);
+    netrpc_free(&s);
+    leat_conn_close(conn);
+    leat_netrpc_close(c);
+    gob_writer_free(&w);
+    return LEAT_OK;
+}
+static void run_alone(enum place where)
+{
+    static leat_err (*const fn)(const char *) = read_no_further;
+    const leat_opts alone = { .workers = 1 };
+    at(where);
+    CHECK_EQ(leat_run(&alone, with_server, fn), LEAT_OK);
+}
+TEST(requests_are_read_no_further_while_answers_wait_unix) { run_alone(UNIX); }
+TEST(requests_are_read_no_further_while_answers_wait_tcp) { run_alone(TCP); }
+
+static leat_err forgotten(const char *at)
 {
     leat_netrpc *c;
-    return leat_netrpc_dial(url, &c);                /* never closed: the end of the program does it */
+    return leat_netrpc_dial(at, &c);                /* never closed: the end of the program does it */
 }
-TEST(a_connection_that_is_not_closed)
-{
-    cancel_server = true;
-    run(forgotten);
-}
+BOTH_LEFT(a_connection_that_is_not_closed, forgotten)
 
 T_MAIN()

@@ -18,6 +18,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import table
 
+GO = 'go/leat/'
 LEAST_S, TIMES, SUM = 12, 10, re.compile(r'^(not )?ok \d+(?: -)?(?: (.*?))?(\s*# SKIP.*)?$')
 
 
@@ -56,9 +57,21 @@ class Broken:
     """One break, built in a folder of its own."""
 
     def __init__(self, build, texts, folder):
-        self.build, self.folder, self.changed = build, folder, {}
+        self.build, self.folder, self.changed, self.env = build, folder, {}, {}
         for path, text in texts.items():
-            self.compile(path, text)
+            if path.startswith(GO):
+                self.go(path, text)
+            else:
+                self.compile(path, text)
+
+    def go(self, path, text):
+        """In a copy of the module, which test/go/run.py is told of."""
+        there = os.path.join(self.folder, GO)
+        if not self.env:
+            shutil.copytree(os.path.join(table.ROOT, GO), there)
+        self.env['LEAT_GO_MODULE'] = there
+        with open(os.path.join(self.folder, path), 'w') as f:
+            f.write(text)
 
     def compile(self, path, text):
         x = self.build.objects.get(os.path.join(table.ROOT, path))
@@ -117,7 +130,7 @@ class Broken:
     def command(self, program):
         p = self.build.programs[program]
         if p['cmd'][0].endswith('.py'):
-            return p['cmd'], dict(p['env'], LEAT_BUILD=self.mirror(p))
+            return p['cmd'], dict(p['env'], LEAT_BUILD=self.mirror(p), **self.env)
         return [self.link(p['cmd'][0])] + p['cmd'][1:], p['env']
 
 

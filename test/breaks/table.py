@@ -1,4 +1,4 @@
-"""table.py - what docs/semantics.md promises at a distance, and the edits of src/ that break it.
+"""table.py - what docs/semantics.md promises at a distance, and the edits of src/ (or of go/leat/) that break it.
 
 A file of breaks (*.txt here) names a heading and a row of the page, and then, for each break of what that row says, the tests that must
 notice and the edit:
@@ -172,8 +172,8 @@ def edited(b):
 
 # In this order, the first that matches.
 PLACES = [
-    (r'sim/|e2e/sim:|e2e/wordcount:|faults/|rpc/netrpc:|check/netrpc:|sess/sess:plain_tcp', (NODES,)),
-    (r'e2e/launch:|sess/death:', (PROCESSES,)),
+    (r'sim/|e2e/sim:|e2e/wordcount:|faults/|sess/sess:plain_tcp', (NODES,)),
+    (r'e2e/launch:|sess/death:|check/go:range', (PROCESSES,)),
     (r'os/stream:(closing_the_write|a_full_read|a_deadline_in|pieces_arrive)', BOTH),         # each runs over both
     # LINK: what is done with bytes that have come, and what needs no peer
     (r'type/|base/|fuzz/|check/gob:|sess/replay:|hostile/(fields|floods|cost):', BOTH),

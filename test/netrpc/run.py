@@ -37,15 +37,18 @@ def ours(url):
     return running([NETRPC, 'serve', url], r'netrpc serves at (\S+)', 'stderr')
 
 
-def test_go_calls_us():
+# network: how Go is told its address, and ours without its beginning
+PLACES = {'tcp': ('127.0.0.1:0', 'tcp://'), 'unix': (None, 'unix:')}
+
+
+def go_calls_us(network):
     with tempfile.TemporaryDirectory() as folder:
-        go = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc')
-        for url, network, strip in [('tcp://127.0.0.1:0', 'tcp', 'tcp://'), ('unix:' + folder + '/s', 'unix', 'unix:')]:
-            with ours(url) as at:
-                got = subprocess.run([go, 'call', network, at[len(strip):]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                     timeout=LIMIT_S)
-                if got.returncode or 'all well' not in got.stdout:
-                    yield '%s: %d %s%s' % (network, got.returncode, got.stdout, got.stderr)
+        go, (address, prefix) = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc'), PLACES[network]
+        with ours(prefix + (address or folder + '/s')) as at:
+            got = subprocess.run([go, 'call', network, at[len(prefix):]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                 timeout=LIMIT_S)
+            if got.returncode or 'all well' not in got.stdout:
+                yield '%s: %d %s%s' % (network, got.returncode, got.stdout, got.stderr)
 
 
 # method, arguments, and what is printed, or (starting with !) the error
@@ -72,12 +75,11 @@ def check_calls(url):
             yield '%s %s: %d %r %r' % (method, args, code, out, err)
 
 
-def test_we_call_go():
+def we_call_go(network):
     with tempfile.TemporaryDirectory() as folder:
-        go = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc')
-        for network, address, prefix in [('tcp', '127.0.0.1:0', 'tcp://'), ('unix', folder + '/s', 'unix:')]:
-            with running([go, 'serve', network, address], r'(\S+)', 'stdout') as at:
-                yield from check_calls(prefix + at)
+        go, (address, prefix) = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc'), PLACES[network]
+        with running([go, 'serve', network, address or folder + '/s'], r'(\S+)', 'stdout') as at:
+            yield from check_calls(prefix + at)
 
 
 def test_we_call_us():
@@ -123,8 +125,10 @@ def test_arguments():
 
 
 if __name__ == '__main__':
-    tap.main([('go_calls_us', test_go_calls_us),
-              ('we_call_go', test_we_call_go),
+    tap.main([('go_calls_us_unix', lambda: go_calls_us('unix')),
+              ('go_calls_us_tcp', lambda: go_calls_us('tcp')),
+              ('we_call_go_unix', lambda: we_call_go('unix')),
+              ('we_call_go_tcp', lambda: we_call_go('tcp')),
               ('we_call_us', test_we_call_us),
               ('a_small_program_calls_a_service_of_go', test_a_small_program_calls_a_service_of_go),
               ('arguments', test_arguments)])
