@@ -11,7 +11,7 @@ LEAT_STRUCT(Bytes, (bytes, v, .flags = LEAT_BARE));
 LEAT_STRUCT(Wrong, (string, a));
 LEAT_STRUCT(Channel, (tx(Args), out));
 LEAT_SERVICE(Calc, (Add, Args, Reply), (Fail, Args, Reply), (Wait, Args, Reply), (Echo, Bytes, Bytes), (Give, Args, Channel),
-    (Big, Args, Bytes));
+    (Big, Args, Bytes), (Late, Args, Reply));
 
 static _Atomic int waiting, cancelled, added, grown;
 
@@ -52,7 +52,12 @@ static leat_err big_answer(void *self, const struct Args *in, struct Bytes *out)
     grown++;
     return LEAT_OK;
 }
-static const struct Calc_impl impl = { add, fails, waits, echo, give, big_answer };
+static leat_err late(void *self, const struct Args *in, struct Reply *out)
+{
+    leat_ignore(leat_sleep(LEAT_MS(20)));
+    return add(self, in, out);
+}
+static const struct Calc_impl impl = { add, fails, waits, echo, give, big_answer, late };
 
 struct server { leat_node *n; leat_listener *l; };
 
@@ -339,7 +344,7 @@ static leat_err hostile(const char *at)
 }
 BOTH(other_bytes_harm_nobody_else, hostile)
 
-/* A client that has said all: what it asked is answered, and then the server ends the connection. */
+/* A client that has said all: what it asked is answered, later than it said so, and then the server ends the connection. */
 static leat_err half(const char *to)
 {
     enum { CALLS = 50 };
@@ -349,7 +354,7 @@ static leat_err half(const char *to)
     leat_conn *conn;
     int sum = 0;
     for (int i = 0; i < CALLS; i++) {
-        struct Request head = { .service_method = LEAT_STRING("Calc.Add"), .seq = (uint64_t)i };
+        struct Request head = { .service_method = LEAT_STRING("Calc.Late"), .seq = (uint64_t)i };
         CHECK_EQ(gob_write(&w, &Request_type, &head, &b), LEAT_OK);
         CHECK_EQ(gob_write(&w, &Args_type, &(struct Args){ i, 1 }, &b), LEAT_OK);
     }
@@ -435,7 +440,8 @@ static void turns(leat_netrpc *c)
 
 static leat_err read_no_further(const char *to)
 {
-    enum { LARGE = 4 << 20, LARGES = 4, MORE = 20 };
+    enum { LARGE = 8 << 20, LARGES = 4, MORE = 20 };    /* LARGE: more than the system takes on the way */
+    const int little = 64 << 10;
     struct gob_writer w = { 0 };
     struct netrpc s;
     leat_netrpc *c;
@@ -443,6 +449,7 @@ static leat_err read_no_further(const char *to)
     uint64_t seq = 0;
     LEAT_TRY(leat_netrpc_dial(to, &c));
     CHECK_EQ(leat_dial(to, &conn), LEAT_OK);
+    CHECK(setsockopt(leat_conn_fd(conn), SOL_SOCKET, SO_RCVBUF, &little, sizeof little) == 0);
     CHECK_EQ(netrpc_open(&s, conn), LEAT_OK);
     for (int i = 0; i < LARGES + MORE; i++) {
         bool large = i < LARGES;

@@ -182,19 +182,42 @@ TEST(a_value_that_is_cut_short_leaves_nothing)
     buf_free(&b);
 }
 
+/* Blocks of the sizes that are asked for, full of x: whoever writes on into a block that has been given back writes into one of them. */
+enum { STEPS = 20, SIZES = 2 };
+static char *lots[STEPS][SIZES];
+static const size_t sizes[SIZES] = { sizeof(struct texts_block) + TEXTS_FIRST, sizeof(struct texts_block) + 2 * TEXTS_FIRST };
+static void take_lots(int step)
+{
+    for (int k = 0; k < SIZES; k++) {
+        lots[step][k] = malloc(sizes[k]);
+        memset(lots[step][k], 'x', sizes[k]);
+    }
+}
+static void check_lots(void)
+{
+    for (int step = 0; step < STEPS; step++)
+        for (int k = 0; k < SIZES; k++) {
+            for (size_t i = 0; i < sizes[k]; i++)
+                CHECK(lots[step][k][i] == 'x');
+            free(lots[step][k]);
+        }
+}
+
 /* As when a stream gives a oneof a second case: the first one goes while the value is read. */
 TEST(a_string_may_go_before_its_value_is_whole)
 {
     for (int all = 0; all < 2; all++) {
         struct texts x = { 0 };
-        leat_string s[20];
-        for (int i = 0; i < 20; i++) {
+        leat_string s[STEPS];
+        for (int i = 0; i < STEPS; i++) {
             CHECK(texts_copy(&x, "twelve bytes", 12, 240, &s[i]));
             if (all || i % 3 == 1)
                 leat_string_drop(&s[i]);
+            take_lots(i);
         }
+        check_lots();
         texts_end(&x);
-        for (int i = 0; i < 20; i++) {
+        for (int i = 0; i < STEPS; i++) {
             CHECK(!s[i].p || memcmp(s[i].p, "twelve bytes", 12) == 0);
             leat_string_drop(&s[i]);
         }
