@@ -290,8 +290,8 @@ static leat_err in_the_middle(leat_none *none)
     return LEAT_OK;
 }
 /* Not over tcp, which takes any of that at once. */
-TEST(a_call_behind_much_that_is_being_written_is_taken_back_inproc) { AT(INPROC, in_the_middle); }
-TEST(a_call_behind_much_that_is_being_written_is_taken_back_unix) { AT(UNIX, in_the_middle); }
+#define NEAR(id, fn) TEST(id##_inproc) { AT(INPROC, fn); } TEST(id##_unix) { AT(UNIX, fn); }
+NEAR(a_call_behind_much_that_is_being_written_is_taken_back, in_the_middle)
 
 /* -- written, and written again on a later link ---------------------------------------------------------------------------------------- */
 struct looker { leat_peer *p; bool by_task; int64_t deadline; leat_err err; };

@@ -94,6 +94,14 @@ static void run(enum place where, leat_err (*test)(const char *url))
     if (e != LEAT_OK)
         t_fail(__FILE__, __LINE__, "%s: %s", leat_err_name(e), leat_err_detail());
 }
+static void run_alone(enum place where, leat_err (*test)(const char *url))
+{
+    const leat_opts alone = { .workers = 1 };
+    at(where);
+    CHECK_EQ(leat_run(&alone, with_server, test), LEAT_OK);
+}
+#define APART(id, fn) TEST(id##_unix) { AT(UNIX, fn); } TEST(id##_tcp) { AT(TCP, fn); }
+#define ALONE(id, fn) TEST(id##_unix) { run_alone(UNIX, fn); } TEST(id##_tcp) { run_alone(TCP, fn); }
 #define BOTH(id, fn) TEST(id##_unix) { run(UNIX, fn); } TEST(id##_tcp) { run(TCP, fn); }
 #define BOTH_LEFT(id, fn) \
     TEST(id##_unix) { cancel_server = true; run(UNIX, fn); } TEST(id##_tcp) { cancel_server = true; run(TCP, fn); }
@@ -221,7 +229,7 @@ static void until_waiting(int n)
         CHECK_EQ(leat_sleep(LEAT_MS(1)), LEAT_OK);
 }
 
-/* A connection that is reset: the calls that it had under way are cancelled.  Who closes with an answer that it has not read resets it, over
+/* A connection that is reset: the calls that it had under way are cancelled.  Who closes with an answer not read resets it, over
  * any socket. */
 static void call_and_reset(const char *to)
 {
@@ -311,8 +319,7 @@ static leat_err lost(leat_none *none)
     leat_listener_close(l);
     return e;
 }
-TEST(a_server_that_goes_unix) { AT(UNIX, lost); }
-TEST(a_server_that_goes_tcp) { AT(TCP, lost); }
+APART(a_server_that_goes, lost)
 
 /* Bytes that are no net/rpc end their own connection, and nothing else. */
 static leat_err hostile(const char *at)
@@ -425,8 +432,7 @@ static leat_err no_room(leat_none *none)
     leat_listener_close(l);
     return e;
 }
-TEST(who_takes_no_answers_is_read_no_further_unix) { AT(UNIX, no_room); }
-TEST(who_takes_no_answers_is_read_no_further_tcp) { AT(TCP, no_room); }
+APART(who_takes_no_answers_is_read_no_further, no_room)
 
 /* On one thread, where every other task has had its turn when a call has gone there and back. */
 static void turns(leat_netrpc *c)
@@ -475,15 +481,7 @@ static leat_err read_no_further(const char *to)
     gob_writer_free(&w);
     return LEAT_OK;
 }
-static void run_alone(enum place where)
-{
-    static leat_err (*const fn)(const char *) = read_no_further;
-    const leat_opts alone = { .workers = 1 };
-    at(where);
-    CHECK_EQ(leat_run(&alone, with_server, fn), LEAT_OK);
-}
-TEST(requests_are_read_no_further_while_answers_wait_unix) { run_alone(UNIX); }
-TEST(requests_are_read_no_further_while_answers_wait_tcp) { run_alone(TCP); }
+ALONE(requests_are_read_no_further_while_answers_wait, read_no_further)
 
 static leat_err forgotten(const char *at)
 {

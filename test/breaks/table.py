@@ -15,7 +15,7 @@ notice and the edit:
 `-` is what is there now, exactly once in the file, and `+` what is there instead; both are parts of lines, or several whole ones.  More
 edits of the same break follow without an empty line.  A break without `by` is for all tests of its row that run at a distance.  `spares X`:
 with the break test X still passes (SPARED unless another is named; `spares -`: none), so that no break is one of everything.  `only between
-processes`, `only between nodes`: what is broken is promised there alone.
+processes`, `only between nodes`: what is broken is promised there alone.  In a file of Go, four blanks at the beginning are a tab.
 """
 import collections
 import glob
@@ -105,6 +105,8 @@ def parse(path):
         if word in ('-', '+') and current:
             if word == '-' and hunk and hunk[2]:
                 hunk_done()
+            if file.endswith('.go'):
+                rest = re.sub('^(?: {4})+', lambda m: '\t' * (len(m.group()) // 4), rest)
             hunk = hunk or [file, [], []]
             hunk[1 if word == '-' else 2].append(rest)
             continue
