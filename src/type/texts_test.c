@@ -182,24 +182,23 @@ TEST(a_value_that_is_cut_short_leaves_nothing)
     buf_free(&b);
 }
 
-/* Blocks of the sizes that are asked for, full of x: whoever writes on into a block that has been given back writes into one of them. */
-enum { STEPS = 20, SIZES = 2 };
-static char *lots[STEPS][SIZES];
-static const size_t sizes[SIZES] = { sizeof(struct texts_block) + TEXTS_FIRST, sizeof(struct texts_block) + 2 * TEXTS_FIRST };
+/* Blocks of every class, full of x: whoever writes on into a block that was given back writes into one of them. */
+enum { STEPS = 20 };
+static char *lots[STEPS][FREELIST_CLASSES];
 static void take_lots(int step)
 {
-    for (int k = 0; k < SIZES; k++) {
-        lots[step][k] = malloc(sizes[k]);
-        memset(lots[step][k], 'x', sizes[k]);
+    for (uint32_t class = 0; class < FREELIST_CLASSES; class++) {
+        lots[step][class] = freelist_take(class);
+        memset(lots[step][class], 'x', freelist_bytes(class));
     }
 }
-static void check_lots(void)
+static void give_lots(void)
 {
     for (int step = 0; step < STEPS; step++)
-        for (int k = 0; k < SIZES; k++) {
-            for (size_t i = 0; i < sizes[k]; i++)
-                CHECK(lots[step][k][i] == 'x');
-            free(lots[step][k]);
+        for (uint32_t class = 0; class < FREELIST_CLASSES; class++) {
+            for (size_t i = 0; i < freelist_bytes(class); i++)
+                CHECK(lots[step][class][i] == 'x');
+            freelist_put(lots[step][class], class);
         }
 }
 
@@ -215,7 +214,7 @@ TEST(a_string_may_go_before_its_value_is_whole)
                 leat_string_drop(&s[i]);
             take_lots(i);
         }
-        check_lots();
+        give_lots();
         texts_end(&x);
         for (int i = 0; i < STEPS; i++) {
             CHECK(!s[i].p || memcmp(s[i].p, "twelve bytes", 12) == 0);
