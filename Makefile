@@ -12,6 +12,7 @@
 #                  FLAGS="--faults cut"; SIM_STATE=DIR: goes on there where it was stopped)
 #   make mutants   mutations of the protocol between nodes that make sim must find (ONLY=regex: these)
 #   make fuzz     libFuzzer on everything that reads what may come from anyone (BUDGET=600: seconds in all; ONLY="talk frames": these)
+#   make gob-fuzz  leat's gob against Go's own, on random types, values and damage (BUDGET=600: seconds; SEED=7)
 #   make go       go/leat under Go's race detector, with C at the other end, and its fuzzers (BUDGET=600: seconds of these in all)
 #   make hostile  a million strangers at the door of a node, over Unix sockets and TCP (N=1000000: so many)
 #   make fuzz-coverage   which branches of the decoders the corpus and its mutations take
@@ -32,7 +33,7 @@ VARIANTS ?= test
 NO_DEPS ?=
 MESON_FLAGS ?=
 
-.PHONY: fuzz fuzz-coverage hostile go
+.PHONY: fuzz fuzz-coverage gob-fuzz hostile go
 .PHONY: help build demo test models schedules bench growth bench-build sim check endure install clean deps-build deps-test
 .PHONY: faults breaks mutants
 
@@ -70,6 +71,10 @@ fuzz:
 
 go: build
 	@ninja -C build test/go/go_peer >>build.log && test/go/long.py $(if $(filter command environment,$(origin BUDGET)),$(BUDGET),60)
+
+gob-fuzz: build
+	@ninja -C build test/gob_harness >>build.log && \
+		test/gob/fuzz.py $(if $(filter command environment,$(origin BUDGET)),$(BUDGET),60) $(SEED)
 
 fuzz-coverage:
 	@test/fuzz/run.py coverage

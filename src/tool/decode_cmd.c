@@ -72,6 +72,8 @@ static void to_stdout(void *self, const void *p, size_t n)
 static bool message(struct decode *d)
 {
     const struct json_sink out = { to_stdout, NULL, NULL };
+    if (d->types)
+        d->feed.defined = false;                     /* definitions are all that is wanted */
     leat_err e = gob_feed_next(&d->feed);
     if (e == LEAT_OK && d->gob.value && !d->types) {
         e = gob_json(&d->gob, &out);

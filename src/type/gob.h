@@ -35,6 +35,7 @@ struct gob_type {
     struct gob_field *fields;                        /* of a struct */
     size_t nfields;
     size_t order;                                    /* how many types were defined before it */
+    bool whole;                                      /* see gob_whole */
     char *text;                                      /* the memory of the names */
 };
 
@@ -77,6 +78,8 @@ LEAT_CHECK leat_err gob_json(struct gob *g, const struct json_sink *s);
 LEAT_CHECK leat_err gob_declarations(const struct gob *g, const struct json_sink *s);
 
 /* == for the files of gob alone ========================================================================================= */
+enum { GOB_ENCODER = 4 };                            /* a gob_type's len: its GobEncode wrote it */
+#define GOB_YEAR_1970 INT64_C(62135596800)           /* seconds from the start of year 1, from which Go counts */
 enum { GOB_FIRST_ID = 64 };                          /* Go gives its own types the numbers below */
 const struct gob_type *gob_type_find_(const struct gob *g, int64_t id);
 static inline const struct gob_type *gob_type_of(const struct gob *g, int64_t id)      /* NULL: none, or one that needs no definition */
@@ -130,5 +133,11 @@ static inline int64_t gob_next_field(struct gob *g, size_t n, size_t *next)
 leat_err gob_enter(struct gob *g, int64_t type);
 leat_err gob_skip(struct gob *g, int64_t type);      /* over a value that is next, checking it; INVAL, NOMEM */
 leat_err gob_value(struct gob *g, int64_t type, const struct json_sink *s);   /* of a message that was checked */
+/* The type says so itself; it may be: a Go type that is known by a pointer alone has no name, and only its bytes tell. */
 bool gob_is_time(const struct gob_type *t);
+static inline bool gob_may_be_time(const struct gob_type *t)
+{
+    return gob_is_time(t) || (t->kind == GOB_OPAQUE && t->len == GOB_ENCODER && t->name.n == 0);
+}
+leat_err gob_whole(struct gob *g, int64_t type);     /* whether all that is in the type was defined; once for each */
 #endif

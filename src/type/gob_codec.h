@@ -30,6 +30,10 @@ struct gob_reader {                                  /* {0} is a new stream */
     struct gob gob;
     struct buf plans;                                /* of struct gob_plan * */
     struct buf frames;
+    struct buf fits;                                 /* see gob_fit */
+    size_t fit_count;
+    int64_t fit_id;                                  /* the last one that gob_fit let pass, with fit_type */
+    const leat_type *fit_type;
     struct texts texts;                              /* of the value that is read */
     const leat_type *type;                           /* that is read, for messages */
 };
@@ -58,4 +62,34 @@ static inline struct gob_view gob_view_bare(struct gob_view v, uint32_t *offset)
     return v;
 }
 const leat_type *gob_pairs(struct gob_view v);       /* the entries of a list with LEAT_PAIRS that is a map in gob; else NULL */
+
+/* == for the files of gob alone ========================================================================================= */
+
+/* Whether a value of this type of the stream, t if it was defined there, may become one of v: its parts are another matter. */
+static inline bool gob_fits(int64_t wire, const struct gob_type *t, struct gob_view v)
+{
+    switch (v.kind) {
+    case LEAT_K_BOOL_: return wire == GOB_BOOL;
+    case LEAT_K_INT_: case LEAT_K_ENUM_: case LEAT_K_DURATION_: return wire == GOB_INT;
+    case LEAT_K_UINT_: return wire == GOB_UINT;
+    case LEAT_K_FLOAT_: return wire == GOB_FLOAT;
+    case LEAT_K_STRING_: case LEAT_K_CSTR_: case LEAT_K_CHARS_: return wire == GOB_STRING;
+    case LEAT_K_BYTES_: return wire == GOB_BYTES;
+    case LEAT_K_DATE_: return t && t->kind == GOB_OPAQUE && t->len == GOB_ENCODER;     /* Go asks for no more: the name is nobody's */
+    case LEAT_K_STRUCT_: case LEAT_K_OPTIONAL_: case LEAT_K_ONEOF_: case LEAT_K_ERROR_: return t && t->kind == GOB_STRUCT;
+    case LEAT_K_LIST_: return t && t->kind == (gob_pairs(v) ? GOB_MAP : GOB_SLICE);
+    case LEAT_K_MAP_: return t && t->kind == GOB_MAP && t->key == GOB_STRING;
+    case LEAT_K_ARRAY_: return t && t->kind == GOB_ARRAY && t->len == v.size / v.inner->size;
+    default: return false;
+    }
+}
+
+/* The field of a described type (kind: STRUCT, ERROR, ONEOF) that has this name in gob; GOB_WHICH: the first one of a oneof; -1: none. */
+enum { GOB_WHICH = INT32_MAX };
+int32_t gob_field_named(const leat_type *t, unsigned kind, const struct gob_text *name);
+struct gob_view gob_view_nth(const leat_type *t, unsigned kind, int32_t field);    /* what it is */
+
+/* Whether all of a type of the stream fits all of t, whatever of it is in the value: as Go's reader looks at its types before it reads.
+ * Once for each pair of them.  TYPE: the detail names the field, what the stream has and what is here; NOMEM */
+LEAT_CHECK leat_err gob_fit(struct gob_reader *r, int64_t wire, const leat_type *t);
 #endif

@@ -412,4 +412,67 @@ static leat_err deep(leat_none *none)
 
 TEST(deep_values_need_no_deep_stack) { CHECK_EQ(leat_run(NULL, deep, LEAT_NONE), LEAT_OK); }
 
+/* == As Go's reader decides: found beside it by test/gob/fuzz =========================================================== */
+
+LEAT_STRUCT(Elsewhere, (struct(Other), at), (int64, y));
+LEAT_STRUCT(InsideY, (struct(Point), at), (int64, y));
+
+TEST(types_are_compared_before_a_value_is_read)
+{
+    struct Point p = { .x = 0, .y = 7 };                         /* x is zero, so it is not sent */
+    refused(&Point_type, &p, &Text_type, "Text.X: the stream has a gob int, here it is a string");
+    struct InsideY in = { { 1, 2 }, 3 };
+    struct Elsewhere out;
+    struct buf b = { 0 };
+    there(&InsideY_type, &in, &b);                               /* only at the top must the two have a field in common */
+    CHECK_EQ(back(&Elsewhere_type, &out, &b), LEAT_OK);
+    CHECK(out.at.z == 0 && out.y == 3);
+    buf_free(&b);
+}
+
+LEAT_STRUCT(When, (date, t), (int64, n));
+
+/* type When struct { T time.Time; N int }, of which T is the zero time; then one whose T is a *time.Time, whose type has no name */
+TEST(a_zero_time_of_go_is_the_start_of_year_1)
+{
+    static const uint8_t zero[] =
+        "\x1f\xff\x81\x03\x01\x01\x04When\x01\xff\x82\x00\x01\x02\x01\x01T\x01\xff\x84\x00"
+        "\x01\x01N\x01\x04\x00\x00\x00"
+        "\x10\xff\x83\x05\x01\x01\x04Time\x01\xff\x84\x00\x00\x00" "\x05\xff\x82\x02\x0e\x00";
+    static const uint8_t pointed[] =
+        "\x1f\xff\x81\x03\x01\x01\x04When\x01\xff\x82\x00\x01\x02\x01\x01T\x01\xff\x84\x00"
+        "\x01\x01N\x01\x04\x00\x00\x00"
+        "\x0a\xff\x83\x05\x01\x02\xff\x84\x00\x00\x00"
+        "\x14\xff\x82\x01\x0f\x01\x00\x00\x00\x0e\x77\x91\xf7\x01\x00\x00\x00\x00\xff\xff\x00";
+    struct buf b = { 0 };
+    struct When w;
+    buf_put(&b, zero, sizeof zero - 1);
+    CHECK_EQ(back(&When_type, &w, &b), LEAT_OK);
+    CHECK(w.t.s == -62135596800 && w.t.ns == 0 && w.n == 7);
+    CHECK(prints(&b, "{\"T\":\"0001-01-01T00:00:00Z\",\"N\":7}"));
+    buf_reset(&b);
+    buf_put(&b, pointed, sizeof pointed - 1);
+    CHECK_EQ(back(&When_type, &w, &b), LEAT_OK);
+    CHECK(w.t.s == 1 && w.n == 0);
+    CHECK(prints(&b, "{\"T\":\"1970-01-01T00:00:01Z\",\"N\":0}"));
+    buf_free(&b);
+}
+
+LEAT_STRUCT(Wide, (float64, x));
+LEAT_STRUCT(Narrow, (float32, x));
+LEAT_STRUCT(Failed, (error, e));
+
+TEST(numbers_at_the_edge_go_as_in_go)
+{
+    struct Wide w = { 3.4028235e38 };                            /* over FLT_MAX, and would be rounded to it */
+    refused(&Wide_type, &w, &Narrow_type, "Narrow.X: a number that is out of range");
+    struct Failed f = { { .code = (leat_err)-5 } }, got;
+    struct buf b = { 0 };
+    there(&Failed_type, &f, &b);
+    CHECK(prints(&b, "{\"E\":{\"Code\":-5,\"Text\":\"\"}}"));
+    CHECK_EQ(back(&Failed_type, &got, &b), LEAT_OK);
+    CHECK_EQ((int32_t)got.e.code, -5);
+    buf_free(&b);
+}
+
 T_MAIN()

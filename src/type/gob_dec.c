@@ -2,6 +2,7 @@
  *
  * A struct of the stream and a struct of the program are matched field by field once (struct gob_plan).  A value is read by steps whose
  * places lie in r->frames.  Lists grow as their elements come, so a count that the bytes do not keep costs nothing. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include "base/alloc.h"
@@ -22,11 +23,11 @@ struct gob_plan {                                    /* how a struct of the stre
     const struct gob_type *wire;
     const leat_type *type;
     unsigned kind;                                   /* STRUCT, ONEOF, ERROR: what `type` is */
+    uint32_t dates;                                  /* so many of its leaves are dates */
     struct gob_match match[];                        /* of each field of wire */
 };
 
 enum { QUICK_NOT, QUICK_INT_64, QUICK_UINT_64, QUICK_FLOAT_64, QUICK_TEXT, QUICK_DATE, QUICK_BOOL };
-enum { WHICH = INT32_MAX };                          /* the first field of a oneof */
 enum what { FIELDS, LIST, MAP, PAIRS, VALUES };
 
 struct place {
@@ -43,26 +44,6 @@ struct place {
 
 /* == Errors ============================================================================================================== */
 
-static const char *wire_kind(const struct gob_reader *r, int64_t id)
-{
-    static const char *const basic[] = { "?", "bool", "int", "uint", "float", "[]byte", "string", "complex", "interface" };
-    static const char *const made[] = { "array", "slice", "struct", "map", "opaque value" };
-    const struct gob_type *t = gob_type_of(&r->gob, id);
-    if (t)
-        return gob_is_time(t) ? "time.Time" : made[t->kind - GOB_ARRAY];
-    return id >= GOB_BOOL && id <= GOB_INTERFACE ? basic[id] : "?";
-}
-
-static const char *own_kind(struct gob_view v)
-{
-    static const char *const names[] = { [LEAT_K_BOOL_] = "bool", [LEAT_K_INT_] = "int", [LEAT_K_UINT_] = "uint", [LEAT_K_FLOAT_] = "float",
-        [LEAT_K_STRING_] = "string", [LEAT_K_BYTES_] = "bytes", [LEAT_K_DATE_] = "date", [LEAT_K_DURATION_] = "duration",
-        [LEAT_K_ERROR_] = "error", [LEAT_K_STRUCT_] = "struct", [LEAT_K_ENUM_] = "enum", [LEAT_K_ONEOF_] = "oneof",
-        [LEAT_K_OPTIONAL_] = "optional", [LEAT_K_LIST_] = "list", [LEAT_K_ARRAY_] = "array", [LEAT_K_TX_] = "channel end",
-        [LEAT_K_RX_] = "channel end", [LEAT_K_MAP_] = "map", [LEAT_K_CSTR_] = "string", [LEAT_K_CHARS_] = "string" };
-    return v.kind < sizeof names / sizeof *names && names[v.kind] ? names[v.kind] : "?";
-}
-
 /* The path of the value that is read, from what lies in r->frames; then why */
 static leat_err refuse(struct gob_reader *r, leat_err e, const char *why, const char *more)
 {
@@ -77,13 +58,6 @@ static leat_err refuse(struct gob_reader *r, leat_err e, const char *why, const 
             n += put > 0 ? (size_t)put : 0;
         }
     return leat_fail(e, "%s%s%s%s%s", r->type->name, n ? "." : "", n ? path : "", why, more);
-}
-
-static leat_err unfit(struct gob_reader *r, int64_t wire, struct gob_view v)
-{
-    char why[120];
-    snprintf(why, sizeof why, ": the stream has a gob %s, here it is a %s", wire_kind(r, wire), own_kind(v));
-    return refuse(r, LEAT_TYPE, why, "");
 }
 
 static leat_err no_memory(struct gob_reader *r) { return refuse(r, LEAT_NOMEM, ": no memory", ""); }
@@ -110,39 +84,6 @@ static leat_err push(struct gob_reader *r, const struct place *p)
 
 /* == Plans =============================================================================================================== */
 
-static bool same(const struct gob_text *t, const char *name, size_t n) { return t->n == n && memcmp(t->p, name, n) == 0; }
-
-static int32_t field_named(const leat_type *t, unsigned kind, const struct gob_text *name)
-{
-    char room[256];
-    if (kind == LEAT_K_ERROR_)
-        return same(name, "Code", 4) ? 0 : same(name, "Text", 4) ? 1 : -1;
-    if (kind == LEAT_K_ONEOF_ && same(name, "Which", 5))
-        return WHICH;
-    for (uint32_t i = 0; i < t->count; i++)
-        if (type_field(t, i)->kind != LEAT_K_LOCAL_ && same(name, room, gob_name(room, type_field(t, i)->name)))
-            return (int32_t)i;
-    return -1;
-}
-
-static bool fits(const struct gob_reader *r, int64_t wire, const struct gob_type *t, struct gob_view v)
-{
-    switch (v.kind) {
-    case LEAT_K_BOOL_: return wire == GOB_BOOL;
-    case LEAT_K_INT_: case LEAT_K_ENUM_: case LEAT_K_DURATION_: return wire == GOB_INT;
-    case LEAT_K_UINT_: return wire == GOB_UINT;
-    case LEAT_K_FLOAT_: return wire == GOB_FLOAT;
-    case LEAT_K_STRING_: case LEAT_K_CSTR_: case LEAT_K_CHARS_: return wire == GOB_STRING;
-    case LEAT_K_BYTES_: return wire == GOB_BYTES;
-    case LEAT_K_DATE_: return t && gob_is_time(t);
-    case LEAT_K_STRUCT_: case LEAT_K_OPTIONAL_: case LEAT_K_ONEOF_: case LEAT_K_ERROR_: return t && t->kind == GOB_STRUCT;
-    case LEAT_K_LIST_: return t && t->kind == (gob_pairs(v) ? GOB_MAP : GOB_SLICE);
-    case LEAT_K_MAP_: return t && t->kind == GOB_MAP;
-    case LEAT_K_ARRAY_: return t && t->kind == GOB_ARRAY;
-    default: (void)r; return false;
-    }
-}
-
 static uint8_t quick_of(const struct gob_view *v)
 {
     switch (v->kind) {
@@ -158,7 +99,7 @@ static uint8_t quick_of(const struct gob_view *v)
 
 static struct gob_match match_of(struct gob_reader *r, const struct gob_field *wire, const leat_type *t, unsigned kind)
 {
-    struct gob_match m = { .field = field_named(t, kind, &wire->name) };
+    struct gob_match m = { .field = gob_field_named(t, kind, &wire->name) };
     if (kind != LEAT_K_STRUCT_ || m.field < 0)
         return m;
     const leat_field *f = type_field(t, (uint32_t)m.field);
@@ -166,7 +107,7 @@ static struct gob_match match_of(struct gob_reader *r, const struct gob_field *w
     m.v = gob_view_bare(gob_view_field(f), &m.offset);
     unsigned leaves = 1 << LEAT_K_BOOL_ | 1 << LEAT_K_INT_ | 1 << LEAT_K_ENUM_ | 1 << LEAT_K_DURATION_ | 1 << LEAT_K_UINT_
         | 1 << LEAT_K_FLOAT_ | 1 << LEAT_K_DATE_ | 1 << LEAT_K_STRING_ | 1 << LEAT_K_BYTES_ | 1 << LEAT_K_CSTR_ | 1 << LEAT_K_CHARS_;
-    m.leaf = m.v.kind < 32 && (leaves >> m.v.kind & 1) && fits(r, wire->type, gob_type_of(&r->gob, wire->type), m.v);
+    m.leaf = m.v.kind < 32 && (leaves >> m.v.kind & 1) && gob_fits(wire->type, gob_type_of(&r->gob, wire->type), m.v);
     m.quick = m.leaf ? quick_of(&m.v) : QUICK_NOT;
     return m;
 }
@@ -180,21 +121,19 @@ static leat_err plan_of(struct gob_reader *r, const struct gob_type *wire, const
             return LEAT_OK;
         }
     struct gob_plan *p = mem_alloc(sizeof *p + wire->nfields * sizeof *p->match);
-    bool any = false;
     if (!p)
         return no_memory(r);
-    *p = (struct gob_plan){ wire, t, kind };
+    *p = (struct gob_plan){ .wire = wire, .type = t, .kind = kind };
     for (size_t i = 0; i < wire->nfields; i++) {
-        p->match[i] = match_of(r, &wire->fields[i], t, kind);
-        any |= p->match[i].field >= 0;
+        struct gob_match m = p->match[i] = match_of(r, &wire->fields[i], t, kind);
+        if (m.leaf && m.v.kind == LEAT_K_DATE_)
+            p->dates++;
     }
     buf_put(&r->plans, &p, sizeof p);
     if (buf_err(&r->plans) != LEAT_OK) {
         mem_free(p);
         return no_memory(r);
     }
-    if (!any && wire->nfields > 0 && (kind == LEAT_K_ERROR_ || t->count > 0))
-        return refuse(r, LEAT_TYPE, ": none of its fields is in the stream's struct", "");
     *ret = p;
     return LEAT_OK;
 }
@@ -226,7 +165,7 @@ static leat_err store_float(struct gob_reader *r, struct gob_view v, char *at)
     double d;
     memcpy(&d, &bits, sizeof d);
     float f = (float)d;
-    if (v.size == 4 && isinf(f) && !isinf(d))
+    if (v.size == 4 && fabs(d) > (double)FLT_MAX && !isinf(d))
         return refuse(r, LEAT_TYPE, ": a number that is out of range", "");
     memcpy(at, v.size == 4 ? (const void *)&f : (const void *)&d, v.size);
     return LEAT_OK;
@@ -276,7 +215,7 @@ static inline bool date_of(const uint8_t *p, size_t n, leat_date *ret)
     memcpy(&sec, p + 1, sizeof sec);
     memcpy(&ns, p + 9, sizeof ns);
     int16_t minutes = (int16_t)(p[13] << 8 | p[14]);
-    ret->s = (int64_t)(__builtin_bswap64(le64(sec)) - 62135596800u);
+    ret->s = (int64_t)(__builtin_bswap64(le64(sec)) - GOB_YEAR_1970);
     ret->ns = __builtin_bswap32(le32(ns));
     ret->offset_s = minutes == -1 ? 0 : minutes * 60 + (n == 16 ? (int8_t)p[15] : 0);
     return ret->ns <= 999999999;
@@ -310,6 +249,15 @@ static inline leat_err store_leaf(struct gob_reader *r, struct gob_view v, char 
 
 /* == Values with parts =================================================================================================== */
 
+/* A date that is left out is Go's zero time, the start of year 1: a zero here would be 1970. */
+static void start_dates(const struct gob_plan *plan, char *at)
+{
+    const leat_date zero = { .s = -GOB_YEAR_1970 };
+    for (size_t i = 0; i < plan->wire->nfields; i++)
+        if (plan->match[i].leaf && plan->match[i].v.kind == LEAT_K_DATE_)
+            memcpy(at + plan->match[i].offset, &zero, sizeof zero);
+}
+
 static leat_err enter_fields(struct gob_reader *r, const struct gob_type *wire, struct gob_view v, char *at)
 {
     const struct gob_plan *plan = NULL;
@@ -322,6 +270,8 @@ static leat_err enter_fields(struct gob_reader *r, const struct gob_type *wire, 
     }
     unsigned kind = v.kind == LEAT_K_OPTIONAL_ ? LEAT_K_STRUCT_ : v.kind;
     LEAT_TRY(plan_of(r, wire, kind == LEAT_K_ERROR_ ? NULL : v.inner, kind, &plan));
+    if (plan->dates)
+        start_dates(plan, at);
     leat_err e;
     struct place *to = one_place(r, &e);
     if (to) {
@@ -340,8 +290,6 @@ static leat_err enter_row(struct gob_reader *r, const struct gob_type *wire, str
         .elem = wire->elem, .key = wire->key, .left = gob_uint(&r->gob), .stride = v.inner->size };
     if (v.kind == LEAT_K_MAP_)
         type_plan_layout(v.inner, &p.value_off, &p.stride);
-    if (v.kind == LEAT_K_MAP_ && wire->key != GOB_STRING)
-        return refuse(r, LEAT_TYPE, ": a map whose keys are no strings", "");
     return push(r, &p);
 }
 
@@ -361,8 +309,8 @@ static leat_err enter(struct gob_reader *r, int64_t wire, struct gob_view v, cha
     const struct gob_type *t = gob_type_of(&r->gob, wire);
     v = gob_view_bare(v, &offset);
     at += offset;
-    if (!fits(r, wire, t, v))
-        return unfit(r, wire, v);
+    if (unlikely(!gob_fits(wire, t, v)))             /* cannot be: gob_fit has looked */
+        return refuse(r, LEAT_TYPE, ": what the stream has does not fit", "");
     switch (v.kind) {
     case LEAT_K_STRUCT_: case LEAT_K_OPTIONAL_: case LEAT_K_ONEOF_: case LEAT_K_ERROR_: return enter_fields(r, t, v, at);
     case LEAT_K_LIST_: case LEAT_K_MAP_: return enter_row(r, t, v, at);
@@ -443,8 +391,8 @@ static leat_err error_field(struct gob_reader *r, int32_t f, int64_t wire, char 
 static leat_err oneof_field(struct gob_reader *r, const leat_type *t, int32_t f, int64_t wire, char *at)
 {
     uint32_t which = (uint32_t)f + 1;
-    if (f == WHICH) {
-        uint64_t n = wire == GOB_UINT ? gob_uint(&r->gob) : UINT64_MAX;
+    if (f == GOB_WHICH) {
+        uint64_t n = gob_uint(&r->gob);
         if (n > t->count)
             return refuse(r, LEAT_TYPE, ": no such case", "");
         which = (uint32_t)n;
@@ -468,6 +416,8 @@ static bool next_struct(struct gob_reader *r, struct place *p)
     if (!at)
         return false;
     *p = (struct place){ .what = FIELDS, .plan = row->plan, .at = at + row->value_off };
+    if (p->plan->dates)
+        start_dates(p->plan, p->at);
     r->frames.len += sizeof *p;
     return true;
 }
@@ -527,6 +477,8 @@ static bool quick_fields(struct gob_reader *r, struct place *p)
                 return false;
             p->at += row->value_off;
             p->next = 0;
+            if (plan->dates)
+                start_dates(plan, p->at);
         } else {
             const struct gob_match *m = &plan->match[p->next + (delta < 128 ? delta : 1) - 1];
             if (delta >= 128 || !m->quick || !store_quick(r, m->quick, &value, end, p->at + m->offset))
@@ -575,7 +527,9 @@ leat_err gob_read(struct gob_reader *r, const leat_type *t, void *v)
     r->type = t;
     r->texts = (struct texts){ 0 };
     r->gob.c.p = r->gob.value;
-    leat_err e = gob_head(&r->gob, r->gob.type);
+    leat_err e = gob_fit(r, r->gob.type, t);
+    if (e == LEAT_OK)
+        e = gob_head(&r->gob, r->gob.type);
     if (e == LEAT_OK)
         e = enter(r, r->gob.type, gob_view_of(t), v);
     while (e == LEAT_OK && r->frames.len) {
@@ -596,6 +550,7 @@ void gob_reader_free(struct gob_reader *r)
     for (size_t i = 0; i < r->plans.len / sizeof *all; i++)
         mem_free(all[i]);
     buf_free(&r->plans);
+    buf_free(&r->fits);
     buf_free(&r->frames);
     gob_free(&r->gob);
 }

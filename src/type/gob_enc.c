@@ -301,7 +301,7 @@ static void put_error(struct buf *b, const char *at)
     memcpy(&e, at, sizeof e);
     if (e.code) {
         buf_u8(b, 1);
-        put_int(b, (int64_t)e.code);
+        put_int(b, (int32_t)e.code);                 /* one of another program's may be below 0 */
     }
     if (e.text.len) {
         buf_u8(b, e.code ? 1 : 2);

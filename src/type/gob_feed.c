@@ -107,8 +107,14 @@ leat_err gob_feed_next(struct gob_feed *f)
     g->more = more;
     g->from = f;
     f->err = LEAT_OK;
-    LEAT_TRY(next(f, 0, &f->head, &f->taken));
-    leat_err e = gob_message(g, f->p + f->from + f->head, f->taken - f->head, f->offset + f->head);
+    leat_err e = next(f, 0, &f->head, &f->taken);
+    /* Go's encoder has no definition without a value behind it: the two are one, and its decoder wants both. */
+    if (e == LEAT_CLOSED && f->defined)
+        e = bad(f, "cut short: the stream ends inside a message");
+    if (e != LEAT_OK)
+        return e;
+    e = gob_message(g, f->p + f->from + f->head, f->taken - f->head, f->offset + f->head);
+    f->defined = !g->value;
     return f->err != LEAT_OK ? f->err : e;
 }
 

@@ -16,6 +16,7 @@ struct gob_feed {                                    /* set read, self, gob and 
     uint64_t offset;                                 /* of p[from] in the stream */
     size_t head, taken;                              /* bytes of the message that is looked at: of its length, and all */
     leat_err err;                                    /* why `more` failed */
+    bool defined;                                    /* the last message was a definition: the end must not follow */
 };
 
 void gob_feed_free(struct gob_feed *f);              /* not the gob */

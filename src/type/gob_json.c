@@ -105,7 +105,6 @@ bool gob_is_time(const struct gob_type *t) { return t->kind == GOB_OPAQUE && nam
 /* time.Time: a version, seconds since year 1, nanoseconds, minutes east of UTC or -1 for UTC itself; version 2 has seconds too. */
 static bool put_time(const struct json_sink *s, const uint8_t *p, size_t n)
 {
-    const int64_t year_1970 = 62135596800;           /* seconds from the start of year 1 */
     if (!(n == 15 && p[0] == 1) && !(n == 16 && p[0] == 2))
         return false;
     uint64_t sec = 0;
@@ -114,7 +113,7 @@ static bool put_time(const struct json_sink *s, const uint8_t *p, size_t n)
     uint32_t ns = (uint32_t)p[9] << 24 | (uint32_t)p[10] << 16 | (uint32_t)p[11] << 8 | p[12];
     int32_t minutes = (int16_t)(p[13] << 8 | p[14]), offset = minutes == -1 ? 0 : minutes * 60;
     int64_t since;
-    if (ns > 999999999 || __builtin_sub_overflow((int64_t)sec, year_1970, &since))
+    if (ns > 999999999 || __builtin_sub_overflow((int64_t)sec, GOB_YEAR_1970, &since))
         return false;
     if (n == 16)
         offset += (int8_t)p[15];
@@ -122,12 +121,18 @@ static bool put_time(const struct json_sink *s, const uint8_t *p, size_t n)
     return true;
 }
 
-/* big.Int: twice the version, 1, and whether it is negative; then its bytes, the highest first and not 0 */
+/* big.Int: twice the version, 1, and whether it is negative; then its bytes, the highest first and not 0.  A nil one sends no bytes. */
 static bool put_big(const struct json_sink *s, const struct gob_type *t, const uint8_t *p, size_t n)
 {
-    if ((t->name.n && !named(t, "Int")) || n == 0 || p[0] >> 1 != 1 || (n > 1 && p[1] == 0))
+    bool sure = named(t, "Int");
+    if (n == 0 && sure)
+        return json_put(s, "0"), true;
+    if ((t->name.n ? !sure : t->len != GOB_ENCODER) || n == 0 || p[0] >> 1 != 1 || (n > 1 && p[1] == 0 && !sure))
         return false;
-    json_big(s, p[0] & 1, p + 1, n - 1);
+    bool negative = p[0] & 1;
+    for (p++, n--; n > 0 && *p == 0; n--)
+        p++;
+    json_big(s, negative && n > 0, p, n);
     return true;
 }
 
@@ -138,7 +143,7 @@ static leat_err opaque(struct gob *g, const struct gob_type *t, const struct jso
     const uint8_t *p = take(g, &n);
     if (t->len == TEXT_MARSHALER)
         json_string(s, p, n);
-    else if (!(gob_is_time(t) && put_time(s, p, n)) && !put_big(s, t, p, n))
+    else if (!put_big(s, t, p, n) && !(gob_may_be_time(t) && put_time(s, p, n)))
         json_base64(s, p, n);
     return LEAT_OK;
 }

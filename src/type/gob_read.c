@@ -166,6 +166,15 @@ static struct gob_text read_text(struct gob *g)
     return (struct gob_text){ (const char *)cur_take(&g->c, (size_t)n), (size_t)n };
 }
 
+/* The id of a type, which Go holds in 32 bits */
+static int64_t read_id(struct gob *g)
+{
+    int64_t id = gob_int(g);
+    if (id != (int32_t)id)
+        gob_bad(g, "the id of a type is out of range");
+    return id;
+}
+
 /* CommonType: name, id.  The id that counts is the one before the definition: Go does not look at this one either. */
 static void read_common(struct gob *g, struct gob_type *t)
 {
@@ -173,7 +182,7 @@ static void read_common(struct gob *g, struct gob_type *t)
         if (f == 0)
             t->name = read_text(g);
         else
-            gob_int(g);
+            read_id(g);
     }
 }
 
@@ -196,7 +205,7 @@ static void read_fields(struct gob *g, struct gob_type *t)
             if (f == 0)
                 t->fields[i].name = read_text(g);
             else
-                t->fields[i].type = gob_int(g);
+                t->fields[i].type = read_id(g);
         }
 }
 
@@ -211,9 +220,9 @@ static void read_kind(struct gob *g, struct gob_type *t)
         } else if (t->kind == GOB_STRUCT) {
             read_fields(g, t);
         } else if (t->kind == GOB_MAP) {
-            *(f == 1 ? &t->key : &t->elem) = gob_int(g);
+            *(f == 1 ? &t->key : &t->elem) = read_id(g);
         } else if (f == 1) {
-            t->elem = gob_int(g);
+            t->elem = read_id(g);
         } else {
             int64_t len = gob_int(g);
             if (len < 0)
@@ -270,6 +279,8 @@ leat_err gob_define(struct gob *g, int64_t id)
     struct gob_type t = { .id = id };
     if (id < GOB_FIRST_ID)
         return gob_bad(g, "a definition of a type that needs none");
+    if (id > INT32_MAX)
+        return gob_bad(g, "the id of a type is out of range");
     if (gob_type_of(g, id))
         return gob_bad(g, "a second definition of a type");
     leat_err e = read_checked(g, &t);
@@ -296,6 +307,8 @@ int64_t gob_type_sequence(struct gob *g)
 {
     for (;;) {
         int64_t id = gob_int(g);
+        if (id > INT32_MAX)
+            gob_bad(g, "the id of a type is out of range");
         if (g->why || id >= 0)
             return id;
         if (id == INT64_MIN)
@@ -320,6 +333,8 @@ leat_err gob_message(struct gob *g, const uint8_t *msg, size_t n, uint64_t offse
     if (n == 0)
         return gob_bad(g, "an empty message");
     int64_t id = gob_int(g);
+    if (id > INT32_MAX)
+        return gob_bad(g, "the id of a type is out of range");
     if (!g->why && id < 0) {
         if (id == INT64_MIN)
             return gob_bad(g, "no id of a type");
@@ -327,6 +342,7 @@ leat_err gob_message(struct gob *g, const uint8_t *msg, size_t n, uint64_t offse
     } else {
         g->type = id;
         g->value = g->c.p;
+        LEAT_TRY(gob_whole(g, id));
         g->last = gob_type_of(g, id);
         LEAT_TRY(gob_head(g, id));
         LEAT_TRY(gob_skip(g, id));

@@ -81,6 +81,8 @@ int64_t gob_interface(struct gob *g, size_t *end)
     if (g->why)
         return 0;
     *end = (size_t)(g->c.p - g->start) + (size_t)len;
+    if (gob_whole(g, type) != LEAT_OK)
+        return 0;
     return gob_head(g, type) == LEAT_OK ? type : 0;
 }
 

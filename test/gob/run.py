@@ -155,6 +155,16 @@ def compare(folder, k):
     return None
 
 
+def test_fuzz():
+    """What differs from Go on purpose still does, and some thousand streams show nothing else (make gob-fuzz: millions)."""
+    program = gopeer.build(os.path.join(HERE, 'fuzz'), 'gob-fuzz')
+    files = ['-differences', os.path.join(HERE, 'differences'), os.path.join(gopeer.BUILD, 'test', 'gob_harness')]
+    for args in (['-samples'], ['-seed', '7', '-count', '1500']):
+        got = subprocess.run([program] + args + files, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=250)
+        if got.returncode:
+            yield from got.stdout.decode('utf-8', 'replace')[:4000].splitlines()
+
+
 def test_beside_go():
     peer = gopeer.build(os.path.join(HERE, 'peer'), 'gob')
     count, seed = int(os.environ.get('GOB_COUNT', '400')), os.environ.get('GOB_SEED', '1')
@@ -172,4 +182,5 @@ if __name__ == '__main__':
               ('types', test_types),
               ('hostile', test_hostile),
               ('arguments', test_arguments),
-              ('beside_go', test_beside_go)])
+              ('beside_go', test_beside_go),
+              ('fuzz', test_fuzz)])

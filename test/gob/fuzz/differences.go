@@ -1,0 +1,173 @@
+// What the two readers decide differently on purpose: ../differences.
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+)
+
+type difference struct {
+	name, stricter, reader string
+	says                   *regexp.Regexp
+	when, why, into        string
+	sample                 []byte
+	seen                   int
+}
+
+func readDifferences(path string) (all []difference) {
+	if path == "" {
+		return nil
+	}
+	b, err := os.ReadFile(path)
+	check(err)
+	for _, block := range strings.Split(string(b), "\n\n") {
+		d := difference{}
+		for _, line := range strings.Split(block, "\n") {
+			at := strings.Index(line, ": ")
+			if strings.HasPrefix(line, "#") || at < 0 {
+				continue
+			}
+			switch value := line[at+2:]; line[:at] {
+			case "name":
+				d.name = value
+			case "stricter":
+				d.stricter = value
+			case "reader":
+				d.reader = value
+			case "says":
+				d.says = regexp.MustCompile(value)
+			case "when":
+				d.when = value
+			case "why":
+				d.why = value
+			case "into":
+				d.into = value
+			case "sample":
+				d.sample, err = hex.DecodeString(strings.ReplaceAll(value, " ", ""))
+				check(err)
+			default:
+				check(fmt.Errorf("%s: %q is no field", path, line))
+			}
+		}
+		if d.name != "" {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// fits: `when` limits a difference to what can bring it about.
+func (d *difference) fits(like []reflect.Type, stream []byte) bool {
+	switch d.when {
+	case "a type twice":
+		return twice(like)
+	case "an id of gob's own":
+		for id := byte(16 * 2); id < 24*2; id += 2 {
+			if bytes.Contains(stream, []byte{id}) {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// anyOf: one of the types, or of those in them, is such a one.
+func anyOf(all []reflect.Type, is func(reflect.Type) bool) bool {
+	seen := map[reflect.Type]int{}
+	for _, t := range all {
+		if walk(t, seen, is) {
+			return true
+		}
+	}
+	return false
+}
+
+func walk(t reflect.Type, seen map[reflect.Type]int, is func(reflect.Type) bool) bool {
+	seen[t]++
+	if is(t) {
+		return true
+	}
+	if seen[t] > 1 {
+		return false
+	}
+	switch t.Kind() {
+	case reflect.Map:
+		return walk(t.Key(), seen, is) || walk(t.Elem(), seen, is)
+	case reflect.Slice, reflect.Array, reflect.Ptr:
+		return walk(t.Elem(), seen, is)
+	case reflect.Struct:
+		for i := 0; i < t.NumField(); i++ {
+			if walk(t.Field(i).Type, seen, is) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// twice: a type with parts is in one of them more than once, or in itself.
+func twice(all []reflect.Type) bool {
+	for _, t := range all {
+		seen := map[reflect.Type]int{}
+		walk(t, seen, func(reflect.Type) bool { return false })
+		for t, n := range seen {
+			switch t.Kind() {
+			case reflect.Struct, reflect.Map, reflect.Slice, reflect.Array, reflect.Ptr:
+				if n > 1 {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+var samplesInto = map[string]reflect.Type{
+	"int": reflect.TypeOf(0), "int8": reflect.TypeOf(int8(0)), "Fault": faultType, "any": anyType, "time.Time": timeType,
+	"[2]int": reflect.TypeOf([2]int{}), "map[string]int": reflect.TypeOf(map[string]int{}), "cstr": reflect.TypeOf(""),
+	"Two": of((*Two)(nil)),
+}
+
+// samples looks whether each difference is still one; the exit code
+func (f *fuzzer) samples() (code int) {
+	wrong := func(d difference, format string, args ...interface{}) {
+		fmt.Printf("%s: %s\n", d.name, fmt.Sprintf(format, args...))
+		code = 1
+	}
+	for _, d := range f.differ {
+		t, known := samplesInto[d.into]
+		if !known || d.why == "" || len(d.sample) == 0 || d.stricter != "leat" && d.stricter != "go" {
+			wrong(d, "it needs a stricter one, a reason, a sample and a type for it")
+			continue
+		}
+		values, goWhy := goRead(d.sample, []reflect.Type{t})
+		good, leatWhy := 0, ""
+		if d.reader == "described" {
+			text, _ := describe(t)
+			if d.into == "cstr" {
+				text = "c"
+			}
+			answer := f.peer.ask('t', append(append([]byte(text), 0), d.sample...))
+			good, leatWhy = int(answer[0]), string(answer[8+binary.LittleEndian.Uint32(answer[4:]):])
+		} else {
+			answer := f.peer.ask('d', d.sample)
+			end := bytes.IndexByte(answer, 0)
+			good, leatWhy = bytes.Count(answer[:end], []byte{'\n'}), string(answer[end+1:])
+		}
+		mine, other := leatWhy, goWhy
+		if d.stricter == "go" {
+			mine, other = goWhy, leatWhy
+		}
+		if !d.says.MatchString(mine) || other != "" {
+			wrong(d, "leat %d values, %q; Go %d values, %q", good, leatWhy, len(values), goWhy)
+		}
+	}
+	return code
+}

@@ -1,0 +1,3 @@
+module leat/test/gob/fuzz
+
+go 1.19
