@@ -41,11 +41,11 @@ def ours(url):
 PLACES = {'tcp': ('127.0.0.1:0', 'tcp://'), 'unix': (None, 'unix:')}
 
 
-def go_calls_us(network):
+def go_calls_us(network, how='call'):
     with tempfile.TemporaryDirectory() as folder:
         go, (address, prefix) = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc'), PLACES[network]
         with ours(prefix + (address or folder + '/s')) as at:
-            got = subprocess.run([go, 'call', network, at[len(prefix):]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            got = subprocess.run([go, how, network, at[len(prefix):]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                  timeout=LIMIT_S)
             if got.returncode or 'all well' not in got.stdout:
                 yield '%s: %d %s%s' % (network, got.returncode, got.stdout, got.stderr)
@@ -80,6 +80,20 @@ def we_call_go(network):
         go, (address, prefix) = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc'), PLACES[network]
         with running([go, 'serve', network, address or folder + '/s'], r'(\S+)', 'stdout') as at:
             yield from check_calls(prefix + at)
+
+
+def test_a_client_in_c_calls_go():
+    """Many calls at a time, Echo of 64 MiB, errors; through TLS too; and a server that ends meanwhile."""
+    client = os.path.join(gopeer.BUILD, 'test', 'netrpc_client')
+    with tempfile.TemporaryDirectory() as folder:
+        go = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc')
+        for how, network, address, prefix, more in [('tlsserve', 'unix', folder + '/s', 'unix:', []),
+                                                    ('serve', 'tcp', '127.0.0.1:0', 'tcp://', ['quit'])]:
+            with running([go, how, network, address], r'(\S+)', 'stdout') as at:
+                got = subprocess.run([client, prefix + at] + more, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                     timeout=LIMIT_S)
+            if (got.returncode, got.stdout) != (0, 'all well\n'):
+                yield '%s: %d %s' % (how, got.returncode, got.stdout)
 
 
 def test_we_call_us():
@@ -127,8 +141,10 @@ def test_arguments():
 if __name__ == '__main__':
     tap.main([('go_calls_us_unix', lambda: go_calls_us('unix')),
               ('go_calls_us_tcp', lambda: go_calls_us('tcp')),
+              ('go_calls_us_through_tls', lambda: go_calls_us('unix', 'tlscall')),
               ('we_call_go_unix', lambda: we_call_go('unix')),
               ('we_call_go_tcp', lambda: we_call_go('tcp')),
+              ('a_client_in_c_calls_go', test_a_client_in_c_calls_go),
               ('we_call_us', test_we_call_us),
               ('a_small_program_calls_a_service_of_go', test_a_small_program_calls_a_service_of_go),
               ('arguments', test_arguments)])

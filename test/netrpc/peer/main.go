@@ -2,6 +2,7 @@
 //
 //	peer serve NETWORK ADDRESS   serves Arith and Builtin as examples/netrpc does; prints the address
 //	peer call NETWORK ADDRESS    calls everything on a server of either kind and checks every answer
+//	peer tlsserve, tlscall       the same through a relay that speaks TLS with this end
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +23,12 @@ type Args struct{ A, B int }
 type Reply struct{ C int }
 type Arith int
 type Builtin struct{}
+type Ending struct{}
+
+var sleepers int64
+
+func (Ending) Sleepers(a *Args, r *Reply) error { r.C = int(atomic.LoadInt64(&sleepers)); return nil }
+func (Ending) Now(a *Args, r *Reply) error      { os.Exit(0); return nil }
 
 func (Arith) Add(a Args, r *Reply) error  { r.C = a.A + a.B; return nil }
 func (Arith) Mul(a *Args, r *Reply) error { r.C = a.A * a.B; return nil }
@@ -37,6 +45,8 @@ func (Arith) String(a *Args, r *string) error {
 }
 func (Arith) Scan(a string, r *Reply) error { _, err := fmt.Sscan(a, &r.C); return err }
 func (Arith) SleepMilli(a *Args, r *Reply) error {
+	atomic.AddInt64(&sleepers, 1)
+	defer atomic.AddInt64(&sleepers, -1)
 	time.Sleep(time.Duration(a.A) * time.Millisecond)
 	return nil
 }
@@ -50,11 +60,12 @@ func fatal(v ...any) {
 	os.Exit(1)
 }
 
-func serve(l net.Listener) {
+func serve(l net.Listener, accept func(net.Listener)) {
 	rpc.Register(new(Arith))
 	rpc.Register(Builtin{})
+	rpc.Register(Ending{})
 	fmt.Println(l.Addr())
-	rpc.Accept(l)
+	accept(l)
 }
 
 // Calls method and compares reply and error with what they must be.
@@ -128,11 +139,7 @@ func many(c *rpc.Client) {
 }
 
 // A client that ends its sending half still gets the answers of what it has sent.
-func halfClose(network, address string) {
-	conn, err := net.Dial(network, address)
-	if err != nil {
-		fatal(err)
-	}
+func halfClose(conn net.Conn) {
 	c := rpc.NewClient(conn)
 	first := c.Go("Arith.SleepMilli", Args{A: 100}, new(Reply), nil)
 	second := c.Go("Arith.Add", Args{1, 2}, new(Reply), nil)
@@ -150,23 +157,34 @@ func main() {
 		fatal("usage: peer serve|call NETWORK ADDRESS")
 	}
 	network, address := os.Args[2], os.Args[3]
-	if os.Args[1] == "serve" {
+	if os.Args[1] == "serve" || os.Args[1] == "tlsserve" {
 		l, err := net.Listen(network, address)
 		if err != nil {
 			fatal(err)
 		}
-		serve(l)
+		if os.Args[1] == "serve" {
+			serve(l, rpc.Accept)
+		}
+		serve(l, serveTLS)
 		return
 	}
-	c, err := rpc.Dial(network, address)
-	if err != nil {
-		fatal(err)
+	if os.Args[1] == "tlscall" {
+		callTLS(network, address)
+	} else {
+		c, err := rpc.Dial(network, address)
+		if err != nil {
+			fatal(err)
+		}
+		second, err := rpc.Dial(network, address)
+		if err != nil {
+			fatal(err)
+		}
+		call(c, second)
+		conn, err := net.Dial(network, address)
+		if err != nil {
+			fatal(err)
+		}
+		halfClose(conn)
 	}
-	second, err := rpc.Dial(network, address)
-	if err != nil {
-		fatal(err)
-	}
-	call(c, second)
-	halfClose(network, address)
 	fmt.Println("all well")
 }
