@@ -202,7 +202,8 @@ static leat_err streams(const char *url)
     leat_listener *l = NULL;
     leat_err err;
     LEAT_TRY(leat_listen(url, &l));
-    at = url;
+    leat_addr where = leat_listener_addr(l);
+    at = where.url;
     leat_with_group(g, err) {
         err = leat_go(&g, dials, LEAT_NONE);
         if (err == LEAT_OK)
@@ -219,6 +220,8 @@ static leat_err streams_unix_(leat_none *none)
     return streams(url);
 }
 SWEEP(streams_unix)
+static leat_err streams_tcp_(leat_none *none) { (void)none; return streams("tcp://127.0.0.1:0"); }
+SWEEP(streams_tcp)
 
 /* A name is looked up on a thread of the pool.  Nobody listens at port 1. */
 static leat_err lookups_(leat_none *none)

@@ -104,7 +104,9 @@ class Broken:
             if was in command:
                 command[command.index(was)] = now
             elif was.startswith('libleat'):          # then the archive's own is not asked for
-                command.insert(next(i for i, a in enumerate(command) if a.startswith('-Wl,--start-group') or a.endswith('.a')), now)
+                at = next((i for i, a in enumerate(command) if a.startswith('-Wl,--start-group') or a.endswith('.a')), None)
+                if at:
+                    command.insert(at, now)
         if os.path.lexists(out):
             os.unlink(out)
         got = subprocess.run(command, cwd=self.build.path, stderr=subprocess.PIPE, text=True)
