@@ -101,7 +101,7 @@ struct sending { leat_tx(struct item) to; int64_t epoch; char what; int pause_us
 
 static leat_err send_all(struct sending *s)
 {
-    for (int i = 1; !atomic_load(&stopping); i++) {
+    while (!atomic_load(&stopping)) {
         int64_t n = atomic_fetch_add(s->next, 1), begin_ns = now_ns();
         leat_err err = LEAT_OK;
         leat_with_deadline(patience_of(n))
@@ -117,7 +117,7 @@ static leat_err send_all(struct sending *s)
 /* Offers each number in a select, beside a timer: AGAIN where that was first. */
 static leat_err select_all(struct sending *s)
 {
-    for (int i = 1; !atomic_load(&stopping); i++) {
+    while (!atomic_load(&stopping)) {
         int64_t n = atomic_fetch_add(s->next, 1), begin_ns = now_ns();
         struct item it = { n, s->epoch, text_of(n) };
         leat_err err = LEAT_OK, done = LEAT_OK;
@@ -238,7 +238,7 @@ static leat_err watch(struct session *s)
 
 static leat_err call_all(struct session *s)
 {
-    for (int i = 1; !atomic_load(&stopping); i++) {
+    while (!atomic_load(&stopping)) {
         int64_t n = atomic_fetch_add(&next_n, 1), begin_ns = now_ns();
         struct answer out = { 0 };
         leat_err err = LEAT_OK;
