@@ -101,7 +101,7 @@ struct sending { leat_tx(struct item) to; int64_t epoch; char what; int pause_us
 
 static leat_err send_all(struct sending *s)
 {
-    while (!atomic_load(&stopping)) {
+    for (int i = 1; !atomic_load(&stopping); i++) {
         int64_t n = atomic_fetch_add(s->next, 1), begin_ns = now_ns();
         leat_err err = LEAT_OK;
         leat_with_deadline(patience_of(n))
