@@ -190,7 +190,7 @@ static void drop_at(struct dropper *d, unsigned kind, const leat_type *inner, ch
 }
 
 /* A row (plan.h) owns its texts and no more. */
-static inline void row_moved(const struct type_plan *p, const char *v)
+static inline __attribute__((always_inline)) void row_moved(const struct type_plan *p, const char *v)
 {
     for (uint32_t i = 0; i < p->texts; i++)
         text_moved(v + p->text_at[i]);
@@ -214,7 +214,7 @@ static __attribute__((noinline)) void walk_moved(const leat_type *t, const void 
         mem_free(d.later);
 }
 
-static inline void moved(const leat_type *t, const void *v)
+static inline __attribute__((always_inline)) void moved(const leat_type *t, const void *v)
 {
     const struct type_info *info = type_info_find(t);            /* if it is known already, it saves the walk of most */
     if (likely(info && info->plan->row))

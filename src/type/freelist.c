@@ -17,8 +17,10 @@ static void freelist_end(void *self)
     struct freelist *s = self;
     freelist_mine = &closed;
     for (uint32_t i = 0; i < FREELIST_CLASSES; i++)
-        for (uint32_t k = 0; k < s->bin[i].count; k++)
-            free(s->bin[i].at[k]);
+        for (void *p = s->bin[i].head, *next; p; p = next) {
+            __builtin_memcpy(&next, p, sizeof next);
+            free(p);
+        }
     free(s);
 }
 
@@ -37,7 +39,7 @@ static struct freelist *freelist_make(void)
         s = NULL;
     }
     for (uint32_t i = 0; s && i < FREELIST_CLASSES; i++)
-        s->bin[i].most = FREELIST_EACH;
+        s->bin[i].room = FREELIST_EACH;
     return s;
 }
 

@@ -15,7 +15,7 @@
 
 enum { FREELIST_LARGEST = 264, FREELIST_CLASSES = 17, FREELIST_EACH = 15, FREELIST_NONE = 255 };     /* NONE: the class of what is not */
 
-struct freelist_bin { uint32_t count, most; void *at[FREELIST_EACH]; };      /* of 128 bytes */
+struct freelist_bin { void *head; uint64_t room; };  /* the next of each is its first word; so many more may come */
 struct freelist { struct freelist_bin bin[FREELIST_CLASSES]; };       /* by class */
 
 /* never NULL: of a thread that keeps nothing, or nothing yet, one where nothing is and nothing may come */
@@ -29,25 +29,23 @@ void *freelist_take_(uint32_t class);                /* by malloc and the hook *
 static inline void *freelist_take(uint32_t class)    /* NULL: no memory */
 {
     struct freelist_bin *b = &freelist_mine->bin[class];
-    uint32_t n = b->count;
-    if (unlikely(!n || __atomic_load_n(&mem_hook, __ATOMIC_RELAXED)))
+    void *p = b->head;
+    if (unlikely(!p || __atomic_load_n(&mem_hook, __ATOMIC_RELAXED)))
         return freelist_take_(class);
-    b->count = --n;
-    void *p = b->at[n];
-    if (!p)
-        __builtin_unreachable();
+    __builtin_memcpy(&b->head, p, sizeof p);
+    b->room++;
     return p;
 }
 
 static inline void freelist_put(void *p, uint32_t class)
 {
     struct freelist_bin *b = &freelist_mine->bin[class];
-    uint32_t n = b->count;
-    if (unlikely(n == b->most)) {
+    if (unlikely(!b->room)) {
         freelist_put_(p, class);
         return;
     }
-    b->at[n] = p;
-    b->count = n + 1;
+    b->room--;
+    __builtin_memcpy(p, &b->head, sizeof p);
+    b->head = p;
 }
 #endif

@@ -18,7 +18,8 @@ static inline struct texts_block *take_block(size_t slack, uint32_t *state)
 static inline void copy_text(char *to, const uint8_t *p, uint32_t n)
 {
     if (n >= 16) {
-        for (uint32_t i = 0; i + 16 < n; i += 16)
+        memcpy(to, p, 16);
+        for (uint32_t i = 16; unlikely(i + 16 < n); i += 16)
             memcpy(to + i, p + i, 16);
         memcpy(to + n - 16, p + n - 16, 16);
     } else if (n >= 8) {
@@ -44,17 +45,37 @@ static inline enum alone get_alone(const struct type_plan *plan, struct cur *in,
     const uint8_t *p = in->p;
     size_t left = cur_left(in), slack = left - plan->min;
     struct texts_block *b = NULL;
-    uint32_t state = 0, mark = sizeof *b;            /* of the block; of the next text in it */
+    uint32_t state = 0;                              /* of the block */
+    char *to = NULL;                                 /* of the next text in it */
     if (unlikely(left < plan->min || slack > FREELIST_LARGEST - sizeof *b))
         return OTHER;
     if (unlikely(!plan->whole))
         memset(v, 0, plan->size);
-    if (likely(plan->texts && slack > 0) && unlikely(!(b = take_block(slack, &state))))
-        return NO_MEMORY;
+    if (likely(plan->texts && slack > 0)) {
+        if (unlikely(!(b = take_block(slack, &state))))
+            return NO_MEMORY;
+        to = b->at;
+    }
     for (const struct type_op *op = plan->ops;;) {
         if (op->how == ROW_COPY_8) {
             memcpy(v + op->off, p, 8);
             p += 8;
+            op++;
+        }
+        if (likely(op->how == ROW_TEXT)) {
+            uint32_t n = *p++;
+            leat_string text = { 0 };
+            if (unlikely(n >= 0x80 || n > slack))
+                break;
+            if (likely(n > 0)) {
+                text = (leat_string){ to, n, (uint32_t)(to - (char *)b) };
+                copy_text(to, p, n);
+                state += TEXTS_ONE;
+                to += n;
+                p += n;
+                slack -= n;
+            }
+            memcpy(v + op->off, &text, sizeof text);
             op++;
         }
         if (op->how == ROW_COPY_32) {
@@ -64,23 +85,7 @@ static inline enum alone get_alone(const struct type_plan *plan, struct cur *in,
             p += n;
             op++;
         }
-        if (op->how == ROW_TEXT) {
-            uint32_t n = *p++;
-            leat_string text = { 0 };
-            if (unlikely(n >= 0x80 || n > slack))
-                break;
-            if (likely(n > 0)) {
-                text = (leat_string){ (char *)b + mark, n, mark };
-                copy_text((char *)b + mark, p, n);
-                state += TEXTS_ONE;
-                mark += n;
-                p += n;
-                slack -= n;
-            }
-            memcpy(v + op->off, &text, sizeof text);
-            op++;
-        }
-        if (op->how == ROW_END) {
+        if (likely(op->how == ROW_END)) {
             in->p = p;
             if (likely(state >= TEXTS_ONE))
                 b->state = state;
@@ -107,11 +112,13 @@ static inline enum alone get_alone(const struct type_plan *plan, struct cur *in,
 leat_err type_decode(const leat_type *t, struct cur *in, void *v, struct type_ends *ends, size_t *budget)
 {
     const struct type_info *info = type_info_find(t);
-    enum alone a = likely(info && info->plan->row && !budget) ? get_alone(info->plan, in, v) : OTHER;
+    if (!likely(info && info->plan->row && !budget))
+        return type_decode_any(t, in, v, ends, budget);
+    enum alone a = get_alone(info->plan, in, v);
     if (likely(a == DONE))
         return LEAT_OK;
     if (a == OTHER)
-        return type_decode_any(t, in, v, ends, budget);
+        return type_decode_any(t, in, v, ends, NULL);
     memset(v, 0, t->size);
     cur_fail(in);
     return leat_fail(LEAT_NOMEM, "%s: no memory", t->name);

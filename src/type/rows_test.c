@@ -172,7 +172,8 @@ static size_t kept(void)
 {
     size_t n = 0;
     for (uint32_t i = 0; i < FREELIST_CLASSES; i++)
-        n += freelist_mine->bin[i].count;
+        for (void *p = freelist_mine->bin[i].head; p; memcpy(&p, p, sizeof p))
+            n++;
     return n;
 }
 
