@@ -42,6 +42,14 @@ def unit_tcp():
               'WithC|ToC|CSends|CCalls|CallsC|ThroughC|BothWays|Relay|AreChanged|Tasks|Golden', '.', LEAT_GO_NETWORK='tcp')
 
 
+def race():
+    """Nodes of Go among themselves under Go's race detector; all of them, with C, and five times: make go."""
+    gopeer.need()
+    tap.need('gcc')
+    few = 'TestSeveralNodesShareAChannel|TestACallWithAKeyRunsOnce|TestATaskHasBothEndsOfAPipeline|TestGoneFlushTryAndRefusals'
+    return go('test', '-race', '-count', '1', '-timeout', '200s', '-run', '^(%s)$' % few, '.')
+
+
 def range_over_a_channel_of_c():
     program = gopeer.build(os.path.join(MODULE, 'examples', 'range'), 'go-range')
     with tempfile.TemporaryDirectory() as folder:
@@ -74,5 +82,6 @@ if __name__ == '__main__':
     tap.main([('vet', vet),
               ('unit_unix', unit_unix),
               ('unit_tcp', unit_tcp),
+              ('race', race),
               ('range_over_a_channel_of_c', range_over_a_channel_of_c),
               ('the_readme_shows_the_programs', the_readme_shows_the_programs)])
