@@ -32,8 +32,10 @@ class Build:
         self.by_file = {t['filename'][0]: t for t in self.targets.values() if t['filename']}
         self.listed, self.linked = {}, {}
         with open(os.path.join(self.path, 'compile_commands.json')) as f:
-            self.objects = {os.path.normpath(os.path.join(x['directory'], x['file'])): x for x in json.load(f)
-                            if not x['output'].startswith('libleat_race')}
+            self.objects = {}                        # of a file several: the tool has some of the library's for itself
+            for x in json.load(f):
+                if not x['output'].startswith('libleat_race'):
+                    self.objects.setdefault(os.path.normpath(os.path.join(x['directory'], x['file'])), []).append(x)
 
     def introspect(self, what):
         return json.loads(subprocess.run(['meson', 'introspect', what, self.path], check=True, stdout=subprocess.PIPE).stdout)
@@ -74,14 +76,17 @@ class Broken:
             f.write(text)
 
     def compile(self, path, text):
-        x = self.build.objects.get(os.path.join(table.ROOT, path))
-        if not x:
+        objects = self.build.objects.get(os.path.join(table.ROOT, path), [])
+        if not objects:
             raise RuntimeError('%s is not compiled by itself: break a .c file' % path)
         src = os.path.join(self.folder, path)
         os.makedirs(os.path.dirname(src), exist_ok=True)
         with open(src, 'w') as f:
             f.write(text)
-        out = src[:-2] + '.o'
+        for n, x in enumerate(objects):
+            self.compile_as(x, src, '%s.%d.o' % (src[:-2], n))
+
+    def compile_as(self, x, src, out):
         command = [src if a == x['file'] else out if a == x['output'] else a for a in shlex.split(x['command'])]
         command = [a for a in command if a not in ('-MD',)]
         for flag in ('-MQ', '-MF'):

@@ -48,12 +48,13 @@ def why_never(kind):
     return whys[0] if all(whys) else None
 
 
-def run(kind, seed, world=World):
-    """One run; raises tap.Skip where its network cannot be made."""
+def run(kind, seed, world=World, where=None):
+    """One run, at a place of the seed's choice if no other is said; raises tap.Skip where its network cannot be made."""
     rng = random.Random(seed * 1009 + KINDS.index(kind))
     if why_never(kind):
         raise tap.Skip(why_never(kind))
     place = rng.choice([p for p in kind.places if not why_not(p)])
+    place = where or place
     result = Result(kind, seed)
     with world(place, seed) as w:
         _, bad = w.works_after(0, SLACK_S + DEAD_S, WARM)
@@ -134,9 +135,12 @@ def main():
 
 # == the test program ==
 
-def smoke(kind, world):
+APART = ('cut_at_a_byte', 'cut_again_and_again')      # at each place by its name: they stand for what links go through
+
+
+def smoke(kind, world, where=None):
     for seed in range(1, int(os.environ.get('FAULTS_SEEDS', 1)) + 1):
-        result = run(kind, seed, world)
+        result = run(kind, seed, world, where)
         if result.problems:
             return ['seed %d:' % seed] + result.problems
     return None
@@ -144,5 +148,6 @@ def smoke(kind, world):
 
 if '--seeds' in sys.argv:
     sys.exit(main())
-tap.main([(k.name, lambda k=k: smoke(k, World)) for k in KINDS] +
+tap.main([(k.name, lambda k=k: smoke(k, World)) for k in KINDS if k.name not in APART] +
+         [('%s_%s' % (k.name, p), lambda k=k, p=p: smoke(k, World, p)) for k in KINDS if k.name in APART for p in k.places] +
          [(name, lambda k=k: smoke(k, Words)) for k in KINDS if (name := 'words_are_counted_' + k.name) in SMOKE], jobs=8)
