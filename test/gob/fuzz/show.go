@@ -86,6 +86,9 @@ func wasFloat32(f float64) bool {
 }
 
 func (s *shower) float(f float64, is32 bool) {
+	if s.same && f == 0 {
+		f = 0 // Go's encoder leaves -0 out, leat's sends it
+	}
 	switch {
 	case math.IsNaN(f):
 		s.WriteString(`"NaN"`)
