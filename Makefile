@@ -10,6 +10,8 @@
 #   make growth    how the cost of one grows with how many there are, as charts in docs/growth (AGAIN=1: measures all of it anew)
 #   make sim       the word count, and channels used in every way, in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another;
 #                  FLAGS="--faults cut"; SIM_STATE=DIR: goes on there where it was stopped)
+#   make survive   the word count with a worker killed and restarted and a link cut for five seconds: on real networks, and in 10,000
+#                  simulated worlds, with the right total (SEEDS=1..1000: in these; SIM_STATE=DIR: goes on there where it was stopped)
 #   make mutants   mutations of the protocol between nodes that make sim must find (ONLY=regex: these)
 #   make fuzz     libFuzzer on everything that reads what may come from anyone (BUDGET=600: seconds in all; ONLY="talk frames": these)
 #   make gob-fuzz  leat's gob against Go's own, on random types, values and damage (BUDGET=600: seconds; SEED=7)
@@ -35,7 +37,7 @@ MESON_FLAGS ?=
 
 .PHONY: fuzz fuzz-coverage gob-fuzz hostile go
 .PHONY: help build demo test models schedules bench growth bench-build sim check endure install clean deps-build deps-test
-.PHONY: faults breaks mutants
+.PHONY: faults breaks mutants survive
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -108,6 +110,12 @@ sim: build
 	build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/wordcount) $(FLAGS) -- \
 		build/examples/wordcount run examples/data/opticks.txt && \
 	build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/channels) --nodes 4 $(FLAGS) -- build/test/sim_channels)
+
+survive: SEEDS = 1..10000
+survive: build
+	@ninja -C build --quiet test/faults/faults_relay && test/faults/wordcount.py
+	@build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/survive) --faults heal --must-succeed -- \
+		build/examples/wordcount run examples/data/opticks.txt
 
 mutants: build
 	@test/sim/mutants.py '$(if $(ONLY),$(ONLY),.)'

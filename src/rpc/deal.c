@@ -222,9 +222,9 @@ static leat_err gone(struct deal *d, struct hand *w)
         leat_peer_close(w->peer);
     w->peer = NULL;
     w->ours = w->watched = false;
-    if (BUGGIFY("deal.pause_long"))
-        w->pause_ms = WORKER_PAUSE_MAX_MS / 2;
     w->pause_ms = worked || !w->pause_ms ? WORKER_PAUSE_MS : MIN(w->pause_ms * 2, (uint32_t)WORKER_PAUSE_MAX_MS);
+    if (BUGGIFY("deal.pause_long"))
+        w->pause_ms = WORKER_PAUSE_MAX_MS;
     if (d->opts.lost)
         d->opts.lost(d->opts.self, &now, d->last);
     return w->url[0] ? START(d, hand_dial, "leat_deal dial", w) : LEAT_OK;

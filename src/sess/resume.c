@@ -295,7 +295,6 @@ void sess_come_back(struct sess *s, struct greeting *g)
         sess_link_broke_locked(s, "the other side has made a new one");
         sess_wake_all(&s->linkers);
     } else {
-        SOMETIMES("sess.false_resume", NULL);
         dead = "it goes on with a session that is not known here";
     }
     unlock(&s->out_lock);
