@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "t.h"
 
-enum { FILES_MAX = 400, GROWN = 64 };
+enum { FILES_MAX = 400, GROWN = 64, MADE = 180 };
 
 struct input { char name[64]; uint8_t *p; size_t n; };
 static struct input files[FILES_MAX];
@@ -59,6 +59,21 @@ static void load_all(const char *target)
         closedir(d);
     qsort(files, (size_t)count, sizeof *files, by_name);
     CHECK(count > 0);
+}
+
+/* Values of every described type, as its codecs write them. */
+static void make_all(const struct fuzz_target *t)
+{
+    struct buf b = { 0 };
+    for (uint32_t n = 0; n < MADE && count < FILES_MAX; n++)
+        if (fuzz_made(t->name, n, &b) && b.len <= t->max) {
+            struct input *x = &files[count++];
+            *x = (struct input){ .p = malloc(b.len), .n = b.len };
+            CHECK(x->p != NULL);
+            memcpy(x->p, b.p, b.len);
+            snprintf(x->name, sizeof x->name, "made %u", n);
+        }
+    buf_free(&b);
 }
 
 static void play(const struct fuzz_target *t, const char *what, const uint8_t *p, size_t n)
@@ -123,6 +138,7 @@ static void play_all(const struct fuzz_target *t)
     uint8_t *p = malloc(t->max + GROWN);
     CHECK(p != NULL);
     load_all(t->name);
+    make_all(t);
     for (int i = 0; i < count; i++)
         play(t, files[i].name, files[i].p, files[i].n);
     rng_init(&r, 1);

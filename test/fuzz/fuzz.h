@@ -41,6 +41,9 @@ void fuzz_world(leat_fn_ *fn, const void *arg, size_t len);
 static inline uint8_t fuzz_u8(struct cur *c) { return cur_left(c) ? cur_u8(c) : 0; }
 uint64_t fuzz_u64(struct cur *c);                    /* one byte: a small number or one of those where things break; or eight more */
 
+/* An input that makes sense to the target of this name, the same for the same number; false: there are none for it, or not this one. */
+bool fuzz_made(const char *target, uint32_t number, struct buf *ret);
+
 void fuzz_form(const uint8_t *p, size_t n);          /* forms.c: canonical forms */
 void fuzz_own(const uint8_t *p, size_t n);           /* values.c: leat's own encoding */
 void fuzz_bridge(const uint8_t *p, size_t n);        /* forms and values of another type */

@@ -360,3 +360,57 @@ void fuzz_netrpc(const uint8_t *p, size_t n)
     FUZZ_MEMORY(4 * n, 512 << 10);
     netrpc_free(&s);
 }
+
+/* -- inputs that make sense --------------------------------------------------------------------------------------------------- */
+/* Texts that no format refuses. */
+static void plain(const leat_type *t, void *v)
+{
+    struct buf b = { 0 };
+    struct type_ends ends = { .put = put_end, .get = get_end };
+    if (type_encode(t, v, &b, &ends) == LEAT_OK)
+        for (size_t i = 0; i < b.len; i++)
+            b.p[i] &= 0x7f;
+    struct cur c = cur_of(b.p, b.len);
+    leat_drop_(t, v);
+    memset(v, 0, t->size);
+    if (type_decode(t, &c, v, &ends, NULL) != LEAT_OK)
+        memset(v, 0, t->size);
+    buf_free(&b);
+}
+
+static leat_err made_gob(const leat_type *t, const void *v, struct buf *ret)
+{
+    struct gob_writer w = { 0 };
+    leat_err e = gob_write(&w, t, v, ret);
+    if (e == LEAT_OK)
+        e = gob_write(&w, t, v, ret);                /* the second one has no definitions */
+    gob_writer_free(&w);
+    return e;
+}
+
+bool fuzz_made(const char *target, uint32_t number, struct buf *ret)
+{
+    bool own = strcmp(target, "own") == 0, gob = strcmp(target, "gob") == 0, json = strcmp(target, "described") == 0;
+    struct type_ends ends = { .put = put_end, .get = get_end };
+    uint8_t which = (uint8_t)(number % (own || gob || json ? ARRAY_LEN(types) : ARRAY_LEN(bridged)));
+    const leat_type *t = own || gob || json ? types[which] : bridged[which];
+    struct rng r;
+    if (!own && !gob && !json && strcmp(target, "bridge") != 0)
+        return false;
+    rng_init(&r, number + 1);
+    void *v = calloc(1, t->size);
+    FUZZ_CHECK(v != NULL);
+    fill(t, v, &r);
+    if (number / ARRAY_LEN(bridged) % 2)
+        plain(t, v);
+    buf_reset(ret);
+    buf_u8(ret, own || gob || json ? which : (uint8_t)(rng_below(&r, ARRAY_LEN(bridged))));
+    if (gob)
+        buf_u8(ret, (uint8_t)rng_below(&r, 8));
+    else if (!own && !json)
+        buf_u8(ret, which), buf_u8(ret, 0);
+    leat_err e = gob ? made_gob(t, v, ret) : json ? type_json_put(t, v, ret) : type_encode(t, v, ret, &ends);
+    leat_drop_(t, v);
+    free(v);
+    return e == LEAT_OK;
+}
