@@ -192,12 +192,18 @@ TEST(a_thread_keeps_a_few_blocks_and_uses_them_again)
     CHECK_EQ(kept(), san_watches_memory() ? 0 : FREELIST_EACH + 1);
 }
 
+#define LAST "what a thread keeps until it ends: a string that is long enough for its loss to be seen at the end"
 static void *give_back_elsewhere(void *w)
 {
     static const char text[] = "a string that one thread made, and another gives back";
     give_back(w, MANY, text);
     CHECK_EQ(kept(), san_watches_memory() ? 0 : FREELIST_EACH);
     receive(w, MANY, text);
+    CHECK_EQ(kept(), 0);
+    struct word own[FREELIST_EACH];
+    receive(own, FREELIST_EACH, LAST);
+    give_back(own, FREELIST_EACH, LAST);
+    CHECK_EQ(kept(), san_watches_memory() ? 0 : FREELIST_EACH);      /* and ends with them */
     return NULL;
 }
 
