@@ -15,6 +15,7 @@ struct peer {
     size_t at, len;
     uint8_t in[192 << 10];                           /* in[at] to in[len - 1] is not yet used */
 };
+static uint16_t peer_minor = WIRE_MINOR;              /* of the version it says that it speaks */
 struct peer_frame { uint8_t kind, flags; struct cur in; };           /* in: the fields; valid until the next read */
 
 /* The bytes from p->in + p->at on are at least n. */
@@ -108,7 +109,7 @@ static inline void peer_dial_for(struct peer *p, const char *to, uint64_t id, ui
     CHECK_EQ(link_dial(to, &p->l), LEAT_OK);
     buf_put(&b, PREAMBLE_MAGIC, 8);
     buf_u16(&b, WIRE_MAJOR);
-    buf_u16(&b, WIRE_MINOR);
+    buf_u16(&b, peer_minor);
     buf_u32(&b, 0);
     size_t at = b.len;
     buf_u32(&b, 0);

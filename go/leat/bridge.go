@@ -457,8 +457,9 @@ func (r *decoder) skip(w *desc, path string) error {
 	case tDate:
 		r.take(16)
 	case tError:
-		r.take(4)
-		r.text(0, math.MaxInt)
+		if err := r.errorValue(new(ErrorValue), path); err != nil {
+			return err
+		}
 	case tString, tBytes, tChars:
 		r.text(0, math.MaxInt)
 	case tCstr:

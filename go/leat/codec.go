@@ -16,12 +16,48 @@ type encoder struct {
 	s    *Peer // whom the ends are told; nil: none may be there
 	ends []*passed
 	deep int
+
+	plain bool // of errors only code and text
 }
 
 func encode(d *desc, v reflect.Value) ([]byte, error) {
 	e := &encoder{}
 	err := e.value(d, v, "")
 	return e.b, err
+}
+
+// encodeBoth gives the bytes for any peer, and those for one of version 1.1, which are often the same.
+func encodeBoth(d *desc, v reflect.Value) (b, plain []byte, err error) {
+	b, err = encode(d, v)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := &encoder{plain: true}
+	err = e.value(d, v, "")
+	if string(e.b) == string(b) {
+		return b, b, err
+	}
+	return b, e.b, err
+}
+
+func (e *encoder) errorValue(x *ErrorValue, path string) error {
+	for row := 0; x != nil; row, x = row+1, x.Cause {
+		if row == errorChain {
+			return fail(Limit, "%s: over %d errors in a row", field(path), errorChain)
+		}
+		more := (x.Node != "" || len(x.Details) > 0 || x.Cause != nil) && !e.plain && (e.s == nil || e.s.minor >= 2)
+		code := uint32(x.Code)
+		if more {
+			code |= errorMore
+		}
+		e.b = putText(put32(e.b, code), x.Text)
+		if !more {
+			return nil
+		}
+		e.b = putText(putText(e.b, x.Node), string(x.Details))
+		e.b = append(e.b, boolByte(x.Cause != nil))
+	}
+	return nil
 }
 
 func (e *encoder) value(d *desc, v reflect.Value, path string) error {
@@ -54,7 +90,7 @@ func (e *encoder) value(d *desc, v reflect.Value, path string) error {
 		e.number(uint64(offset), 4)
 	case tError:
 		x := v.Interface().(ErrorValue)
-		e.b = putText(put32(e.b, uint32(x.Code)), x.Text)
+		return e.errorValue(&x, path)
 	case tArray:
 		for i := 0; i < d.size; i++ {
 			_ = e.value(d.elem, v.Index(i), path)
@@ -223,6 +259,41 @@ func (r *decoder) pay(n int, path string) error {
 	return nil
 }
 
+func (r *decoder) errorValue(x *ErrorValue, path string) error {
+	for row := 1; r.err == nil; row++ {
+		n := r.number(4)
+		code, text := n&^errorMore, r.text(0, math.MaxInt)
+		if code > 255 {
+			code = uint64(Remote)
+		}
+		x.Code, x.Text = Code(code), string(text)
+		if n&errorMore == 0 {
+			return r.pay(len(text), path)
+		}
+		node, details := r.text(0, math.MaxInt), r.text(0, math.MaxInt)
+		x.Node = string(node)
+		if len(details) > 0 {
+			x.Details = append([]byte(nil), details...)
+		}
+		if err := r.pay(len(text)+len(node)+len(details)+64, path); err != nil {
+			return err
+		}
+		switch flag := r.u8(); {
+		case r.err != nil:
+			return nil
+		case flag > 1 || flag == 0 && len(node)+len(details) == 0:
+			return r.bad(path, "an error announces what it has not")
+		case flag == 0:
+			return nil
+		case row == errorChain:
+			return r.bad(path, "over 16 errors in a row")
+		}
+		x.Cause = new(ErrorValue)
+		x = x.Cause
+	}
+	return nil
+}
+
 func (r *decoder) value(d *desc, v reflect.Value, path string) error {
 	switch d.kind {
 	case tBool:
@@ -257,15 +328,11 @@ func (r *decoder) value(d *desc, v reflect.Value, path string) error {
 		}
 		v.Set(reflect.ValueOf(t))
 	case tError:
-		code := r.number(4)
-		if code > 255 {
-			code = uint64(Remote)
-		}
-		text := r.text(0, math.MaxInt)
-		if err := r.pay(len(text), path); err != nil {
+		var x ErrorValue
+		if err := r.errorValue(&x, path); err != nil {
 			return err
 		}
-		v.Set(reflect.ValueOf(ErrorValue{Code(code), string(text)}))
+		v.Set(reflect.ValueOf(x))
 	case tArray:
 		for i := 0; i < d.size && r.err == nil; i++ {
 			_ = r.value(d.elem, v.Index(i), path)

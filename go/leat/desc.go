@@ -40,11 +40,20 @@ const (
 	nameMax                      = 255
 )
 
-// An ErrorValue is an error as a field of a value; Code is a number of Code.
+// An ErrorValue is an error as a field of a value; Code is a number of Code. Node is where it happened, Details are the program's own, and
+// Cause is what it was caused by, at most 16 in a row; a peer of version 1.1 is sent Code and Text alone.
 type ErrorValue struct {
-	Code Code
-	Text string
+	Code    Code
+	Text    string
+	Node    string
+	Details []byte
+	Cause   *ErrorValue
 }
+
+const (
+	errorMore  = 1 << 31 // of the code on the wire: node, details and perhaps a cause follow
+	errorChain = 16
+)
 
 // Oneof marks a struct as a choice: it is the embedded first field, and Which says which of the other fields counts, from 1; 0: none.
 //

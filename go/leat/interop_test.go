@@ -325,7 +325,8 @@ type all struct {
 func fullValue() all {
 	text := "c text"
 	return all{true, -1, -2, -3, -4, 1, 2, 3, 1 << 63, 1.5, -0.25, "text, ü", []byte{0, 255}, time.Unix(1e9, 5).UTC(), -7,
-		ErrorValue{Refused, "no"}, []string{"a", ""}, &mark{7}, nil, []mark{{1}, {2}}, map[string]mark{"k": {3}, "l": {4}},
+		ErrorValue{Refused, "no", "node c", []byte{0, 1}, &ErrorValue{Closed, "", "", nil, &ErrorValue{Code: Limit, Text: "the disk"}}},
+		[]string{"a", ""}, &mark{7}, nil, []mark{{1}, {2}}, map[string]mark{"k": {3}, "l": {4}},
 		[3]int16{1, -2, 3}, -2, choice{Oneof{1}, "chosen", 0}, choice{Oneof{2}, "", 9},
 		tree{1, []tree{{2, nil}, {3, []tree{{4, nil}}}}}, odd{&text, nil, "seven77", 0}}
 }

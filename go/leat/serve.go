@@ -237,7 +237,24 @@ type once struct {
 	at      time.Time
 	a       answer
 	b       []byte
+	plain   []byte // the same for peers of version 1.1
 	waiting []*call
+}
+
+func (o *once) bytesFor(c *call) []byte {
+	if c.s.minor < 2 {
+		return o.plain
+	}
+	return o.b
+}
+
+// kept is how many bytes it keeps: plain is often the same as b.
+func (o *once) kept() int {
+	n := len(o.b) + len(o.a.detail)
+	if len(o.plain) < len(o.b) {
+		n += len(o.plain)
+	}
+	return n
 }
 
 func (s *Peer) serveOnce(c *call, sv *service, by *bridge, b []byte) error {
@@ -254,7 +271,7 @@ func (s *Peer) serveOnce(c *call, sv *service, by *bridge, b []byte) error {
 		case o.sum != sum:
 			c.refuse(Inval, "the key was used with another argument", nil)
 		case o.over:
-			c.answer(o.a, o.b, nil)
+			c.answer(o.a, o.bytesFor(c), nil)
 		default:
 			o.waiting = append(o.waiting, c)
 		}
@@ -300,14 +317,14 @@ func (s *Peer) serveOnce(c *call, sv *service, by *bridge, b []byte) error {
 func (k *keeper) end(o *once, sv *service, out reflect.Value, err error) {
 	if err != nil {
 		o.a = answer{code: CodeOf(err), own: true, detail: cut(detailOf(err), 4096)}
-	} else if o.b, err = encode(sv.out, out); err != nil || len(o.b) > keptResult {
-		o.b, o.a = nil, answer{code: Limit, detail: "a result of more than 256 KiB cannot be kept"}
+	} else if o.b, o.plain, err = encodeBoth(sv.out, out); err != nil || len(o.b) > keptResult {
+		o.b, o.plain, o.a = nil, nil, answer{code: Limit, detail: "a result of more than 256 KiB cannot be kept"}
 	}
 	o.over, o.at = true, time.Now()
-	k.bytes += len(o.b) + len(o.a.detail)
+	k.bytes += o.kept()
 	k.aging = append(k.aging, o)
 	for _, c := range o.waiting {
-		c.answer(o.a, o.b, nil)
+		c.answer(o.a, o.bytesFor(c), nil)
 	}
 	o.waiting = nil
 }
@@ -317,6 +334,6 @@ func (k *keeper) expire(now time.Time) {
 		o := k.aging[0]
 		k.aging = k.aging[1:]
 		delete(k.all, o.key)
-		k.bytes -= keptRecords + len(o.b) + len(o.a.detail)
+		k.bytes -= keptRecords + o.kept()
 	}
 }

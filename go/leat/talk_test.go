@@ -340,6 +340,7 @@ type goldenTimes struct {
 	W time.Duration
 	E ErrorValue
 }
+type goldenErrors struct{ Why, Plain ErrorValue }
 type goldenNested struct {
 	In   mark
 	O, P *mark
@@ -358,7 +359,7 @@ func TestGoldenValues(t *testing.T) {
 	text, err := os.ReadFile(talksFolder + "values.txt")
 	must(t, err)
 	types := map[string]any{"numbers": goldenNumbers{}, "texts": goldenTexts{}, "times": goldenTimes{}, "nested": goldenNested{},
-		"tree": tree{}, "ends": goldenEnds{}}
+		"errors": goldenErrors{}, "tree": tree{}, "ends": goldenEnds{}}
 	for _, section := range strings.Split("\n"+string(text), "\n! ")[1:] {
 		name, rest, _ := strings.Cut(section, "\n")
 		example := types[name]

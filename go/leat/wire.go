@@ -34,7 +34,7 @@ var kindNames = map[byte]string{
 	kResult: "RESULT", kCancel: "CANCEL", kDone: "DONE",
 }
 
-var preamble = [16]byte{0x8b, 'L', 'E', 'A', 'T', '\r', '\n', 0x1a, 1, 0, 1, 0}
+var preamble = [16]byte{0x8b, 'L', 'E', 'A', 'T', '\r', '\n', 0x1a, 1, 0, 2, 0}
 
 // What is appended to a message.
 func putVarint(b []byte, v uint64) []byte { return binary.AppendUvarint(b, v) }

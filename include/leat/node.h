@@ -35,7 +35,9 @@ typedef struct leat_strings { leat_string *at; uint32_t len, cap; } leat_strings
 typedef struct leat_int64s { int64_t *at; uint32_t len, cap; } leat_int64s;
 typedef struct leat_float64s { double *at; uint32_t len, cap; } leat_float64s;
 typedef struct leat_date   { int64_t s; uint32_t ns; int32_t offset_s; } leat_date;   /* since 1970, UTC; offset for people */
-typedef struct leat_error  { leat_err code; leat_string text; } leat_error;
+/* An error as a value: what happened, in words, at which node, with what else the program says of it, and what it was caused by: another
+ * one, owned as an optional is (from malloc), or NULL.  At most 16 hang in a row. */
+typedef struct leat_error  { leat_err code; leat_string text, node; leat_bytes details; struct leat_error *cause; } leat_error;
 enum { LEAT_BARE = 1, LEAT_PAIRS = 2 };
 /* With every described struct S comes a struct S_reply { leat_reply reply; <S> value; }: a result that was waited for in a channel. */
 typedef struct leat_reply {
@@ -53,6 +55,15 @@ LEAT_CHECK leat_err leat_string_dup(const char *p, size_t len, leat_string *ret)
 LEAT_CHECK leat_err leat_bytes_dup(const void *p, size_t len, leat_bytes *ret);       /* the same */
 void leat_string_drop(leat_string *s);               /* what leat_drop does, to a string; NULL: nothing */
 void leat_bytes_drop(leat_bytes *b);                 /* the same */
+/* The failure e that a call of this task has just returned, as a value: its code, its detail, and the node that it is of, if a peer has
+ * sent it.  [*ret is owned: leat_error_drop]  NOMEM */
+LEAT_CHECK leat_err leat_error_of(leat_err e, leat_error *ret);
+/* *e becomes the cause of a new error, which is *e then; text is copied.  NOMEM; LIMIT: over 16 in a row: then *e is as it was. */
+LEAT_CHECK leat_err leat_error_wrap(leat_error *e, leat_err code, const char *text);
+/* e->code, as if it had just been returned: its detail is "text: text of the cause: ..."; OK: e is NULL, or its code is OK */
+leat_err leat_error_raise(const leat_error *e);
+const leat_error *leat_error_find(const leat_error *e, leat_err code);        /* the first in the row with it, borrowed; NULL: none */
+void leat_error_drop(leat_error *e);                 /* what leat_drop does, to an error; NULL: nothing */
 #define leat_push(list, ...)            LEAT_PUSH_(list, __VA_ARGS__)         /* appends to *list, which then owns the element; NOMEM,
                                                         LIMIT, INVAL (a borrowed list: dup it): the element is still yours */
 #define leat_new(S)                     LEAT_NEW_(S)                          /* a zeroed S for an optional(S); NULL: no memory */

@@ -41,6 +41,7 @@ enum {
      * for each of its bytes, where that is more (a chars(4096) is one byte when empty).  Over it: LEAT_LIMIT */
     LIMIT_DECODE_RATIO = 64,
     LIMIT_DECODE_FREE = 4096,
+    LIMIT_ERROR_CHAIN = 16,              /* errors in a row, each the cause of the one before: more are refused, here and from a peer */
     LIMIT_DECODE_BLOCK = 16,             /* what a block of memory is taken to cost beyond its bytes */
 
     /* streams of others (gob): the reader refuses the message */

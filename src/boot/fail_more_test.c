@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 LEAT_STRUCT(num, (int64, n));
+LEAT_STRUCT(failure, (error, why));
 LEAT_STRUCT(page, (string, title), (strings, words), (list(num), nums), (optional(num), maybe), (map(num), notes));
 
 /* -- timers ------------------------------------------------------------------------------------------------------------------- */
@@ -124,6 +125,25 @@ static leat_err json_(leat_none *none)
     return e;
 }
 SWEEP(json)
+
+/* -- errors as values -------------------------------------------------------------------------------------------------------- */
+static leat_err errors_(leat_none *none)
+{
+    leat_error e, copy = { 0 };
+    (void)none;
+    leat_err made = leat_error_of(leat_fail(LEAT_GONE, "a failure"), &e);
+    if (made != LEAT_OK)
+        return made;
+    made = leat_error_wrap(&e, LEAT_REMOTE, "its outcome");
+    CHECK(made == LEAT_OK ? e.cause && e.cause->code == LEAT_GONE : !e.cause && e.code == LEAT_GONE);
+    struct failure f = { e }, g = { copy };
+    if (made == LEAT_OK)
+        made = leat_dup(failure, &f, &g);
+    leat_drop(failure, &g);
+    leat_drop(failure, &f);
+    return made;
+}
+SWEEP(errors)
 
 /* -- files and other programs ------------------------------------------------------------------------------------------------- */
 static leat_err files_(leat_none *none)

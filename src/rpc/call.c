@@ -283,8 +283,11 @@ static leat_err answer_err(const struct call *x, const char *name)
     if (e == LEAT_OK)
         return e;
     if (x->own && (means_other || !known))
-        return leat_fail(LEAT_REMOTE, "%s: %s: %s: %s", sess_text(x->s), name, leat_err_name(e), x->text);
-    return leat_fail(known ? e : LEAT_REMOTE, "%s: %s: %s", sess_text(x->s), name, x->text);
+        e = leat_fail(LEAT_REMOTE, "%s: %s: %s: %s", sess_text(x->s), name, leat_err_name(e), x->text);
+    else
+        e = leat_fail(known ? e : LEAT_REMOTE, "%s: %s: %s", sess_text(x->s), name, x->text);
+    err_node(sess_name(x->s), strlen(sess_name(x->s)));
+    return e;
 }
 
 static leat_err lost(const struct call *x, const char *name)

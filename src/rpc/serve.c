@@ -64,7 +64,27 @@ static void answer_done(const struct job *j)
     (void)sess_commit_must(j->s);
 }
 
-static leat_err answer_kept(struct job *j) { return send_answer(j, &(struct answer){ .err = LEAT_OK }, kept_result(j->kept)); }
+/* What is kept may have errors with more than the peer reads: then it is read and written again. */
+static leat_err answer_kept(struct job *j)
+{
+    const struct buf *kept = kept_result(j->kept);
+    const leat_type *t = j->fn->out;
+    if (!sess_plain(j->s))
+        return send_answer(j, &(struct answer){ .err = LEAT_OK }, kept);
+    struct buf plain = { .max = LIMIT_ELEM };
+    struct cur in = cur_of(kept->p, kept->len);
+    void *v = mem_zalloc(t->size);
+    leat_err err = v ? type_decode(t, &in, v, NULL, NULL) : leat_fail(LEAT_NOMEM, "no memory for a result that was kept");
+    if (err == LEAT_OK) {
+        err = type_encode(t, v, &plain, &type_plain);
+        leat_drop_(t, v);
+    }
+    mem_free(v);
+    if (err == LEAT_OK)
+        err = send_answer(j, &(struct answer){ .err = LEAT_OK }, &plain);
+    buf_free(&plain);
+    return err;
+}
 
 /* The result of a method that has succeeded.  On failure the value is still the job's. */
 static leat_err answer_value(struct job *j)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "run/sched.h"
 #include "plat/errno.h"
 
@@ -15,6 +16,7 @@ enum { TEXT_MAX = 480 };                             /* a longer text is cut */
 struct fault {
     leat_err err, why;
     int sys;
+    char node[LIMIT_NODE_NAME + 1];                  /* the peer that it is of; empty: this node */
     char text[TEXT_MAX];
 };
 
@@ -51,6 +53,7 @@ static struct fault *fault_ready(struct task *t, leat_err e)
         t->fault->err = e;
         t->fault->why = LEAT_OK;
         t->fault->sys = 0;
+        t->fault->node[0] = 0;
     }
     return t->fault;
 }
@@ -110,6 +113,9 @@ leat_err leat_wrap(leat_err e, const char *fmt, ...)
     struct fault *old = t->fault && t->fault->err == e && t->last_err == e ? t->fault : NULL;
     int sys = old ? old->sys : 0;
     leat_err why = old ? old->why : LEAT_OK;
+    char node[sizeof ((struct fault *)0)->node] = "";
+    if (old)
+        memcpy(node, old->node, sizeof node);
     const char *tail = old ? old->text : errors[(unsigned)e < ARRAY_LEN(errors) ? e : 0].text;
     if (n >= 0 && (size_t)n < sizeof text - 3) {     /* what does not fit is cut */
         size_t room = sizeof text - (size_t)n - 3;
@@ -122,6 +128,7 @@ leat_err leat_wrap(leat_err e, const char *fmt, ...)
     if (f) {
         f->sys = sys;
         f->why = why;
+        memcpy(f->node, node, sizeof node);
         memcpy(f->text, text, sizeof text);
     }
     return e;
@@ -144,6 +151,21 @@ const char *leat_err_detail(void)
     struct task *t = task_self();
     struct fault *f = fault_now(t);
     return f ? f->text : errors[t->last_err].text;
+}
+
+void err_node(const char *name, size_t n)
+{
+    struct fault *f = fault_now(task_self());
+    if (f)
+        snprintf(f->node, sizeof f->node, "%.*s", (int)MIN(n, sizeof f->node), name);
+}
+
+const char *err_detail_of(leat_err e, char *node, size_t cap)
+{
+    struct task *t = task_self();
+    struct fault *f = t->last_err == (uint8_t)e ? fault_now(t) : NULL;
+    snprintf(node, cap, "%s", f ? f->node : "");
+    return f ? f->text : errors[(unsigned)e < ARRAY_LEN(errors) ? e : 0].text;
 }
 
 int leat_err_sys(void)

@@ -162,7 +162,7 @@ static leat_err put_large(struct end *e, uint8_t what, const void *v, bool now)
     struct buf *b = backlog_open(e);
     if (!b)
         return leat_fail(LEAT_NOMEM, "no memory for an element");
-    leat_err err = large_new(e->type, v, what == ELEM_PIECE, &x);
+    leat_err err = large_new(e->type, v, (what == ELEM_PIECE ? LARGE_MOVES : 0) | (sess_plain(e->s) ? LARGE_PLAIN : 0), &x);
     if (err != LEAT_OK)
         return put_failed(e, err);
     struct piece p = { (uint32_t)x->bytes, (uint32_t)x->bytes, what, true };
@@ -222,7 +222,7 @@ static leat_err encode_piece(struct end *e, uint8_t what, const void *v, bool no
     leat_err err = buf_err(b);
     if (err == LEAT_OK) {
         buf_limit(b, b->len + LIMIT_FRAME_CUT);
-        err = type_encode(e->type, v, b, NULL);
+        err = type_encode(e->type, v, b, sess_plain(e->s));
         buf_limit(b, 0);
     }
     if (err == LEAT_OK) {
@@ -379,7 +379,7 @@ static leat_err put_encoded(struct end *e, struct buf *b, const void *v, size_t 
 {
     size_t at = b->len;
     buf_u8(b, 0);                                    /* the length: one byte, until it shows that it takes more */
-    LEAT_TRY(type_encode(e->type, v, b, NULL));
+    LEAT_TRY(type_encode(e->type, v, b, sess_plain(e->s)));
     size_t n = *ret = b->len - at - 1, more = n < 1 << 7 ? 0 : n < 1 << 14 ? 1 : 2;
     if (more && buf_add(b, more))
         memmove(b->p + at + 1 + more, b->p + at + 1, n);

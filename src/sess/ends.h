@@ -174,5 +174,5 @@ void site_torn_locked(struct end *e);                /* a site behind it was los
 leat_err site_put_locked(struct end *e, const void *v);
 /* a channel that was local becomes a site that holds all credits; queue holds its elements as sent by site_pack_queue */
 void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued);
-leat_err site_pack_queue(leat_chan_ *c, const leat_type *t, struct buf *ret);
+leat_err site_pack_queue(leat_chan_ *c, const leat_type *t, struct type_ends *plain, struct buf *ret);
 #endif

@@ -10,8 +10,9 @@
 
 #define PREAMBLE_MAGIC "\x8bLEAT\r\n\x1a"             /* 8 bytes: not text, not TLS; breaks when a line end is converted */
 enum {
-    WIRE_MAJOR = 1, WIRE_MINOR = 1,
+    WIRE_MAJOR = 1, WIRE_MINOR = 2,
     WIRE_TYPES = 1,                                  /* the minor version from which on TYPE and the form in OPEN are known */
+    WIRE_ERRORS = 2,                                 /* and from which on an error may have more than code and text */
     PREAMBLE_BYTES = 16,                             /* magic, u16 major, u16 minor, u32 zero */
     FRAME_HEADER = 8, FRAME_NUMBERED = 24,
     FRAME_MARK = 6,                                  /* u16 of the header: zero where it is written; see sess_moment */

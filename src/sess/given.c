@@ -66,7 +66,7 @@ static void rx_leaves(struct end *e)
     lock(&c->lock);
     leat_err sealed = e->why;
     bool recalled = e->return_due, twice = at_load(&c->site);
-    leat_err err = twice ? leat_fail(LEAT_INVAL, "a receive end was sent twice") : site_pack_queue(c, e->type, &queue);
+    leat_err err = twice ? leat_fail(LEAT_INVAL, "a receive end was sent twice") : site_pack_queue(c, e->type, sess_plain(e->s), &queue);
     uint32_t queued = at_load(&c->count);
     struct chan_left left = { 0, 0 };
     e->dormant = e->return_due = false;

@@ -38,11 +38,14 @@ static leat_err copy_parts(struct large *x, size_t n)
     return LEAT_OK;
 }
 
-static leat_err fill(struct large *x, const leat_type *t, const void *v, bool moves)
+static leat_err fill(struct large *x, const leat_type *t, const void *v, unsigned how)
 {
+    bool plain = how & LARGE_PLAIN;
     x->own.max = LIMIT_ELEM;
     x->parts.least = LEND_MIN;
-    leat_err err = moves ? type_encode_lend(t, v, &x->own, &x->parts) : type_encode(t, v, &x->own, NULL);
+    x->parts.plain = plain;
+    leat_err err = how & LARGE_MOVES ? type_encode_lend(t, v, &x->own, &x->parts)
+        : type_encode(t, v, &x->own, plain ? &type_plain : NULL);
     if (err != LEAT_OK)
         return err;
     size_t n = lent_bytes(x);
@@ -58,14 +61,14 @@ static leat_err fill(struct large *x, const leat_type *t, const void *v, bool mo
     return LEAT_OK;
 }
 
-leat_err large_new(const leat_type *t, const void *v, bool moves, struct large **ret)
+leat_err large_new(const leat_type *t, const void *v, unsigned how, struct large **ret)
 {
     struct large *x = mem_zalloc(sizeof *x + t->size);
     if (!x)
         return leat_fail(LEAT_NOMEM, "no memory for an element");
     at_store(&x->lent.refs, 1);
     x->lent.free = large_free;
-    leat_err err = fill(x, t, v, moves);
+    leat_err err = fill(x, t, v, how);
     if (err == LEAT_OK)
         *ret = x;
     else

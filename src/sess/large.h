@@ -19,9 +19,12 @@ struct large {
     _Alignas(16) char value[];
 };
 
-/* moves: if it succeeds, the value may be the element's from now on (x->type tells).  LIMIT: over LIMIT_ELEM; NOMEM; as type_encode.
+enum { LARGE_MOVES = 1, LARGE_PLAIN = 2 };
+/* LARGE_PLAIN: for who speaks version 1.1 (codec.h).
+ * LARGE_MOVES: if it succeeds, the value may be the element's from now on (x->type tells).  LIMIT: over LIMIT_ELEM;
+ * NOMEM; as type_encode.
  * *ret has one reference. */
-LEAT_CHECK leat_err large_new(const leat_type *t, const void *v, bool moves, struct large **ret);
+LEAT_CHECK leat_err large_new(const leat_type *t, const void *v, unsigned how, struct large **ret);
 struct run_of_bytes { const uint8_t *p; size_t n; };
 struct run_of_bytes large_at(const struct large *x, size_t at);      /* what lies together from there on; at is below x->bytes */
 #endif

@@ -8,6 +8,7 @@
 #include "plat/peek.h"
 #include "run/err.h"
 #include "sess/impl.h"
+#include "type/codec.h"
 
 enum { SMALL_RING = 2000, SMALL_ROOM = 500 };
 
@@ -29,6 +30,7 @@ void sess_peek_text(const struct sess *s, char *text, size_t cap)
 }
 const struct sess_limits *sess_limits(const struct sess *s) { return &s->limits; }
 bool sess_types(const struct sess *s) { return s->minor >= WIRE_TYPES; }
+struct type_ends *sess_plain(const struct sess *s) { return s->minor >= WIRE_ERRORS ? NULL : &type_plain; }
 const struct sess_limits *sess_own_limits(void) { return &own_limits; }
 size_t sess_landed(const struct sess *s) { return s->land.n; }
 uint64_t sess_received(const struct sess *s) { return at_load(&s->received); }

@@ -133,6 +133,8 @@ struct sess_limits {                                 /* what the peer takes */
 const struct sess_limits *sess_limits(const struct sess *s);
 const struct sess_limits *sess_own_limits(void);     /* what this side takes, and enforces */
 bool sess_types(const struct sess *s);                /* the peer knows the frame TYPE and forms in OPEN */
+struct type_ends;
+struct type_ends *sess_plain(const struct sess *s);     /* NULL, or &type_plain: of an error the peer reads code and text alone */
 size_t sess_landed(const struct sess *s);            /* in a handler: bytes of the frame that are where `land` said; 0: it did not */
 uint64_t sess_received(const struct sess *s);        /* numbered frames so far; in a handler: with this one */
 

@@ -621,7 +621,7 @@ static CHAN_NET_OPS site_ops = {
 };
 
 /* -- a local channel whose receive end has moved away ------------------------------------------------------------------------ */
-leat_err site_pack_queue(leat_chan_ *c, const leat_type *t, struct buf *ret)
+leat_err site_pack_queue(leat_chan_ *c, const leat_type *t, struct type_ends *plain, struct buf *ret)
 {
     uint32_t n = at_load(&c->count);
     leat_err err = LEAT_OK;
@@ -629,7 +629,7 @@ leat_err site_pack_queue(leat_chan_ *c, const leat_type *t, struct buf *ret)
         return leat_fail(LEAT_REFUSED, "a receive end cannot move yet while values with ends of channels are queued in it");
     for (uint32_t i = 0; i < n && err == LEAT_OK; i++) {
         struct buf v = { .max = LIMIT_ELEM };
-        err = type_encode(t, chan_elem_locked(c, i), &v, NULL);
+        err = type_encode(t, chan_elem_locked(c, i), &v, plain);
         if (err == LEAT_OK) {
             buf_u32(ret, (uint32_t)v.len);
             buf_put(ret, v.p, v.len);

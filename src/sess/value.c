@@ -76,7 +76,7 @@ leat_err value_rx(struct sess *s, uint64_t id, const leat_type *elem, struct mov
     LEAT_TRY(relay_may_leave(c, node_name(sess_node(s))));
     m->rx = true;
     m->queued = at_load(&c->count);
-    LEAT_TRY(site_pack_queue(c, elem, &m->queue));
+    LEAT_TRY(site_pack_queue(c, elem, sess_plain(s), &m->queue));
     LEAT_TRY(end_new(s, id, c, elem, true, &m->e));
     return relay_prepare(m->e);
 }
@@ -160,7 +160,7 @@ static void undo_ends(struct type_ends *self, size_t count)
 
 leat_err value_pack(struct value_out *o, const leat_type *t, const void *v, struct buf *out)
 {
-    struct ends_out ends = { .ops = { .put = put_end, .undo = undo_ends }, .o = o };
+    struct ends_out ends = { .ops = { .put = put_end, .undo = undo_ends, .plain = sess_plain(o->s) != NULL }, .o = o };
     o->n = 0;
     return type_encode(t, v, out, &ends.ops);
 }

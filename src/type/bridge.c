@@ -4,6 +4,9 @@
  * writer's and the reader's (or none: it is skipped), found by a hash so that a hostile form cannot make the search long.  What a send
  * end carries goes the other way: for that pair the writer is this program.  Such a pair is `back`; it is only looked at, not run. */
 #include "type/bridge.h"
+#include "type/error.h"
+#include "type/plan.h"
+#include "type/shape.h"
 #include <stdio.h>
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -230,10 +233,7 @@ static leat_err skip(struct maker *m, uint32_t from, uint32_t off)
     switch (f->kind) {
     case LEAT_K_STRING_: case LEAT_K_BYTES_: case LEAT_K_CHARS_: step_plain(m, OP_SKIP_TEXT, off, 0); return LEAT_OK;
     case LEAT_K_CSTR_: step_plain(m, OP_SKIP_CSTR, off, 0); return LEAT_OK;
-    case LEAT_K_ERROR_:
-        step_plain(m, OP_SKIP, off, sizeof(leat_err));
-        step_plain(m, OP_SKIP_TEXT, off, 0);
-        return LEAT_OK;
+    case LEAT_K_ERROR_: step_plain(m, OP_SKIP_ERROR, off, 0); return LEAT_OK;
     case LEAT_K_STRUCT_:
         for (uint32_t i = 0, n = f->count; i < n; i++)
             LEAT_TRY(value(m, shape_member(writer(m), shape_at(writer(m), from), i)->type, (uint32_t)NONE, off));
@@ -376,10 +376,7 @@ static leat_err same_kind(struct maker *m, uint32_t from, uint32_t to, uint32_t 
     case LEAT_K_BOOL_: step_plain(m, OP_BOOL, off, 1); return LEAT_OK;
     case LEAT_K_STRING_: case LEAT_K_BYTES_: step_plain(m, OP_TEXT, off, 0); return LEAT_OK;
     case LEAT_K_CSTR_: step_plain(m, OP_CSTR, off, 0); return LEAT_OK;
-    case LEAT_K_ERROR_:
-        step_plain(m, OP_COPY, off, sizeof(leat_err));
-        step_plain(m, OP_TEXT, off + (uint32_t)offsetof(leat_error, text), 0);
-        return LEAT_OK;
+    case LEAT_K_ERROR_: step_plain(m, OP_ERROR, off, 0); return LEAT_OK;
     case LEAT_K_ENUM_:
         LEAT_TRY(enumerators(m, f, t));
         step_plain(m, OP_COPY, off, plain_bytes(f));
@@ -426,7 +423,7 @@ static uint32_t least_of(const struct maker *m, const struct draft *d)
     for (uint32_t i = 0; i < d->ops; i++) {
         const struct type_op *op = &step_at(m, d->first_op + i)->op;
         n += op->code == OP_COPY || op->code == OP_SKIP ? op->n : op->code == OP_WIDEN ? (uint64_t)op->n * op->from
-            : op->code == OP_WRAP || op->code == OP_WHICH ? 0 : 1;
+            : op->code == OP_ERROR || op->code == OP_SKIP_ERROR ? ERROR_LEAST : op->code == OP_WRAP || op->code == OP_WHICH ? 0 : 1;
     }
     return (uint32_t)MIN(n, (uint64_t)UINT32_MAX);
 }

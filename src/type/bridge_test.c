@@ -339,7 +339,8 @@ TEST(structs_lists_maps_and_optionals_are_crossed_inside)
 {
     struct in1 row[] = { { -1, LEAT_STRING("r") }, { 2, LEAT_STRING("") } };
     struct in1_entry entry[] = { { LEAT_STRING("k"), { 3, LEAT_STRING("v") } } };
-    struct deep1 a = { { 1, LEAT_STRING("one") }, { row, 2, 0 }, { entry, 1, 0 }, row, { LEAT_GONE, LEAT_STRING("e") }, { 5, 6, 7 } }, back;
+    struct deep1 a = { { 1, LEAT_STRING("one") }, { row, 2, 0 }, { entry, 1, 0 }, row,
+        { .code = LEAT_GONE, .text = LEAT_STRING("e") }, { 5, 6, 7 } }, back;
     struct deep2 b;
     CHECK_EQ(CROSS(deep1, &a, deep2, &b), LEAT_OK);
     CHECK(b.one.x == 1 && b.one.s.len == 3 && !b.one.fresh);

@@ -18,7 +18,9 @@ struct type_ends {
         leat_chan_ **ret);
     /* the encoding that put the last `count` ends has failed after all; NULL: nothing to do */
     void (*undo)(struct type_ends *self, size_t count);
+    bool plain;                                      /* who reads it speaks version 1.1: of an error only code and text are written */
 };
+extern struct type_ends type_plain;                  /* no ends, and plain */
 
 /* Appends the value.  On failure `out` is as before, and what was done with ends is undone.
  * INVAL: a value that is none (a oneof with no such case, chars without NUL, NULL with a length), or an end where ends is NULL;
@@ -31,6 +33,7 @@ enum { LEND_PARTS = 4 };
 struct type_lend {
     size_t least;                                    /* bytes of a part */
     uint32_t n;                                      /* 0 before */
+    bool plain;                                      /* as of type_ends */
     struct { size_t at; const void *p; size_t len; } part[LEND_PARTS];   /* at: how many bytes of `out` go before it */
 };
 LEAT_CHECK leat_err type_encode_lend(const leat_type *t, const void *v, struct buf *out, struct type_lend *lend);

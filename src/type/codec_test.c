@@ -138,7 +138,7 @@ TEST(lists_maps_arrays_and_optionals_come_back)
     struct square_entry entry[] = { { LEAT_STRING("k"), { 1.0, LEAT_STRING("v") } } };
     struct all a = { .name = LEAT_STRING("n"), .raw = { (const uint8_t *)"\0\xff", 2, 0 }, .spot = &spot, .points = { points, 2, 0 },
         .squares = { entry, 1, 0 }, .names = { names, 3, 0 }, .ids = { ids, 3, 0 }, .five = { 1, 2, 3, 4, 65535 }, .color = minus,
-        .when = { -1, 999999999, -3600 }, .took = LEAT_S(2), .failed = { LEAT_PEER_LOST, LEAT_STRING("gone") } }, got;
+        .when = { -1, 999999999, -3600 }, .took = LEAT_S(2), .failed = { .code = LEAT_PEER_LOST, .text = LEAT_STRING("gone") } }, got;
     round_trip(&all_type, &a, &got, NULL, 0);
     CHECK(got.spot != &spot && got.spot->y == 4);
     CHECK(got.points.len == 2 && got.points.cap == 2 && got.points.at[1].x == 5);
@@ -500,7 +500,7 @@ static struct shard shard_of(leat_chan_ *out, leat_chan_ *in)
 TEST(ends_are_written_and_made_by_the_session)
 {
     leat_chan_ *c = leat_chan_make_(sizeof(struct word), 0);
-    struct fake f = { { fake_put, fake_get, fake_undo }, .fail_at = -1 };
+    struct fake f = { { .put = fake_put, .get = fake_get, .undo = fake_undo }, .fail_at = -1 };
     struct shard s = shard_of(c, leat_ref_(c, 0)), got;
     struct buf b = { 0 };
     CHECK_EQ(type_encode(&shard_type, &s, &b, &f.ends), LEAT_OK);
@@ -525,7 +525,7 @@ TEST(ends_are_written_and_made_by_the_session)
 TEST(ends_are_taken_back_when_the_rest_fails)
 {
     leat_chan_ *c = leat_chan_make_(sizeof(struct word), 0);
-    struct fake f = { { fake_put, fake_get, fake_undo }, .fail_at = 1 };
+    struct fake f = { { .put = fake_put, .get = fake_get, .undo = fake_undo }, .fail_at = 1 };
     struct shard s = shard_of(c, leat_ref_(c, 0)), got;
     struct buf b = { 0 };
     CHECK_EQ(type_encode(&shard_type, &s, &b, &f.ends), LEAT_LIMIT);
@@ -591,6 +591,69 @@ TEST(what_is_deep_fits_the_stack_of_a_task)
     CHECK_EQ(leat_run(NULL, work_in_a_task, LEAT_NONE), LEAT_OK);
 }
 
+/* an error whose causes are `row` more, the last one of this code */
+static leat_error error_row(int row, leat_err last)
+{
+    leat_error e = { .code = last, .text = LEAT_STRING("the disk is full") };
+    for (int i = 0; i < row; i++)
+        CHECK_EQ(leat_error_wrap(&e, LEAT_REMOTE, i ? "again" : "no luck"), LEAT_OK);
+    return e;
+}
+
+LEAT_STRUCT(report, (error, why), (uint8, n));
+
+TEST(an_error_keeps_its_node_details_and_causes)
+{
+    struct report r = { .why = error_row(1, LEAT_SYS), .n = 7 }, got, copy;
+    struct buf b = { 0 }, plain = { 0 };
+    r.why.node = LEAT_STRING("n1");
+    r.why.cause->details = (leat_bytes){ (const uint8_t *)"\1\2", 2, 0 };
+    CHECK_EQ(type_encode(&report_type, &r, &b, NULL), LEAT_OK);
+    CHECK_MEM(b.p, "\x0d\0\0\x80\7no luck\2n1\0\1" "\x0e\0\0\x80\x10the disk is full\0\2\1\2\0" "\7", b.len);
+    CHECK_EQ(b.len, 4 + 8 + 3 + 1 + 1 + 4 + 17 + 1 + 3 + 1 + 1);
+    CHECK_EQ(decode_bytes(&report_type, b.p, b.len, &got, NULL), LEAT_OK);
+    CHECK_EQ(leat_dup(report, &got, &copy), LEAT_OK);
+    leat_drop(report, &got);
+    CHECK(copy.why.node.len == 2 && copy.why.details.len == 0 && copy.why.cause && !copy.why.cause->cause && copy.n == 7);
+    CHECK(copy.why.cause->code == LEAT_SYS && copy.why.cause->details.len == 2 && copy.why.cause->details.p[1] == 2);
+    leat_drop(report, &copy);
+    for (size_t n = 0; n < b.len; n++)
+        CHECK_EQ(decode_bytes(&report_type, b.p, n, &got, NULL), LEAT_TYPE);
+    CHECK_EQ(type_encode(&report_type, &r, &plain, &type_plain), LEAT_OK);      /* for who speaks version 1.1 */
+    CHECK_EQ(plain.len, 4 + 8 + 1);
+    CHECK_MEM(plain.p, "\x0d\0\0\0\7no luck\7", plain.len);
+    leat_drop(report, &r);
+    buf_free(&b);
+    buf_free(&plain);
+}
+
+TEST(a_row_of_errors_has_a_bound_and_one_form)
+{
+    static const char more_and_none[] = "\1\0\0\x80\0\0\0\0\7", no_flag[] = "\1\0\0\x80\0\1n\0\2\7";
+    struct report r = { .why = error_row(LIMIT_ERROR_CHAIN - 1, LEAT_SYS) }, got;
+    struct buf b = { 0 };
+    leat_string json;
+    CHECK_EQ(type_encode(&report_type, &r, &b, NULL), LEAT_OK);
+    CHECK_EQ(decode_bytes(&report_type, b.p, b.len, &got, NULL), LEAT_OK);
+    CHECK(leat_error_find(&got.why, LEAT_SYS) && !leat_error_find(&got.why, LEAT_GONE));
+    leat_drop(report, &got);
+    CHECK_EQ(leat_error_wrap(&r.why, LEAT_GONE, "one too many"), LEAT_LIMIT);
+    leat_error ring = r.why;
+    ring.cause = &ring;
+    buf_reset(&b);
+    CHECK_EQ(type_encode(&report_type, &(struct report){ .why = ring }, &b, NULL), LEAT_LIMIT);
+    CHECK_EQ(b.len, 0);
+    CHECK_EQ(leat_json_write(report, &(struct report){ .why = ring }, &json), LEAT_LIMIT);
+    leat_drop(report, &r);
+    for (int i = 0; i <= LIMIT_ERROR_CHAIN; i++)
+        buf_put(&b, i < LIMIT_ERROR_CHAIN ? "\1\0\0\x80\0\0\0\1" : "\1\0\0\0\0\7", i < LIMIT_ERROR_CHAIN ? 8 : 6);
+    CHECK_EQ(decode_bytes(&report_type, b.p, b.len, &got, NULL), LEAT_TYPE);
+    CHECK_HAS(leat_err_detail(), "over 16 errors in a row");
+    CHECK_EQ(decode_bytes(&report_type, more_and_none, sizeof more_and_none - 1, &got, NULL), LEAT_TYPE);
+    CHECK_EQ(decode_bytes(&report_type, no_flag, sizeof no_flag - 1, &got, NULL), LEAT_TYPE);
+    buf_free(&b);
+}
+
 LEAT_STRUCT(moment, (date, when), (duration, took), (error, failed));
 
 TEST(dates_durations_and_errors_come_back_exactly_and_zones_are_kept)
@@ -600,7 +663,7 @@ TEST(dates_durations_and_errors_come_back_exactly_and_zones_are_kept)
     static const int32_t zones[] = { -86399, -43200, -1, 0, 1, 19800, 20700, 50400, 86399 };
     for (size_t i = 0; i < ARRAY_LEN(seconds) * ARRAY_LEN(ns) * ARRAY_LEN(zones); i++) {
         struct moment got, m = { .when = { seconds[i % 7], ns[i / 7 % 4], zones[i / 28] }, .took = { seconds[(i + 3) % 7] },
-            .failed = { (leat_err)(i % 15), LEAT_STRING("node b: calc.twice: no luck: the disk is full") } };
+            .failed = { .code = (leat_err)(i % 15), .text = LEAT_STRING("node b: calc.twice: no luck: the disk is full") } };
         round_trip(&moment_type, &m, &got, NULL, 0);
         CHECK(got.when.s == m.when.s && got.when.ns == m.when.ns && got.when.offset_s == m.when.offset_s && got.took.ns == m.took.ns);
         CHECK(got.failed.code == m.failed.code && got.failed.text.len == m.failed.text.len);

@@ -227,6 +227,36 @@ static inline bool get_short(struct decoder *k, char *at)
     return true;
 }
 
+static leat_err get_error(struct decoder *k, char *at)
+{
+    for (int row = 1; ; row++) {
+        uint32_t code = cur_u32(k->in);
+        leat_err e = LEAT_OK, number = (leat_err)(code & ~ERROR_MORE);
+        if (k->in->bad)
+            return bad(k, "cut short");
+        memcpy(at, &number, sizeof number);
+        LEAT_TRY(get_text(k, at + offsetof(leat_error, text)));
+        if (!(code & ERROR_MORE))
+            return LEAT_OK;
+        LEAT_TRY(get_text(k, at + offsetof(leat_error, node)));
+        LEAT_TRY(get_text(k, at + offsetof(leat_error, details)));
+        uint8_t flag = cur_u8(k->in);
+        if (k->in->bad || flag > 1)
+            return bad(k, k->in->bad ? "cut short" : "an error with neither a cause nor none");
+        if (!flag && !error_has_more((leat_error *)(void *)at))
+            return bad(k, "an error that announces more and has no more");
+        if (!flag)
+            return LEAT_OK;
+        if (row == LIMIT_ERROR_CHAIN)
+            return frames_fail(&k->s, LEAT_TYPE, "over %d errors in a row", LIMIT_ERROR_CHAIN);
+        leat_error *cause = get_memory(k, sizeof *cause, true, &e);
+        if (!cause)
+            return e;
+        memcpy(at + offsetof(leat_error, cause), &cause, sizeof cause);
+        at = (char *)cause;
+    }
+}
+
 /* The steps that nearly all are: copies, short texts, the next value of a row.  Leaves f at the first step that is not so; on an
  * error, behind the step that failed. */
 static inline leat_err get_fast(struct decoder *k, struct frame *f)
@@ -276,6 +306,7 @@ static leat_err get_value(struct decoder *k)
         case OP_LIST: case OP_MAP: e = get_list(k, at, op->sub); break;
         case OP_ONEOF: e = get_oneof(k, at, op); break;
         case OP_TX: case OP_RX: e = get_end(k, at, op); break;
+        case OP_ERROR: e = get_error(k, at); break;
         case OP_END:
             if (frames_end(&k->s))
                 return LEAT_OK;

@@ -91,6 +91,27 @@ static leat_err skip_cstr(struct decoder *k)
     return LEAT_OK;
 }
 
+static leat_err skip_error(struct decoder *k)
+{
+    for (int row = 1; ; row++) {
+        uint32_t code = cur_u32(k->in);
+        LEAT_TRY(skip_text(k));
+        if (!(code & ERROR_MORE))
+            return LEAT_OK;
+        size_t was = cur_left(k->in);
+        LEAT_TRY(skip_text(k));
+        LEAT_TRY(skip_text(k));
+        bool some = was - cur_left(k->in) > 2;       /* two lengths of 0 are two bytes */
+        uint8_t flag = cur_u8(k->in);
+        if (k->in->bad || flag > 1 || (!flag && !some))
+            return bad(k, k->in->bad ? "cut short" : "an error that announces what it has not");
+        if (!flag)
+            return LEAT_OK;
+        if (row == LIMIT_ERROR_CHAIN)
+            return frames_fail(&k->s, LEAT_TYPE, "over %d errors in a row", LIMIT_ERROR_CHAIN);
+    }
+}
+
 static leat_err skip_list(struct decoder *k, char *at, const struct type_op *op)
 {
     uint64_t n = cur_varint(k->in);
@@ -133,6 +154,7 @@ leat_err get_other(struct decoder *k, char *at, const struct type_op *op)
     case OP_CASES: return get_cases(k, at, op);
     case OP_SKIP: return cur_take(k->in, op->n) ? LEAT_OK : bad(k, "cut short");
     case OP_SKIP_TEXT: return skip_text(k);
+    case OP_SKIP_ERROR: return skip_error(k);
     case OP_SKIP_CSTR: return skip_cstr(k);
     case OP_SKIP_LIST: return skip_list(k, at, op);
     default: return skip_end(k, op);

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "type/bridge.h"
+#include "type/error.h"
 #include "type/frames.h"
 #include "type/texts.h"
 

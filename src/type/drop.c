@@ -163,13 +163,27 @@ static void drop_oneof(struct dropper *d, const leat_type *t, char *at, int dept
     drop_at(d, f->kind, f->type, at + f->offset, depth);
 }
 
+static void drop_error(struct dropper *d, char *at)
+{
+    leat_error *cause = NULL;
+    do {
+        drop_text(d, at + offsetof(leat_error, text));
+        drop_text(d, at + offsetof(leat_error, node));
+        drop_text(d, at + offsetof(leat_error, details));
+        leat_error *gone = cause;
+        memcpy(&cause, at + offsetof(leat_error, cause), sizeof cause);
+        mem_free(gone);
+        at = (char *)cause;
+    } while (at);
+}
+
 /* what the field of this kind at `at` owns; inner as in leat_field, or the type itself for a value that is no field */
 static void drop_at(struct dropper *d, unsigned kind, const leat_type *inner, char *at, int depth)
 {
     void *p;
     switch (kind) {
     case LEAT_K_STRING_: case LEAT_K_BYTES_: drop_text(d, at); break;
-    case LEAT_K_ERROR_: drop_text(d, at + offsetof(leat_error, text)); break;
+    case LEAT_K_ERROR_: drop_error(d, at); break;
     case LEAT_K_OPTIONAL_: case LEAT_K_LIST_: case LEAT_K_MAP_: drop_pointer(d, kind, inner, at, depth); break;
     case LEAT_K_ONEOF_: drop_oneof(d, inner, at, depth); break;
     case LEAT_K_STRUCT_:

@@ -43,6 +43,26 @@ static bool dup_cstr(const char *from, char *to)
     return true;
 }
 
+static bool dup_error(const char *from, char *to)
+{
+    for (;;) {
+        leat_error *p;
+        memcpy(&p, from + offsetof(leat_error, cause), sizeof p);
+        memcpy(to, from, sizeof(leat_err));
+        if (!dup_text(from + offsetof(leat_error, text), to + offsetof(leat_error, text)) ||
+            !dup_text(from + offsetof(leat_error, node), to + offsetof(leat_error, node)) ||
+            !dup_text(from + offsetof(leat_error, details), to + offsetof(leat_error, details)))
+            return false;
+        if (!p)
+            return true;
+        from = (const char *)p;
+        if (!(p = mem_zalloc(sizeof *p)))
+            return false;
+        memcpy(to + offsetof(leat_error, cause), &p, sizeof p);
+        to = (char *)p;
+    }
+}
+
 static bool dup_block(struct dupper *d, const struct type_block *b, char *to, int depth)
 {
     if (!b->keyed && !type_owns(b->type->kind, b->type)) {
@@ -106,9 +126,7 @@ static bool dup_at(struct dupper *d, unsigned kind, const leat_type *inner, uint
     leat_chan_ *c;
     switch (kind) {
     case LEAT_K_STRING_: case LEAT_K_BYTES_: return dup_text(from, to);
-    case LEAT_K_ERROR_:
-        memcpy(to, from, sizeof(leat_err));
-        return dup_text(from + offsetof(leat_error, text), to + offsetof(leat_error, text));
+    case LEAT_K_ERROR_: return dup_error(from, to);
     case LEAT_K_OPTIONAL_: case LEAT_K_LIST_: case LEAT_K_MAP_: return dup_pointer(d, kind, inner, from, to, depth);
     case LEAT_K_ONEOF_: return dup_oneof(d, inner, from, to, depth);
     case LEAT_K_STRUCT_: return dup_members(d, inner, from, to, depth);

@@ -1,12 +1,14 @@
 /* encode.c - a value to bytes: runs the steps of plan.h over it.  See codec.h. */
 #include "base/limits.h"
 #include "type/codec.h"
+#include "type/error.h"
 #include "type/frames.h"
 
 struct encoder {
     struct buf *out;
     struct type_ends *ends;
     size_t ends_put;
+    bool plain;                                      /* for who speaks version 1.1: of errors only code and text */
     struct type_lend *lend;                          /* NULL: all bytes are copied */
     struct frames s;
 };
@@ -107,7 +109,7 @@ static leat_err put_end(struct encoder *k, const char *at, const struct type_op 
     buf_u8(k->out, c != NULL);
     if (!c)
         return LEAT_OK;
-    if (!k->ends)
+    if (!k->ends || !k->ends->put)
         return frames_fail(&k->s, LEAT_INVAL, "a channel end cannot be sent here");
     leat_err e = k->ends->put(k->ends, c, op->code == OP_RX, op->elem, k->out);
     if (e != LEAT_OK)
@@ -130,6 +132,30 @@ static leat_err put_text_at(struct encoder *k, const char *at)
         return LEAT_OK;
     }
     put_text(k->out, text.p, text.len);
+    return LEAT_OK;
+}
+
+static leat_err put_error(struct encoder *k, const char *at)
+{
+    for (int row = 0; at; row++) {
+        leat_error e;
+        memcpy(&e, at, sizeof e);
+        bool more = !k->plain && error_has_more(&e);
+        if (row == LIMIT_ERROR_CHAIN)
+            return frames_fail(&k->s, LEAT_LIMIT, "over %d errors in a row, each the cause of the one before", LIMIT_ERROR_CHAIN);
+        if ((uint32_t)e.code >= ERROR_MORE)
+            return frames_fail(&k->s, LEAT_INVAL, "no code of an error");
+        if ((e.text.len > 0 && !e.text.p) || (e.node.len > 0 && !e.node.p) || (e.details.len > 0 && !e.details.p))
+            return frames_fail(&k->s, LEAT_INVAL, "an error with bytes at NULL");
+        buf_u32(k->out, (uint32_t)e.code | (more ? ERROR_MORE : 0));
+        put_text(k->out, e.text.p, e.text.len);
+        if (!more)
+            return LEAT_OK;
+        put_text(k->out, e.node.p, e.node.len);
+        put_text(k->out, e.details.p, e.details.len);
+        buf_u8(k->out, e.cause != NULL);
+        at = (const char *)e.cause;
+    }
     return LEAT_OK;
 }
 
@@ -189,6 +215,7 @@ static leat_err put_value(struct encoder *k)
         case OP_LIST: case OP_MAP: e = put_list(k, at, op->sub); break;
         case OP_ONEOF: e = put_oneof(k, at, op); break;
         case OP_TX: case OP_RX: e = put_end(k, at, op); break;
+        case OP_ERROR: e = put_error(k, at); break;
         case OP_END:
             if (frames_end(&k->s))
                 return LEAT_OK;
@@ -233,6 +260,7 @@ static leat_err encode(const leat_type *t, const void *v, struct buf *out, struc
     k.out = out;
     k.ends = ends;
     k.ends_put = 0;
+    k.plain = lend ? lend->plain : ends && ends->plain;
     k.lend = lend;
     frames_init(&k.s, t);
     leat_err e = frames_push(&k.s, info->plan, (void *)(uintptr_t)v, 1);     /* only read */
@@ -247,6 +275,8 @@ static leat_err encode(const leat_type *t, const void *v, struct buf *out, struc
     frames_free(&k.s);
     return e;
 }
+
+struct type_ends type_plain = { .plain = true };
 
 leat_err type_encode(const leat_type *t, const void *v, struct buf *out, struct type_ends *ends)
 {

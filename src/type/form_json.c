@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include "base/limits.h"
 #include "leat.h"
+#include "type/error.h"
 #include "type/form.h"
 
 enum { EMPTY_MOST = 1 << 16, NAME = 200 };           /* elements of no bytes in one list */
@@ -219,11 +220,14 @@ static void array(struct printer *k, struct cur *form)
     json_put(k->s, "]");
 }
 
-static void error(struct printer *k)
+/* One of a row of errors.  true: its cause follows. */
+static bool one_error(struct printer *k)
 {
     static const char *const names[] = { "OK", "CLOSED", "CANCELED", "DEADLINE", "AGAIN", "NOMEM", "INVAL", "LIMIT", "TYPE", "REFUSED",
         "PEER_LOST", "GONE", "UNKNOWN", "REMOTE", "SYS" };
     uint32_t code = (uint32_t)raw(k, 4);
+    bool more = code & ERROR_MORE;
+    code &= ~ERROR_MORE;
     json_put(k->s, "{\"code\":");
     if (code < ARRAY_LEN(names))
         json_string(k->s, names[code], strlen(names[code]));
@@ -231,7 +235,36 @@ static void error(struct printer *k)
         json_uint(k->s, code);
     json_put(k->s, ",\"text\":");
     text(k, false);
-    json_put(k->s, "}");
+    if (!more || k->why)
+        return false;
+    bool some = false;
+    for (int i = 0; i < 2 && !k->why; i++) {
+        if (k->in.p < k->in.end && *k->in.p == 0) {
+            k->in.p++;
+            continue;
+        }
+        some = true;
+        json_put(k->s, i ? ",\"details\":" : ",\"node\":");
+        text(k, i == 1);
+    }
+    more = flag(k);
+    if (!k->why && !more && !some)
+        wrong(k, "an error that announces more and has no more");
+    return more && !k->why;
+}
+
+static void error(struct printer *k)
+{
+    int row = 1;
+    while (one_error(k)) {
+        if (row++ == LIMIT_ERROR_CHAIN) {
+            wrong(k, "over 16 errors in a row");
+            break;
+        }
+        json_put(k->s, ",\"cause\":");
+    }
+    while (row--)
+        json_put(k->s, "}");
 }
 
 static void inner(struct printer *k, struct cur *form, unsigned kind, const struct env *around)
@@ -367,7 +400,8 @@ static void go_type(struct cur *form, const struct env *around, const char *path
     case LEAT_K_BYTES_: json_put(s, "[]byte"); return;
     case LEAT_K_DATE_: json_put(s, "time.Time"); return;
     case LEAT_K_DURATION_: json_put(s, "time.Duration"); return;
-    case LEAT_K_ERROR_: json_put(s, "struct{ Code any `json:\"code\"`; Text string `json:\"text\"` }"); return;
+    case LEAT_K_ERROR_: json_put(s, "struct{ Code any `json:\"code\"`; Text string `json:\"text\"`; Node string `json:\"node,omitempty\"`; "
+            "Details []byte `json:\"details,omitempty\"`; Cause any `json:\"cause,omitempty\"` }"); return;
     case LEAT_K_ARRAY_:
         n = cur_varint(form);
         json_put(s, "[");

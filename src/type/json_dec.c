@@ -236,9 +236,27 @@ static leat_err get_key(struct dec *k)
     return json_lex_eat(&k->lex, ':') ? LEAT_OK : bad(k, "a key is followed by :");
 }
 
-static leat_err get_error_part(struct dec *k, leat_error *e)
+static leat_err get_error(struct dec *k, char *at, int row);
+
+static leat_err get_cause(struct dec *k, leat_error *e, int row)
+{
+    if (row == LIMIT_ERROR_CHAIN)
+        return failed(k, LEAT_LIMIT, "over 16 errors in a row");
+    e->cause = mem_zalloc(sizeof *e->cause);
+    return e->cause ? get_error(k, (char *)e->cause, row + 1) : failed(k, LEAT_NOMEM, "no memory");
+}
+
+static leat_err get_error_part(struct dec *k, leat_error *e, int row)
 {
     LEAT_TRY(get_key(k));
+    if (text_is(k, "node") && !e->node.p) {
+        LEAT_TRY(get_string(k, "a string is wanted"));
+        return keep_text(k, (char *)&e->node, k->text.len);
+    }
+    if (text_is(k, "details") && !e->details.p)
+        return get_bytes(k, (char *)&e->details);
+    if (text_is(k, "cause") && !e->cause && json_lex_peek(&k->lex) == JSON_OBJECT)
+        return get_cause(k, e, row);
     if (text_is(k, "text") && !e->text.p) {
         LEAT_TRY(get_string(k, "a string is wanted"));
         return keep_text(k, (char *)&e->text, k->text.len);
@@ -258,14 +276,14 @@ static leat_err get_error_part(struct dec *k, leat_error *e)
     return n < 256 ? LEAT_OK : bad(k, "a code that is none");
 }
 
-static leat_err get_error(struct dec *k, char *at)
+static leat_err get_error(struct dec *k, char *at, int row)
 {
     if (!json_lex_eat(&k->lex, '{'))
         return bad(k, "an object is wanted");
     for (bool first = true; !json_lex_eat(&k->lex, '}'); first = false) {
         if (!first && !json_lex_eat(&k->lex, ','))
             return bad(k, "an object goes on with , or ends with }");
-        LEAT_TRY(get_error_part(k, (leat_error *)(void *)at));
+        LEAT_TRY(get_error_part(k, (leat_error *)(void *)at, row));
     }
     return LEAT_OK;
 }
@@ -348,7 +366,7 @@ static leat_err get_simple(struct dec *k, char *at, const struct gob_view *v)
     case LEAT_K_BYTES_: return get_bytes(k, at);
     case LEAT_K_DATE_: return get_date(k, at);
     case LEAT_K_DURATION_: return get_int(k, at, 8);
-    case LEAT_K_ERROR_: return get_error(k, at);
+    case LEAT_K_ERROR_: return get_error(k, at, 1);
     case LEAT_K_ENUM_: return get_enum(k, at, v->inner, v->size);
     case LEAT_K_ARRAY_: return get_array(k, at, v);
     case LEAT_K_CSTR_: case LEAT_K_CHARS_: return get_chars(k, at, v);

@@ -85,21 +85,39 @@ static leat_err put_date(struct enc *k, const char *at)
     return LEAT_OK;
 }
 
-static leat_err put_error(struct enc *k, const char *at)
+static leat_err put_one_error(struct enc *k, const leat_error *e)
 {
-    leat_error e;
-    memcpy(&e, at, sizeof e);
-    if (e.text.len > 0 && !e.text.p)
-        return json_level_fail(&k->s, LEAT_INVAL, "%u bytes at NULL", e.text.len);
-    const char *name = leat_err_name(e.code);
+    const char *name = leat_err_name(e->code);
     json_put(&k->out, "{\"code\":");
     if (strchr(name, ' '))                           /* "an unknown error" */
-        json_int(&k->out, (int64_t)e.code);
+        json_int(&k->out, (int64_t)e->code);
     else
         json_string(&k->out, name, strlen(name));
     json_put(&k->out, ",\"text\":");
-    json_string(&k->out, e.text.p, e.text.len);
-    json_put(&k->out, "}");
+    LEAT_TRY(put_text(k, (const char *)&e->text, false));
+    if (e->node.len > 0) {
+        json_put(&k->out, ",\"node\":");
+        LEAT_TRY(put_text(k, (const char *)&e->node, false));
+    }
+    if (e->details.len > 0) {
+        json_put(&k->out, ",\"details\":");
+        LEAT_TRY(put_text(k, (const char *)&e->details, true));
+    }
+    return LEAT_OK;
+}
+
+static leat_err put_error(struct enc *k, const char *at)
+{
+    int row = 0;
+    for (leat_error e; at; at = (const char *)e.cause, row++) {
+        memcpy(&e, at, sizeof e);
+        if (row == LIMIT_ERROR_CHAIN)
+            return json_level_fail(&k->s, LEAT_LIMIT, "over %d errors in a row", LIMIT_ERROR_CHAIN);
+        json_put(&k->out, row ? ",\"cause\":" : "");
+        LEAT_TRY(put_one_error(k, &e));
+    }
+    while (row--)
+        json_put(&k->out, "}");
     return LEAT_OK;
 }
 

@@ -98,10 +98,15 @@ TEST(strings_bytes_times_and_names)
     CHECK(reads_as(&times_type, "{\"when\":\"0000-02-29T00:00:00-23:59\"}", "{\"when\":\"0000-02-29T00:00:00-23:59\",\"took\":0}"));
     t.when = (leat_date){ 0, 0, 3661 };              /* RFC 3339 has no seconds of offset; the instant is the same */
     CHECK(reads_as(&times_type, text_of(&times_type, &t), "{\"when\":\"1970-01-01T01:01:00+01:01\",\"took\":1500000000}"));
-    struct failure e = { { LEAT_REFUSED, LEAT_STRING("no") } };
+    struct failure e = { { .code = LEAT_REFUSED, .text = LEAT_STRING("no") } };
     CHECK(text_is(&failure_type, &e, "{\"err\":{\"code\":\"REFUSED\",\"text\":\"no\"}}"));
     CHECK(reads_as(&failure_type, "{\"err\":{\"text\":\"x\",\"more\":[],\"code\":9}}", text_of(&failure_type,
-        &(struct failure){ { (leat_err)9, LEAT_STRING("x") } })));
+        &(struct failure){ { .code = (leat_err)9, .text = LEAT_STRING("x") } })));
+    leat_error disk = { .code = LEAT_SYS, .text = LEAT_STRING("full"), .details = { (const uint8_t *)"\1", 1, 0 } };
+    e.err.node = LEAT_STRING("n");
+    e.err.cause = &disk;
+    CHECK(reads_as(&failure_type, text_of(&failure_type, &e), "{\"err\":{\"code\":\"REFUSED\",\"text\":\"no\",\"node\":\"n\","
+        "\"cause\":{\"code\":\"SYS\",\"text\":\"full\",\"details\":\"AQ==\"}}}"));
 }
 
 TEST(structs_oneofs_optionals_and_bare_ones)

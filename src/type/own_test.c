@@ -24,7 +24,7 @@ TEST(drop_leaves_alone_what_is_borrowed)
     CHECK_EQ(leat_string_dup("owned by the lender", 19, &lent.label), LEAT_OK);
     struct square_entry entry[] = { { LEAT_STRING("k"), lent } };
     struct all a = { .name = LEAT_STRING("literal"), .raw = { (const uint8_t *)on_the_stack, 3, 0 }, .names = { names, 2, 0 },
-        .points = { points, 1, 0 }, .squares = { entry, 1, 0 }, .failed = { LEAT_GONE, leat_string_of("x") },
+        .points = { points, 1, 0 }, .squares = { entry, 1, 0 }, .failed = { .code = LEAT_GONE, .text = leat_string_of("x") },
         .shape = { .which = shape_words, .words = LEAT_STRING("w") } };
     leat_drop(all, &a);
     CHECK_STR(on_the_stack, "abc");
@@ -84,6 +84,32 @@ TEST(a_copy_has_a_reference_of_its_own_to_each_end)
     CHECK(b.out == s.out && b.in == NULL);
     leat_drop(shard, &s);
     leat_drop(shard, &b);                            /* a checker sees one too few, and one too many */
+}
+
+TEST(an_error_is_made_of_a_failure_wrapped_and_raised_again)
+{
+    leat_error e, more = { 0 };
+    CHECK_EQ(leat_error_of(leat_fail(LEAT_REFUSED, "no %s", "luck"), &e), LEAT_OK);
+    CHECK(e.code == LEAT_REFUSED && e.text.len == 7 && e.node.len == 0 && !e.cause);
+    CHECK_EQ(leat_error_wrap(&e, LEAT_INVAL, "the plan"), LEAT_OK);
+    e.cause->node = LEAT_STRING("node b");
+    CHECK_EQ(leat_error_raise(&e), LEAT_INVAL);
+    CHECK_STR(leat_err_detail(), "the plan: no luck");
+    CHECK_EQ(leat_wrap(LEAT_INVAL, "here"), LEAT_INVAL);
+    CHECK_EQ(leat_error_of(LEAT_INVAL, &more), LEAT_OK);
+    CHECK(more.text.len == 23 && more.node.len == 6 && memcmp(more.node.p, "node b", 6) == 0);
+    leat_error_drop(&more);
+    CHECK_EQ(leat_error_of(LEAT_GONE, &more), LEAT_OK);          /* not the last failure: what its code says */
+    CHECK(more.text.len > 0 && more.node.len == 0);
+    leat_error_drop(&more);
+    CHECK(leat_error_find(&e, LEAT_REFUSED) == e.cause && leat_error_find(NULL, LEAT_OK) == NULL);
+    leat_error_drop(&e);
+    leat_error_drop(NULL);
+    CHECK(!e.cause);
+    CHECK_EQ(leat_error_raise(&e), LEAT_OK);
+    CHECK_EQ(leat_error_raise(NULL), LEAT_OK);
+    e.code = LEAT_GONE;
+    CHECK_EQ(leat_error_raise(&e), LEAT_GONE);
 }
 
 TEST(a_copy_without_memory_leaves_nothing_and_touches_nothing)

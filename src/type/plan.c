@@ -3,6 +3,7 @@
  * One type and all it leads to are compiled at once.  While they are, plans and steps lie in two arrays that grow, and refer to each
  * other by number, so that a type may lead back to itself; then they are copied into one block with addresses.  A description is
  * the program's, but it may have been compiled against another version of the headers or by hand: sizes are checked, not believed. */
+#include "type/error.h"
 #include "type/plan.h"
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -160,10 +161,7 @@ static leat_err make_field(struct maker *m, uint32_t first, const leat_field *f,
     case LEAT_K_INT_: case LEAT_K_UINT_: case LEAT_K_FLOAT_: case LEAT_K_DATE_: case LEAT_K_DURATION_: case LEAT_K_ENUM_:
     case LEAT_K_ARRAY_: step_add(m, first, OP_COPY, off, f->size, 0, NULL); return LEAT_OK;
     case LEAT_K_STRING_: case LEAT_K_BYTES_: step_add(m, first, OP_TEXT, off, 0, 0, NULL); return LEAT_OK;
-    case LEAT_K_ERROR_:
-        step_add(m, first, OP_COPY, off, sizeof(leat_err), 0, NULL);
-        step_add(m, first, OP_TEXT, off + (uint32_t)offsetof(leat_error, text), 0, 0, NULL);
-        return LEAT_OK;
+    case LEAT_K_ERROR_: step_add(m, first, OP_ERROR, off, 0, 0, NULL); return LEAT_OK;
     case LEAT_K_CSTR_: step_add(m, first, OP_CSTR, off, 0, 0, NULL); return LEAT_OK;
     case LEAT_K_CHARS_: step_add(m, first, OP_CHARS, off, f->size, 0, NULL); return LEAT_OK;
     case LEAT_K_TX_: step_add(m, first, OP_TX, off, 0, 0, f->type); return LEAT_OK;
@@ -228,7 +226,7 @@ static leat_err make_draft(struct maker *m, uint32_t i)
     d.plan.raw = d.shape == VALUE && only && only->code == OP_COPY && only->off == 0 && only->n == d.plan.size;
     for (uint32_t k = 0; k < ops; k++) {
         const struct type_op *op = &step_at(m, d.first_op + k)->op;
-        d.plan.min += op->code == OP_COPY ? op->n : 1;
+        d.plan.min += op->code == OP_COPY ? op->n : op->code == OP_ERROR ? ERROR_LEAST : 1;
     }
     if (d.shape != CASE)                             /* which leaves the rest of the oneof as it is */
         find_row(&d.plan, step_at(m, d.first_op), ops);

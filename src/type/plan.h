@@ -9,10 +9,10 @@
 #define TYPE_PLAN_H
 #include "type/desc.h"
 
-enum { OP_END, OP_COPY, OP_BOOL, OP_TEXT, OP_CSTR, OP_CHARS, OP_OPTIONAL, OP_LIST, OP_MAP, OP_ONEOF, OP_TX, OP_RX,
+enum { OP_END, OP_COPY, OP_BOOL, OP_TEXT, OP_CSTR, OP_CHARS, OP_OPTIONAL, OP_LIST, OP_MAP, OP_ONEOF, OP_TX, OP_RX, OP_ERROR,
     OP_OWN,                                          /* from here on: only in plans that read values of another type (bridge.h) */
     OP_WIDEN = OP_OWN, OP_TEXT_CSTR, OP_WRAP, OP_UNWRAP, OP_WHICH, OP_CASES,
-    OP_SKIP, OP_SKIP_TEXT, OP_SKIP_CSTR, OP_SKIP_OPTIONAL, OP_SKIP_LIST, OP_SKIP_TX, OP_SKIP_RX };
+    OP_SKIP, OP_SKIP_TEXT, OP_SKIP_CSTR, OP_SKIP_OPTIONAL, OP_SKIP_LIST, OP_SKIP_TX, OP_SKIP_RX, OP_SKIP_ERROR };
 
 struct type_bridge;
 struct type_op {

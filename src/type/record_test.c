@@ -201,15 +201,18 @@ TEST(every_kind_is_shown)
     leat_string names[] = { LEAT_STRING("a"), LEAT_STRING("b\"") };
     struct point spot = { 3, -4 };
     struct square_entry entry[] = { { LEAT_STRING("k"), { 1.5, LEAT_STRING("v") } } };
+    leat_error cause = { .code = LEAT_SYS, .text = LEAT_STRING("f"), .details = { (const uint8_t *)"\1", 1, 0 } };
     struct all a = { .name = LEAT_STRING("n"), .raw = { (const uint8_t *)"\1\2", 2, 0 }, .spot = &spot, .squares = { entry, 1, 0 },
         .names = { names, 2, 0 }, .five = { 1, 2, 3, 4, 65535 }, .color = minus, .shape = { .which = shape_tiny, .tiny = -1 },
-        .when = { 0, 500000000, 3600 }, .took = LEAT_S(2), .failed = { LEAT_GONE, LEAT_STRING("e") },
+        .when = { 0, 500000000, 3600 }, .took = LEAT_S(2),
+        .failed = { .code = LEAT_GONE, .text = LEAT_STRING("e"), .node = LEAT_STRING("n"), .cause = &cause },
         .tree = { .name = LEAT_STRING("t") } };
     char *text = shown(&all_type, &a);
     CHECK_STR(text, "{\"name\":\"n\",\"raw\":\"AQI=\",\"spot\":{\"x\":3,\"y\":-4},\"points\":[],\"looses\":[],"
         "\"squares\":{\"k\":{\"side\":1.5,\"label\":\"v\"}},\"names\":[\"a\",\"b\\\"\"],\"ids\":[],\"weights\":[],\"five\":[1,2,3,4,65535],"
         "\"color\":\"minus\",\"shape\":{\"tiny\":-1},\"numbers\":{\"a\":0,\"b\":0,\"c\":0,\"d\":0,\"e\":0,\"f\":0,\"g\":0,\"h\":0,\"i\":0,"
-        "\"j\":0,\"k\":false},\"when\":\"1970-01-01T01:00:00.5+01:00\",\"took\":2000000000,\"failed\":{\"code\":\"GONE\",\"text\":\"e\"},"
+        "\"j\":0,\"k\":false},\"when\":\"1970-01-01T01:00:00.5+01:00\",\"took\":2000000000,"
+        "\"failed\":{\"code\":\"GONE\",\"text\":\"e\",\"node\":\"n\",\"cause\":{\"code\":\"SYS\",\"text\":\"f\",\"details\":\"AQ==\"}},"
         "\"tree\":{\"name\":\"t\",\"left\":null,\"right\":null,\"kids\":[],\"by_name\":{}}}");
     free(text);
     struct old o = { .id = UINT64_MAX, .name = "x" };

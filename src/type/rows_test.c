@@ -105,7 +105,7 @@ TEST(texts_of_every_length_come_back)
     for (uint32_t n = 0; n < 600; n += n < 300 ? 1 : 37)
         for (uint32_t more = 0; more < 260; more += 51) {
             struct gaps v = { .a = 1, .b = leat_string_view(text, n), .c = true, .d = -2, .e = { (const uint8_t *)text + 1, more, 0 },
-                .f = true, .g = { LEAT_SYS, leat_string_view(text + 2, n / 2) }, .h = 3 }, got;
+                .f = true, .g = { .code = LEAT_SYS, .text = leat_string_view(text + 2, n / 2) }, .h = 3 }, got;
             struct buf b = { 0 };
             CHECK_EQ(type_encode(&gaps_type, &v, &b, NULL), LEAT_OK);
             struct cur c = cur_of(b.p, b.len);

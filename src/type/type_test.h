@@ -69,6 +69,22 @@ static inline void fill_list(const leat_type *t, char *at, bool map, struct rng 
     memcpy(at, &list, sizeof list);
 }
 
+static inline void fill_error(leat_error *e, struct rng *r)
+{
+    for (uint32_t n = rng_below(r, 4); ; n--) {
+        e->code = (leat_err)rng_below(r, 15);
+        fill_text((char *)&e->text, r);
+        if (rng_below(r, 2))
+            fill_text((char *)&e->node, r);
+        if (rng_below(r, 3) == 0)
+            fill_text((char *)&e->details, r);
+        if (n == 0)
+            return;
+        e->cause = calloc(1, sizeof *e->cause);
+        e = e->cause;
+    }
+}
+
 static inline void fill_members(const leat_type *t, char *at, struct rng *r, int depth)
 {
     if (t->kind == LEAT_K_ONEOF_) {
@@ -91,7 +107,7 @@ static inline void fill_field(const leat_type *inner, unsigned kind, uint32_t si
     switch (kind) {
     case LEAT_K_BOOL_: *at = (char)rng_below(r, 2); break;
     case LEAT_K_STRING_: case LEAT_K_BYTES_: fill_text(at, r); break;
-    case LEAT_K_ERROR_: *(leat_err *)(void *)at = (leat_err)rng_below(r, 15); fill_text(at + 8, r); break;
+    case LEAT_K_ERROR_: fill_error((leat_error *)(void *)at, r); break;
     case LEAT_K_STRUCT_: case LEAT_K_ONEOF_: fill_members(inner, at, r, depth); break;
     case LEAT_K_LIST_: case LEAT_K_MAP_: fill_list(inner, at, kind == LEAT_K_MAP_, r, depth); break;
     case LEAT_K_OPTIONAL_:

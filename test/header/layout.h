@@ -12,7 +12,7 @@ SAME(offsetof(leat_string, owned), 12);
 SAME(sizeof(leat_bytes), 16);
 SAME(sizeof(leat_strings), 16);
 SAME(sizeof(leat_date), 16);
-SAME(sizeof(leat_error), 24);
+SAME(sizeof(leat_error), 64);
 SAME(offsetof(leat_error, text), 8);
 SAME(sizeof(struct shape), 16);
 SAME(offsetof(struct shape, circle), 8);

@@ -140,6 +140,29 @@ def read_definition(c, kind, around, depth):
     return t
 
 
+def read_error(c):
+    """(code, text), or with what more there is: (code, text, node, details, cause or None)."""
+    row = []
+    while True:
+        code = c.number(4)
+        one = [code & 0x7fffffff, c.text().decode('utf-8', 'replace')]
+        row.append(one)
+        if code >> 31:
+            one += [c.text().decode('utf-8', 'replace'), c.text()]
+            cause = c.number(1)
+            if cause > 1 or (not cause and not one[2] and not one[3]):
+                raise Wrong('an error announces what it has not')
+            if cause and len(row) < 16:
+                continue
+            if cause:
+                raise Wrong('over 16 errors in a row')
+        break
+    made = None
+    for one in reversed(row):
+        made = tuple(one + [made]) if len(one) > 2 else tuple(one)
+    return made
+
+
 def read_value(c, t):
     """The next value of type t, in terms of Python; an end of a channel as a tuple."""
     k = t.kind
@@ -162,7 +185,7 @@ def read_value(c, t):
     if k == 'duration':
         return c.number(8, True)
     if k == 'error':
-        return (c.number(4), c.text().decode('utf-8', 'replace'))
+        return read_error(c)
     if k == 'enum':
         return c.number(4, True)
     if k == 'struct':

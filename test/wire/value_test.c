@@ -18,15 +18,19 @@ LEAT_ONEOF(choice, (string, text), (int64, number));
 LEAT_STRUCT(nested, (struct(inner), in), (optional(inner), o), (optional(inner), p), (list(inner), l), (map(inner), m), (enum(colour), e),
     (oneof(choice), x), (oneof(choice), y));
 LEAT_STRUCT(tree, (int32, n), (list(tree), kids));
+LEAT_STRUCT(report, (error, why), (error, plain));
 LEAT_STRUCT(ends, (tx(inner), out), (rx(inner), in));
 
 static struct inner two = { 2 };
+static leat_error disk = { .code = LEAT_SYS, .text = { "full", 4, 0 }, .details = { (const uint8_t *)"\1\2", 2, 0 } };
 static const struct { const char *name; const leat_type *t; const void *v; } all[] = {
     { "numbers", &numbers_type, &(struct numbers){ true, -2, -3, -4, -5, 200, 60000, 4000000000, UINT64_C(1) << 63, 1.5f, -0.25,
         { 1, 2, -1 } } },
     { "texts", &texts_type, &(struct texts){ { "leat", 4, 0 }, { (const uint8_t *)"\0\xff", 2, 0 }, (char[]){ "abc" }, NULL, "seven77",
         { (leat_string[]){ { "x", 1, 0 }, { "", 0, 0 } }, 2, 0 } } },
-    { "times", &times_type, &(struct times){ { 1000000000, 5, -3600 }, { -7 }, { LEAT_REFUSED, { "no", 2, 0 } } } },
+    { "times", &times_type, &(struct times){ { 1000000000, 5, -3600 }, { -7 }, { .code = LEAT_REFUSED, .text = { "no", 2, 0 } } } },
+    { "errors", &report_type, &(struct report){ { .code = LEAT_REMOTE, .text = { "no luck", 7, 0 }, .node = { "n2", 2, 0 },
+        .cause = &disk }, { .code = LEAT_GONE } } },
     { "nested", &nested_type, &(struct nested){ { 1 }, NULL, &two, { (struct inner[]){ { 3 }, { 4 } }, 2, 0 },
         { (struct inner_entry[]){ { { "k", 1, 0 }, { 5 } } }, 1, 0 }, blue, { .which = choice_number, .number = 6 },
         { .which = choice_none } } },
