@@ -6,7 +6,8 @@
  *   [task]    only from a task          [signal]  also from a signal handler
  * A call to a wrong thing that the compiler cannot see (a freed channel, a foreign unlock) is a bug: debug builds abort and say so.
  *   [owned]   the caller gives the result back, with the function named
- * Every close, end, unref and drop accepts NULL.  A name with a trailing underscore is for the macros, not for you. */
+ * Every close, end, stop, unref and drop accepts NULL: there is nothing to do, and nothing to stop.
+ *  A name with a trailing underscore is for the macros, not for you. */
 #ifndef LEAT_H
 #define LEAT_H
 #define LEAT_VERSION 0x000100                        /* 0xMMmmpp; leat_run refuses a library of another major version */

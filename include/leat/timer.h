@@ -13,14 +13,14 @@ leat_rx(leat_time) leat_ticker(leat_dur every);      /* [owned: leat_unref] capa
 typedef struct leat_timer leat_timer;                /* stop and reset: by any task, also two at once; close by the last one */
 LEAT_CHECK leat_err leat_timer_open(leat_dur d, leat_timer **ret);         /* [owned: leat_timer_close] ticks once; INVAL, NOMEM */
 LEAT_CHECK leat_err leat_ticker_open(leat_dur every, leat_timer **ret);    /* [owned: leat_timer_close] INVAL: not longer than nothing */
-leat_rx(leat_time) leat_timer_rx(leat_timer *t);     /* borrowed; capacity 1, late ticks are dropped; NULL: of a leat_timer_func */
+leat_rx(leat_time) leat_timer_rx(leat_timer *t);     /* borrowed; capacity 1, late ticks are dropped; NULL: of NULL or a timer_func */
 /* After stop, reset and close no tick of before is ever received.  They never close the channel: who waits for a tick that does not
  * come waits on.  Stop and reset say whether there was something to stop: a tick or call that had not come yet, or a tick that nobody
  * had received. */
 bool leat_timer_stop(leat_timer *t);
-LEAT_CHECK leat_err leat_timer_reset(leat_timer *t, leat_dur d, bool *was);    /* as if opened anew; was may be NULL.  INVAL: a ticker needs
-                            a period; of a leat_timer_func: NOMEM, LIMIT, CANCELED, and INVAL on a thread that is no task if its group
-                            is NULL: then it is stopped */
+LEAT_CHECK leat_err leat_timer_reset(leat_timer *t, leat_dur d, bool *was);    /* as if opened anew; was may be NULL.  INVAL: t is NULL, or
+                            a ticker without a period; of a leat_timer_func: NOMEM, LIMIT, CANCELED, and INVAL on a thread that is no
+                            task if its group is NULL: then it is stopped */
 void leat_timer_close(leat_timer *t);                /* stops it */
 /* fn(arg) as a task of the group after d, as leat_go would start it; until then it counts in the group, is bound by the deadline of the
  * task that starts it (DEADLINE is the task's error then), and a cancel of the group ends it unbegun.  What it takes is taken now: at
@@ -32,6 +32,6 @@ void leat_timer_close(leat_timer *t);                /* stops it */
  * CANCELED */
 typedef struct leat_after leat_after;
 #define leat_after_func(ret, ctx, fn, ...)       LEAT_AFTER_FUNC_(ret, ctx, fn, __VA_ARGS__)
-bool leat_after_stop(leat_after *a);                 /* true: it will not run; false: it has begun, or was stopped before */
+bool leat_after_stop(leat_after *a);                 /* true: it will not run; false: it has begun, or was stopped before, or a is NULL */
 void leat_after_close(leat_after *a);                /* stops it */
 #endif

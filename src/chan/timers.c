@@ -123,7 +123,7 @@ leat_err leat_timer_func_(leat_timer **ret, leat_group *g, leat_dur d, leat_fn_ 
 
 leat_rx(leat_time) leat_timer_rx(leat_timer *t)
 {
-    return (leat_rx(leat_time))t->c;
+    return t ? (leat_rx(leat_time))t->c : NULL;
 }
 
 /* [lock held] true: a tick or call that was to come will not. */
@@ -146,6 +146,8 @@ static bool stop(leat_timer *t)
 
 bool leat_timer_stop(leat_timer *t)
 {
+    if (!t)
+        return false;
     lock(&t->lock);
     bool was = stop(t);
     unlock(&t->lock);
@@ -155,6 +157,8 @@ bool leat_timer_stop(leat_timer *t)
 leat_err leat_timer_reset(leat_timer *t, leat_dur d, bool *was)
 {
     leat_err e = LEAT_OK;
+    if (!t)
+        return leat_fail(LEAT_INVAL, "leat_timer_reset: no timer: it is NULL");
     if (t->ticker)
         LEAT_TRY(period_check(d));
     lock(&t->lock);
@@ -205,7 +209,7 @@ leat_err leat_after_func_(leat_after **ret, leat_ctx *ctx, leat_fn_ *fn, const l
 
 bool leat_after_stop(leat_after *a)
 {
-    return later_stop((struct later *)(void *)a);
+    return a && later_stop((struct later *)(void *)a);
 }
 
 void leat_after_close(leat_after *a)

@@ -20,7 +20,7 @@ struct node {
     union { int64_t i; uint64_t u; double d; bool b; };
 };
 
-struct reader { const char *from, *p, *end, *why; uint32_t depth; struct buf nodes, text; };
+struct reader { const char *from, *p, *end, *why; uint32_t depth; bool deep; struct buf nodes, text; };
 
 struct netrpc_shape { struct netrpc_shape *next; char *sign; size_t sign_len; leat_type type; leat_field fields[]; };
 
@@ -170,7 +170,7 @@ static uint32_t value(struct reader *r)
     uint32_t me = new_node(r, NUL);
     size_t at, len;
     if (buf_err(&r->nodes) != LEAT_OK || r->depth == DEPTH)
-        return fail(r, r->depth == DEPTH ? "values inside each other over 50 deep" : "no memory"), 0;
+        return r->deep = r->depth == DEPTH, fail(r, r->deep ? "values inside each other over 50 deep" : "no memory"), 0;
     r->depth++;
     space(r);
     if (*r->p == '{' || *r->p == '[') {
@@ -437,7 +437,7 @@ leat_err netrpc_put_json(struct netrpc *s, void *json)
     if (room != LEAT_OK)
         e = leat_fail(room, "no room for the arguments");
     else if (r.why)
-        e = leat_fail(LEAT_INVAL, "JSON, byte %zu: %s", (size_t)(r.p - r.from), r.why);
+        e = leat_fail(r.deep ? LEAT_LIMIT : LEAT_INVAL, "JSON, byte %zu: %s", (size_t)(r.p - r.from), r.why);
     else if (e == LEAT_NOMEM)
         e = leat_fail(e, "no memory for the arguments");
     buf_free(&r.nodes);

@@ -166,7 +166,15 @@ static leat_err as_json(const char *at)
             leat_drop(Reply, (&(struct Reply){ .text = reply }));
         }
     leat_string none;
-    CHECK_EQ(leat_netrpc_call_json(c, "Calc.Add", deep, &none), LEAT_INVAL);
+    CHECK_EQ(leat_netrpc_call_json(c, "Calc.Add", deep, &none), LEAT_LIMIT);
+    for (int n = 50; n <= 51; n++) {                 /* the innermost has nothing in it */
+        memset(deep, '[', (size_t)n);
+        memset(deep + n, ']', (size_t)n);
+        deep[2 * n] = 0;
+        leat_err e = leat_netrpc_call_json(c, "Calc.Add", deep, &none);
+        CHECK(n == 50 ? e != LEAT_OK && e != LEAT_LIMIT : e == LEAT_LIMIT);
+    }
+    CHECK_HAS(leat_err_detail(), "over 50 deep");
     leat_netrpc_close(c);
     return LEAT_OK;
 }

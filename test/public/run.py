@@ -97,5 +97,13 @@ def in_cancel():
     return compare('races', blocking, set(), ops.__contains__)
 
 
-tap.main([('every_function_has_a_row', in_semantics), ('every_function_is_used_while_requests_are_refused', in_fail),
+def in_null():
+    """What closes, ends, stops or drops is given NULL."""
+    closing = {n for n in functions() if re.search('_(close|end|stop|drop|unref)$', n)} | {n for n in functions() if re.search('_auto', n)}
+    left = closing - words(read('src', 'boot', 'null_test.c'))
+    return ['src/boot/null_test.c gives no NULL to ' + n for n in sorted(left)] if len(closing) > 15 else ['the pattern finds too few']
+
+
+tap.main([('what_closes_is_given_null', in_null), ('every_function_has_a_row', in_semantics),
+          ('every_function_is_used_while_requests_are_refused', in_fail),
           ('what_blocks_is_raced_against_its_cancel', in_cancel)])
