@@ -8,7 +8,7 @@
 #   make schedules small programs under every schedule with up to three preemptions (BUDGET=10: ten times as many at the most)
 #   make bench     the measurements, of a build without asserts (ONLY=regex: these; PEERS="go": beside the same programs of others)
 #   make growth    how the cost of one grows with how many there are, as charts in docs/growth (AGAIN=1: measures all of it anew)
-#   make sim       the word count, and channels used in every way, in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another;
+#   make sim       the word count, channels used in every way, selects, in simulated worlds (SEEDS=1..1000: these; PROGRAM="...": another;
 #                  FLAGS="--faults cut"; SIM_STATE=DIR: goes on there where it was stopped)
 #   make survive   the word count with a worker killed and restarted and a link cut for five seconds: on real networks, and in 10,000
 #                  simulated worlds, with the right total (SEEDS=1..1000: in these; SIM_STATE=DIR: goes on there where it was stopped)
@@ -109,7 +109,8 @@ sim: build
 	@$(if $(PROGRAM),build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/program) $(FLAGS) -- $(PROGRAM), \
 	build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/wordcount) $(FLAGS) -- \
 		build/examples/wordcount run examples/data/opticks.txt && \
-	build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/channels) --nodes 4 $(FLAGS) -- build/test/sim_channels)
+	build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/channels) --nodes 4 $(FLAGS) -- build/test/sim_channels && \
+	build/leat sim --seeds $(SEEDS) $(if $(SIM_STATE),--state $(SIM_STATE)/choose) --nodes 4 $(FLAGS) -- build/test/sim_choose)
 
 survive: SEEDS = 1..10000
 survive: build

@@ -288,7 +288,7 @@ static ALWAYS enum chan_try send_locked(leat_chan_ *c, const void *v, struct tas
 /* Whether sites are to be told, when n elements are left. */
 static inline bool sites_wait(const leat_chan_ *c, uint32_t n)
 {
-    return unlikely(c->needy) && c->cap - n - c->reserved >= c->needy_at;
+    return unlikely(at_load(&c->needy)) && c->cap - n - c->reserved >= c->needy_at;
 }
 
 /* A slot of the buffer has become free (count does not say so yet): the next waiting sender's value takes it; where sites wait, too, the
@@ -454,7 +454,7 @@ __attribute__((noinline)) void chan_wait_net(leat_chan_ *c, struct waiters *q)
 {
     if (q == &c->sq && (at_load(&c->site) || c->reserved))
         c->net->ops->need(c);
-    else if (q == &c->rq && c->needy)
+    else if (q == &c->rq && at_load(&c->needy))
         c->net->ops->room(c);
 }
 
@@ -662,11 +662,14 @@ leat_err leat_try_recv_(leat_chan_ *c, void *out)
     leat_err e = LEAT_OK;
     lock(&c->lock);
     enum chan_try r = chan_recv_locked(c, out, &wake, &e);
-    if (r == CHAN_WAIT && c->needy)
+    if (r == CHAN_WAIT && at_load(&c->needy))
         c->net->ops->room(c);
+    struct chan_net *net = r == CHAN_WAIT && at_load(&c->needy) & NEEDY_STAND && c->cap == 0 && !at_load(&c->site) ? c->net : NULL;
     unlock(&c->lock);
     if (wake)
         task_ready(worker_self(), wake);
+    if (unlikely(net != NULL))
+        return net->ops->poll(c, out);
     if (r == CHAN_DONE)
         edge_writes(out, c->size);
     return r == CHAN_DONE ? LEAT_OK : r == CHAN_WAIT ? err_of(LEAT_AGAIN) : chan_explain(c, e);

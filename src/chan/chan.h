@@ -22,7 +22,13 @@ enum { CHAN_PEER_MAX = 96 };
 /* Which select makes an offer: another for each select of all nodes, and all of them are in one order.
  * stuck: its offer is on a link that has broken.  on_stuck: the select's own, called in its task, without a lock, when that is so; it
  * sets stuck, and tells the homes where its receives are away.  Null: nobody wants to know. */
-struct chan_offer { uint8_t node[16]; uint64_t count; _Atomic bool stuck; void (*on_stuck)(struct chan_offer *id); };
+struct chan_offer {
+    uint8_t node[16];
+    uint64_t count;
+    _Atomic bool stuck;
+    _Atomic bool met_itself, met_now;                /* home's: see meet.c.  ... met_now: by its last offer */
+    void (*on_stuck)(struct chan_offer *id);
+};
 
 /* what a channel calls when another process is concerned.  [locked]: c's lock is held, the op must neither block nor touch c's
  * lock; it may make tasks ready.  Others are called without a lock and from any thread. */
@@ -43,18 +49,24 @@ struct chan_net_ops {
      * where it had to. */
     leat_err (*withdraw)(leat_chan_ *c, struct waiter *me, leat_err why);
     /* Selects that offer an unbuffered send to another process (offers.c).  Site:
-     * stand  [locked] one more select, or one less, has such a case here: the home invites when a receiver is ready.
+     * stand  [locked] one more select, or one less, has such a case here: the home invites when a receiver is ready.  0: one that was away
+     *        waits again.
+     * itself [locked] an offer came back as its own select receives there: from then on `stand(0)` is told.
      * id     a number for the calling select.
      * offer  [blocks] me's select has left all other queues, and offers me's value.  Takes the lock.  OK: received, and moved.  AGAIN:
      *        nobody was ready, or it is not invited any more.  UNKNOWN: perhaps received, and moved.  Else: certainly not. */
     void (*stand)(leat_chan_ *c, int by);
+    void (*itself)(leat_chan_ *c);
     void (*id)(leat_chan_ *c, struct chan_offer *ret);
     leat_err (*offer)(leat_chan_ *c, struct waiter *me, struct chan_offer *id);
     /* Home [locked]: me, a receiving case, is of a select (me->owner: its chan_offer) that has an offer out and cannot receive.  And: it
-     * can again, it is in rq; or, no matter what me is: it will not any more (null: or it is stuck). */
+     * can again, it is in rq; or, no matter what me is (null: not away): its select is over (id), or is stuck (id null). */
     void (*away)(leat_chan_ *c, struct waiter *me);
     void (*back)(leat_chan_ *c, struct waiter *me);
-    void (*left)(leat_chan_ *c, struct waiter *me);
+    void (*left)(leat_chan_ *c, struct waiter *me, struct chan_offer *id);
+    /* Home, unbuffered, when selects elsewhere stand (NEEDY_STAND): asks them [blocks for one answer of each].  Takes the lock.  OK:
+     * *out was received.  AGAIN: nobody was ready. */
+    leat_err (*poll)(leat_chan_ *c, void *out);
     void (*sender)(leat_chan_ *c, struct waiter *x, struct waiter *y);       /* site [locked]: y stands in sq where x stood */
     /* home [locked]: needy_at slots are free, or a receiver has begun to wait, and `needy` is set. */
     void (*room)(leat_chan_ *c);
@@ -70,6 +82,7 @@ struct chan_net_ops {
     /* Who is at the other end, for reports.  net may be gone: read it with peek().  May be null.  [signal] */
     void (*peer)(const struct chan_net *net, char text[CHAN_PEER_MAX]);
 };
+enum { NEEDY_ROOM = 1, NEEDY_STAND = 2 };           /* stand: selects elsewhere would send here, invited or not */
 struct chan_net { const struct chan_net_ops *ops; }; /* the first member of sess/'s own record */
 /* In one section, so that a report can tell ops from what has taken the place of a net that is gone. */
 #define CHAN_NET_OPS const struct chan_net_ops __attribute__((section("leat_net_ops")))
@@ -80,7 +93,7 @@ struct leat_chan_ {
     uint32_t cap, size, read;                        /* read: index of the oldest element */
     _Atomic uint8_t closed, ended;
     _Atomic uint8_t site;
-    uint8_t needy;                                   /* home: call `room`.  Site, unbuffered: invited, a select may offer */
+    _Atomic uint8_t needy;                                /* home: NEEDY_..., call `room`.  Site, unbuffered: invited, a select may offer */
     struct waiters rq, sq;
     struct chan_net *net;
     /* line 1 */
@@ -179,6 +192,7 @@ void chan_end(leat_chan_ *c, leat_err err);
 void chan_wake(struct waiter *list);                 /* chained by next; may be NULL; no lock held */
 uint32_t chan_senders_waiting_locked(const leat_chan_ *c);
 bool chan_receiver_waits_locked(const leat_chan_ *c);               /* one that nobody has served yet */
+bool chan_receiver_waits_but_locked(const leat_chan_ *c, const struct task *t);          /* ... and is not t */
 bool chan_receiver_tries_locked(const leat_chan_ *c);               /* a select in rq that is about to make an offer (PARK_TRY) */
 /* site, unbuffered: a select's send goes from sq to its task, to be offered.  false: its wait has ended otherwise */
 bool chan_invite_locked(leat_chan_ *c, struct waiter *x);

@@ -124,7 +124,7 @@ void chan_put_reserved_locked(leat_chan_ *c, const void *v, struct task **wake)
     at_store(&c->closed, closed);
     assert(r == CHAN_DONE);
     (void)r;
-    if (*wake && c->needy)
+    if (*wake && at_load(&c->needy))
         c->net->ops->room(c);                        /* it went past the buffer: its slot is free again */
 }
 
@@ -204,6 +204,14 @@ bool chan_receiver_waits_locked(const leat_chan_ *c)
 {
     const struct waiter *x = at_load(&c->rq.head);
     while (x && at_load(&x->task->park) != PARK_WAIT && at_load(&x->task->park) != PARK_NAP)
+        x = x->next;
+    return x != NULL;
+}
+
+bool chan_receiver_waits_but_locked(const leat_chan_ *c, const struct task *t)
+{
+    const struct waiter *x = at_load(&c->rq.head);
+    while (x && (x->task == t || (at_load(&x->task->park) != PARK_WAIT && at_load(&x->task->park) != PARK_NAP)))
         x = x->next;
     return x != NULL;
 }

@@ -13,9 +13,28 @@
  * (ops->away).  While the link breaks on which the receiver's own offer is, it is stuck, and nothing waits for it.
  *
  * States of an op.  HERE: as in any other select.  STANDS: an unbuffered send to another process, from the first time it has waited to the
- * end of the select.  AWAY: a receive whose waiter is in its home's list of receivers in TRY; it is in no other queue. */
+ * end of the select.  SELF: the same, when an offer to that channel has met the select's own receive.  AWAY: a receive whose waiter is in
+ * its home's list of receivers in TRY; it is in no other queue. */
 #include "chan/select.h"
 #include "run/err.h"
+
+/* Whether another op before the first `n` stands for the same channel: of a select the home counts one. */
+static bool stands_twice(const struct sel *x, uint32_t n, const leat_chan_ *c)
+{
+    for (uint32_t k = 0; k < n; k++)
+        if (x->ops[k].c == c && (x->ops[k].state == OP_STANDS || x->ops[k].state == OP_SELF))
+            return true;
+    return false;
+}
+
+/* [lock held] */
+static void stands_first(struct sel *x, uint32_t i)
+{
+    struct op *o = &x->ops[i];
+    if (!stands_twice(x, x->n, o->c))
+        o->c->net->ops->stand(o->c, 1);
+    o->state = OP_STANDS;
+}
 
 bool offers_queue_up(struct sel *x, uint32_t i, struct waiter *w)
 {
@@ -23,9 +42,10 @@ bool offers_queue_up(struct sel *x, uint32_t i, struct waiter *w)
     leat_chan_ *c = o->c;
     x->stands = true;
     if (o->state == OP_HERE)
-        c->net->ops->stand(c, 1);
-    o->state = OP_STANDS;
-    if (c->needy) {
+        stands_first(x, i);
+    else if (o->state == OP_STANDS)
+        c->net->ops->stand(c, 0);
+    if (at_load(&c->needy)) {
         x->invited = (int)i;
         return false;
     }
@@ -89,7 +109,7 @@ static void stuck(struct chan_offer *id)
             continue;
         lock(&c->lock);
         if (c->net && !at_load(&c->site))
-            c->net->ops->left(c, NULL);
+            c->net->ops->left(c, NULL, NULL);
         unlock(&c->lock);
     }
 }
@@ -100,6 +120,8 @@ void offers_leave(struct sel *x, uint32_t queued)
     bool offers = x->invited >= 0;
     x->id.on_stuck = stuck;
     at_store(&x->id.stuck, false);
+    if (!x->named)
+        at_store(&x->id.met_itself, false);
     if (offers && !x->named)
         x->ops[x->invited].c->net->ops->id(x->ops[x->invited].c, &x->id);
     x->named |= offers;
@@ -130,14 +152,36 @@ int offers_try(struct sel *x, leat_err *err)
     struct waiter w = { .task = t, .val = o->val, .owner = o->c, .kind = &chan_wait_send };
     int64_t due = at_load(&t->deadline);
     x->invited = -1;
+    at_store(&x->id.met_now, false);
     at_store(&t->deadline, x->deadline);             /* a timer case waits for the answer, the context does not */
     leat_err e = o->c->net->ops->offer(o->c, &w, &x->id);
     at_store(&t->deadline, due);
     if (e == LEAT_OK)
         return (int)i;
+    if (at_load(&x->id.met_now)) {
+        for (uint32_t k = 0; k < x->n; k++)
+            if (x->ops[k].c == o->c && x->ops[k].state == OP_STANDS)
+                x->ops[k].state = OP_SELF;
+        lock(&o->c->lock);
+        o->c->net->ops->itself(o->c);
+        unlock(&o->c->lock);
+    }
     if (e != LEAT_AGAIN && e != LEAT_CLOSED && !lost_is_a_case(x, o->c, e))
         *err = e;
     return -1;
+}
+
+/* Asks those that would send to the receive o.  true: it has fired, or failed (*err). */
+static bool poll_senders(struct sel *x, const struct op *o, leat_err *err)
+{
+    leat_chan_ *c = o->c;
+    x->asked = true;
+    leat_err e = c->net->ops->poll(c, o->val);
+    if (e == LEAT_OK)
+        op_seen(o);
+    else if (e != LEAT_AGAIN && e != LEAT_CLOSED && !lost_is_a_case(x, c, e))
+        *err = e;
+    return e == LEAT_OK || *err != LEAT_OK;
 }
 
 int offers_ask(struct sel *x, leat_err *err)
@@ -146,6 +190,8 @@ int offers_ask(struct sel *x, leat_err *err)
     for (uint32_t k = 0; k < x->n; k++) {
         uint32_t i = first + k < x->n ? first + k : first + k - x->n;
         struct op *o = &x->ops[i];
+        if (o->kind == 'r' && chan_polls(o->c) && !at_load(&o->c->site) && poll_senders(x, o, err))
+            return *err == LEAT_OK ? (int)i : -1;
         if (o->kind != 's' || !at_load(&o->c->site))
             continue;
         if (at_load(&o->c->closed) && select_chan_err(o->c) != LEAT_PEER_LOST)
@@ -167,14 +213,16 @@ void offers_end(struct sel *x)
     for (uint32_t k = 0; k < x->n; k++) {
         struct op *o = &x->ops[k];
         leat_chan_ *c = o->c;
-        bool stands = o->state == OP_STANDS;
+        bool stands = o->state == OP_STANDS || o->state == OP_SELF;
+        if (stands && stands_twice(x, k, c))
+            continue;
         if (!stands && (o->kind != 'r' || c->cap))
             continue;
         lock(&c->lock);
         if (stands)
             c->net->ops->stand(c, -1);
         else if (c->net && !at_load(&c->site))
-            c->net->ops->left(c, o->state == OP_AWAY ? &x->waiters[k] : NULL);
+            c->net->ops->left(c, o->state == OP_AWAY ? &x->waiters[k] : NULL, &x->id);
         unlock(&c->lock);
     }
 }

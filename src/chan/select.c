@@ -131,6 +131,9 @@ static __attribute__((noinline)) bool quick_none(const leat_select_ *s)
                 chans[n++] = c;
         }
     }
+    for (uint32_t i = 0; i < n; i++)
+        if (chan_polls(chans[i]))
+            return false;                            /* of an array: they are to be asked */
     n = select_lock_all(chans, n);
     bool looked = quick_look(s, &mask);
     select_unlock_all(chans, n);
@@ -142,7 +145,7 @@ const leat_case_ *select_quick_otherwise(const leat_select_ *s)
     const leat_case_ *otherwise = NULL;
     bool one = s->n <= 2;                            /* of which a look says enough */
     for (const leat_case_ *k = s->on; k < s->on + s->n; k++) {
-        if (k->op == 't')
+        if (k->op == 't' || (k->op == 'r' && k->c && chan_polls(k->c)))
             return NULL;
         if (k->op == 'o')
             otherwise = k;

@@ -11,7 +11,7 @@
 #include "chan/edges.h"
 
 enum { OPS_FEW = 8, OPS_SOME = 16, OPS_ON_STACK = 64, OPS_MAX = 65536 };
-enum { OP_HERE, OP_STANDS, OP_AWAY };                /* see offers.c */
+enum { OP_HERE, OP_STANDS, OP_SELF, OP_AWAY };       /* see offers.c */
 
 struct op {
     leat_chan_ *c;                                   /* null: not a channel op */
@@ -54,6 +54,9 @@ static inline bool chan_send_ready(const leat_chan_ *c)
 {
     return !at_load(&c->closed) && (at_load(&c->count) + at_load(&c->reserved) < c->cap || at_load(&c->rq.head));
 }
+
+/* Selects elsewhere would send to c: who polls asks them. */
+static inline bool chan_polls(const leat_chan_ *c) { return unlikely(at_load(&c->needy) & NEEDY_STAND) && c->cap == 0; }
 
 /* For edges.h: before an op is tried or queued ... */
 static inline void op_reads(const struct op *o)

@@ -131,7 +131,7 @@ static void check_laws(const struct home *h)
         out += e->out;
     LAW(out == h->c->reserved);
     LAW((uint64_t)at_load(&h->c->count) + h->c->reserved <= h->c->cap);
-    LAW(!h->sealing || !h->c->needy);
+    LAW(!h->sealing || !at_load(&h->c->needy));
 }
 
 /* Free slots: to those who wait here and to the needy in turn, many at once in shares. */
@@ -184,7 +184,7 @@ void home_serve(struct home *h)
         return;
     }
     struct end *idle = lends_first(h);
-    c->needy = !h->sealing && (h->needy || idle);
+    at_store(&c->needy, !h->sealing && (h->needy || idle));
     c->needy_at = h->needy || !idle ? 1 : handful(idle);
 }
 
@@ -250,6 +250,10 @@ void home_on_return(struct home *h, struct end *e, struct cur *in)
     uint64_t total = cur_varint(in), n = total - e->returned;
     if (in->bad || total < e->returned || n > e->out) {
         cur_fail(in);
+        return;
+    }
+    if (h->c->cap == 0) {
+        poll_answered(h, e);
         return;
     }
     e->returned = total;

@@ -335,7 +335,7 @@ bool emit_next(struct end *e)
     struct buf *b = sess_begin_in(e->s, FRAME_ELEM, n < left ? FRAME_MORE : 0, LANE_DATA);
     if (!b)
         return false;
-    if (l->cut == 0)
+    if (l->cut == 0 && !e->c->cap)
         e->place = sess_place(e->s);
     piece_head(b, e, p.what, e->number);
     if (!put_chunk(e->s, b, &c))

@@ -407,8 +407,7 @@ static void sess_is_without_link(struct sess *s)
     t->downs++;
     unlock(&t->lock);
     for (struct end *e; (e = to_tell(t, &mask, &at)); end_unref(e))
-        if (e->site)
-            site_link_down(e);
+        (e->site ? site_link_down : home_link_down)(e);
 }
 
 static void sess_frees(struct sess *s)

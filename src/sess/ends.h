@@ -49,10 +49,17 @@ struct end {
     union {
         struct {                                     /* site */
             struct relay *relay;                     /* NULL in most: home.h */
-            uint64_t sent, sent_bytes, put_bytes;    /* put_bytes: with those that wait in the backlog */
+            uint64_t sent, sent_bytes;
             uint64_t flush_asked;                    /* sent, when the FLUSH that is out (flush_out) was written */
-            uint64_t number, flood_sent, flood_bytes;                /* flood_: sent and put_bytes when it was set */
-            uint64_t place;                          /* of the first frame of the offer that is unanswered: sess_place */
+            uint64_t number;
+            union {
+                struct { uint64_t put_bytes, flood_sent, flood_bytes; };     /* put_bytes: with those that wait in the backlog; flood_: sent
+                                                      * and put_bytes when it was set */
+                struct {                             /* unbuffered */
+                    uint64_t place;                  /* of the first frame of the offer that is unanswered: sess_place */
+                    uint32_t polled, polls_due;      /* RECALLs of a home that polls (poll.c): not answered; to be answered now */
+                };
+            };
             _Atomic bool flood;                      /* much was put: the sender lets the writer run.  No lock */
             _Atomic bool taken;                      /* some values are the session's, and their senders do not know.  See emit_took */
             bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, flush_out;
@@ -61,6 +68,8 @@ struct end {
             bool soft, withdrawing;                  /* the offer that is unanswered; it is to be withdrawn */
             bool finish_behind;                      /* FINISH was sent while it was unanswered */
             bool invited;                            /* by the home, and nobody has made use of it: offer.c */
+            bool selfish, need_again;                /* a select that stands here also receives there; NEED is to be said again */
+            bool far_down;                           /* the way of the offer that is unanswered has a gap beyond the peer */
             uint32_t selects, selects_told;          /* that stand here and behind it; in the last NEED.  Unbuffered */
             leat_err why;                            /* of the offer that is being withdrawn */
             const void *pledged;                     /* whose offer is to come: a task, or an end behind this one */
@@ -73,7 +82,11 @@ struct end {
             struct home *home;
             struct end *next, *prev;                 /* among the home's */
             struct end_link need_at, lend_at, lent_at;               /* in the home's lists of these names */
-            uint64_t bytes_told, grown;              /* grown: want grows again when the site has seen so many credits */
+            uint64_t bytes_told;
+            union {
+                uint64_t grown;                      /* want grows again when the site has seen so many credits */
+                const struct chan_offer *self;       /* unbuffered (meet.c): the select that stands at the other side and receives here */
+            };
             uint32_t out, need, want;                /* out: credits the site has; want: how many are good for it */
             leat_err seal_after;                     /* SEAL with this code goes when nothing is delivered any more, and not after BYE */
             uint8_t answer_due;                      /* the kind of the answer that goes before that */
@@ -84,6 +97,10 @@ struct end {
             bool seal_told, sealed_heard;            /* SEAL has gone; its answer has come */
             bool refused_here;                       /* relay: one of its elements could not go on, so none does */
             bool asked, held_soft;                   /* relay: its try waits for what the home says; its offer is soft */
+            bool polled_out, fresh;                  /* poll.c: it has been asked, and not answered; relay: its offer is yet to go up */
+            uint32_t polls_lost;                     /* answers that are still to come, and for which nobody waits */
+            uint32_t self_n;                         /* times that it has met itself since NEED, one after the other */
+            const struct task *self_task;
             struct partial *partial;                 /* reader only; null: none.  gather.c */
             void *held;                              /* an offered value that waits for a receiver; the delivering task's */
             uint64_t held_number;
@@ -168,6 +185,7 @@ void site_tail(struct end *e);                       /* c locked: sends what was
 void site_served(struct end *e);                     /* relay, c locked: credits have come or gone */
 void site_ask_up(struct end *e);
 void site_link_down(struct end *e);                  /* who asks is told that nothing is free; selects, that they are stuck */
+void home_link_down(struct end *e);                  /* poll.c: it is not waited for */
 void site_flush_up(struct end *e);
 void site_finish_locked(struct end *e);
 void site_torn_locked(struct end *e);                /* a site behind it was lost: below->torn_text */

@@ -245,11 +245,12 @@ bool home_seal_begin(struct home *h, leat_err why)
 {
     if (!h->sealing) {
         h->sealing = true;
-        h->c->needy = 0;
+        at_store(&h->c->needy, 0);
         for (struct end *e = h->ends; e; e = e->next) {
             SOMETIMES("chan.seal", NULL);
             if (!e->refused_here)
                 home_seal_one(e, why);
+            poll_sealed(h, e);
             h->unsealed += !e->finished && !e->sealed;
         }
     }
@@ -433,7 +434,7 @@ static void home_peer(const struct chan_net *net, char text[CHAN_PEER_MAX])
 
 static CHAN_NET_OPS home_ops = {
     .need = home_need, .room = home_room, .close = home_close, .finish = home_finish, .flush = no_flush, .explain = home_explain,
-    .away = meet_away, .back = meet_back, .left = meet_left, .deaf = home_deaf, .gone = home_gone, .peer = home_peer,
+    .away = meet_away, .back = meet_back, .left = meet_left, .poll = poll_ask, .deaf = home_deaf, .gone = home_gone, .peer = home_peer,
 };
 
 /* -- elements ----------------------------------------------------------------------------------------------------------------- */

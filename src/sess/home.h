@@ -14,8 +14,11 @@ struct home {
     struct chan_net net;
     leat_chan_ *c;
     struct end *ends;
-    struct end_link need, lend, lent;                /* need: who waits for credits; lend: who could use some.  Unbuffered: meet.c */
+    struct end_link need, lend, lent;                /* need: who waits for credits; lend: who could use some; lent: who has some.
+                                                      * Unbuffered: meet.c */
     struct waiters away;                             /* receivers that are selects with an offer out (chan/offers.c) */
+    struct waiters polls, next_polls;                /* receivers that poll, and wait for this round of answers, or the next one: poll.c */
+    uint32_t polled, fresh;                          /* ends that have not answered; whose offers are yet to go up */
     uint32_t refs, unsealed, needy;                  /* needy: how many are in need */
     uint32_t offers;                                 /* of ends, alive or not, that a task delivers */
     bool sealing, ended, torn, deaf, gone;           /* deaf: nobody here receives; gone: nor does the program know c */
@@ -114,7 +117,15 @@ void meet_became_relay(struct home *h);
 void meet_end_left(struct home *h, struct end *e);   /* e is dropped or lost */
 void meet_away(leat_chan_ *c, struct waiter *me);
 void meet_back(leat_chan_ *c, struct waiter *me);
-void meet_left(leat_chan_ *c, struct waiter *me);
+void meet_left(leat_chan_ *c, struct waiter *me, struct chan_offer *id);
+
+/* poll.c: a receiver that polls asks selects elsewhere */
+leat_err poll_ask(leat_chan_ *c, void *out);
+void poll_relayed(struct home *h);                   /* the home of a relay asks: so do all that stand behind it */
+void poll_answered(struct home *h, struct end *e);   /* e has said RETURN */
+void poll_end_left(struct home *h, struct end *e);
+void poll_sealed(struct home *h, struct end *e);      /* a sealed site answers or not */
+void poll_offered(struct end *e);                    /* relay: the offer that e made has gone up, or will not */
 
 /* site.c */
 static inline struct end *site_of(const leat_chan_ *c) { return (struct end *)(void *)c->net; }
@@ -132,11 +143,16 @@ leat_err offer_unknown(struct end *e, leat_err why); /* no lock */
 bool offer_unwritten(struct end *e);                 /* one is unanswered, and nothing of it was written */
 leat_err offer_for(struct end *e, struct end *from, void *v, struct chan_offer *id);   /* no lock [blocks] of a select behind e */
 void offer_unpledged(struct end *e, const struct end *from);         /* its offer will not come */
+void offer_polled(struct end *e);                    /* the home polls: its RECALL has come */
+void offer_poll_over(struct end *e);                 /* answers the home, if no offer is about to be made */
+void offer_far_down(struct end *e);                  /* its home says that the way beyond it has a gap */
 /* ops of the channel */
 leat_err site_withdraw(leat_chan_ *c, struct waiter *me, leat_err why);
 leat_err site_offer(leat_chan_ *c, struct waiter *me, struct chan_offer *id);
 void site_sender(leat_chan_ *c, struct waiter *x, struct waiter *y);
 void site_stand(leat_chan_ *c, int by);
+void site_itself(leat_chan_ *c);
+void offer_stand(struct end *e, int64_t by);          /* so many more selects stand here, or behind it */
 void site_id(leat_chan_ *c, struct chan_offer *ret);
 
 /* relay.c: all under the channel's lock unless said otherwise; e is the site */

@@ -12,7 +12,9 @@
  *  1. An end is in the home's ring `need` if and only if selects stand there, it is not invited and no offer of it is delivered.  needy:
  *     that ring is not empty.
  *  2. A receiver that begins to wait while needy, an end that comes into that ring, and an offer that is answered look whether to invite.
- *  3. delivering: a task has an offer of the end.  It is answered once.  held_select: it is a select's; in the ring `lend` are those that
+ *  3. In the ring `lent` are the ends where selects stand, invited or not.  self: one of them is known to receive here, too; it is not
+ *     invited for itself.
+ *  4. delivering: a task has an offer of the end.  It is answered once.  held_select: it is a select's; in the ring `lend` are those that
  *     wait for a receiver to come back.
  * A relay has no receivers: its site makes the offers of those behind it, one at a time, and passes each invitation on to one of them
  * (offer.c). */
@@ -34,6 +36,13 @@ void meet_invite_one(struct home *h, struct end *e)
     end_due(e);
 }
 
+/* Whether somebody else than who stands there himself could take what is sent from there, or somebody else stand there: each may be
+ * asked once. */
+static bool worth_it(const struct home *h, const struct end *e)
+{
+    return !e->self || e->self_n < e->need || chan_receiver_waits_but_locked(h->c, e->self_task);
+}
+
 void meet_invite(struct home *h)
 {
     leat_chan_ *c = h->c;
@@ -42,9 +51,13 @@ void meet_invite(struct home *h)
         return;
     }
     if (!h->sealing && h->needy && chan_receiver_waits_locked(c))
-        for (struct end *e; (e = home_needs_first(h)); )
-            meet_invite_one(h, e);
-    c->needy = !h->sealing && h->needy;
+        for (struct end_link *next, *x = h->need.next; x != &h->need; x = next) {
+            struct end *e = container_of(x, struct end, need_at);
+            next = x->next;
+            if (likely(worth_it(h, e)))
+                meet_invite_one(h, e);
+        }
+    at_store(&c->needy, h->sealing ? 0 : (h->needy ? NEEDY_ROOM : 0) | (h->lent.next != &h->lent ? NEEDY_STAND : 0));
     c->needy_at = 1;
 }
 
@@ -66,19 +79,23 @@ static void uninvite(struct home *h, struct end *e)
 
 bool meet_still_invited(struct home *h, struct end *e)
 {
-    if (h->up ? h->up->pledged == e : chan_receiver_waits_locked(h->c))
+    if (e->polled_out || (h->up ? h->up->pledged == e : chan_receiver_waits_locked(h->c)))
         return true;
     uninvite(h, e);                                  /* who was ready has been served: the next one invites */
     meet_invite(h);
     return false;
 }
 
-/* A relay stands for those behind it. */
-static void stands(struct home *h, const struct end *e, uint32_t was)
+/* A relay stands for all those behind it. */
+static void stands(struct home *h, struct end *e, uint32_t was)
 {
-    int by = (e->need > 0) - (was > 0);
+    int64_t by = (int64_t)e->need - (int64_t)was;
+    if (e->need)
+        ring_add(&h->lent, &e->lent_at);
+    else
+        ring_del(&e->lent_at);
     if (h->up && by)
-        site_stand(h->c, by);
+        offer_stand(h->up, by);
     if (h->up && !e->need && !e->delivering)
         offer_unpledged(h->up, e);
 }
@@ -86,11 +103,15 @@ static void stands(struct home *h, const struct end *e, uint32_t was)
 void meet_on_need(struct home *h, struct end *e, uint64_t count)
 {
     uint32_t was = e->need;
+    bool again = e->need == count;
+    e->self_n = 0;
     e->need = (uint32_t)MIN(count, (uint64_t)UINT32_MAX);
     if (e->need == 0)
         e->inviting = e->invite_due = false;
     wants_invitation(h, e);
     stands(h, e, was);
+    if (again && h->up)
+        offer_stand(h->up, 0);                       /* one behind it waits again */
     meet_invite(h);
 }
 
@@ -111,6 +132,9 @@ void meet_end_left(struct home *h, struct end *e)
     stands(h, e, was);
     if (h->up)
         offer_unpledged(h->up, e);
+    else
+        meet_invite(h);                              /* for needy */
+    poll_end_left(h, e);
 }
 
 /* -- receivers that have an offer out themselves -------------------------------------------------------------------------------- */
@@ -154,11 +178,37 @@ void meet_back(leat_chan_ *c, struct waiter *me)
     waiter_del(&home_at(c)->away, me);
 }
 
-void meet_left(leat_chan_ *c, struct waiter *me)
+void meet_left(leat_chan_ *c, struct waiter *me, struct chan_offer *id)
 {
+    struct home *h = home_at(c);
     if (me)
-        waiter_del(&home_at(c)->away, me);
-    judge(home_at(c));
+        waiter_del(&h->away, me);
+    if (id && at_load(&id->met_itself)) {
+        for (struct end *e = h->ends; e; e = e->next)
+            if (e->self == id)
+                e->self = NULL;
+        meet_invite(h);
+    }
+    judge(h);
+}
+
+/* An offer finds nobody.  If it is of a select that receives here itself, the home need not invite it again for that receiver: it would
+ * turn for ever. */
+static void met_itself(struct home *h, struct end *e, const struct chan_offer *by)
+{
+    for (const struct waiter *x = at_load(&h->away.head); x; x = x->next) {
+        struct chan_offer *id = x->owner;
+        if (id->count == by->count && memcmp(id->node, by->node, sizeof id->node) == 0) {
+            SOMETIMES("chan.met_itself", NULL);
+            at_store(&id->met_itself, true);
+            at_store(&id->met_now, true);
+            e->self = id;
+            e->self_task = x->task;
+            e->self_n++;
+            return;
+        }
+    }
+    e->self_n = 0;
 }
 
 /* -- offers --------------------------------------------------------------------------------------------------------------------- */
@@ -168,6 +218,7 @@ static void delivered(struct end *e, bool certain)
     bool dead = e->dead;
     if (!dead)
         ring_del(&e->lend_at);
+    poll_offered(e);
     e->held = NULL;
     e->delivering = e->held_select = e->held_refused = e->withdrawn = false;
     if (e->seal_after != LEAT_OK && !dead)
@@ -276,6 +327,8 @@ static void hold(struct end *e, uint8_t what, uint64_t number, const struct chan
         *held_by(e) = *by;
     if (by && !e->home->up)
         ring_add(&e->home->lend, &e->lend_at);
+    e->fresh = by && e->home->up;
+    e->home->fresh += e->fresh;
 }
 
 static leat_err offered(struct end *e, uint8_t what, uint64_t number, const struct chan_offer *by, void *v)
@@ -294,6 +347,8 @@ static leat_err offered(struct end *e, uint8_t what, uint64_t number, const stru
         end_send(e, fate == FATE_TAKEN ? FRAME_TAKEN : FRAME_BUSY, number, true);
     if (fate == FATE_BUSY)
         SOMETIMES("chan.busy", "chan.offer");
+    if (fate == FATE_BUSY && by)
+        met_itself(e->home, e, by);
     if (fate == FATE_WAITS)
         hold(e, what, number, by, held);
     if (fate == FATE_WAITS && !by && e->home->up)

@@ -29,7 +29,7 @@ static leat_err offer(struct end *e, uint8_t what, struct waiter *x)
         e->offered = x;
         e->unanswered = true;
         e->soft = what != ELEM_FIRM;
-        e->withdrawing = false;
+        e->withdrawing = e->far_down = false;
         e->sent++;
     } else {
         e->number--;
@@ -82,7 +82,7 @@ void offer_next(struct end *e)
     }
     if (h && h->needy)
         pass_on(e, h);
-    c->needy = e->invited && may_offer(e);
+    at_store(&c->needy, e->invited && may_offer(e));
 }
 
 void offer_answered(struct end *e, uint64_t number, leat_err err, struct waiter **wake)
@@ -230,7 +230,19 @@ leat_err offer_ask(struct end *e, const void *v)
 void site_stand(leat_chan_ *c, int by)
 {
     struct end *e = site_of(c);
+    if (by)
+        offer_stand(e, by);
+    else if (e->selfish && !e->invited)
+        offer_stand(e, 0);
+}
+
+void site_itself(leat_chan_ *c) { site_of(c)->selfish = true; }
+
+void offer_stand(struct end *e, int64_t by)
+{
+    leat_chan_ *c = e->c;
     e->selects += (uint32_t)by;
+    e->need_again |= by == 0;
     if (e->dead || c->closed)
         return;
     e->need_due = true;
@@ -249,6 +261,31 @@ void offer_link_down(struct end *e)
         task_ready(worker_self(), x->task);
 }
 
+void offer_far_down(struct end *e)
+{
+    e->far_down = e->unanswered;
+    offer_link_down(e);
+}
+
+void offer_poll_over(struct end *e)
+{
+    const struct home *h = relay_below(e);
+    if (!e->polled || e->pledged || (h && (h->polled || h->fresh)))
+        return;
+    e->polls_due += e->polled;
+    e->polled = 0;
+    e->return_due = true;
+    end_due(e);
+}
+
+void offer_polled(struct end *e)
+{
+    e->polled++;
+    if (relay_below(e) && !e->c->closed)
+        poll_relayed(relay_below(e));
+    offer_poll_over(e);
+}
+
 void offer_invited(struct end *e)
 {
     if (e->selects || e->selects_told)
@@ -256,16 +293,30 @@ void offer_invited(struct end *e)
     offer_next(e);
 }
 
-/* Waits for the answer to the select's offer `me`.  The lock is held on entry, and not on return. */
-static leat_err wait_answer(struct end *e, struct waiter *me, struct chan_offer *id)
+/* The link of an offer has broken, or one beyond: nobody is to wait for its select.  A relay says so to where that is.  The lock is held,
+ * and for a moment not. */
+static void tell_stuck(struct end *e, struct chan_offer *id, struct end *from)
+{
+    if (from) {
+        from->none_due = !from->dead;
+        end_due(from);
+        return;
+    }
+    unlock(&e->c->lock);
+    id->on_stuck(id);
+    lock(&e->c->lock);
+}
+
+/* Waits for the answer to the select's offer `me`; from: the end behind e that made it, or null.  The lock is held on entry, and not on
+ * return. */
+static leat_err wait_answer(struct end *e, struct waiter *me, struct chan_offer *id, struct end *from)
 {
     leat_chan_ *c = e->c;
     leat_err err = LEAT_AGAIN;
-    while (e->offered == me && err == LEAT_AGAIN) {
-        if (id->on_stuck && !at_load(&id->stuck) && sess_is_down(e->s)) {
-            unlock(&c->lock);
-            id->on_stuck(id);
-            lock(&c->lock);
+    for (bool told = false; e->offered == me && err == LEAT_AGAIN; ) {
+        if (!told && (e->far_down || sess_is_down(e->s))) {
+            told = true;
+            tell_stuck(e, id, from);
             continue;
         }
         me->task->on = me;
@@ -282,10 +333,19 @@ static leat_err wait_answer(struct end *e, struct waiter *me, struct chan_offer 
     return outcome(e, me, over ? LEAT_PEER_LOST : LEAT_OK);
 }
 
-/* who: of which the invitation may be: the caller's task, or an end behind e. */
-static leat_err make_offer(struct end *e, const void *who, struct waiter *me, struct chan_offer *id)
+/* It was, or will not be: a home that polls may be answered. */
+static void offer_made(struct end *e, struct end *from)
+{
+    if (from)
+        poll_offered(from);
+    offer_poll_over(e);
+}
+
+/* from: the end behind e that makes it, or null: the calling task. */
+static leat_err make_offer(struct end *e, struct end *from, struct waiter *me, struct chan_offer *id)
 {
     leat_chan_ *c = e->c;
+    const void *who = from ? (const void *)from : me->task;
     leat_err err = leat_ctx_err();
     lock(&c->lock);
     bool called = e->pledged == who;
@@ -295,7 +355,7 @@ static leat_err make_offer(struct end *e, const void *who, struct waiter *me, st
     }
     if (err == LEAT_OK && c->closed)
         err = c->err ? (leat_err)c->err : LEAT_CLOSED;
-    else if (err == LEAT_OK && (!may_offer(e) || (who == me->task && !e->invited)))
+    else if (err == LEAT_OK && (!may_offer(e) || (!from && !e->invited)))
         err = LEAT_AGAIN;
     bool busy = err == LEAT_AGAIN;
     if (err == LEAT_OK) {
@@ -305,10 +365,12 @@ static leat_err make_offer(struct end *e, const void *who, struct waiter *me, st
     }
     if (err == LEAT_OK) {
         e->invited = false;
-        c->needy = 0;
-        return wait_answer(e, me, id);
+        at_store(&c->needy, 0);
+        offer_made(e, from);
+        return wait_answer(e, me, id, from);
     }
     offer_next(e);
+    offer_made(e, from);
     unlock(&c->lock);
     if (err == LEAT_AGAIN && !busy)
         leat_yield();                                /* who holds the lock that the value needs gets on */
@@ -317,7 +379,7 @@ static leat_err make_offer(struct end *e, const void *who, struct waiter *me, st
 
 leat_err site_offer(leat_chan_ *c, struct waiter *me, struct chan_offer *id)
 {
-    return make_offer(site_of(c), me->task, me, id);
+    return make_offer(site_of(c), NULL, me, id);
 }
 
 leat_err offer_for(struct end *e, struct end *from, void *v, struct chan_offer *id)
@@ -333,4 +395,5 @@ void offer_unpledged(struct end *e, const struct end *from)
     e->pledged = NULL;
     e->invited = true;
     offer_next(e);
+    offer_poll_over(e);
 }

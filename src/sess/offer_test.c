@@ -573,6 +573,147 @@ SCRIPT(a_try_waits_for_nobody)
     leaves();
 }
 
+/* Its home has learned that the way beyond it has a gap: nobody waits for this select. */
+SCRIPT(no_offer_waits_for_a_select_whose_offer_is_stuck_beyond_its_peer)
+{
+    opens(false);
+    uint64_t number = tries(OUT, 10);
+    offer(1, 5, true);
+    silent();
+    PEER_SAY(&peer, FRAME_NONE, OUT);
+    expect(FRAME_BUSY, IN, 1);
+    offer(2, 6, true);
+    expect(FRAME_BUSY, IN, 2);
+    PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
+    ended(LEAT_OK, SENT);
+    leaves();
+}
+
+/* -- a receiver that polls --------------------------------------------------------------------------------------------------------- */
+struct polled { leat_err err; int n; bool select; _Atomic bool done; };
+static struct polled polled;
+static leat_err poll_in(leat_none *none)
+{
+    struct mark v = { 0 };
+    (void)none;
+    if (polled.select) {
+        leat_select(polled.err) {
+            leat_on_recv(in, &v) { }
+            leat_otherwise { v.n = -1; }
+        }
+    } else {
+        polled.err = leat_try_recv(in, &v);
+    }
+    polled.n = v.n;
+    polled.done = true;
+    return LEAT_OK;
+}
+static void polls(bool select)
+{
+    polled = (struct polled){ .err = LEAT_OK, .select = select };
+    CHECK_EQ(leat_go(tasks, poll_in, LEAT_NONE), LEAT_OK);
+    expect(FRAME_INVITE, IN, NOBODY);
+    expect(FRAME_RECALL, IN, NOBODY);
+}
+static void said(leat_err err, int n)
+{
+    while (!polled.done)
+        leat_yield();
+    CHECK_EQ(polled.err, err);
+    CHECK_EQ(polled.n, n);
+}
+
+SCRIPT(a_poll_asks_and_takes_what_is_offered)
+{
+    for (int i = 0; i < 2; i++) {
+        PEER_SAY(&peer, FRAME_NEED, IN, 1, 0, 0);
+        silent();
+        polls(i);
+        CHECK(!polled.done);
+        offer(1 + (uint64_t)i, 5, false);
+        expect(FRAME_TAKEN, IN, 1 + (uint64_t)i);
+        said(LEAT_OK, 5);
+        PEER_SAY(&peer, FRAME_RETURN, IN, 0);
+        PEER_SAY(&peer, FRAME_NEED, IN, 0, 0, 0);
+        silent();
+    }
+}
+
+SCRIPT(a_poll_that_nobody_offers_to_says_so)
+{
+    PEER_SAY(&peer, FRAME_NEED, IN, 1, 0, 0);
+    silent();
+    polls(false);
+    PEER_SAY(&peer, FRAME_RETURN, IN, 0);
+    said(LEAT_AGAIN, 0);
+    polled = (struct polled){ .err = LEAT_OK, .select = true };      /* the site has an invitation, and is asked again */
+    CHECK_EQ(leat_go(tasks, poll_in, LEAT_NONE), LEAT_OK);
+    expect(FRAME_RECALL, IN, NOBODY);
+    PEER_SAY(&peer, FRAME_RETURN, IN, 0);
+    said(LEAT_OK, -1);
+    offer(1, 5, false);                              /* too late */
+    expect(FRAME_BUSY, IN, 1);
+}
+
+/* It asks nobody where nobody stands, and does not wait for who has no link, or is lost. */
+SCRIPT(a_poll_waits_for_nobody_who_cannot_answer)
+{
+    struct mark v;
+    CHECK_EQ(leat_try_recv(in, &v), LEAT_AGAIN);
+    peer_dial_for(&far, leat_node_url(a), 2, 30000);
+    attach_at(&far, IN, "in", 1);
+    PEER_SAY(&far, FRAME_NEED, IN, 1, 0, 0);
+    while (!(at_load(&((leat_chan_ *)in)->needy) & NEEDY_STAND))
+        leat_yield();
+    polled = (struct polled){ .err = LEAT_OK };
+    CHECK_EQ(leat_go(tasks, poll_in, LEAT_NONE), LEAT_OK);
+    (void)peer_expect(&far, FRAME_INVITE);
+    (void)peer_expect(&far, FRAME_RECALL);
+    peer_hang_up(&far);
+    said(LEAT_AGAIN, 0);
+    CHECK_EQ(leat_try_recv(in, &v), LEAT_AGAIN);
+    no_more_links();
+}
+
+/* One who polls while the answers to another are still to come waits for those to a question of its own. */
+SCRIPT(a_second_poll_asks_again)
+{
+    PEER_SAY(&peer, FRAME_NEED, IN, 1, 0, 0);
+    silent();
+    polls(false);
+    offer(1, 5, false);
+    expect(FRAME_TAKEN, IN, 1);
+    said(LEAT_OK, 5);
+    polled = (struct polled){ .err = LEAT_OK };
+    CHECK_EQ(leat_go(tasks, poll_in, LEAT_NONE), LEAT_OK);
+    expect(FRAME_INVITE, IN, NOBODY);
+    PEER_SAY(&peer, FRAME_RETURN, IN, 0);            /* to the first one */
+    expect(FRAME_RECALL, IN, NOBODY);
+    CHECK(!polled.done);
+    offer(2, 6, false);
+    expect(FRAME_TAKEN, IN, 2);
+    said(LEAT_OK, 6);
+    PEER_SAY(&peer, FRAME_RETURN, IN, 0);
+}
+
+/* A site answers behind the offer that its select makes. */
+SCRIPT(a_site_that_is_polled_answers_behind_its_offer)
+{
+    opens(false);
+    PEER_SAY(&peer, FRAME_INVITE, OUT);
+    PEER_SAY(&peer, FRAME_RECALL, OUT);
+    uint64_t number = expect_offer(OUT, 10);
+    expect(FRAME_RETURN, OUT, 0);
+    PEER_SAY(&peer, FRAME_INVITE, OFF);              /* the select is elsewhere */
+    PEER_SAY(&peer, FRAME_RECALL, OFF);
+    expect(FRAME_RETURN, OFF, 0);
+    PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
+    ended(LEAT_OK, SENT);
+    leaves();
+    PEER_SAY(&peer, FRAME_RECALL, OUT);
+    expect(FRAME_RETURN, OUT, 0);
+}
+
 SCRIPT(a_close_while_an_offer_waits_is_its_answer)
 {
     opens(false);

@@ -203,7 +203,7 @@ void relay_becomes(struct end *e)
     h->held = true;
     h->recalled = false;
     c->net = NULL;
-    c->needy = 0;
+    at_store(&c->needy, 0);
     e->relay->torn_due = h->torn;
     if (c->closed && !h->sealing)
         relay_seal(h, LEAT_CLOSED);

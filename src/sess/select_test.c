@@ -1,6 +1,7 @@
 /* select_test.c - selects that offer sends to other processes: one case fires, once, whatever the other sides do meanwhile. */
 #include "trio.h"
 #include "chan/chan.h"
+#include "sess/impl.h"
 
 LEAT_STRUCT(word, (string, text), (uint64, times));
 
@@ -485,5 +486,140 @@ ANYWHERE(a_lost_end_ends_a_select_or_is_its_case_unbuffered, lost_0)
 ANYWHERE(a_lost_end_ends_a_select_or_is_its_case_buffered, lost_2)
 ANYWHERE(an_end_that_is_lost_during_a_select_is_its_case_unbuffered, lost_while_0)
 ANYWHERE(an_end_that_is_lost_during_a_select_is_its_case_buffered, lost_while_2)
+
+/* -- a receiver that polls asks ---------------------------------------------------------------------------------------------------- */
+static void await_stands(leat_chan(struct num) c, bool somebody)
+{
+    while (!(at_load(&((leat_chan_ *)c)->needy) & NEEDY_STAND) == somebody)
+        leat_yield();
+}
+
+/* One select at a time would send, through out; each poll here takes from it, and the one after the last finds nobody. */
+static leat_err poll_each(leat_chan(struct num) c, leat_tx(struct num) out)
+{
+    leat_chan(struct num) never = leat_chan_make(struct num, 0);
+    leat_err err;
+    struct num v = { 0 };
+    uint64_t n = (uint64_t)rounds(60, 6);
+    for (uint64_t i = 0; i < n; i++)
+        leat_with_group(g, err) {
+            int got = 0;
+            LEAT_TRY(leat_go(&g, offer_all, (struct offers){ out, never, 1, 0 }));
+            await_stands(c, true);
+            if (i % 2) {
+                got = leat_try_recv(c, &v) == LEAT_OK;
+            } else {
+                leat_rx(struct num) ends[] = { leat_rx_of(never), leat_rx_of(c) };
+                size_t which = 9;
+                leat_select(err) {
+                    leat_on_recv_any(ends, 2, &v, &which) { got = which == 1; }
+                    leat_otherwise { }
+                }
+            }
+            CHECK_EQ(got, 1);
+            await_stands(c, false);
+        }
+    CHECK_EQ(leat_try_recv(c, &v), LEAT_AGAIN);
+    leat_select(err) {
+        leat_on_recv(c, &v) { CHECK(false); }
+        leat_otherwise { }
+    }
+    leat_unref(never);
+    return err;
+}
+
+static leat_err polls_near(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    struct line l = line_at(x.a, x.p, "nums", 0);
+    leat_err err = poll_each(l.in, l.out);
+    line_end(&l);
+    pair_close(&x);
+    return err;
+}
+ANYWHERE(a_poll_takes_from_a_select_that_stands_elsewhere, polls_near)
+
+static leat_err polls_far(leat_none *none)
+{
+    (void)none;
+    struct trio x = trio_open(3);
+    leat_chan(struct num) c = leat_chan_make(struct num, 0);
+    leat_tx(struct num) b = trio_tx(&x, A, B, leat_ref(leat_tx_of(c))), far = trio_tx(&x, B, C, leat_ref(b));
+    leat_err err = poll_each(c, far);
+    if (err == LEAT_OK)
+        err = poll_each(c, b);
+    leat_unref(far);
+    leat_unref(b);
+    leat_unref(c);
+    trio_close(&x);
+    return err;
+}
+ANYWHERE(a_poll_takes_from_a_select_behind_a_relay, polls_far)
+
+/* -- one that sends to itself --------------------------------------------------------------------------------------------------------- */
+struct selfish { leat_tx(struct num) out; leat_rx(struct num) in; leat_dur patience; int fired; bool any; };
+static leat_err selfish(struct selfish **arg)
+{
+    struct selfish *s = *arg;
+    struct num mine = { 1 }, v = { 0 };
+    leat_err err;
+    leat_select(err) {
+        leat_on_send(s->out, &mine) { s->fired = 1; }
+        leat_on_recv(s->in, &v) {
+            CHECK(s->any || v.n == 2);
+            s->fired = 2;
+        }
+        leat_on_after(s->patience) { s->fired = 3; }
+    }
+    return err;
+}
+
+/* Through a session of the node to itself: alone it waits, and makes no noise; another one's receive or send ends it. */
+static leat_err itself(leat_none *none)
+{
+    (void)none;
+    leat_node *a;
+    leat_peer *self;
+    leat_err err;
+    struct num v;
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node a" }, &a), LEAT_OK);
+    CHECK_EQ(leat_node_self(a, &self), LEAT_OK);
+    struct line l = line_at(a, self, "nums", 0);
+    struct selfish s = { l.out, leat_rx_of(l.in), LEAT_MS(100), 0, false }, *p = &s;
+    CHECK_EQ(selfish(&p), LEAT_OK);
+    CHECK_EQ(s.fired, 3);
+    CHECK(at_load(&sess_of(self)->sent) < 40);       /* frames: it did not turn in a circle */
+    for (int i = 0; i < 2 * rounds(50, 5); i++) {
+        s.fired = 0;
+        s.patience = LEAT_S(1000);
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, selfish, p));
+            if (i % 4 > 1)
+                await_stands(l.in, true);
+            if (i % 2) {
+                LEAT_TRY(leat_recv(l.in, &v));
+                CHECK_EQ(v.n, 1);
+            } else {
+                LEAT_TRY(leat_send(leat_tx_of(l.in), { 2 }));
+            }
+        }
+        CHECK_EQ(err, LEAT_OK);
+        CHECK_EQ(s.fired, i % 2 ? 1 : 2);
+    }
+    struct selfish two[2] = { s, s };                /* two of them meet */
+    leat_with_group(g, err)
+        for (int i = 0; i < 2; i++) {
+            two[i].fired = 0;
+            two[i].any = true;
+            LEAT_TRY(leat_go(&g, selfish, (struct selfish *){ &two[i] }));
+        }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(two[0].fired + two[1].fired, 3);
+    line_end(&l);
+    leat_node_close(a);
+    return LEAT_OK;
+}
+TEST(a_select_that_sends_and_receives_on_one_channel_does_not_meet_itself) { AT(INPROC, itself); }
 
 T_MAIN()

@@ -235,9 +235,10 @@ static void put_need(struct end *e, struct buf *b)
     bool selects = e->c->cap == 0;
     if (selects && !e->selects) {
         e->invited = false;
-        e->c->needy = 0;
+        at_store(&e->c->needy, 0);
     }
     e->selects_told = e->selects;
+    e->need_again = false;
     buf_varint(b, selects ? e->selects : chan_senders_waiting_locked(e->c) + relay_needs(e));
     buf_varint(b, e->granted);
     buf_u8(b, e->ask_due);
@@ -247,7 +248,7 @@ static void put_need(struct end *e, struct buf *b)
 /* RETURN goes first: the home asks for it once between two grants, whereas tasks may come and go, and with each there is a NEED. */
 bool site_pull(struct end *e, struct sess *s)
 {
-    if (e->c->cap == 0 && e->selects == e->selects_told)
+    if (e->c->cap == 0 && e->selects == e->selects_told && !e->need_again)
         e->need_due = false;
     if (!e->need_due && !e->return_due)
         return false;
@@ -257,7 +258,7 @@ bool site_pull(struct end *e, struct sess *s)
     buf_varint(b, e->id);
     if (e->return_due) {
         buf_varint(b, e->returned);
-        e->return_due = false;
+        e->return_due = !e->c->cap && e->polls_due && --e->polls_due;        /* of a poll: an answer for each RECALL */
     } else {
         put_need(e, b);
     }
@@ -474,6 +475,10 @@ static struct waiter *on_grant(struct end *e, struct cur *in)
 static void on_recall(struct end *e)
 {
     leat_chan_ *c = e->c;
+    if (c->cap == 0) {
+        offer_polled(e);
+        return;
+    }
     if (c->closed)
         return;
     e->returned += chan_take_credits_locked(c, chan_idle_credits_locked(c));
@@ -582,6 +587,10 @@ leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
         switch (kind) {
         case FRAME_GRANT: wake = on_grant(e, in); break;
         case FRAME_NONE:
+            if (e->c->cap == 0) {
+                offer_far_down(e);
+                break;
+            }
             wake_waiters(&e->askers, false, LEAT_AGAIN);
             if (relay_below(e))
                 relay_answer(e);
@@ -615,9 +624,9 @@ static void site_peer(const struct chan_net *net, char text[CHAN_PEER_MAX])
 
 static CHAN_NET_OPS site_ops = {
     .put = site_put, .moved = site_moved, .need = site_need, .ask = site_ask, .withdraw = site_withdraw,
-    .stand = site_stand, .id = site_id, .offer = site_offer, .sender = site_sender, .close = site_close,
+    .stand = site_stand, .itself = site_itself, .id = site_id, .offer = site_offer, .sender = site_sender, .close = site_close,
     .finish = site_finish, .flush = site_flush, .explain = site_explain, .gone = site_gone,
-    .peer = site_peer,
+    .poll = poll_ask, .peer = site_peer,
 };
 
 /* -- a local channel whose receive end has moved away ------------------------------------------------------------------------ */

@@ -153,6 +153,20 @@ def channels():
     return problems + differ('the second time', again, seeds)
 
 
+CHOOSE = os.path.join(BUILD, 'test', 'sim_choose')
+
+
+def selects():
+    """One case of each select runs, each value is received once if the case of its send has run, and nobody waits for who waits for him:
+    under every kind of fault, with relays and a session of a node to itself."""
+    problems = []
+    with World() as w:
+        for faults, nodes in ('delay', '3'), ('all', '4'):
+            code, seeds, last, text = sim(w, [CHOOSE], '--seeds', '1..25', '--nodes', nodes, '--faults', faults)
+            problems += [] if code == 0 and last.startswith('25 seeds: 25 ok, ') else ['--faults ' + faults] + text.splitlines()
+    return problems
+
+
 def shrinks():
     """Of many faults and rare turns, those that the failure needs are left; the command that is printed fails in the same way."""
     with World() as w:
@@ -228,6 +242,7 @@ tap.main([
     ('sim_says_what_never_happened', says_what_never_happened), ('sim_writes_a_trace_of_one_seed', trace),
     ('sim_used_wrongly_says_so_in_one_line', wrong_use), ('sim_runs_an_example', a_pool_under_many_seeds),
     ('sim_runs_the_word_count_unchanged', wordcount), ('sim_of_many_channels_keeps_every_promise', channels),
+    ('sim_of_selects_of_all_kinds_keeps_every_promise', selects),
     ('sim_shrinks_a_failure_to_the_faults_it_needs', shrinks), ('sim_goes_on_where_a_campaign_was', goes_on),
     ('sim_that_reached_nothing_is_void', void),
     ('sim_of_the_word_count_with_crashed_workers_is_right', wordcount_of_crashed_workers),
