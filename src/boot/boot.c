@@ -5,6 +5,7 @@
 #include "run/guest.h"
 #include "run/seam.h"
 #include "sim/sim.h"
+#include "type/freelist.h"
 
 static leat_err check(const char *what, uint32_t version, const leat_opts *o, size_t opts_size, leat_opts *opts)
 {
@@ -24,7 +25,9 @@ leat_err leat_run_(uint32_t version, const leat_opts *o, size_t opts_size, leat_
     LEAT_TRY(check("leat_run", version, o, opts_size, &opts));
     const struct rt_main m = { .opts = &opts, .fn = fn, .site = site, .arg = arg, .len = len };
     const char *sim = getenv("LEAT_SIM");
-    return sim && *sim ? sim_run(&m, sim) : rt_run(&m);
+    leat_err e = sim && *sim ? sim_run(&m, sim) : rt_run(&m);
+    freelist_give_back();                            /* the other threads have ended; this one lives on */
+    return e;
 }
 
 leat_err leat_guest_start_(uint32_t version, const leat_opts *o, size_t opts_size, leat_fn_ *fn, const leat_site_ *site, const void *arg,

@@ -11,17 +11,31 @@ static pthread_key_t at_exit;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool ready;                                   /* once says when */
 
-/* The thread ends.  What it gives back from now on goes at once. */
-static void freelist_end(void *self)
+static void freelist_free(struct freelist *s)
 {
-    struct freelist *s = self;
-    freelist_mine = &closed;
     for (uint32_t i = 0; i < FREELIST_CLASSES; i++)
         for (void *p = s->bin[i].head, *next; p; p = next) {
             __builtin_memcpy(&next, p, sizeof next);
             free(p);
         }
     free(s);
+}
+
+/* The thread ends.  What it gives back from now on goes at once. */
+static void freelist_end(void *self)
+{
+    freelist_mine = &closed;
+    freelist_free(self);
+}
+
+void freelist_give_back(void)
+{
+    struct freelist *s = freelist_mine;
+    if (s == &none || s == &closed)
+        return;
+    freelist_mine = &none;
+    (void)pthread_setspecific(at_exit, NULL);
+    freelist_free(s);
 }
 
 static void once_key(void)

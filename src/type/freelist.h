@@ -25,6 +25,8 @@ void freelist_put_(void *p, uint32_t class);
 static inline uint32_t freelist_class(size_t n) { return (uint32_t)(n + 7) >> 4; }       /* for 0 < n <= FREELIST_LARGEST bytes */
 static inline size_t freelist_bytes(uint32_t class) { return (size_t)class * 16 + 8; }
 
+void freelist_give_back(void);                       /* all that the calling thread keeps */
+
 void *freelist_take_(uint32_t class);                /* by malloc and the hook */
 static inline void *freelist_take(uint32_t class)    /* NULL: no memory */
 {
