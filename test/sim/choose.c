@@ -162,7 +162,7 @@ static void draw(struct chooser *x, struct choice *c, uint32_t round)
         c->v[i] = (struct num){ .chan = p->chan, .from = x->id, .n = n, .place = k };
         char text[40];
         memset(text, 'a' + (int)(n % 26), sizeof text);
-        if (leat_string_dup(text, any(sizeof text), &c->v[i].text) != LEAT_OK)
+        if (sends == 1 && leat_string_dup(text, any(sizeof text), &c->v[i].text) != LEAT_OK) /* of several UNKNOWN ones one has gone */
             broken("no memory");
         w.fate[x->id][n] = BEGUN;
         w.chan[x->id][n] = (uint8_t)p->chan;
