@@ -30,7 +30,7 @@ SAME(offsetof(struct tree, shape), 160);
 SAME(offsetof(struct tree, numbers), 176);
 SAME(offsetof(struct tree, when), 232);
 SAME(offsetof(struct tree, failed), 256);
-SAME(sizeof(struct tree), 280);
+SAME(sizeof(struct tree), 320);
 SAME(offsetof(struct circle_entry, value), 16);
 SAME(sizeof(struct circle_entry), 24);
 
