@@ -180,7 +180,8 @@ static leat_err mixed_act(void)
 }
 static void fd_end(void) { CHECK(write(fds[1], "x", 1) == 1); }
 
-static leat_err sleep_act(void) { return leat_sleep(LEAT_MS(60)); }
+static leat_dur sleep_for = { 60000000 };
+static leat_err sleep_act(void) { return leat_sleep(sleep_for); }
 static leat_err fd_act(void) { return leat_fd_wait(fds[0], LEAT_READ); }
 
 static leat_err lock_act(void)
@@ -304,6 +305,7 @@ static void one(const struct op *op, enum way way)
     if (op->begin)
         op->begin();
     victim = (struct victim){ .op = op, .way = way, .got = LEAT_INVAL };
+    sleep_for = way == COMPLETE ? LEAT_MS(60) : LEAT_S(3600);
     leat_with_cancel(x) {
         other = x;
         leat_with_hibernation(LEAT_MS(1)) leat_with_group(g, err) {

@@ -92,12 +92,13 @@ struct end {
             uint8_t answer_due;                      /* the kind of the answer that goes before that */
             bool seal_due, not_taken;                /* it is to be written now; what was delivered was not taken */
             bool delivering, withdrawn, recalled, grant_due, recall_due, none_due;
-            bool inviting, invite_due;               /* unbuffered: since its last offer, or since nobody stands there */
+            bool inviting : 1, invite_due : 1;       /* unbuffered: since its last offer, or since nobody stands there */
+            bool polled_out : 1, fresh : 1;          /* poll.c: it has been asked, and not answered; relay: its offer is yet to go up */
+            bool asked : 1;                          /* relay: its try waits for what the home says */
             bool held_select, held_refused;          /* a select's offer is held; nobody is left who might take it */
             bool seal_told, sealed_heard;            /* SEAL has gone; its answer has come */
             bool refused_here;                       /* relay: one of its elements could not go on, so none does */
-            bool asked, held_soft;                   /* relay: its try waits for what the home says; its offer is soft */
-            bool polled_out, fresh;                  /* poll.c: it has been asked, and not answered; relay: its offer is yet to go up */
+            bool held_soft;                          /* relay: its offer is soft */
             uint32_t polls_lost;                     /* answers that are still to come, and for which nobody waits */
             uint32_t self_n;                         /* times that it has met itself since NEED, one after the other */
             const struct task *self_task;

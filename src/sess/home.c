@@ -62,6 +62,7 @@ leat_err home_make_locked(leat_chan_ *c, const leat_type *t)
 void home_free(struct home *h)
 {
     GAUGE("homes", -1);
+    mem_free(h->polls);
     mem_free(h->torn_text);
     mem_free(h->left);
     mem_free(h);

@@ -10,6 +10,7 @@
 #include "type/codec.h"
 
 enum { WHO_MAX = 200 };
+struct polls { struct waiters now, next; };          /* receivers that poll, and wait for this round of answers, or the next one: poll.c */
 struct home {
     struct chan_net net;
     leat_chan_ *c;
@@ -17,7 +18,7 @@ struct home {
     struct end_link need, lend, lent;                /* need: who waits for credits; lend: who could use some; lent: who has some.
                                                       * Unbuffered: meet.c */
     struct waiters away;                             /* receivers that are selects with an offer out (chan/offers.c) */
-    struct waiters polls, next_polls;                /* receivers that poll, and wait for this round of answers, or the next one: poll.c */
+    struct polls *polls;                             /* NULL: nobody has polled yet */
     uint32_t polled, fresh;                          /* ends that have not answered; whose offers are yet to go up */
     uint32_t refs, unsealed, needy;                  /* needy: how many are in need */
     uint32_t offers;                                 /* of ends, alive or not, that a task delivers */
@@ -26,10 +27,10 @@ struct home {
     bool held;                                       /* it was a home before, and keeps its hold of c */
     uint32_t asking;                                 /* relay: tries that wait for what the home says */
     bool recalled;                                   /* relay: what comes back goes up, as the home misses it */
+    uint8_t left_n;                                  /* of `left` */
     struct end *up;                                  /* relay: the site that passes it on; NULL: a home */
     char *torn_text;                                 /* who was lost; NULL: nobody, or no memory for it */
     char *left;                                      /* the nodes that its receive end has left, the last first; NULL: none */
-    uint8_t left_n;
 };
 
 /* a run of elements that went up one after the other: from NULL, of this site's own program */

@@ -6,8 +6,9 @@
  * Who comes while others wait for answers waits for those to questions of its own: the next round.
  * A relay asks those that stand behind it in the same way, and answers when they have, and their offers have gone up.
  * Laws (under the channel's lock)
- *  1. polled of the home is how many of its ends are polled_out.  Where nobody is, no round goes on, and `polls` is empty.
+ *  1. polled of the home is how many of its ends are polled_out.  Where nobody is, no round goes on, and nobody is in `polls`.
  *  2. Who has no link is not asked, and not waited for: the answer that then comes later is one of its polls_lost. */
+#include "base/alloc.h"
 #include "base/probe.h"
 #include "chan/edges.h"
 #include "run/err.h"
@@ -54,11 +55,12 @@ static void round_over(struct home *h)
         offer_poll_over(h->up);
         return;
     }
-    while (!h->polled && (at_load(&h->polls.head) || at_load(&h->next_polls.head))) {
-        wake_all(&h->polls);
-        h->polls = h->next_polls;
-        h->next_polls = (struct waiters){ NULL, NULL };
-        if (at_load(&h->polls.head))
+    struct polls *p = h->polls;
+    while (p && !h->polled && (at_load(&p->now.head) || at_load(&p->next.head))) {
+        wake_all(&p->now);
+        p->now = p->next;
+        p->next = (struct waiters){ NULL, NULL };
+        if (at_load(&p->now.head))
             ask_all(h);
     }
 }
@@ -145,9 +147,9 @@ static leat_err ask_unlock(leat_chan_ *c, struct home *h, void *out)
     t->on = &me;
     at_store(&t->park, PARK_WAIT);
     chan_wait_locked(c, &c->rq, &me);
-    struct waiters *q = h->polled ? &h->next_polls : &h->polls;
+    struct waiters *q = h->polled ? &h->polls->next : &h->polls->now;
     waiter_add(q, &asks);
-    if (q == &h->polls)
+    if (q == &h->polls->now)
         ask_all(h);
     bool any = h->polled;
     leat_err err = any ? wait(c, &me, &asks) : LEAT_OK;
@@ -159,7 +161,7 @@ static leat_err ask_unlock(leat_chan_ *c, struct home *h, void *out)
     bool ended = !me.on && !me.ok;
     if (me.on)
         waiter_del(&c->rq, &me);
-    for (struct waiters *p = asks.on ? &h->polls : NULL; p; p = p == &h->polls ? &h->next_polls : NULL)
+    for (struct waiters *p = asks.on ? &h->polls->now : NULL; p; p = p == &h->polls->now ? &h->polls->next : NULL)
         for (struct waiter *x = at_load(&p->head); x; x = x->next)
             if (x == &asks) {
                 waiter_del(p, &asks);
@@ -183,9 +185,12 @@ leat_err poll_ask(leat_chan_ *c, void *out)
     lock(&c->lock);
     enum chan_try r = chan_recv_locked(c, out, &wake, &err);
     struct home *h = r == CHAN_WAIT ? home_at(c) : NULL;
-    if (h && !h->sealing && h->lent.next != &h->lent)
+    bool asks = h && !h->sealing && h->lent.next != &h->lent;
+    if (asks && (h->polls || (h->polls = mem_zalloc(sizeof *h->polls))))
         return ask_unlock(c, h, out);
     unlock(&c->lock);
+    if (asks)
+        return leat_fail(LEAT_NOMEM, "no memory to ask selects elsewhere");
     if (wake)
         task_ready(worker_self(), wake);
     if (r == CHAN_DONE)

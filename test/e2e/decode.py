@@ -69,7 +69,9 @@ def meant(t, v):
     if k == 'bytes':
         return base64.b64encode(v).decode()
     if k == 'error':
-        return {'code': ERRORS[v[0]], 'text': v[1]}
+        code, text, node, details, cause = v if len(v) == 5 else (*v, '', b'', None)
+        rest = {'node': node, 'details': base64.b64encode(details).decode(), 'cause': meant(t, cause)}
+        return dict({'code': ERRORS[code], 'text': text}, **{name: x for name, x in rest.items() if x})
     return v
 
 

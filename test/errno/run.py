@@ -27,7 +27,7 @@ def library():
     target = next(t for t in json.loads(text) if t['name'] == 'leat' and t['type'] == 'shared library')
     sources = [s for group in target['target_sources'] for s in group.get('sources', [])]
     defines = [p for group in target['target_sources'] for p in group.get('parameters', []) if p.startswith('-D')]
-    sources = [s for s in sources if re.search(r'/src/(base|plat|run|chan)/|/src/boot/boot\.c$', s)]
+    sources = [s for s in sources if re.search(r'/src/(base|plat|run|chan)/|/src/type/freelist\.c$|/src/boot/boot\.c$', s)]
     if not sources:
         raise RuntimeError('meson names no sources of the library')
     libs = subprocess.run(['pkg-config', '--libs', 'liburing'], stdout=subprocess.PIPE, text=True).stdout.split()
