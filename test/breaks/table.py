@@ -174,6 +174,7 @@ def edited(b):
 
 # In this order, the first that matches.
 PLACES = [
+    (r'e2e/wordcount:what_a_worker_had', (PROCESSES,)),
     (r'sim/|e2e/sim:|e2e/wordcount:|faults/|sess/sess:plain_tcp', (NODES,)),
     (r'e2e/launch:|sess/death:|check/go:range', (PROCESSES,)),
     (r'os/stream:(closing_the_write|a_full_read|a_deadline_in|pieces_arrive)', BOTH),         # each runs over both
