@@ -260,7 +260,8 @@ static void probes_start(struct world *w)
     watch.self = w;
     if (w->conf.faults == FAULTS_NONE && !*bugs)
         bugs = "none";
-    probes_begin(w->conf.seed, strcmp(bugs, "none") == 0 ? "" : *bugs ? bugs : NULL, w->conf.faults > FAULTS_DELAY, &watch);
+    probes_begin(w->conf.seed, strcmp(bugs, "none") == 0 ? "" : *bugs ? bugs : NULL,
+        w->conf.faults > FAULTS_DELAY && w->conf.faults != FAULTS_HEAL, &watch);
 }
 
 leat_err sim_run(const struct rt_main *m, const char *config)
