@@ -19,15 +19,15 @@ struct home {
                                                       * Unbuffered: meet.c */
     struct waiters away;                             /* receivers that are selects with an offer out (chan/offers.c) */
     struct polls *polls;                             /* NULL: nobody has polled yet */
-    uint32_t polled, fresh;                          /* ends that have not answered; whose offers are yet to go up */
+    uint32_t polled;                                 /* ends that have not answered */
     uint32_t refs, unsealed, needy;                  /* needy: how many are in need */
     uint32_t offers;                                 /* of ends, alive or not, that a task delivers */
     bool sealing, ended, torn, deaf, gone;           /* deaf: nobody here receives; gone: nor does the program know c */
     bool lost;                                       /* relay: so is the home; all behind it have been told */
     bool held;                                       /* it was a home before, and keeps its hold of c */
-    uint32_t asking;                                 /* relay: tries that wait for what the home says */
-    bool recalled;                                   /* relay: what comes back goes up, as the home misses it */
-    uint8_t left_n;                                  /* of `left` */
+    uint8_t recalled : 1, left_n : 7;                /* relay: what comes back goes up, as the home misses it; how many are in `left` */
+    union { uint32_t asking, fresh; };               /* relay: tries that wait for what the home says; unbuffered: ends whose offers are
+                                                      * yet to go up */
     struct end *up;                                  /* relay: the site that passes it on; NULL: a home */
     char *torn_text;                                 /* who was lost; NULL: nobody, or no memory for it */
     char *left;                                      /* the nodes that its receive end has left, the last first; NULL: none */
