@@ -93,7 +93,7 @@ struct leat_chan_ {
     uint32_t cap, size, read;                        /* read: index of the oldest element */
     _Atomic uint8_t closed, ended;
     _Atomic uint8_t site;
-    _Atomic uint8_t needy;                                /* home: NEEDY_..., call `room`.  Site, unbuffered: invited, a select may offer */
+    _Atomic uint8_t needy;                           /* home: NEEDY_..., call `room`.  Site, unbuffered: invited, a select may offer */
     struct waiters rq, sq;
     struct chan_net *net;
     /* line 1 */

@@ -8,27 +8,11 @@
 #include <sys/mman.h>
 #include "base/alloc.h"
 #include "plat/freeze.h"
-#include "plat/san.h"
-#include "run/hiber.h"
-#include "run/rt.h"
-#include "run/sched.h"
-#include "run/stack.h"
+#include "away.h"
 
 #define OK(x) do { leat_err ok_ = (x); if (ok_ != LEAT_OK) t_fail(__FILE__, __LINE__, "%s: %s", #x, leat_err_name(ok_)); } while (0)
 #define GO(...) OK(leat_go(__VA_ARGS__))
 
-static bool can(void) { return !SAN_ADDRESS && !SAN_THREAD && !san_on_valgrind(); }
-
-static void count_away(struct task *t, void *arg)
-{
-    *(int *)arg += (at_load(&t->nap) & NAP_AWAY) && at_load_acq(&t->sp) && at_load(&t->park) == PARK_WAIT;
-}
-static int away(void)
-{
-    int n = 0;
-    slabs_each_task(rt_self(), count_away, &n);
-    return n;
-}
 static void count_parked(struct task *t, void *arg) { *(int *)arg += at_load_acq(&t->sp) && at_load(&t->park) == PARK_WAIT; }
 static void until_parked(int n)
 {

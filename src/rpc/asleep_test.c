@@ -2,10 +2,7 @@
  * Each wait ends as it would have: by what comes from afar, by a cancel, by a deadline, by the end of the session.  Where tools watch
  * memory nobody hibernates; then these are tests of waits like others. */
 #include "pair.h"
-#include "plat/san.h"
-#include "run/rt.h"
-#include "run/sched.h"
-#include "run/stack.h"
+#include "away.h"
 #include "sess/sess.h"
 
 LEAT_STRUCT(num, (uint64, n));
@@ -18,18 +15,6 @@ static const leat_err ends[HOWS] = { LEAT_OK, LEAT_CANCELED, LEAT_DEADLINE, LEAT
 static struct pair x;
 static enum how how;
 static _Atomic uint32_t sum, gate, inside;
-
-static bool can(void) { return !SAN_ADDRESS && !SAN_THREAD && !san_on_valgrind(); }
-static void count_away(struct task *t, void *arg)
-{
-    *(int *)arg += (at_load(&t->nap) & NAP_AWAY) && at_load_acq(&t->sp) && at_load(&t->park) == PARK_WAIT;
-}
-static int away(void)
-{
-    int n = 0;
-    slabs_each_task(rt_self(), count_away, &n);
-    return n;
-}
 
 /* Until the tasks hibernate.  A deadline may pass before they do. */
 static void until_away(void)

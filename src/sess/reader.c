@@ -126,12 +126,11 @@ static void poke(struct sess *s, bool *due)          /* due NULL: there is room 
 /* What was written is kept until it is acknowledged.  So who talks is asked, too, and who was asked answers, or acknowledges some of it. */
 static leat_err look_at_acks(struct sess *s, leat_time now)
 {
-    int64_t silence = node_silence(s->node).ns;
     struct task *wake = NULL;
     bool late = false;
     if (likely(now.ns < s->ask_at))
         return LEAT_OK;
-    s->ask_at = now.ns + silence;
+    s->ask_at = now.ns + node_silence(s->node).ns;
     lock(&s->out_lock);
     uint64_t taken = at_load(&s->taken);
     if (s->asked.sent && taken > s->asked.taken)

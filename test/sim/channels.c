@@ -475,13 +475,6 @@ static leat_err node(leat_none *none)
     return err;
 }
 
-/* What LEAT_SIM says under `name`; 0: nothing. */
-static uint32_t setting(const char *name)
-{
-    const char *sim = getenv("LEAT_SIM"), *p = sim ? strstr(sim, name) : NULL;
-    return p ? (uint32_t)strtoul(p + strlen(name), NULL, 10) : 0;
-}
-
 int main(void)
 {
     const char *sim = getenv("LEAT_SIM");

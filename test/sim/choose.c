@@ -9,11 +9,11 @@
  *  5. In a world without faults nobody is lost, and nothing is UNKNOWN but by a deadline or a cancel.
  * It ends with 0 whatever was lost, so that only a broken promise is a failure. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "leat.h"
+#include "judge.h"
 #undef errno
 #include "run/host.h"
 #include "run/sched.h"
@@ -37,18 +37,6 @@ static struct {
 
 static uint32_t any(uint32_t below) { return (uint32_t)(rt_random(rt_self()) % below); }
 static bool one_in(uint32_t n) { return any(n) == 0; }
-
-__attribute__((noreturn, format(printf, 1, 2))) static void broken(const char *fmt, ...)
-{
-    va_list a;
-    va_start(a, fmt);
-    fputs("leat: broken promise: ", stderr);
-    vfprintf(stderr, fmt, a);
-    fputc('\n', stderr);
-    va_end(a);
-    fflush(NULL);
-    abort();
-}
 
 struct place { leat_tx(struct num) tx; uint32_t chan; };     /* a send end, wherever its channel is */
 struct me {
@@ -364,12 +352,6 @@ static leat_err node(leat_none *none)
     for (uint32_t k = 0; k < OWN; k++)
         leat_unref(m.own[k]);
     return err;
-}
-
-static uint32_t setting(const char *name)
-{
-    const char *sim = getenv("LEAT_SIM"), *p = sim ? strstr(sim, name) : NULL;
-    return p ? (uint32_t)strtoul(p + strlen(name), NULL, 10) : 0;
 }
 
 int main(void)

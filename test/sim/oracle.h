@@ -12,12 +12,12 @@
 #ifndef TEST_SIM_ORACLE_H
 #define TEST_SIM_ORACLE_H
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "leat.h"
+#include "judge.h"
 
 enum { CHANS = 96, SENDERS = 512, EACH = 24, SETTLE_MS = 1500 };
 enum outcome { NOTHING, BEGUN, SENT, PERHAPS, NOT_SENT };
@@ -44,18 +44,6 @@ static struct {
     uint64_t sent, perhaps, not_sent, received, lost, moved;
     bool calm;                                       /* no fault is possible here */
 } oracle;
-
-__attribute__((noreturn, format(printf, 1, 2))) static void broken(const char *fmt, ...)
-{
-    va_list a;
-    va_start(a, fmt);
-    fputs("leat: broken promise: ", stderr);
-    vfprintf(stderr, fmt, a);
-    fputc('\n', stderr);
-    va_end(a);
-    fflush(NULL);
-    abort();                                         /* never taken for an error that a fault allows */
-}
 
 static uint32_t oracle_sender(uint32_t chan, uint32_t node)
 {
