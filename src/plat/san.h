@@ -34,6 +34,12 @@
 #else
 #define SAN_UNSEEN
 #endif
+/* For handlers of signals that ThreadSanitizer does not put off: not even their atomics are seen. */
+#if SAN_THREAD && defined(__clang__)
+#define SAN_UNSEEN_AT_ALL __attribute__((disable_sanitizer_instrumentation))
+#else
+#define SAN_UNSEEN_AT_ALL SAN_UNSEEN
+#endif
 
 struct san {
     void *base;                                      /* lowest address of the stack */

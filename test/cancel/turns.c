@@ -20,7 +20,7 @@ struct race {
         leat_chan(char) bell;
         _Atomic int asleep, hot;                     /* hot: 1 + the lane at which it waits for the other */
         int64_t next;                                /* the first aim that has not come; INT64_MAX: none */
-        bool again;                                  /* a complete is to be called again */
+        bool again;                                  /* a lane is to be looked at again without anybody's saying so */
         unsigned seed;
     } of[2];
     leat_chan(char) ended;                           /* a victim that is a thread */
@@ -119,6 +119,7 @@ static bool aim(struct turns *t, enum agent me)
     }
     if (t->sure == MEET && !meet(t, me)) {
         t->of[me].step = START;
+        r->of[me].again = true;
         return false;
     }
     t->of[me].aim = now() + behind(r, me) + pause;
