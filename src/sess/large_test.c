@@ -208,7 +208,7 @@ static void through_breaks(uint32_t cap, uint64_t from, uint64_t n)
     CHECK_EQ(leat_node_open(&o, &b), LEAT_OK);
     CHECK_EQ(leat_export(a, "in", leat_tx_of(in), big), LEAT_OK);
     CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
-    CHECK_EQ(leat_node_dial(b, relay_open(leat_node_url(a)), &p), LEAT_OK);
+    CHECK_EQ(relay_dial(b, a, &p), LEAT_OK);
     CHECK_EQ(leat_import(p, "in", &out, big, 0), LEAT_OK);
     leat_unexport(a, "in");
     leat_with_group(g, err) {

@@ -68,7 +68,7 @@ static leat_err talk(uint64_t times)
     CHECK_EQ(leat_export(a, "out", leat_rx_of(out), num), LEAT_OK);
     CHECK_EQ(leat_serve(a, math, &math, NULL), LEAT_OK);
     CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
-    err = leat_node_dial(b, relay_open(leat_node_url(a)), &p);
+    err = relay_dial(b, a, &p);
     if (err != LEAT_OK)
         fprintf(stderr, "# %s: %s\n", leat_err_name(err), leat_err_detail());
     CHECK_EQ(err, LEAT_OK);
@@ -168,7 +168,7 @@ static leat_err down(leat_none *none)
     CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
     at_store(&relay.left[UP], NEVER_CUT);
     at_store(&relay.left[DOWN_], NEVER_CUT);
-    CHECK_EQ(leat_node_dial(b, relay_open(leat_node_url(a)), &p), LEAT_OK);
+    CHECK_EQ(relay_dial(b, a, &p), LEAT_OK);
     CHECK_EQ(leat_import(p, "c", &there, num, 4), LEAT_OK);
     CHECK_EQ(leat_send(there, { .n = 1 }), LEAT_OK); /* and with its credit come more */
     CHECK_EQ(leat_flush(there), LEAT_OK);

@@ -682,7 +682,7 @@ static leat_err silence(leat_none *none)
 {
     (void)none;
     leat_node *b;
-    leat_node_opts o = { .name = "node b", .idle = LEAT_MS(30), .patience = LEAT_MS(30) };
+    leat_node_opts o = { .name = "node b", .idle = LEAT_MS(30), .patience = LEAT_MS(400) };
     struct link_listener *l;
     struct link_listen_opts lo = { 0 };
     leat_peer *p = NULL;
@@ -705,7 +705,7 @@ static leat_err alive(leat_none *none)
 {
     (void)none;
     leat_node *a, *b;
-    leat_node_opts o = { .name = "node", .idle = LEAT_MS(20), .patience = LEAT_MS(500) };
+    leat_node_opts o = { .name = "node", .idle = LEAT_MS(20), .patience = LEAT_S(20) };
     leat_peer *p = NULL;
     CHECK_EQ(node_open(&o, users, &a), LEAT_OK);
     CHECK_EQ(node_open(&o, users, &b), LEAT_OK);
