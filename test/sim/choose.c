@@ -20,7 +20,7 @@
 #include "run/seam.h"
 
 enum { NODES = 5, OWN = 2, CHANS = NODES * OWN, TASKS = 3, ALL = NODES * TASKS, ROUNDS = 14, SENDS = 3, RECVS = 2,
-    EACH = ROUNDS * SENDS, PLACES = 40, PATIENCE_S = 1500, LOST_PATIENCE_S = 200, ALONE_S = 60, LOST_S = 20 };
+    EACH = ROUNDS * SENDS, PLACES = 40, PATIENCE_S = 1500, LOST_PATIENCE_S = 200, DIAL_S = 200, ALONE_S = 60, LOST_S = 20 };
 enum fate { NOTHING, BEGUN, SENT, PERHAPS, NOT_SENT };
 
 LEAT_STRUCT(num, (uint64, chan), (uint64, from), (uint64, n), (uint64, place), (string, text));
@@ -223,9 +223,10 @@ static leat_err dial(leat_node *n, uint32_t to, leat_peer **ret)
     char url[32];
     leat_err err = LEAT_REFUSED;
     snprintf(url, sizeof url, "tcp://h%u:1", to);
-    for (int i = 0; i < 40 && err != LEAT_OK; i++)
-        if ((err = leat_node_dial(n, url, ret)) != LEAT_OK)
-            LEAT_TRY(leat_sleep(LEAT_MS(20 + any(100))));
+    leat_with_deadline(LEAT_S(DIAL_S))               /* where nobody is ever answered, each try takes 20 s */
+        for (int i = 0; i < 40 && err != LEAT_OK; i++)
+            if ((err = leat_node_dial(n, url, ret)) != LEAT_OK && leat_sleep(LEAT_MS(20 + any(100))) != LEAT_OK)
+                break;
     return err;
 }
 
