@@ -12,6 +12,10 @@
 
 struct proc_var { const char *name, *value; };
 
+/* What has the child's C library take its memory in large pieces and keep it: a short life has fewer page faults.  Without a name where the
+ * environment says already how it is to be taken. */
+struct proc_var proc_large_heap(void);
+
 struct proc_start {
     char **argv;                                     /* argv[0] is looked up on PATH; ends with NULL */
     const struct proc_var *vars;                     /* set in the child's environment; ends with a NULL name */

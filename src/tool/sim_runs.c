@@ -93,7 +93,7 @@ static int exec(const struct sim_opts *o, struct run *x, const int write_end[PIP
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         if (more[i].value && (size_t)n < sizeof conf)
             n += snprintf(conf + n, sizeof conf - (size_t)n, ",%s=%s", more[i].name, more[i].value);
-    const struct proc_var vars[] = { { "LEAT_SIM", conf }, { NULL, NULL } };
+    const struct proc_var vars[] = { { "LEAT_SIM", conf }, proc_large_heap(), { NULL, NULL } };
     return proc_start(&(struct proc_start){ .argv = o->argv, .vars = vars, .keep_fd = write_end[REPORT], .out_fd = write_end[OUT],
         .err_fd = write_end[ERR], .own_group = true }, &x->pid);
 }

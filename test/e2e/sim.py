@@ -234,6 +234,18 @@ def wordcount_of_workers_without_power():
         return (problems and problems + text.splitlines()) + w.left()
 
 
+def memory_in_large_pieces():
+    """But not where the environment says how it is to be taken."""
+    with World() as w:
+        seen, own, problems = w.file('seen', b''), 'glibc.malloc.check=0', []
+        w.env.pop('GLIBC_TUNABLES', None)
+        for env, expected in (({}, 'glibc.malloc.hugetlb=1:'), ({'GLIBC_TUNABLES': own}, own)):
+            w.run(LEAT, 'sim', '--seeds', '1', '--no-shrink', '--', 'sh', '-c', 'echo "$GLIBC_TUNABLES" >' + seen, env=env)
+            with open(seen) as f:
+                problems += differ('what the program is told', f.read()[:len(expected)], expected)
+        return problems + w.left()
+
+
 tap.main([
     ('sim_of_a_good_program_is_ok', good_seeds_are_ok), ('sim_of_one_seed_has_one_hash_every_time', same_seed_same_hash),
     ('sim_reports_a_deadlock', deadlock), ('sim_ends_at_the_limit_of_virtual_time', limit),
@@ -245,7 +257,7 @@ tap.main([
     ('sim_runs_the_word_count_unchanged', wordcount), ('sim_of_many_channels_keeps_every_promise', channels),
     ('sim_of_selects_of_all_kinds_keeps_every_promise', selects),
     ('sim_shrinks_a_failure_to_the_faults_it_needs', shrinks), ('sim_goes_on_where_a_campaign_was', goes_on),
-    ('sim_that_reached_nothing_is_void', void),
+    ('sim_that_reached_nothing_is_void', void), ('sim_takes_memory_in_large_pieces', memory_in_large_pieces),
     ('sim_of_the_word_count_with_crashed_workers_is_right', wordcount_of_crashed_workers),
     ('sim_of_the_word_count_with_faults_that_heal_always_succeeds', wordcount_of_faults_that_heal),
     ('sim_of_the_word_count_with_workers_without_power_when_they_are_called_succeeds', wordcount_of_workers_without_power)])

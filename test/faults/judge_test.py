@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """judge_test.py - the judge finds what is wrong with logs that were made up, and nothing else."""
 import os
+import subprocess
 import sys
 
 sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.path.dirname(os.path.abspath(__file__))]
@@ -8,6 +9,7 @@ import judge  # noqa: E402
 import tap  # noqa: E402
 from judge import DEADLINE, OK, PEER_LOST, UNKNOWN, Record, Side  # noqa: E402
 from words import Outcome, right_answer, verdict_of_words  # noqa: E402
+from world import Ending, Process, kept_back  # noqa: E402
 
 S = 10 ** 9
 
@@ -75,6 +77,43 @@ def a_session_that_goes_on_is_noticed_by_nobody():
     return got
 
 
+# == who has no time, and who does not end ==
+
+KEPT = [('ran_all_the_time', ('R', 5), ('R', 15), False), ('ran_a_little', ('S', 5), ('R', 9), True), ('slept', ('R', 5), ('S', 5), False),
+        ('is_new', None, ('R', 0), False)]
+
+
+def kept(before, after, expected):
+    got = kept_back({1: before} if before else {}, {1: after}, 10)
+    return None if got == expected else ['kept back: %s' % got]
+
+
+class Starved(Ending):
+    """What waits for a processor until it has been looked at four times, and ends then."""
+
+    most, looks = 10 ** 6, 0
+
+    def look(self):
+        self.looks += 1
+        if self.looks == 4:
+            self.programs[0].process.stdin.close()
+        return {0: ('R', 0)}
+
+
+def outcome(ending):
+    p = Process(['cat'])
+    try:
+        return ending([p]).wait(p, 0.05)
+    except subprocess.TimeoutExpired:
+        return 'does not end'
+    finally:
+        p.kill()
+
+
+def who_sleeps_for_ever_is_told_from_who_has_no_time():
+    got = outcome(Ending), outcome(Starved)
+    return None if got == ('does not end', 0) else ['%r' % (got,)]
+
 
 LOST = 'leat: lost node 1 (tcp://h:1): the link broke; 3 of its shards are dealt again'
 GIVEN_UP = 'leat: PEER_LOST: no worker for 5 s'
@@ -109,4 +148,6 @@ WORDS = [
 
 tap.main([('judge_' + name, lambda d=d, s=s, h=h, e=e: case(d, s, h, e)) for name, d, s, h, e in CASES] +
          [('words_' + name, f) for name, f in WORDS] +
+         [('a_thread_that_' + name, lambda b=b, a=a, e=e: kept(b, a, e)) for name, b, a, e in KEPT] +
+         [('who_sleeps_for_ever_is_told_from_who_has_no_time', who_sleeps_for_ever_is_told_from_who_has_no_time)] +
          [('a_session_that_goes_on_is_noticed_by_nobody', a_session_that_goes_on_is_noticed_by_nobody)])

@@ -16,7 +16,7 @@ import subprocess
 import threading
 import time
 
-from world import BUILD, DEAD_S, SCALE, SLACK_S, TIMES_MS, World
+from world import BUILD, DEAD_S, Ending, SCALE, SLACK_S, TIMES_MS, World
 
 WORDCOUNT = os.path.join(BUILD, 'test', 'faults', 'faults_wordcount')
 BOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'examples', 'data', 'opticks.txt')
@@ -116,22 +116,22 @@ class Words(World):
         problems = []
         self.feed.enough.set()
         try:
-            self.peer['drive'].process.wait(DEAD_S + SLACK_S + GIVE_UP_S * SCALE)
+            Ending(self.processes).wait(self.peer['drive'], DEAD_S + SLACK_S + GIVE_UP_S * SCALE)
         except subprocess.TimeoutExpired:
             problems.append('the count does not end')
             self.peer['drive'].kill()
         self.feed.join(SLACK_S)
         for name, p in (('the worker', self.peer['serve']), ('the second worker', self.second)):
-            problems += ended_in_order(name, p) if p else []
+            problems += ended_in_order(name, p, self.processes) if p else []
         with self.peer['drive'].changed:
             self.peer['drive'].changed.wait_for(lambda: self.peer['drive'].over == 2, SLACK_S)
         return problems
 
 
-def ended_in_order(name, p):
+def ended_in_order(name, p, programs):
     p.signal(signal.SIGTERM)
     try:
-        code = p.process.wait(DEAD_S + SLACK_S)
+        code = Ending(programs).wait(p, DEAD_S + SLACK_S)
     except subprocess.TimeoutExpired:
         return [name + ' does not end']
     return [] if code == 0 else ['%s ended with %d' % (name, code)] + p.errors[-20:]

@@ -22,6 +22,8 @@ DEAD_S = IDLE_S + PATIENCE_S + GRACE_S                          # after so long 
 TIMES_MS = [str(int(t * 1000)) for t in (IDLE_S, PATIENCE_S, GRACE_S)]
 SLACK_S = 10 * SCALE                                            # what a loaded machine may add to any of them
 STARVED_S = 0.2 * SCALE                                         # who had to wait so long for a processor is not judged by time
+LOOK_S = 0.1                                                    # so often Ending looks
+END_S = 60 * SCALE                                              # the programs take their time to end in order
 PORT = 7100
 ADDRESS = ('10.77.0.1', '10.77.0.2')
 _networks = {}
@@ -87,11 +89,6 @@ class Process:
     def signal(self, number):
         os.kill(self.pid, number)
 
-    def close(self, seconds=60 * SCALE):
-        """Ends its input and waits for its end; the exit code."""
-        self.process.stdin.close()
-        return self.process.wait(seconds)
-
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()
@@ -100,6 +97,52 @@ class Process:
             t.join()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             pipe.close()
+
+
+def threads(pid):
+    """{thread: (its state, ns that it has run)} of a program; what this kernel does not tell is not there."""
+    found = {}
+    try:
+        for tid in os.listdir('/proc/%d/task' % pid):
+            with open('/proc/%d/task/%s/stat' % (pid, tid)) as f:
+                state = f.read().rpartition(')')[2].split()[0]
+            with open('/proc/%d/task/%s/schedstat' % (pid, tid)) as f:
+                found[tid] = state, int(f.read().split()[0])
+    except OSError:                                             # it has ended meanwhile
+        pass
+    return found
+
+
+def kept_back(before, after, passed_ns):
+    """Whether a thread that wants to run had a processor for less than half of the time."""
+    return any(state == 'R' and tid in before and ran - before[tid][1] < passed_ns / 2 for tid, (state, ran) in after.items())
+
+
+class Ending:
+    """Waits for the end of a program, and bounds the time that it takes.  What passes while a thread of these programs is kept from a
+    processor does not count, up to `most` times the bound: a program that sleeps for ever is told from one that has no time."""
+
+    most = 20
+
+    def __init__(self, programs):
+        self.programs = programs
+
+    def look(self):
+        return {(p.pid, tid): x for p in self.programs for tid, x in threads(p.pid).items()}
+
+    def wait(self, p, seconds):
+        """Its exit code; raises subprocess.TimeoutExpired."""
+        began, counted, seen = time.monotonic(), 0, self.look()
+        while True:
+            at = time.monotonic()
+            try:
+                return p.process.wait(LOOK_S)
+            except subprocess.TimeoutExpired:
+                now, passed = self.look(), time.monotonic() - at
+                counted += 0 if kept_back(seen, now, passed * 1e9) else passed
+                seen = now
+                if counted > seconds or time.monotonic() - began > seconds * self.most:
+                    raise
 
 
 class World:
@@ -246,7 +289,8 @@ class World:
         for role in ('drive', 'serve'):
             p = self.peer[role]
             try:
-                code = p.close()
+                p.process.stdin.close()
+                code = Ending(self.processes).wait(p, END_S)
             except subprocess.TimeoutExpired:
                 problems.append('%s does not end' % role)
                 p.signal(signal.SIGKILL)

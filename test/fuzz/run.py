@@ -112,7 +112,9 @@ def coverage(names):
     player, raw = os.path.join(COVER, PLAYER), os.path.join(COVER, 'raw')
     shutil.rmtree(raw, ignore_errors=True)
     os.makedirs(raw)
-    env = dict(ENV, LLVM_PROFILE_FILE=os.path.join(raw, '%p'), FUZZ_N=os.environ.get('FUZZ_N', '1000'))
+    # %4m: what ends adds to one of four files, under a lock; %p would be the number of the player in all of its children, which write one
+    # file over another
+    env = dict(ENV, LLVM_PROFILE_FILE=os.path.join(raw, '%4m'), FUZZ_N=os.environ.get('FUZZ_N', '1000'))
     subprocess.run([player] + names, env=env, check=True, stdout=subprocess.DEVNULL)
     data = os.path.join(COVER, 'data')
     subprocess.run(['llvm-profdata', 'merge', '-o', data] + [os.path.join(raw, f) for f in os.listdir(raw)], check=True)
