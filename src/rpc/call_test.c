@@ -23,10 +23,10 @@ static leat_err calc_twice(void *self, const struct num *in, struct num *out)
 /* Waits until the gate is open. */
 static leat_err calc_gated(void *self, const struct num *in, struct num *out)
 {
-    uint32_t now = atomic_fetch_add(&inside, 1) + 1;
+    uint32_t now = atomic_fetch_add(&inside, 1) + 1, seen = at_load(&most);
     leat_err err = LEAT_OK;
-    if (now > at_load(&most))
-        at_store(&most, now);
+    while (now > seen && !atomic_compare_exchange_weak(&most, &seen, now))
+        continue;
     while (!at_load(&gate) && err == LEAT_OK)
         err = leat_sleep(LEAT_MS(1));
     if (err != LEAT_OK)

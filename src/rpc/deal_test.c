@@ -58,10 +58,10 @@ static leat_err work_at(struct site *s, const struct job *in, struct answer *out
 static leat_err shop_work(void *self, const struct job *in, struct answer *out)
 {
     struct site *s = self;
-    uint32_t now = atomic_fetch_add(&s->now, 1) + 1;
+    uint32_t now = atomic_fetch_add(&s->now, 1) + 1, seen = at_load(&s->most);
     atomic_fetch_add(&s->ran, 1);
-    if (now > at_load(&s->most))
-        at_store(&s->most, now);
+    while (now > seen && !atomic_compare_exchange_weak(&s->most, &seen, now))
+        continue;
     leat_err err = work_at(s, in, out);
     atomic_fetch_sub(&s->now, 1);
     return err;
