@@ -1,4 +1,4 @@
-/* around.c - hooks around calls and limits of what runs: see include/leat/call.h and calls.h. */
+/* around.c - hooks around calls, and which limits there are: see include/leat/call.h and calls.h. */
 #include <string.h>
 #include "base/alloc.h"
 #include "rpc/calls.h"
@@ -66,19 +66,6 @@ leat_err leat_hook_served(leat_node *n, leat_hook *hook, void *self)
 }
 
 /* -- limits ----------------------------------------------------------------------------------------------------------------------- */
-leat_err limit_enter(struct limit *l, const char *what)
-{
-    if (!l || leat_try_acquire(&l->sem, 1) == LEAT_OK)
-        return LEAT_OK;
-    if (atomic_fetch_add_explicit(&l->waiting, 1, RLX) >= l->at_most.waiting) {
-        atomic_fetch_sub_explicit(&l->waiting, 1, RLX);
-        return leat_fail(LEAT_LIMIT, "%s: %u run and %u wait already", what, l->at_most.running, l->at_most.waiting);
-    }
-    leat_err err = leat_acquire(&l->sem, 1);
-    atomic_fetch_sub_explicit(&l->waiting, 1, RLX);
-    return err;
-}
-
 static bool is_of(const struct exposed *x, const struct service_limit *s)
 {
     if (!x->method)
@@ -96,7 +83,6 @@ leat_err leat_limit_service(leat_node *n, const char *service, leat_call_limits 
     if (!s)
         return leat_fail(LEAT_NOMEM, "no memory for a limit");
     s->limit.at_most = l;
-    s->limit.sem.size = l.running;
     s->len = len;
     memcpy(s->name, service, len + 1);
     lock(&t->lock);

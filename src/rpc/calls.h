@@ -11,6 +11,7 @@
 #define RPC_CALLS_H
 #include <string.h>
 #include "base/alloc.h"
+#include "rpc/limit.h"
 #include "run/sched.h"
 #include "run/waiter.h"
 #include "sess/sess.h"
@@ -69,6 +70,7 @@ struct job {                                         /* what this side runs for 
     leat_dealt dealt;                                /* attempt 0: it was not */
     struct kept *kept;                               /* its key's; NULL: it has none */
     bool keyed, refused;                             /* refused: the error is of leat itself, it did not run */
+    bool placed;                                     /* turn is set */
     const struct type_bridge *as;                    /* how the argument is read, if it is of another type there */
     int64_t deadline;                                /* of this host's clock; NEVER */
     size_t total;
@@ -81,6 +83,7 @@ struct job {                                         /* what this side runs for 
     _Alignas(16) char arg_room[CALL_ROOM], out_room[CALL_ROOM];      /* from here on not cleared when the record is used again */
     char text[CALL_TEXT];
     struct call_key key;                             /* if keyed */
+    struct ticket turn[2];                           /* among what its peer has here; among what its service has */
 };
 
 struct calls {                                       /* sess_slots(s)->calls */
@@ -99,11 +102,6 @@ struct calls {                                       /* sess_slots(s)->calls */
 };
 struct learned { struct learned *next; const leat_type *out; const struct type_bridge *_Atomic as; char name[]; };
 static inline struct calls *calls_of(struct sess *s) { return sess_slots(s)->calls; }
-
-/* So many at a time, so many more wait. */
-struct limit { leat_sem sem; leat_call_limits at_most; _Atomic uint32_t waiting; };
-LEAT_CHECK leat_err limit_enter(struct limit *l, const char *what);  /* [blocks] NULL: at once; LIMIT, or the context's */
-static inline void limit_leave(struct limit *l) { if (l) leat_release(&l->sem, 1); }
 
 /* Around what is asked for and what is run: around.c. */
 struct hook { struct hook *_Atomic next; leat_hook *fn; void *self; };
@@ -125,8 +123,8 @@ void around_close(struct exposures *t);
 void around_limit_locked(struct exposures *t, struct exposed *x);     /* x is new */
 
 /* What a method is given and gives. */
-struct run { struct exposed *fn; void *arg, *out; leat_dealt dealt; bool refused; };
-leat_err run_method(struct run *r);                  /* under the limit of its service, with leat_dealt_here */
+struct run { struct exposed *fn; void *arg, *out; leat_dealt dealt; bool refused; struct ticket turn; };
+leat_err run_method(struct run *r);                  /* under the limit of its service, with leat_dealt_here; r stays where it is */
 
 /* Keys: kept.c.  arg: the hash of the argument's bytes.  The outcome of a kept that has ended no longer changes. */
 void call_key_hash(struct call_key *k, const struct cur *arg);

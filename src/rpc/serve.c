@@ -119,19 +119,24 @@ static const char dealt_key;                         /* of leat_value: the eleme
 
 const leat_dealt *leat_dealt_here(void) { return leat_value(&dealt_key); }
 
+static leat_err call_method(struct run *r)
+{
+    leat_err err;
+    if (!r->dealt.attempt)
+        return ((leat_method_fn_ *)r->fn->call)(r->fn->self, r->arg, r->out);
+    leat_with_value(&dealt_key, &r->dealt)
+        err = ((leat_method_fn_ *)r->fn->call)(r->fn->self, r->arg, r->out);
+    return err;
+}
+
 leat_err run_method(struct run *r)
 {
-    struct limit *l = at_load_acq(&r->fn->limit);
-    leat_err err = limit_enter(l, r->fn->name);
+    limit_come(at_load_acq(&r->fn->limit), &r->turn, NULL, NULL);
+    leat_err err = limit_wait(&r->turn, r->fn->name);
     r->refused = err != LEAT_OK;
-    if (err != LEAT_OK)
-        return err;
-    if (r->dealt.attempt)
-        leat_with_value(&dealt_key, &r->dealt)
-            err = ((leat_method_fn_ *)r->fn->call)(r->fn->self, r->arg, r->out);
-    else
-        err = ((leat_method_fn_ *)r->fn->call)(r->fn->self, r->arg, r->out);
-    limit_leave(l);
+    if (err == LEAT_OK)
+        err = call_method(r);
+    limit_leave(&r->turn);
     return err;
 }
 
@@ -154,30 +159,35 @@ static leat_err run_kept(struct job *j)
     return kept_wait(j->kept, &j->refused);
 }
 
-/* Within the limit of its peer. */
+/* Its turn, first among what its peer has here, then among what its service has: that of a method with a key comes when it is to run. */
+static void come(struct job *j)
+{
+    j->placed = true;
+    j->turn[1] = (struct ticket){ .at = NULL };
+    limit_come(calls_of(j->s)->limit, &j->turn[0], j->keyed ? NULL : at_load_acq(&j->fn->limit), j->keyed ? NULL : &j->turn[1]);
+}
+
+static void leave(struct job *j)
+{
+    if (!j->placed)
+        return;
+    limit_leave(&j->turn[0]);                        /* behind it nobody else touches the other */
+    limit_leave(&j->turn[1]);
+}
+
 static leat_err run_limited(struct job *j)
 {
-    struct limit *l = calls_of(j->s)->limit;
-    leat_err err = limit_enter(l, sess_name(j->s));
+    if (!j->placed)
+        come(j);
+    leat_err err = limit_wait(&j->turn[0], sess_name(j->s));
+    if (err == LEAT_OK && !j->keyed)
+        err = limit_wait(&j->turn[1], j->fn->name);
     j->refused = err != LEAT_OK;
-    if (err != LEAT_OK)
-        return err;
-    if (j->fn->fn) {
-        struct limit *own = at_load_acq(&j->fn->limit);
-        err = limit_enter(own, j->fn->name);
-        j->refused = err != LEAT_OK;
-        if (err == LEAT_OK) {
-            err = j->fn->fn(j->arg);
-            limit_leave(own);
-        }
-    } else if (j->keyed) {
+    if (err == LEAT_OK && j->keyed)
         err = run_kept(j);
-    } else {
-        struct run r = { .fn = j->fn, .arg = j->arg, .out = j->out, .dealt = j->dealt };
-        err = run_method(&r);
-        j->refused = r.refused;
-    }
-    limit_leave(l);
+    else if (err == LEAT_OK)
+        err = j->fn->fn ? j->fn->fn(j->arg) : call_method(&(struct run){ .fn = j->fn, .arg = j->arg, .out = j->out, .dealt = j->dealt });
+    leave(j);
     return err;
 }
 
@@ -193,7 +203,9 @@ static leat_err run_fn(struct job *j)
         return run_limited(j);
     leat_called c = { j->fn->name, sess_peer(j->s), j->arg, j->keyed ? NULL : j->out, leat_string_view(j->key.p, j->keyed ? j->key.len : 0),
         j->dealt.attempt ? &j->dealt : NULL };
-    return around(hook, &c, run_inside, j);
+    leat_err err = around(hook, &c, run_inside, j);
+    leave(j);                                        /* a hook that came meanwhile may not have gone on */
+    return err;
 }
 
 /* Runs it with its context; *text: the detail of its error. */
@@ -308,7 +320,12 @@ static leat_err start(struct job *j, struct cur *bytes)
     unlock(&t->lock);
     if (!listed)
         return refuse(j, &(struct answer){ .err = LEAT_NOMEM, .text = "no memory for a call" });
+    struct exposures *x = exposures_of(sess_node(j->s));
+    if (unlikely(at_load_acq(&x->more)) && !at_load_acq(&x->served_hook))
+        come(j);                                     /* here, in the order of OPENs */
     err = leat_go_(node_group(sess_node(j->s)), (leat_fn_ *)(void (*)(void))job_task, f->out ? &call_site : &task_site, &j, sizeof j);
+    if (err != LEAT_OK)
+        leave(j);
     return err == LEAT_OK ? err : refuse(j, &(struct answer){ .err = err == LEAT_CANCELED ? LEAT_PEER_LOST : err,
         .text = err == LEAT_CANCELED ? "the node is closing" : leat_err_detail() });
 }

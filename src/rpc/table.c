@@ -256,10 +256,8 @@ static leat_err sess_opens(struct sess *s)
     lock(&x->lock);
     leat_call_limits at_most = x->peers;
     unlock(&x->lock);
-    if (t && at_most.running && (t->limit = mem_zalloc(sizeof *t->limit))) {
+    if (t && at_most.running && (t->limit = mem_zalloc(sizeof *t->limit)))
         t->limit->at_most = at_most;
-        t->limit->sem.size = at_most.running;
-    }
     return t && (t->limit || !at_most.running) ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a session's calls");
 }
 
