@@ -5,7 +5,7 @@
 #include "type/desc.h"
 #include "type/form_json.h"
 
-struct known { uint8_t *form; size_t len; };
+struct known { uint8_t *form; size_t len; struct form_tree tree; };
 struct shown { struct record_feed *f; const struct json_sink *out; bool types; uint32_t n; struct known at[RECORD_TYPES]; };
 
 static leat_err on_type(struct shown *x, struct cur in, uint64_t at)
@@ -22,6 +22,7 @@ static leat_err on_type(struct shown *x, struct cur in, uint64_t at)
         return LEAT_NOMEM;
     memcpy(t->form, in.p, t->len);
     x->n++;
+    LEAT_TRY(form_tree_make(&t->tree, cur_of(t->form, t->len)));
     if (x->types)
         form_declare(cur_of(t->form, t->len), name, len, x->out);
     return LEAT_OK;
@@ -31,13 +32,14 @@ static leat_err on_value(struct shown *x, struct cur in, uint64_t at)
 {
     const uint8_t *began = in.p;
     uint64_t number = cur_varint(&in);
+    uint64_t steps = 0;
     size_t good;
     if (in.bad || number == 0 || number > x->n)
         return record_bad(x->f, at, "a value of a type that was not described");
     if (x->types)
         return LEAT_OK;
     const struct known *t = &x->at[number - 1];
-    const char *why = form_json(cur_of(t->form, t->len), in, x->out, &good);
+    const char *why = form_json(&t->tree, in, x->out, &good, &steps);
     if (why)
         return record_bad(x->f, at + (uint64_t)(in.p - began) + good, why);
     json_put(x->out, "\n");
@@ -59,8 +61,10 @@ leat_err decode_leat(struct record_feed *f, bool types, const struct json_sink *
         if (e == LEAT_OK)
             e = kind == RECORD_TYPE ? on_type(x, in, at) : on_value(x, in, at);
     }
-    for (uint32_t i = 0; x && i < x->n; i++)
+    for (uint32_t i = 0; x && i < x->n; i++) {
+        form_tree_free(&x->at[i].tree);
         mem_free(x->at[i].form);
+    }
     mem_free(x);
     return e;
 }

@@ -1,7 +1,8 @@
 /* form_json.c - values without a description: see form_json.h.
  *
- * The form is walked together with the value; for each element of a list it is walked again.  A definition that is open is in a list of
- * those around it, which lies on the stack. */
+ * The value is followed through the tree of its form (form_tree.h): each part of it costs one step, an enumerator the steps of a search.
+ * A part has bytes, but for structs; how many of those there may be is bounded by the bytes of the value, too.  The Go declarations walk the
+ * form itself, once; a definition that is open there is in a list of those around it, which lies on the stack. */
 #include "type/form_json.h"
 #include <stdio.h>
 #include "base/limits.h"
@@ -10,11 +11,12 @@
 #include "type/form.h"
 
 enum { EMPTY_MOST = 1 << 16, NAME = 200 };           /* elements of no bytes in one list */
+enum { PARTS = 1 << 16, PARTS_BYTE = 64 };           /* of a value: so many, and so many more for each of its bytes */
 
 struct env { struct cur members; const struct env *around; char name[NAME]; };   /* members: where they begin, with their count */
-struct printer { struct cur in; const struct json_sink *s; const char *why; int depth; };
+struct printer { const struct form_tree *t; struct cur in; const struct json_sink *s; const char *why; int depth; uint64_t steps, parts, most; };
 
-static void value(struct printer *k, struct cur *form, const struct env *around);
+static void value(struct printer *k, uint32_t type);
 
 static void wrong(struct printer *k, const char *why)
 {
@@ -102,120 +104,78 @@ static const char *member(struct cur *form, size_t *n, int64_t *tag)
     return name;
 }
 
-static void put_name(struct printer *k, const char *name, size_t n)
+static void put_member(struct printer *k, const struct form_member *m)
 {
-    json_string(k->s, name, n);
+    json_string(k->s, m->name, m->len);
     json_put(k->s, ":");
+    value(k, m->type);
 }
 
-static void members(struct printer *k, struct cur *form, const struct env *e)
+static void members(struct printer *k, const struct form_node *n)
 {
-    uint64_t count = cur_varint(form);
     json_put(k->s, "{");
-    for (uint64_t i = 0; i < count && !k->why; i++) {
-        size_t n;
-        int64_t tag;
-        const char *name = member(form, &n, &tag);
+    for (uint32_t i = 0; i < n->count && !k->why; i++) {
         json_put(k->s, i ? "," : "");
-        put_name(k, name, n);
-        value(k, form, e);
+        put_member(k, form_member(k->t, n, i));
     }
     json_put(k->s, "}");
 }
 
-static void cases(struct printer *k, struct cur *form, const struct env *e)
+static void cases(struct printer *k, const struct form_node *n)
 {
-    uint64_t count = cur_varint(form), which = cur_varint(&k->in);
-    if (k->in.bad || which > count)
+    uint64_t which = cur_varint(&k->in);
+    if (k->in.bad || which > n->count) {
         wrong(k, "no such case");
-    if (which == 0)
-        json_put(k->s, "null");
-    for (uint64_t i = 1; i <= count && !k->why; i++) {
-        size_t n;
-        int64_t tag;
-        const char *name = member(form, &n, &tag);
-        if (i != which) {
-            form_skip(form);
-            continue;
-        }
-        json_put(k->s, "{");
-        put_name(k, name, n);
-        value(k, form, e);
-        json_put(k->s, "}");
+        return;
     }
+    if (which == 0) {
+        json_put(k->s, "null");
+        return;
+    }
+    json_put(k->s, "{");
+    put_member(k, form_member(k->t, n, (uint32_t)which - 1));
+    json_put(k->s, "}");
 }
 
-static void enumerator(struct printer *k, struct cur *form)
+static void enumerator(struct printer *k, const struct form_node *n)
 {
-    uint64_t count = cur_varint(form);
     int32_t v = (int32_t)raw(k, 4);
-    bool found = false;
-    for (uint64_t i = 0; i < count; i++) {
-        size_t n;
-        int64_t tag;
-        const char *name = member(form, &n, &tag);
-        if (tag == v && !found) {
-            json_string(k->s, name, n);
-            found = true;
-        }
-    }
-    if (!found)
+    const struct form_member *m = form_enumerator(k->t, n, v, &k->steps);
+    if (m)
+        json_string(k->s, m->name, m->len);
+    else
         json_int(k->s, v);
 }
 
-static void definition(struct printer *k, struct cur *form, unsigned kind, const struct env *around)
+static void row(struct printer *k, const struct form_node *of)
 {
-    uint64_t up = cur_varint(form);
-    if (up == 0) {
-        struct env e = { .members = *form, .around = around };
-        if (kind == LEAT_K_ENUM_)
-            enumerator(k, form);
-        else if (kind == LEAT_K_ONEOF_)
-            cases(k, form, &e);
-        else
-            members(k, form, &e);
-        return;
-    }
-    while (--up)
-        around = around->around;
-    struct cur again = around->members;
-    if (kind == LEAT_K_ONEOF_)
-        cases(k, &again, around);
-    else
-        members(k, &again, around);
-}
-
-static void row(struct printer *k, struct cur *form, bool map, const struct env *around)
-{
+    bool map = of->kind == LEAT_K_MAP_;
     uint64_t n = cur_varint(&k->in);
     const uint8_t *began = k->in.p;
     if (k->in.bad)
         wrong(k, "cut short, or a malformed length");
     json_put(k->s, map ? "{" : "[");
     for (uint64_t i = 0; i < n && !k->why; i++) {
-        struct cur elem = *form;
         json_put(k->s, i ? "," : "");
         if (map) {
             text(k, false);
             json_put(k->s, ":");
         }
         if (!k->why)
-            value(k, &elem, around);
+            value(k, of->inner);
         if (i == EMPTY_MOST && k->in.p == began)
             wrong(k, "a list of more than 65,536 elements of no bytes");
     }
     json_put(k->s, map ? "}" : "]");
-    form_skip(form);
 }
 
-static void array(struct printer *k, struct cur *form)
+static void array(struct printer *k, const struct form_node *n)
 {
-    uint64_t n = cur_varint(form);
-    unsigned kind = cur_u8(form), size = cur_u8(form);
     json_put(k->s, "[");
-    for (uint64_t i = 0; i < n && !k->why; i++) {
+    for (uint32_t i = 0; i < n->count && !k->why; i++) {
         json_put(k->s, i ? "," : "");
-        number(k, kind, size);
+        number(k, n->number, n->size);
+        k->steps++;
     }
     json_put(k->s, "]");
 }
@@ -267,70 +227,72 @@ static void error(struct printer *k)
         json_put(k->s, "}");
 }
 
-static void inner(struct printer *k, struct cur *form, unsigned kind, const struct env *around)
+static void inner(struct printer *k, const struct form_node *n)
 {
-    if (kind == LEAT_K_LIST_ || kind == LEAT_K_MAP_) {
-        row(k, form, kind == LEAT_K_MAP_, around);
-        return;
-    }
     bool there = flag(k);
-    if (there && kind != LEAT_K_OPTIONAL_)
+    if (there && n->kind != LEAT_K_OPTIONAL_)
         wrong(k, "an end of a channel, which does not travel in files");
-    if (there && !k->why) {
-        value(k, form, around);
-        return;
-    }
-    json_put(k->s, "null");
-    form_skip(form);
+    if (there && !k->why)
+        value(k, n->inner);
+    else
+        json_put(k->s, "null");
 }
 
-static void value(struct printer *k, struct cur *form, const struct env *around)
+static void part(struct printer *k, const struct form_node *n)
 {
-    unsigned kind = cur_u8(form);
+    switch (n->kind) {
+    case LEAT_K_BOOL_: json_put(k->s, flag(k) ? "true" : "false"); break;
+    case LEAT_K_INT_: case LEAT_K_UINT_: case LEAT_K_FLOAT_: number(k, n->kind, n->size); break;
+    case LEAT_K_STRING_: case LEAT_K_CHARS_: text(k, false); break;
+    case LEAT_K_BYTES_: text(k, true); break;
+    case LEAT_K_DATE_: date(k); break;
+    case LEAT_K_DURATION_: json_int(k->s, (int64_t)raw(k, 8)); break;
+    case LEAT_K_ERROR_: error(k); break;
+    case LEAT_K_STRUCT_: members(k, n); break;
+    case LEAT_K_ENUM_: enumerator(k, n); break;
+    case LEAT_K_ONEOF_: cases(k, n); break;
+    case LEAT_K_ARRAY_: array(k, n); break;
+    case LEAT_K_CSTR_: cstr(k); break;
+    case LEAT_K_LIST_: case LEAT_K_MAP_: row(k, n); break;
+    default: inner(k, n); break;
+    }
+}
+
+static void value(struct printer *k, uint32_t type)
+{
     if (k->why)
         return;
     if (k->depth == LIMIT_VALUE_DEPTH) {
         wrong(k, "nested over 1,024 deep");
         return;
     }
-    k->depth++;
-    switch (kind) {
-    case LEAT_K_BOOL_: json_put(k->s, flag(k) ? "true" : "false"); break;
-    case LEAT_K_INT_: case LEAT_K_UINT_: case LEAT_K_FLOAT_: number(k, kind, cur_u8(form)); break;
-    case LEAT_K_STRING_: text(k, false); break;
-    case LEAT_K_BYTES_: text(k, true); break;
-    case LEAT_K_DATE_: date(k); break;
-    case LEAT_K_DURATION_: json_int(k->s, (int64_t)raw(k, 8)); break;
-    case LEAT_K_ERROR_: error(k); break;
-    case LEAT_K_STRUCT_: case LEAT_K_ENUM_: case LEAT_K_ONEOF_: definition(k, form, kind, around); break;
-    case LEAT_K_ARRAY_: array(k, form); break;
-    case LEAT_K_CSTR_: cstr(k); break;
-    case LEAT_K_CHARS_:
-        cur_varint(form);
-        text(k, false);
-        break;
-    default: inner(k, form, kind, around); break;
+    if (k->parts == k->most) {
+        wrong(k, "more parts of no bytes than a value of its length may have");
+        return;
     }
+    k->depth++;
+    k->steps++;
+    k->parts++;
+    part(k, form_node(k->t, type));
     k->depth--;
 }
 
 static void nowhere(void *self, const void *p, size_t n) { (void)self, (void)p, (void)n; }
 
-const char *form_json(struct cur form, struct cur in, const struct json_sink *s, size_t *at)
+const char *form_json(const struct form_tree *t, struct cur in, const struct json_sink *s, size_t *at, uint64_t *steps)
 {
     static const struct json_sink none = { nowhere, NULL, NULL };
-    struct printer k = { .in = in, .s = &none };
-    struct cur again = form;
-    cur_u8(&form);                                   /* the version of the grammar */
-    value(&k, &form, NULL);
+    uint64_t most = PARTS + PARTS_BYTE * (uint64_t)cur_left(&in);
+    struct printer k = { .t = t, .in = in, .s = &none, .most = most };
+    value(&k, 0);
     if (!k.why && !cur_done(&k.in))
         wrong(&k, k.in.bad ? "cut short" : "bytes too many");
     *at = k.in.bad ? cur_left(&in) : (size_t)(k.in.p - in.p);
+    *steps += k.steps;
     if (k.why)
         return k.why;
-    k = (struct printer){ .in = in, .s = s };
-    cur_u8(&again);
-    value(&k, &again, NULL);
+    k = (struct printer){ .t = t, .in = in, .s = s, .most = most };
+    value(&k, 0);
     return NULL;
 }
 

@@ -179,6 +179,19 @@ TEST(without_memory_recording_and_playing_say_so)
 }
 
 /* -- as JSON, without a description ---------------------------------------------------------------------------------------------------- */
+static uint64_t steps;                               /* of the last one that was shown */
+
+static const char *show(struct cur form, struct cur value, const struct json_sink *s, size_t *at)
+{
+    struct form_tree t;
+    CHECK(type_form_valid(form));
+    CHECK_EQ(form_tree_make(&t, form), LEAT_OK);
+    steps = 0;
+    const char *why = form_json(&t, value, s, at, &steps);
+    form_tree_free(&t);
+    return why;
+}
+
 static char *shown(const leat_type *t, const void *v)
 {
     struct buf bytes = { 0 }, out = { 0 };
@@ -187,11 +200,11 @@ static char *shown(const leat_type *t, const void *v)
     size_t at;
     CHECK_EQ(type_form(t, &form), LEAT_OK);
     CHECK_EQ(type_encode(t, v, &bytes, NULL), LEAT_OK);
-    const char *why = form_json(form, cur_of(bytes.p, bytes.len), &s, &at);
+    const char *why = show(form, cur_of(bytes.p, bytes.len), &s, &at);
     CHECK(why == NULL && at == bytes.len);
     buf_u8(&out, 0);
     for (size_t n = 0; n < bytes.len; n++)
-        CHECK(form_json(form, cur_of(bytes.p, n), &s, &at) != NULL && at <= n);
+        CHECK(show(form, cur_of(bytes.p, n), &s, &at) != NULL && at <= n);
     buf_free(&bytes);
     return (char *)out.p;
 }
@@ -235,11 +248,61 @@ TEST(any_bytes_are_shown_or_refused)
         for (size_t i = 0; i < n; i++)
             bytes[i] = rng_below(&r, 2) ? (uint8_t)rng_below(&r, 3) : (uint8_t)rng_next(&r);
         CHECK_EQ(type_form(types[(size_t)round % ARRAY_LEN(types)], &form), LEAT_OK);
-        bool good = form_json(form, cur_of(bytes, n), &s, &at) == NULL;
+        bool good = show(form, cur_of(bytes, n), &s, &at) == NULL;
         CHECK(at <= n && (good || out.len == 0));
         buf_free(&out);
         free(bytes);
     }
+}
+
+/* A form of a list of what has `count` members, as long as a form may be, each with the bytes `each` behind its name and its number. */
+static struct buf wide(uint8_t kind, uint32_t count, const uint8_t *each, size_t n)
+{
+    struct buf b = { 0 };
+    buf_put(&b, ((uint8_t[]){ 1, LEAT_K_LIST_, kind, 0 }), 4);
+    buf_varint(&b, count);
+    for (uint32_t i = 0; i < count; i++) {
+        char name[8];
+        int len = snprintf(name, sizeof name, "%x", i);
+        buf_text(&b, name, (size_t)len);
+        buf_varint(&b, kind == LEAT_K_ENUM_ ? 2 * (uint64_t)i : 0);
+        buf_put(&b, each, n);
+    }
+    CHECK(b.len > 50000 && b.len <= 65536);
+    return b;
+}
+
+static void put_nothing(void *self, const void *p, size_t n) { (void)self, (void)p, (void)n; }
+static const struct json_sink into_nothing = { put_nothing, NULL, NULL };
+
+/* `count` times these bytes, in a list.  Looking through them costs no more than they have bytes, times 16. */
+static void costs_its_bytes(struct buf form, const uint8_t *elem, size_t n, uint32_t count, const char *why)
+{
+    struct buf v = { 0 };
+    size_t at;
+    buf_varint(&v, count);
+    for (uint32_t i = 0; i < count; i++)
+        buf_put(&v, elem, n);
+    const char *said = show(cur_of(form.p, form.len), cur_of(v.p, v.len), &into_nothing, &at);
+    if (why)
+        CHECK_STR(said, why);
+    else
+        CHECK(said == NULL && at == v.len);
+    CHECK(steps <= 16 * v.len + (why ? 1 << 17 : 0));
+    buf_free(&v);
+    buf_free(&form);
+}
+
+TEST(the_work_for_a_value_is_that_of_its_bytes_and_not_of_its_form)
+{
+    static const uint8_t boolean[] = { LEAT_K_BOOL_ }, empty[] = { LEAT_K_STRUCT_, 0, 0 }, last_name[] = { 0x3f, 0x1f, 0, 0 },
+        last_case[] = { 0xc0, 0x3e, 1 }, first_case[] = { 1, 1 }, no_case[] = { 0 };
+    enum { MANY = 20000 };
+    costs_its_bytes(wide(LEAT_K_ENUM_, 8000, NULL, 0), last_name, 4, MANY, NULL);
+    costs_its_bytes(wide(LEAT_K_ONEOF_, 8000, boolean, 1), last_case, 3, MANY, NULL);
+    costs_its_bytes(wide(LEAT_K_ONEOF_, 8000, boolean, 1), first_case, 2, MANY, NULL);
+    costs_its_bytes(wide(LEAT_K_ONEOF_, 8000, boolean, 1), no_case, 1, MANY, NULL);
+    costs_its_bytes(wide(LEAT_K_STRUCT_, 7000, empty, 3), NULL, 0, MANY, "more parts of no bytes than a value of its length may have");
 }
 
 TEST(types_are_declared_in_go)

@@ -181,6 +181,7 @@ void fuzz_record(const uint8_t *p, size_t n)
     buf_put(&b, in.p, cur_left(&in));
     from.c = cur_of(b.p, b.len);
     record_play(from, t);
+    struct form_tree tree = { .nodes = { 0 } };
     struct record_feed f = { .read = give_some, .self = &from, .limit = 1 << 20 };
     out.max = 1 << 20;
     while (record_next(&f, &kind, &got, &at) == LEAT_OK) {
@@ -189,13 +190,18 @@ void fuzz_record(const uint8_t *p, size_t n)
             memcpy(kept, got.p, cur_left(&got));
             form = cur_of(kept, cur_left(&got));
             form_declare(form, "x_y", 3, &s);
+            form_tree_free(&tree);
+            FUZZ_CHECK(form_tree_make(&tree, form) == LEAT_OK);
         } else if (kind == RECORD_VALUE && cur_left(&form)) {
+            uint64_t steps = 0;
             (void)cur_varint(&got);
-            const char *why = form_json(form, got, &s, &len);
+            const char *why = form_json(&tree, got, &s, &len, &steps);
             FUZZ_CHECK(why || len == cur_left(&got));
+            FUZZ_CHECK(steps <= (1 << 17) + 80 * (uint64_t)cur_left(&got));
         }
         buf_reset(&out);
     }
+    form_tree_free(&tree);
     buf_free(&f.in);
     buf_free(&out);
     buf_free(&b);
