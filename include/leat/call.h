@@ -47,10 +47,10 @@ LEAT_CHECK leat_err leat_hook_served(leat_node *n, leat_hook *hook, void *self);
  * call; one beyond is LIMIT, and has not run.  leat_limit_service bounds the methods of one service, or the tasks of one exposed function
  * by its name, whoever calls; leat_limit_peers bounds what each peer may have, methods and tasks.  Hooks are outside: they see what waits
  * and what is refused.
- *   Who waits is served in the order of arrival, and nobody goes past; what one peer sends arrives in the order in which it was sent, so with
- * { 1, n } tasks that one task starts run one after the other.  Where both limits hold, a call waits for its peer's first, and arrives at its
- * service when it has that.  Who gives up leaves the row.  Calls with a key, and all calls while a hook is around what is served, arrive
- * when their own task gets there: of those no order is promised. */
+ *   Who waits is served in the order of arrival, and nobody goes past; what one peer sends arrives in the order in which it was
+ * sent, so with { 1, n } tasks that one task starts run one after the other.  Where both limits hold, a call waits for its peer's
+ * first, and arrives at its service when it has that.  Who gives up leaves the row.  Calls with a key, and all calls while a hook is
+ * around what is served, arrive when their own task gets there: of those no order is promised. */
 typedef struct leat_call_limits { uint32_t running, waiting; } leat_call_limits;
 LEAT_CHECK leat_err leat_limit_service(leat_node *n, const char *service, leat_call_limits l);  /* INVAL: 0, or it has one; NOMEM */
 LEAT_CHECK leat_err leat_limit_peers(leat_node *n, leat_call_limits l);   /* for sessions to come, so before n listens; INVAL */

@@ -1,8 +1,8 @@
 /* form_json.c - values without a description: see form_json.h.
  *
  * The value is followed through the tree of its form (form_tree.h): each part of it costs one step, an enumerator the steps of a search.
- * A part has bytes, but for structs; how many of those there may be is bounded by the bytes of the value, too.  The Go declarations walk the
- * form itself, once; a definition that is open there is in a list of those around it, which lies on the stack. */
+ * A part has bytes, but for structs; how many of those there may be is bounded by the bytes of the value, too.  The Go declarations walk
+ * the form itself, once; a definition that is open there is in a list of those around it, which lies on the stack. */
 #include "type/form_json.h"
 #include <stdio.h>
 #include "base/limits.h"
@@ -14,7 +14,14 @@ enum { EMPTY_MOST = 1 << 16, NAME = 200 };           /* elements of no bytes in 
 enum { PARTS = 1 << 16, PARTS_BYTE = 64 };           /* of a value: so many, and so many more for each of its bytes */
 
 struct env { struct cur members; const struct env *around; char name[NAME]; };   /* members: where they begin, with their count */
-struct printer { const struct form_tree *t; struct cur in; const struct json_sink *s; const char *why; int depth; uint64_t steps, parts, most; };
+struct printer {
+    const struct form_tree *t;
+    struct cur in;
+    const struct json_sink *s;
+    const char *why;
+    int depth;
+    uint64_t steps, parts, most;                     /* looks at anything; parts of the value, and how many those may be */
+};
 
 static void value(struct printer *k, uint32_t type);
 

@@ -25,7 +25,8 @@ ENV = dict(os.environ, CC='clang', ASAN_OPTIONS='detect_leaks=1:detect_stack_use
 DECODERS = ['src/base/buf.c', 'src/base/url.c', 'src/cluster/env.c', 'src/sim/conf.c', 'src/type/bridge.c', 'src/type/decode.c',
             'src/type/decode_as.c', 'src/type/diff.c', 'src/type/shape.c',
             'src/type/gob_dec.c', 'src/type/gob_feed.c', 'src/type/gob_read.c', 'src/type/gob_skip.c', 'src/type/json_dec.c',
-            'src/type/json_lex.c', 'src/type/form_json.c', 'src/type/form_tree.c', 'src/type/record_feed.c', 'src/type/json_date.c', 'src/sess/hello.c']
+            'src/type/json_lex.c', 'src/type/form_json.c', 'src/type/form_tree.c', 'src/type/record_feed.c',
+            'src/type/json_date.c', 'src/sess/hello.c']
 BOUND = 95
 MIXED = ['src/sess/reader.c', 'src/sess/ends.c', 'src/sess/home.c', 'src/sess/site.c', 'src/sess/names.c', 'src/sess/value.c',
          'src/rpc/serve.c', 'src/rpc/call.c', 'src/rpc/netrpc_json.c']
