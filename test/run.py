@@ -329,6 +329,8 @@ def main():
     p.add_argument('--jobs', type=int, default=2, metavar='N', help='programs at once (default 2)')
     p.add_argument('--lenient', action='store_true', help='a tool that is not installed is a reason to skip, not to fail')
     args = p.parse_args()
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:           # under nohup; programs begin with the default of what is caught here
+        signal.signal(signal.SIGHUP, lambda *_: None)
     os.environ['T_LENIENT'] = '1' if args.lenient else ''
     if not args.dirs and not args.variants:
         args.dirs = [os.path.join(ROOT, 'build')]

@@ -1,6 +1,7 @@
 /* signals_test.c - signals come as values. */
 #include <pthread.h>
 #include "leat.h"
+#include "plat/signals.h"
 #include "t.h"
 
 static int rounds(int n) { return getenv("T_QUICK") ? n / 10 : n; }
@@ -154,6 +155,18 @@ RUN(there_is_a_limit_and_what_it_refused_leaves_nothing)
         leat_unref(s[n]);
     until_default(SIGUSR2);
     return LEAT_OK;
+}
+
+/* leat_leaks reads what is kept for later, and stacks hold addresses. */
+TEST(a_mask_that_is_kept_holds_nothing_of_a_stack)
+{
+    struct sigaction kept_mask;
+    unsigned char b[sizeof kept_mask.sa_mask];
+    memset(&kept_mask, 0xff, sizeof kept_mask);
+    signals_tidy(&kept_mask);
+    memcpy(b, &kept_mask.sa_mask, sizeof b);
+    for (size_t i = 0; i < sizeof b; i++)
+        CHECK_EQ(b[i], i < 8 ? 0xff : 0);
 }
 
 TEST(a_thread_that_is_no_task_cannot_receive_signals)

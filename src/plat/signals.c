@@ -64,6 +64,7 @@ static int use(int s)
         sigfillset(&act.sa_mask);
         if (sigaction(s, &act, &signals[s].before) != 0)
             return errno;
+        signals_tidy(&signals[s].before);
     }
     signals[s].users++;
     return 0;

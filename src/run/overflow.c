@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "plat/mem.h"
+#include "plat/signals.h"
 #include "run/report.h"
 #include "run/sched.h"
 #include "run/stack.h"
@@ -85,8 +86,10 @@ void overflow_begin(void)
         memset(&act, 0, sizeof act);
         act.sa_sigaction = handler;
         act.sa_flags = SA_SIGINFO | SA_ONSTACK;
-        for (size_t i = 0; i < ARRAY_LEN(signos); i++)
+        for (size_t i = 0; i < ARRAY_LEN(signos); i++) {
             sigaction(signos[i], &act, &before[i]);
+            signals_tidy(&before[i]);
+        }
     }
     unlock(&users_lock);
 }

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """run.py - the test runner counts what happens: what fails, crashes, hangs, ends early or leaves something behind is no pass."""
 import io
+import json
 import os
+import subprocess
 import sys
 import tempfile
 
@@ -54,4 +56,22 @@ tests += [
     ('a_process_left_behind_is_ended_and_fails', lambda: counts('sleep 60 >&- 2>&- & echo ok 1 - a; echo 1..1', '1 passed, 1 failed',
                                                                 1, 'left behind: sleep')),
 ]
+
+
+def under_nohup():
+    """Programs begin with SIGHUP as it is by default; the runner goes on ignoring it."""
+    with tempfile.TemporaryDirectory() as folder:
+        listed = os.path.join(folder, 'meson')
+        with open(listed, 'w') as f:
+            f.write("#!/bin/sh\necho '%s'\n" % json.dumps([{
+                'name': 'x', 'suite': [], 'cmd': ['sh', '-c', 'kill -HUP $PPID; kill -HUP $$; echo ok 1 - a; echo 1..1'], 'env': {},
+                'workdir': folder, 'timeout': 20, 'protocol': 'tap', 'is_parallel': True, 'priority': 0}]))
+        os.symlink('/bin/true', os.path.join(folder, 'ninja'))
+        os.chmod(listed, 0o755)
+        got = subprocess.run(['nohup', sys.executable, spec.origin, folder], env=dict(os.environ, PATH=folder + ':' + os.environ['PATH']),
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
+    return None if got.returncode == 1 and 'signal 1' in got.stdout else got.stdout.splitlines()
+
+
+tests.append(('programs_begin_with_the_default_of_a_hangup', under_nohup))
 tap.main(tests)
