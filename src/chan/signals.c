@@ -6,6 +6,9 @@
 #include "chan/chan.h"
 #include "run/err.h"
 #include "run/io.h"
+#include "run/report.h"
+
+static WAIT_KIND pump_kind = { .what = "waits for a signal" };
 
 struct pump { leat_chan_ *c; int receiver; };
 
@@ -15,9 +18,10 @@ static bool deaf(leat_chan_ *c) { return at_load(&c->closed); }
 static leat_err pump_wait(struct pump *p, int fd)
 {
     struct task *t = task_self();
-    struct waiter gone = { .task = t, .owner = p->c }, ready = { .task = t };
+    struct waiter gone = { .task = t, .owner = p->c }, ready = { .task = t, .kind = &pump_kind };
     leat_err e = LEAT_AGAIN;
     t->win = NULL;
+    t->on = &ready;
     at_store(&t->park, PARK_WAIT);
     lock(&p->c->lock);
     bool now = deaf(p->c);

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "run/err.h"
 #include "run/file_call.h"
+#include "run/report.h"
 #include "run/sched.h"
 
 enum { PIECE = 1 << 30, FIRST_ROOM = 64 << 10, READ_ALL_LIMIT = 1 << 30 };
@@ -20,6 +21,19 @@ struct leat_file {
     bool closing;
     struct task *closer;
 };
+
+static void describe(struct report *r, const struct waiter *x)
+{
+    const struct leat_file *f = x->owner;
+    uint32_t inside;
+    report_number(r, x->id);
+    if (peek(&f->inside, &inside, sizeof inside) == sizeof inside) {
+        report_text(r, ": ");
+        report_number(r, inside);
+        report_text(r, " have not returned");
+    }
+}
+static WAIT_KIND close_kind = { .what = "waits, to close it, for the calls under way on descriptor ", .describe = describe };
 
 static leat_err enter(leat_file *f)
 {
@@ -34,6 +48,8 @@ static void leave(leat_file *f)
 {
     lock(&f->lock);
     struct task *closer = --f->inside == 0 ? f->closer : NULL;
+    if (closer)
+        at_store(&closer->park, PARK_CHAN);
     unlock(&f->lock);                                /* f is gone when its closer runs */
     if (closer)
         task_ready(worker_self(), closer);
@@ -140,14 +156,19 @@ leat_err leat_file_close(leat_file *f)
     int64_t n = 0;
     if (!f)
         return LEAT_OK;
+    struct task *t = task_self();
+    struct waiter me = { .task = t, .owner = f, .id = (uint32_t)f->fd, .kind = &close_kind };
     lock(&f->lock);
     bool waits = f->inside != 0;
     f->closing = true;
-    if (waits)
-        f->closer = task_self();
+    if (waits) {
+        f->closer = t;
+        t->on = &me;
+        at_store(&t->park, PARK_PLAIN);              /* not PARK_WAIT: a cancel would wake it too */
+    }
     unlock(&f->lock);
     if (waits)
-        task_park_plain(task_self());
+        task_park_plain(t);
     shield_begin(&s, (leat_dur){ INT64_MAX / 4 });
     leat_err e = file_call(&(struct file_op){ .kind = FILE_CLOSE, .fd = f->fd }, &n);
     shield_end(&s);

@@ -288,14 +288,13 @@ BY_RING_AND_POOL(a_byte_and_a_cancel_race_and_no_byte_is_lost)
     return leat_file_close(r.f);
 }
 
-/* Until the dump shows that the task which was started with this function has parked. */
-static void until_parked(const char *function)
+/* Until the dump says this of the task which was started with this function. */
+static void until_it(const char *function, const char *what)
 {
     static char text[1 << 16];
     char head[64];
     snprintf(head, sizeof head, "task %s ", function);
-    for (const char *at = NULL, *end = NULL; !at || !(memmem(at, (size_t)(end - at), "waits", 5) ||
-        memmem(at, (size_t)(end - at), "task_park", 9)); ) {
+    for (const char *at = NULL, *end = NULL; !at || !memmem(at, (size_t)(end - at), what, strlen(what)); ) {
         int fd = memfd_create("dump", MFD_CLOEXEC);
         CHECK(leat_sleep(LEAT_US(100)) == LEAT_OK && fd >= 0);
         leat_dump(fd);
@@ -317,13 +316,16 @@ BY_RING_AND_POOL(a_close_waits_for_the_calls_under_way_even_when_cancelled)
     leat_err err;
     CHECK_EQ(mkfifo(at("fifo"), 0600), 0);
     LEAT_TRY(leat_file_open(at("fifo"), O_RDWR, 0, &f));
+    char what[128];
+    int fd = leat_file_fd(f);
     int other = open(at("fifo"), O_WRONLY | O_CLOEXEC);
     leat_with_group(g, err) {
         LEAT_TRY(leat_go(&g, reads, (struct reads){ f }));
-        until_parked("reads");
+        until_it("reads", "it waits for ");
         leat_with_group(h, err) {
             LEAT_TRY(leat_go(&h, closes, (struct closes){ f }));
-            until_parked("closes");
+            snprintf(what, sizeof what, "it waits, to close it, for the calls under way on descriptor %d: 1 have not returned", fd);
+            until_it("closes", what);
             leat_group_cancel(&h);
             CHECK_EQ(write(other, "x", 1), 1);       /* ends the read; only then the close */
         }

@@ -111,6 +111,8 @@ static void job_run(struct hand *h, struct job *j)
     j->state = DONE;
     h->job = NULL;
     bool ending = j->ending, ours = t && (ending || task_claim(t, PARK_CHAN));
+    if (t && ending)
+        at_store(&t->park, PARK_CHAN);
     unlock(&p->lock);                                /* j is gone, unless the wake is ours or nobody's */
     if (!t)
         job_drop(j);
@@ -319,10 +321,15 @@ static leat_err job_submit(struct pool *p, struct job *j)
     return err_sys(e, "leat_blocking: cannot start a thread");
 }
 
+static WAIT_KIND ending_kind = { .what = "waits for a blocking call on another thread, which was to end early" };
+
 /* [locked; unlocked on return] The job runs and shall return soon: waits for that and nothing else. */
 static void job_end_early(struct pool *p, struct job *j)
 {
+    struct waiter me = { .task = j->task, .kind = &ending_kind };
     j->ending = true;                                /* from now on park is not PARK_WAIT, and only the thread wakes us */
+    j->task->on = &me;
+    at_store(&j->task->park, PARK_PLAIN);
     for (struct hand *h = p->all; h; h = h->next)
         if (h->job == j)
             plat_interrupt_send(h->thread);

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <time.h>
 #include "t.h"
+#include <sys/mman.h>
+#include "plat/atomic.h"
 
 static int rounds(int n) { return getenv("T_QUICK") ? n / 10 : n; }
 
@@ -294,6 +296,66 @@ static leat_err leaves_late(leat_none *none)
     (void)none;
     struct stubborn *s = stubborn_new(late_in, late_out);
     return leave_behind(s, late_out[0]);
+}
+
+/* -- what a dump says ---------------------------------------------------------------------------------------------------- */
+static _Atomic int there, go_home;
+
+static leat_err stays(leat_none *a)
+{
+    (void)a;
+    at_store_rel(&there, 1);
+    while (!at_load_acq(&go_home))
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);           /* whatever ends it */
+    return LEAT_OK;
+}
+
+static leat_err calls_stays(leat_none *a) { (void)a; return leat_blocking(stays, LEAT_NONE); }
+
+static void a_moment(void)
+{
+    leat_with_shield(LEAT_S(3600))                   /* the context may be cancelled */
+        CHECK_EQ(leat_sleep(LEAT_US(100)), LEAT_OK);
+}
+
+static void until_it(const char *what)
+{
+    static char text[1 << 16];
+    for (bool said = false; !said; ) {
+        int fd = memfd_create("dump", MFD_CLOEXEC);
+        CHECK(fd >= 0);
+        a_moment();
+        leat_dump(fd);
+        ssize_t n = pread(fd, text, sizeof text - 1, 0);
+        close(fd);
+        CHECK(n > 0);
+        text[n] = 0;
+        const char *at = strstr(text, "task calls_stays "), *end = at ? strchr(at, '\n') : NULL;
+        said = end && memmem(at, (size_t)(end - at), what, strlen(what));
+    }
+}
+
+static leat_err dumped(leat_none *none)
+{
+    leat_err err;
+    (void)none;
+    at_store_rel(&there, 0);
+    at_store_rel(&go_home, 0);
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, calls_stays, LEAT_NONE));
+        until_it("it waits for a blocking call on another thread");
+        while (!at_load_acq(&there))                 /* one that has not begun is taken back */
+            a_moment();
+        leat_group_cancel(&g);
+        until_it("it waits for a blocking call on another thread, which was to end early");
+        at_store_rel(&go_home, 1);
+    }
+    return err == LEAT_OK || err == LEAT_CANCELED ? LEAT_OK : err;
+}
+
+TEST(a_dump_says_that_a_task_waits_for_a_call_also_when_it_was_cancelled)
+{
+    CHECK_EQ(leat_run(&(leat_opts){ .workers = 1 }, dumped, LEAT_NONE), LEAT_OK);
 }
 
 TEST(it_may_outlive_the_runtime)

@@ -13,6 +13,7 @@
 #include "run/err.h"
 #include "run/io.h"
 #include "run/io_fd.h"
+#include "run/report.h"
 #include "run/sched.h"
 
 enum { CANCEL_EVERY_MS = 1 };
@@ -141,6 +142,16 @@ static struct file_ring *ring_get(struct rt *rt)
     return r;
 }
 
+static WAIT_KIND ring_kind = { .what = "waits for an operation on a file" };
+static WAIT_KIND ending_kind = { .what = "waits for an operation on a file, which was to end early" };
+
+static uint32_t job_wait(struct job *j, const struct wait_kind *kind)
+{
+    struct waiter me = { .task = j->task, .kind = kind };
+    j->task->on = &me;
+    return task_wait(j->task);
+}
+
 /* The wait has ended without the job.  true: it is done after all; false: wait once more. */
 static bool job_is_done(struct file_ring *r, struct job *j, bool again)
 {
@@ -169,7 +180,7 @@ static bool job_cancel(struct file_ring *r, struct job *j)
     ready_all(list);
     if (done && !ours)
         task_park_plain(j->task);                    /* a timer has ended the wait already: that wake is taken */
-    return done || task_wait(j->task) == PARK_CHAN;
+    return done || job_wait(j, &ending_kind) == PARK_CHAN;
 }
 
 /* A cancel that comes while the kernel hands the operation to one of its threads finds nothing, so it is repeated. */
@@ -204,7 +215,7 @@ static leat_err ring_call(struct file_ring *r, const struct file_op *op, int64_t
         *res = j.res;
         return e ? LEAT_AGAIN : LEAT_OK;
     }
-    for (uint32_t w; (w = task_wait(t)) != PARK_CHAN; ) {
+    for (uint32_t w; (w = job_wait(&j, &ring_kind)) != PARK_CHAN; ) {
         why = task_wait_err(t, w);
         if (job_is_done(r, &j, why == LEAT_AGAIN))
             break;

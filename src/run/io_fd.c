@@ -174,24 +174,43 @@ void io_unwatch(int fd, struct waiter *x)
     unlock(&f->lock);
 }
 
-/* This thread blocks.  It looks up now and then, for a socket that is closed here or a context that is cancelled. */
+enum { SLICE_NS = 20000000 };
+
+/* A thread in a context: who cancels that rings its bell.  It looks up at `until` too.  0: ready; *why: what else has ended the wait. */
+static int poll_with_bell(int fd, int events, struct task *t, int64_t until, uint32_t *why)
+{
+    int e;
+    int64_t deadline = at_load(&t->deadline);
+    at_store(&t->deadline, MIN(deadline, until));
+    store_fence(&t->park, PARK_WAIT);
+    *why = task_wait(t);
+    task_poll_end(t);
+    at_store(&t->deadline, deadline);
+    while ((e = poll_one(fd, (uint32_t)events, 0)) == EINTR)
+        ;
+    return e;
+}
+
+/* This thread blocks.  It looks up now and then: for a socket that is closed here, or without a bell for a context that is cancelled. */
 static leat_err block(int fd, int events, struct task *t, _Atomic uint32_t *closed)
 {
-    enum { SLICE_NS = 20000000 };
     if (t->foreign > 1)
         return look_at(fd, events) == NOT_YET ? foreign_would_block() : LEAT_OK;
     for (;;) {
-        int64_t deadline = at_load(&t->deadline), limit = SLICE_NS;
-        if (deadline != NEVER)
-            limit = MAX(MIN(limit, deadline - rt_now(t->rt)), (int64_t)0);
-        int e = poll_one(fd, (uint32_t)events, limit);
+        int e;
+        uint32_t why = PARK_TIMER;
+        int64_t deadline = at_load(&t->deadline), now = rt_now(t->rt);
+        if (t->ctx != ctx_foreign() && task_poll_begin(t, fd, events) == 0)
+            e = poll_with_bell(fd, events, t, closed ? now + SLICE_NS : NEVER, &why);
+        else
+            e = poll_one(fd, (uint32_t)events, deadline == NEVER ? SLICE_NS : MAX(MIN((int64_t)SLICE_NS, deadline - now), (int64_t)0));
         if (closed && at_load_acq(closed))
             return err_of(LEAT_CLOSED);
         if (e == 0)
             return LEAT_OK;
         if (e == EBADF)
             return bad_fd(fd);
-        leat_err w = task_wait_err(t, PARK_TIMER);
+        leat_err w = task_wait_err(t, why);
         if (w != LEAT_AGAIN)
             return w;
     }
