@@ -1,6 +1,7 @@
 /* fail_more_test.c - every request to the system refused in turn: timers and calls that come later, locks, JSON, files, other programs. */
 #include "fail.h"
 #include <fcntl.h>
+#include "leat/record.h"
 
 LEAT_STRUCT(num, (int64, n));
 LEAT_STRUCT(failure, (error, why));
@@ -125,6 +126,60 @@ static leat_err json_(leat_none *none)
     return e;
 }
 SWEEP(json)
+
+/* -- values in files ---------------------------------------------------------------------------------------------------------- */
+struct tape { char b[2048]; size_t len, at; };
+static leat_err tape_write(void *self, const void *p, size_t n)
+{
+    struct tape *t = self;
+    CHECK(n <= sizeof t->b - t->len);
+    memcpy(t->b + t->len, p, n);
+    t->len += n;
+    return LEAT_OK;
+}
+static leat_err tape_read(void *self, void *p, size_t cap, size_t *n)
+{
+    struct tape *t = self;
+    *n = cap < t->len - t->at ? cap : t->len - t->at;
+    memcpy(p, t->b + t->at, *n);
+    t->at += *n;
+    return LEAT_OK;
+}
+
+/* What a refused request keeps from being recorded is not in the stream; what it keeps from being played leaves nothing behind. */
+static leat_err tapes_(leat_none *none)
+{
+    (void)none;
+    struct tape t = { .len = 0 };
+    leat_recorder *r = NULL;
+    leat_player *play = NULL;
+    struct num nums[2] = { { 1 }, { 2 } };
+    const struct page whole = { .title = LEAT_STRING("a title"), .nums = { nums, 2 } };
+    struct page got = { .title = LEAT_STRING("none") };
+    struct num n = { 5 };
+    int recorded = 0, played = 0;
+    leat_err e = leat_recorder_open(tape_write, &t, &r);
+    for (int i = 0; i < 3 && e == LEAT_OK; i++) {
+        e = i == 1 ? leat_record(r, num, &n) : leat_record(r, page, &whole);
+        recorded += e == LEAT_OK;
+    }
+    leat_recorder_close(r);
+    leat_err p = leat_player_open(tape_read, &t, 0, &play);
+    while (p == LEAT_OK && played < recorded) {
+        p = played == 1 ? leat_play(play, num, &n) : leat_play(play, page, &got);
+        if (p == LEAT_OK && played != 1) {
+            CHECK(got.nums.len == 2 && got.nums.at[1].n == 2 && got.title.len == 7 && memcmp(got.title.p, "a title", 7) == 0);
+            leat_drop(page, &got);
+        } else if (p != LEAT_OK) {
+            CHECK(played == 1 ? n.n == 0 : !got.title.p && !got.nums.at);
+        }
+        played += p == LEAT_OK;
+    }
+    CHECK(p != LEAT_OK || recorded == 0 || leat_play(play, num, &n) != LEAT_OK);
+    leat_player_close(play);
+    return e != LEAT_OK ? e : p;
+}
+SWEEP(tapes)
 
 /* -- errors as values -------------------------------------------------------------------------------------------------------- */
 static leat_err errors_(leat_none *none)

@@ -14,8 +14,9 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.dirname(HERE))
 import tap                                                      # noqa: E402
 
-HEADERS = ['leat.h'] + ['leat/%s.h' % h for h in ('timer', 'sync', 'os', 'guest', 'node', 'call', 'deal', 'json', 'netrpc')]
-TYPES = {'leat_chan', 'leat_tx', 'leat_rx', 'leat_err', 'leat_hook'}                     # what looks like a function and is none
+HEADERS = ['leat.h'] + ['leat/%s.h' % h for h in ('timer', 'sync', 'os', 'guest', 'node', 'call', 'deal', 'json', 'record', 'netrpc')]
+# what looks like a function and is none
+TYPES = {'leat_chan', 'leat_tx', 'leat_rx', 'leat_err', 'leat_hook', 'leat_record_write', 'leat_record_read'}
 NAME = r'leat_[a-z0-9_]*[a-z0-9]'
 
 
