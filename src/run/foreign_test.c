@@ -1,5 +1,7 @@
 /* foreign_test.c - threads that are no tasks use channels as tasks do. */
 #include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
 #include "leat.h"
 #include "t.h"
 
@@ -47,6 +49,52 @@ TEST(a_thread_keeps_its_deadline_and_loses_nothing_by_it)
         leat_with_deadline(LEAT_US(50))
             CHECK_EQ(leat_recv(c, &v), LEAT_DEADLINE);
     leat_unref(c);
+}
+
+/* -- descriptors ------------------------------------------------------------------------------------------------------------- */
+struct wait_in { leat_ctx *_Atomic ctx; atomic_bool cancelled; leat_conn *conn; int fd; };
+
+static void *waits_twice(void *arg)
+{
+    struct wait_in *w = arg;
+    char c;
+    leat_with_cancel(ctx) {
+        atomic_store(&w->ctx, ctx);
+        if (w->conn)
+            CHECK_EQ(leat_read(w->conn, &c, 1, &(size_t){ 0 }), LEAT_CANCELED);
+        else
+            CHECK_EQ(leat_fd_wait(w->fd, LEAT_READ), LEAT_CANCELED);
+        while (!atomic_load(&w->cancelled))          /* until then ctx must be there */
+            sched_yield();
+    }
+    leat_with_deadline(LEAT_US(50))                  /* and the next wait is its own */
+        CHECK_EQ(leat_fd_wait(w->fd, LEAT_READ), LEAT_DEADLINE);
+    return NULL;
+}
+
+TEST(a_cancel_ends_a_threads_wait_for_a_descriptor)
+{
+    int fd[2];
+    leat_conn *conn;
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) == 0);
+    int again = dup(fd[0]);
+    CHECK(again >= 0 && leat_conn_open_fd(again, &conn) == LEAT_OK);
+    for (int i = 0; i < (getenv("T_QUICK") ? 40 : 200); i++) {
+        struct wait_in w = { .conn = i % 2 ? conn : NULL, .fd = fd[0] };
+        pthread_t t;
+        CHECK_EQ(pthread_create(&t, NULL, waits_twice, &w), 0);
+        leat_ctx *ctx;
+        while (!(ctx = atomic_load(&w.ctx)))
+            sched_yield();
+        for (int k = i % 5 * 20; k > 0; k--)         /* before it, as it begins, and when it sleeps */
+            sched_yield();
+        leat_cancel(ctx, LEAT_CANCELED);
+        atomic_store(&w.cancelled, true);
+        pthread_join(t, NULL);
+    }
+    leat_conn_close(conn);
+    close(fd[0]);
+    close(fd[1]);
 }
 
 T_MAIN()

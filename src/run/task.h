@@ -12,8 +12,8 @@
  *  fresh   spawned and never run: it has no stack yet.
  *  on      of a started task, for reports: what the wait that it is in is for.  Counts only while it is parked, and only if it
  *          points into the task's own stack: a wait that says nothing leaves null, a first one what the fresh list left there.
- *  park is PARK_PLAIN in waits that only one can end, such as that for a group: nobody claims those.  It is PARK_NAP, briefly, while the stack of a task that waits is
- * copied away (hiber.h): who would claim it waits for PARK_WAIT to come back, so that nothing is missed.
+ *  park is PARK_PLAIN in waits that only one can end, such as that for a group: nobody claims those.  It is PARK_NAP, briefly, while the
+ * stack of a task that waits is copied away (hiber.h): who would claim it waits for PARK_WAIT to come back, so that nothing is missed.
  *  nap     whether its stack may be copied away: written by the task when it registers, and by whoever holds it in PARK_NAP.
  * A task that is a foreign thread's stand-in (foreign > 0) sleeps by futex on `awake`, which is set when it is made ready: not on
  * park, which changes before the waker has written what it brings. */
