@@ -238,6 +238,8 @@ static void take_place(struct me *m, leat_peer *p, const char *name, uint32_t ch
         return;
     leat_with_deadline(LEAT_S(30))
         err = leat_import(p, name, &tx, num, 0);
+    if (w.calm && err == LEAT_PEER_LOST)
+        broken("channel %u, '%s': %s in a world without faults", chan, name, leat_err_detail());
     if (err == LEAT_OK)
         m->place[m->places++] = (struct place){ tx, chan };
 }

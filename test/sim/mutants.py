@@ -26,7 +26,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'breaks'))
 import breaks  # noqa: E402
 import table  # noqa: E402
 
-PROGRAMS = {'channels': (['test', 'sim_channels'], ['--nodes', '4'], []),
+PROGRAMS = {'channels': (['test', 'sim_channels'], ['--nodes', '4'], []), 'choose': (['test', 'sim_choose'], ['--nodes', '4'], []),
             'wordcount': (['examples', 'wordcount'], ['--must-succeed'],
                           ['run', os.path.join(table.ROOT, 'examples', 'data', 'opticks.txt')])}
 Mutant = collections.namedtuple('Mutant', 'title program seeds faults edits where')
