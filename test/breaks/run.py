@@ -5,8 +5,10 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'sim'))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import breaks
+import mutants
 import table
 import tap
 
@@ -21,6 +23,12 @@ def each_edit_fits_once():
         if not b.edits:
             problems.append('%s: no edit' % b.where)
     return problems
+
+
+def each_mutation_fits_once():
+    """Those that campaigns of simulated worlds must find (test/sim/mutants.txt)."""
+    found = mutants.mutants()
+    return [x for m in found for x in table.edited(m)[1]] + [m.title + ': no program' for m in found if m.program not in mutants.PROGRAMS]
 
 
 def each_promise_at_a_distance_is_broken():
@@ -69,5 +77,5 @@ def some_are_broken_and_caught():
 
 
 if __name__ == '__main__':
-    tap.main([(f.__name__, f) for f in (each_edit_fits_once, each_promise_at_a_distance_is_broken, each_distance_has_a_test,
-                                        some_are_broken_and_caught)], jobs=1)
+    tap.main([(f.__name__, f) for f in (each_edit_fits_once, each_mutation_fits_once, each_promise_at_a_distance_is_broken,
+                                        each_distance_has_a_test, some_are_broken_and_caught)], jobs=1)
