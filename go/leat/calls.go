@@ -258,8 +258,17 @@ func (c *call) onResult(b []byte) error {
 	s.forget(c)
 	a := c.head
 	if a.code != OK {
+		e := c.errorOf(a)
+		if len(b) > 0 {
+			var err error
+			if !a.own || s.minor < 2 {
+				return errSense
+			} else if e.Value, err = readValue(b, s.name); err != nil {
+				return err
+			}
+		}
 		if !c.gaveUp {
-			c.settle(c.errorOf(a))
+			c.settle(e)
 		}
 		return nil
 	}
@@ -387,7 +396,7 @@ func (s *Peer) callFrame(kind byte, more bool, in *cursor) error {
 	if !c.parting {
 		c.head = answer{code: Code(in.u8()), own: in.u8() == 1, detail: string(in.text(0, frameMax))}
 		c.head.form = append([]byte(nil), in.text(0, formMax)...)
-		if in.err != nil || c.head.code != OK && (more || in.left() > 0) {
+		if in.err != nil || c.head.code != OK && (more || in.left() > 0) && (!c.head.own || s.minor < 2) {
 			return errSense
 		}
 	}

@@ -41,7 +41,8 @@ const (
 )
 
 // An ErrorValue is an error as a field of a value; Code is a number of Code. Node is where it happened, Details are the program's own, and
-// Cause is what it was caused by, at most 16 in a row; a peer of version 1.1 is sent Code and Text alone.
+// Cause is what it was caused by, at most 16 in a row; a peer of version 1.1 is sent Code and Text alone. A *ErrorValue is an error, too:
+// what a method or a task returns, or wraps, comes to its caller as the Value of an Error.
 type ErrorValue struct {
 	Code    Code
 	Text    string

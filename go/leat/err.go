@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 )
 
 // A Code says what went wrong; the numbers travel between nodes and never change.  A Code is an error itself, for errors.Is:
@@ -47,9 +48,10 @@ func (c Code) Error() string { return c.String() }
 // An Error is what every operation returns that can fail: errors.As finds it, errors.Is compares its Code.
 type Error struct {
 	Code   Code
-	Detail string // for people: what is wrong, with the name of the field or the node
-	Why    Code   // behind Unknown: Deadline, Canceled or PeerLost
-	Node   string // the peer that it is about, or ""
+	Detail string      // for people: what is wrong, with the name of the field or the node
+	Why    Code        // behind Unknown: Deadline, Canceled or PeerLost
+	Node   string      // the peer that it is about, or ""
+	Value  *ErrorValue // what a function elsewhere says of its own error beyond code and text; or nil.  errors.As finds it, too
 
 	form []byte // of TypeErr: the other side's type
 }
@@ -64,6 +66,59 @@ func (e *Error) Error() string {
 		text += ": " + e.Detail
 	}
 	return text
+}
+
+// Unwrap gives the Value.
+func (e *Error) Unwrap() error {
+	if e.Value == nil {
+		return nil
+	}
+	return e.Value
+}
+
+// Error says the text, and those of the causes.
+func (v *ErrorValue) Error() string {
+	text := v.Text
+	for row := 1; row < errorChain && v.Cause != nil; row++ {
+		if v = v.Cause; v.Text != "" && text != "" {
+			text += ": "
+		}
+		text += v.Text
+	}
+	return text
+}
+
+// errorBytes gives the bytes of what an error that a function has returned says beyond code and text; nil: nothing, or it does not travel.
+func errorBytes(err error) []byte {
+	var v *ErrorValue
+	if !errors.As(err, &v) || v.Node == "" && len(v.Details) == 0 && v.Cause == nil {
+		return nil
+	}
+	enc := &encoder{}
+	if enc.errorValue(v, "") != nil || len(enc.b) > keptResult {
+		return nil
+	}
+	return enc.b
+}
+
+// readValue is the same bytes as a value, which is of node if it does not say where.
+func readValue(b []byte, node string) (*ErrorValue, error) {
+	d, err := describe(reflect.TypeOf(struct{ E ErrorValue }{}))
+	if err != nil {
+		return nil, err
+	}
+	v := reflect.New(d.rt).Elem()
+	if err := decodeAs(nil, d, b, nil, v); err != nil {
+		return nil, err
+	}
+	x := v.Field(0).Interface().(ErrorValue)
+	if x.Node == "" && len(x.Details) == 0 && x.Cause == nil {
+		return nil, errSense
+	}
+	if x.Node == "" {
+		x.Node = node
+	}
+	return &x, nil
 }
 
 // Is compares with a Code, and with the errors of package context.
@@ -85,12 +140,15 @@ func fail(c Code, format string, args ...any) *Error {
 // CodeOf gives the code of an error: OK for nil, Remote for an error that is not leat's.
 func CodeOf(err error) Code {
 	var e *Error
+	var v *ErrorValue
 	var c Code
 	switch {
 	case err == nil:
 		return OK
 	case errors.As(err, &e):
 		return e.Code
+	case errors.As(err, &v):
+		return v.Code
 	case errors.As(err, &c):
 		return c
 	case errors.Is(err, context.DeadlineExceeded):

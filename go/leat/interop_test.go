@@ -3,6 +3,7 @@ package leat
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -374,7 +375,11 @@ func serveCalc(t *testing.T, n *Node, causes chan<- error) {
 		return in, ctx.Err()
 	}))
 	must(t, Serve(n, "calc.fails", func(_ context.Context, in mark) (mark, error) {
-		return in, &Error{Code: Code(in.N), Detail: "as it was told"}
+		if in.N < 100 {
+			return in, &Error{Code: Code(in.N), Detail: "as it was told"}
+		}
+		return in, &ErrorValue{Code: Code(in.N - 100), Text: "as it was told", Details: []byte{0, 255, 1},
+			Cause: &ErrorValue{Code: Sys, Text: "no room", Node: "n3"}}
 	}))
 	must(t, Expose(n, "multiply", func(ctx context.Context, j job) error {
 		values, ended := j.In.Range(ctx)
@@ -406,6 +411,9 @@ func TestCCallsGo(t *testing.T) {
 		t.Fatal(o)
 	}
 	c.fails(Remote, c.begin("fails 0 10"))
+	if o = c.fails(Limit, c.begin("fails 0 107")); o.n != 31 { // three bytes of details, and a cause
+		t.Fatal(o)
+	}
 	if o = c.fails(Unknown, c.begin("wait 0 30")); o.why != "DEADLINE" {
 		t.Fatal(o)
 	}
@@ -431,6 +439,14 @@ func TestGoCallsC(t *testing.T) {
 	_, err = Call[mark](ctx, p, "calc.fails", mark{7})
 	if wants(t, err, Limit); !strings.Contains(err.Error(), "as it was told") {
 		t.Fatal(err)
+	}
+	_, err = Call[mark](ctx, p, "calc.fails", mark{107})
+	var v *ErrorValue
+	if wants(t, err, Limit); !errors.As(err, &v) || v.Text != "as it was told" || string(v.Details) != "\x00\xff\x01" || v.Cause == nil {
+		t.Fatalf("%v, %+v", err, v)
+	}
+	if v.Node == "" || v.Cause.Code != Sys || v.Cause.Text != "no room" || v.Cause.Node != "n3" {
+		t.Fatalf("%+v, %+v", v, v.Cause)
 	}
 	_, err = Call[mark](ctx, p, "calc.nothing", mark{})
 	wants(t, err, Refused)

@@ -3,6 +3,7 @@ package leat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,36 @@ import (
 type pairOf struct{ A, B int64 }
 type sum struct{ C int64 }
 type bulk struct{ Bytes []byte }
+
+func TestTheErrorOfAMethodComesWithItsDetailsAndCauses(t *testing.T) {
+	a, _, p := pair(t)
+	ctx := within(t)
+	full := &ErrorValue{Code: Limit, Text: "no luck", Cause: &ErrorValue{Code: Sys, Text: "no room", Node: "n3", Details: []byte{0, 255}}}
+	must(t, Serve(a, "calc.fail", func(_ context.Context, in pairOf) (sum, error) {
+		if in.A == 1 {
+			return sum{}, fmt.Errorf("in words: %w", full)
+		}
+		return sum{}, full
+	}))
+	for i := int64(0); i < 4; i++ {
+		var err error
+		if i < 2 {
+			_, err = Call[sum](ctx, p, "calc.fail", pairOf{A: i})
+		} else {
+			_, err = CallOnce[sum](ctx, p, "calc.fail", pairOf{}, "key")
+		}
+		var v *ErrorValue
+		if wants(t, err, Limit); !errors.As(err, &v) || v.Node != "a" || v.Text != "no luck" || v.Cause == nil {
+			t.Fatalf("%d: %v, %+v", i, err, v)
+		}
+		if c := v.Cause; c.Code != Sys || c.Text != "no room" || c.Node != "n3" || string(c.Details) != "\x00\xff" || c.Cause != nil {
+			t.Fatalf("%d: %+v", i, c)
+		}
+		if !strings.Contains(err.Error(), "no luck: no room") {
+			t.Fatal(err)
+		}
+	}
+}
 
 func TestCallsGiveTheResultOrTheMethodsError(t *testing.T) {
 	a, b, p := pair(t)

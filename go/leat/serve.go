@@ -169,7 +169,11 @@ func (c *call) end(out reflect.Value, err error) {
 		c.done()
 	case err != nil:
 		code := CodeOf(err)
-		c.answer(answer{code: code, own: true, detail: detailOf(err)}, nil, nil)
+		var more []byte
+		if c.s.minor >= 2 {
+			more = errorBytes(err)
+		}
+		c.answer(answer{code: code, own: true, detail: detailOf(err)}, more, nil)
 	case c.task:
 		c.answer(answer{own: true}, nil, nil)
 	default:
@@ -316,7 +320,7 @@ func (s *Peer) serveOnce(c *call, sv *service, by *bridge, b []byte) error {
 // end keeps what a method has given, and answers who waits.
 func (k *keeper) end(o *once, sv *service, out reflect.Value, err error) {
 	if err != nil {
-		o.a = answer{code: CodeOf(err), own: true, detail: cut(detailOf(err), 4096)}
+		o.a, o.b = answer{code: CodeOf(err), own: true, detail: cut(detailOf(err), 4096)}, errorBytes(err)
 	} else if o.b, o.plain, err = encodeBoth(sv.out, out); err != nil || len(o.b) > keptResult {
 		o.b, o.plain, o.a = nil, nil, answer{code: Limit, detail: "a result of more than 256 KiB cannot be kept"}
 	}

@@ -56,7 +56,8 @@ LEAT_CHECK leat_err leat_bytes_dup(const void *p, size_t len, leat_bytes *ret); 
 void leat_string_drop(leat_string *s);               /* what leat_drop does, to a string; NULL: nothing */
 void leat_bytes_drop(leat_bytes *b);                 /* the same */
 /* The failure e that a call of this task has just returned, as a value: its code, its detail, and the node that it is of, if a peer has
- * sent it.  [*ret is owned: leat_error_drop]  NOMEM */
+ * sent it.  One that was raised (leat_error_raise) here, or by a method or a remote task, comes with its details and causes: what the
+ * detail has before its text, as by leat_wrap, is then part of that.  [*ret is owned: leat_error_drop]  NOMEM */
 LEAT_CHECK leat_err leat_error_of(leat_err e, leat_error *ret);
 /* *e becomes the cause of a new error, which is *e then; text is copied.  NOMEM; LIMIT: over 16 in a row: then *e is as it was. */
 LEAT_CHECK leat_err leat_error_wrap(leat_error *e, leat_err code, const char *text);
@@ -173,7 +174,8 @@ size_t leat_node_dump(leat_node *n, int fd);
  * Errors: REFUSED: nothing of that name there; TYPE: the detail names the field; LIMIT: over 16 MiB; PEER_LOST: the session had ended,
  * it did not run; DEADLINE, CANCELED: it was not sent yet, and did not run.  Once sent, a call that has no answer is UNKNOWN: it may
  * have run, and leat_err_why says DEADLINE, CANCELED or PEER_LOST.  Else the function's own error, with the peer's name before its
- * detail; LEAT_REMOTE where its code would be taken for one of this session (PEER_LOST, UNKNOWN, SYS, GONE, AGAIN).  A remote task gives
+ * detail; LEAT_REMOTE where its code would be taken for one of this session (PEER_LOST, UNKNOWN, SYS, GONE, AGAIN).  An error that it
+ * raised (leat_error_raise) comes with its details and causes: leat_error_of; a leat_reply has code and detail alone.  A remote task gives
  * its error to its group in the same way; a group waits for it after a cancel as for any task, until it has ended or its session has. */
 #define LEAT_SERVICE(S, ...)            LEAT_SERVICE_(S, __VA_ARGS__)         /* (method, in, out) ...: struct S_impl */
 #define leat_serve(n, S, impl, self)    LEAT_SERVE_(n, S, impl, self)         /* INVAL: a method is NULL; impl and self stay yours */

@@ -14,6 +14,7 @@
 #include "run/seam.h"
 #include "sess/value.h"
 #include "type/bridge.h"
+#include "type/error.h"
 
 enum { TRIES = 4 };                                  /* of a call whose types differ; the peer may change meanwhile */
 
@@ -26,6 +27,8 @@ static void call_unref(struct call *x)
         leat_drop_(x->out, x->value);
     if (x->value != x->room)
         mem_free(x->value);
+    if (x->error)
+        error_free(x->error);
     buf_free(&x->partial);
     mem_free(x->ends);
     spare_put(calls_of(s), &calls_of(s)->spare_calls, &x->slot);
@@ -275,18 +278,26 @@ static leat_err not_sent(const struct call *x, leat_err err, const char *name)
 }
 
 /* The error of an answer, with the peer's name.  What speaks of sessions and outcomes there would be misread here: LEAT_REMOTE. */
-static leat_err answer_err(const struct call *x, const char *name)
+static leat_err answer_err(struct call *x, const char *name)
 {
     leat_err e = x->err;
+    leat_error *value = x->error;
     bool means_other = e == LEAT_PEER_LOST || e == LEAT_UNKNOWN || e == LEAT_SYS || e == LEAT_GONE || e == LEAT_AGAIN;
     bool known = e > LEAT_OK && e <= LEAT_SYS;
     if (e == LEAT_OK)
         return e;
+    if (value && value->node.len == 0)               /* without memory it stays empty */
+        leat_ignore(leat_string_dup(sess_name(x->s), strlen(sess_name(x->s)), &value->node));
     if (x->own && (means_other || !known))
         e = leat_fail(LEAT_REMOTE, "%s: %s: %s: %s", sess_text(x->s), name, leat_err_name(e), x->text);
     else
         e = leat_fail(known ? e : LEAT_REMOTE, "%s: %s: %s", sess_text(x->s), name, x->text);
     err_node(sess_name(x->s), strlen(sess_name(x->s)));
+    if (unlikely(value != NULL)) {
+        size_t said = strlen(leat_err_detail()), own = strlen(x->text);
+        x->error = NULL;
+        error_attach(value, said > own ? said - own : 0);
+    }
     return e;
 }
 
@@ -614,7 +625,7 @@ static leat_err read_head(struct call *x, struct cur *in)
     x->err = (leat_err)cur_u8(in);
     x->own = cur_u8(in);
     const char *text = cur_text(in, &len), *form = cur_text(in, &form_len);
-    if (in->bad || (x->err != LEAT_OK && cur_left(in)))
+    if (in->bad || (x->err != LEAT_OK && cur_left(in) && (!x->own || sess_plain(x->s))))
         return leat_fail(LEAT_INVAL, "a malformed frame RESULT");
     sess_show(x->text, sizeof x->text, text, len);
     if (x->err == LEAT_TYPE && !x->own && form_len)
@@ -625,9 +636,22 @@ static leat_err read_head(struct call *x, struct cur *in)
     return LEAT_OK;
 }
 
+/* What more is said of the function's own error. */
+static leat_err read_error(struct call *x, struct cur *in)
+{
+    if (!cur_left(in))
+        return LEAT_OK;
+    if (!x->own || sess_plain(x->s))
+        return leat_fail(LEAT_INVAL, "a malformed frame RESULT");
+    leat_err err = error_unpack(in, &x->error);
+    return err == LEAT_NOMEM ? LEAT_OK : err;        /* then it is code and text */
+}
+
 static leat_err read_value(struct call *x, struct cur in)
 {
-    if (x->err != LEAT_OK || !x->out)
+    if (x->err != LEAT_OK)
+        return read_error(x, &in);
+    if (!x->out)
         return LEAT_OK;
     void *v = room_for(x->out->size, x->room);
     if (!v)

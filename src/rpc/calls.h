@@ -47,6 +47,7 @@ struct call {
     bool sending, aborted;                           /* leat_go_on is at it; it was never sent */
     leat_err err;
     bool own;                                        /* err is the handler's, not of leat itself */
+    leat_error *error;                               /* and so much more is said of it; or NULL */
     void *value;                                     /* the result, decoded; in room, if it fits */
     uint64_t place;                                  /* of its OPEN: sess_take_back */
     struct buf partial;                              /* reader only */
@@ -74,7 +75,7 @@ struct job {                                         /* what this side runs for 
     const struct type_bridge *as;                    /* how the argument is read, if it is of another type there */
     int64_t deadline;                                /* of this host's clock; NEVER */
     size_t total;
-    struct buf partial;                              /* reader only, until it is whole */
+    struct buf partial;                              /* reader only, until it is whole; then what more is said of the error */
     leat_err early;                                  /* refused before it could start: text says why */
     void *arg, *out;                                 /* in the rooms, if they fit */
     leat_ctx *ctx;                                   /* while it runs */

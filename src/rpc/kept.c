@@ -17,6 +17,7 @@
 #include "run/report.h"
 #include "run/seam.h"
 #include "type/codec.h"
+#include "type/error.h"
 
 struct kept {
     struct slot slot;                                /* by the hash of method and key */
@@ -176,8 +177,26 @@ static void finish(struct kept *x, bool keep)
 static void note(struct kept *x, leat_err err)
 {
     x->err = err;
-    if (err != LEAT_OK)
-        snprintf(x->text, sizeof x->text, "%s", leat_err_detail());
+    if (err == LEAT_OK)
+        return;
+    snprintf(x->text, sizeof x->text, "%s", leat_err_detail());
+    buf_reset(&x->result);                           /* what more is said of it; else it is code and text */
+    x->result.max = LIMIT_KEPT_RESULT;
+    if (error_pack(err, &x->result) != LEAT_OK)
+        buf_free(&x->result);
+}
+
+/* As if the method had just returned it. */
+static leat_err kept_error(const struct kept *x)
+{
+    struct cur in = cur_of(x->result.p, x->result.len);
+    leat_error *e = NULL;
+    if (cur_left(&in) && error_unpack(&in, &e) != LEAT_OK)
+        e = NULL;
+    leat_err err = leat_fail(x->err, "%s", x->text);
+    if (e)
+        error_attach(e, 0);
+    return err;
 }
 
 static leat_err keep_result(struct kept *x)
@@ -253,7 +272,7 @@ leat_err kept_wait(struct kept *x, bool *refused)
     if (!done)
         return err_of(err);
     *refused = x->run.refused;
-    return x->err == LEAT_OK ? LEAT_OK : leat_fail(x->err, "%s", x->text);
+    return x->err == LEAT_OK ? LEAT_OK : kept_error(x);
 }
 
 const struct buf *kept_result(const struct kept *x) { return x && x->err == LEAT_OK ? &x->result : NULL; }

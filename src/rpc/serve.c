@@ -11,6 +11,7 @@
 #include "run/seam.h"
 #include "sess/value.h"
 #include "type/codec.h"
+#include "type/error.h"
 
 static void job_free(struct job *j)
 {
@@ -30,7 +31,7 @@ static void job_free(struct job *j)
 }
 
 /* -- answers -------------------------------------------------------------------------------------------------------------------- */
-struct answer { leat_err err; bool own; const char *text; struct cur form; };
+struct answer { leat_err err; bool own; const char *text; struct cur form; const struct buf *more; };     /* more: of an error; or NULL */
 
 static leat_err send_answer(const struct job *j, const struct answer *a, const struct buf *v)
 {
@@ -50,7 +51,7 @@ static leat_err send_answer(const struct job *j, const struct answer *a, const s
 static void answer(const struct job *j, const struct answer *a)
 {
     static const struct buf none;
-    leat_err err = send_answer(j, a, &none);
+    leat_err err = send_answer(j, a, a->more ? a->more : &none);
     if (err != LEAT_OK && !sess_ended(j->s))
         sess_break(j->s, err, "no memory for an answer");
 }
@@ -208,6 +209,17 @@ static leat_err run_fn(struct job *j)
     return err;
 }
 
+/* What more is said of the error that a function has just returned, for a peer that reads it. */
+static void keep_error(struct job *j, leat_err err)
+{
+    if (sess_plain(j->s))
+        return;
+    buf_reset(&j->partial);
+    j->partial.max = LIMIT_ELEM;
+    if (error_pack(err, &j->partial) != LEAT_OK)
+        buf_free(&j->partial);                       /* then it is code and text */
+}
+
 /* Runs it with its context; *text: the detail of its error. */
 static leat_err run_job(struct job *j, char *text, size_t cap)
 {
@@ -222,8 +234,10 @@ static leat_err run_job(struct job *j, char *text, size_t cap)
         unlock(&t->lock);
         err = run_fn(j);
         text[0] = 0;
-        if (err != LEAT_OK)
+        if (err != LEAT_OK) {
             snprintf(text, cap, "%s", leat_err_detail());
+            keep_error(j, err);
+        }
         lock(&t->lock);
         j->ctx = NULL;
         slots_take(&t->jobs, j->slot.id);            /* a CANCEL that comes now finds that the answer is on its way */
@@ -251,7 +265,8 @@ static leat_err job_task(struct job **arg)
         if (value && (sent = kept_result(j->kept) ? answer_kept(j) : answer_value(j)) != LEAT_OK)
             snprintf(text, sizeof text, "the result cannot be sent: %s", leat_err_detail());
         if (!value || sent != LEAT_OK)
-            answer(j, &(struct answer){ .err = value ? sent : err, .own = !value && !j->refused, .text = text });
+            answer(j, &(struct answer){ .err = value ? sent : err, .own = !value && !j->refused, .text = text,
+                .more = err != LEAT_OK && !j->refused ? &j->partial : NULL });
     }
     job_free(j);
     return LEAT_OK;

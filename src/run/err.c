@@ -18,6 +18,9 @@ struct fault {
     int sys;
     char node[LIMIT_NODE_NAME + 1];                  /* the peer that it is of; empty: this node */
     char text[TEXT_MAX];
+    void *value;                                     /* err_value; or NULL */
+    void (*done)(void *);
+    size_t before;
 };
 
 static const struct { const char *name, *text; } errors[] = {
@@ -44,12 +47,21 @@ const char *leat_err_name(leat_err e)
     return (unsigned)e < ARRAY_LEN(errors) && errors[e].name ? errors[e].name : "an unknown error";
 }
 
+static void forget_value(struct fault *f)
+{
+    void *v = f->value;
+    f->value = NULL;
+    if (v)
+        f->done(v);
+}
+
 static struct fault *fault_ready(struct task *t, leat_err e)
 {
-    if (!t->fault)
-        t->fault = mem_alloc(sizeof *t->fault);
+    if (!t->fault && (t->fault = mem_alloc(sizeof *t->fault)))
+        t->fault->value = NULL;
     t->last_err = (uint8_t)e;
     if (t->fault) {
+        forget_value(t->fault);
         t->fault->err = e;
         t->fault->why = LEAT_OK;
         t->fault->sys = 0;
@@ -114,8 +126,13 @@ leat_err leat_wrap(leat_err e, const char *fmt, ...)
     int sys = old ? old->sys : 0;
     leat_err why = old ? old->why : LEAT_OK;
     char node[sizeof ((struct fault *)0)->node] = "";
-    if (old)
+    struct fault kept = { .value = old ? old->value : NULL };
+    if (old) {
         memcpy(node, old->node, sizeof node);
+        kept.done = old->done;
+        kept.before = old->before;
+        old->value = NULL;
+    }
     const char *tail = old ? old->text : errors[(unsigned)e < ARRAY_LEN(errors) ? e : 0].text;
     if (n >= 0 && (size_t)n < sizeof text - 3) {     /* what does not fit is cut */
         size_t room = sizeof text - (size_t)n - 3;
@@ -128,6 +145,9 @@ leat_err leat_wrap(leat_err e, const char *fmt, ...)
     if (f) {
         f->sys = sys;
         f->why = why;
+        f->value = kept.value;
+        f->done = kept.done;
+        f->before = kept.before + MIN((size_t)MAX(n, 0) + 2, strlen(text));
         memcpy(f->node, node, sizeof node);
         memcpy(f->text, text, sizeof text);
     }
@@ -160,6 +180,29 @@ void err_node(const char *name, size_t n)
         snprintf(f->node, sizeof f->node, "%.*s", (int)MIN(n, sizeof f->node), name);
 }
 
+void err_value(void *v, void (*done)(void *), size_t before)
+{
+    struct fault *f = fault_now(task_self());
+    if (!f) {
+        done(v);
+        return;
+    }
+    forget_value(f);
+    f->value = v;
+    f->done = done;
+    f->before = before;
+}
+
+void *err_value_of(leat_err e, size_t *before)
+{
+    struct task *t = task_self();
+    struct fault *f = t->last_err == (uint8_t)e ? fault_now(t) : NULL;
+    if (!f || !f->value)
+        return NULL;
+    *before = MIN(f->before, strlen(f->text));
+    return f->value;
+}
+
 const char *err_detail_of(leat_err e, char *node, size_t cap)
 {
     struct task *t = task_self();
@@ -190,14 +233,16 @@ struct fault *err_take(struct task *t, leat_err e)
 
 void err_give(struct task *t, struct fault *f, leat_err e)
 {
-    if (f || t->fault)
-        mem_free(t->fault);
+    if (t->fault != f)
+        err_free(t->fault);
     t->fault = f;
     t->last_err = (uint8_t)e;
 }
 
 void err_free(struct fault *f)
 {
+    if (f)
+        forget_value(f);
     mem_free(f);
 }
 

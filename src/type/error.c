@@ -6,17 +6,60 @@
 #include "base/base.h"
 #include "base/limits.h"
 #include "run/err.h"
+#include "type/codec.h"
 
 enum { DETAIL_MAX = 480 };                           /* as much as a detail has room for */
 
-static const leat_type error_type = { .name = "error", .size = sizeof(leat_error), .kind = LEAT_K_ERROR_,
-    .field_size = sizeof(leat_field), .align = _Alignof(leat_error) };
+LEAT_STRUCT(error_alone, (error, e));                /* on the wire, and in memory, what is in it */
+#define error_type error_alone_type
+
+void error_free(leat_error *e)
+{
+    leat_drop_(&error_type, e);
+    mem_free(e);
+}
+
+static void attached_done(void *e) { error_free(e); }
+
+void error_attach(leat_error *e, size_t before) { err_value(e, attached_done, before); }
+
+/* What was raised, or came from a peer; what was said before its text since then is part of its text. */
+static leat_err of_value(leat_err e, const leat_error *v, const char *said, size_t before, leat_error *ret)
+{
+    leat_error made;
+    leat_string text;
+    LEAT_TRY(leat_dup_(&error_type, v, &made));
+    made.code = e;
+    size_t n = before + made.text.len;
+    char *p = before > 0 ? mem_alloc(n) : NULL;
+    if (p) {
+        memcpy(p, said, before);
+        if (made.text.len > 0)
+            memcpy(p + before, made.text.p, made.text.len);
+    }
+    leat_err bad = before == 0 ? LEAT_OK : p ? leat_string_dup(p, n, &text) : leat_fail(LEAT_NOMEM, "leat_error_of: no memory");
+    mem_free(p);
+    if (bad != LEAT_OK) {
+        leat_error_drop(&made);
+        return bad;
+    }
+    if (before > 0) {
+        leat_string_drop(&made.text);
+        made.text = text;
+    }
+    *ret = made;
+    return LEAT_OK;
+}
 
 leat_err leat_error_of(leat_err e, leat_error *ret)
 {
     char node[LIMIT_NODE_NAME + 1], text[DETAIL_MAX];
     leat_error made = { .code = e };
+    size_t before;
     snprintf(text, sizeof text, "%s", err_detail_of(e, node, sizeof node));
+    const leat_error *v = err_value_of(e, &before);
+    if (v)
+        return of_value(e, v, text, MIN(before, strlen(text)), ret);
     LEAT_TRY(leat_string_dup(text, strlen(text), &made.text));
     leat_err bad = leat_string_dup(node, strlen(node), &made.node);
     if (bad != LEAT_OK) {
@@ -59,10 +102,43 @@ leat_err leat_error_raise(const leat_error *e)
                 (int)MIN(x->text.len, (uint32_t)DETAIL_MAX), x->text.p);
         node = x->node.len > 0 ? &x->node : node;    /* of the innermost: where it began */
     }
-    leat_err r = n ? leat_fail(e->code, "%s", text) : err_of(e->code);
+    leat_error *v = error_has_more(e) ? mem_zalloc(sizeof *v) : NULL;         /* without memory it is code and text */
+    if (v && leat_dup_(&error_type, e, v) != LEAT_OK) {
+        mem_free(v);
+        v = NULL;
+    }
+    leat_err r = n || v ? leat_fail(e->code, "%s", n ? text : leat_err_name(e->code)) : err_of(e->code);
     if (node)
         err_node(node->p, node->len);
+    if (v)
+        error_attach(v, 0);
     return r;
+}
+
+leat_err error_pack(leat_err e, struct buf *out)
+{
+    size_t before;
+    const leat_error *v = err_value_of(e, &before);
+    leat_error made;
+    if (!v || !error_has_more(v))
+        return LEAT_OK;
+    LEAT_TRY(leat_error_of(e, &made));
+    leat_err err = type_encode(&error_type, &made, out, NULL);
+    leat_error_drop(&made);
+    return err;
+}
+
+leat_err error_unpack(struct cur *in, leat_error **ret)
+{
+    leat_error *e = mem_zalloc(sizeof *e);
+    leat_err err = e ? type_decode(&error_type, in, e, NULL, NULL) : leat_fail(LEAT_NOMEM, "no memory for an error");
+    if (err == LEAT_OK && (!cur_done(in) || !error_has_more(e)))
+        err = leat_fail(LEAT_INVAL, "an error with bytes too many, or with no more than code and text");
+    if (err == LEAT_OK)
+        *ret = e;
+    else if (e)
+        error_free(e);
+    return err;
 }
 
 const leat_error *leat_error_find(const leat_error *e, leat_err code)

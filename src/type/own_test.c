@@ -97,7 +97,8 @@ TEST(an_error_is_made_of_a_failure_wrapped_and_raised_again)
     CHECK_STR(leat_err_detail(), "the plan: no luck");
     CHECK_EQ(leat_wrap(LEAT_INVAL, "here"), LEAT_INVAL);
     CHECK_EQ(leat_error_of(LEAT_INVAL, &more), LEAT_OK);
-    CHECK(more.text.len == 23 && more.node.len == 6 && memcmp(more.node.p, "node b", 6) == 0);
+    CHECK(more.text.len == 14 && memcmp(more.text.p, "here: the plan", 14) == 0 && more.node.len == 0);
+    CHECK(more.cause && more.cause->code == LEAT_REFUSED && more.cause->text.len == 7 && more.cause->node.len == 6);
     leat_error_drop(&more);
     CHECK_EQ(leat_error_of(LEAT_GONE, &more), LEAT_OK);          /* not the last failure: what its code says */
     CHECK(more.text.len > 0 && more.node.len == 0);

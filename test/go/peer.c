@@ -53,7 +53,26 @@ static leat_err calc_echo(void *self, const struct all *in, struct all *out)
 static leat_err calc_fails(void *self, const struct mark *in, struct mark *out)
 {
     (void)self, (void)out;
-    return leat_fail((leat_err)in->n, "as it was told");
+    if (in->n < 100)
+        return leat_fail((leat_err)in->n, "as it was told");
+    leat_error cause = { .code = LEAT_SYS, .text = LEAT_STRING("no room"), .node = LEAT_STRING("n3") };
+    leat_error e = { .code = (leat_err)(in->n - 100), .text = LEAT_STRING("as it was told"), .cause = &cause,
+        .details = { (const uint8_t *)"\0\377\1", 3, 0 } };
+    return leat_error_raise(&e);
+}
+
+/* 10 for each byte of details, 1 for each cause with a code and a text. */
+static int of_error(leat_err err)
+{
+    leat_error e = { .code = LEAT_OK };
+    int n = 0;
+    if (err == LEAT_OK || leat_error_of(err, &e) != LEAT_OK)
+        return 0;
+    for (const leat_error *x = e.cause; x; x = x->cause)
+        n += x->code != LEAT_OK && x->text.len > 0;
+    n += 10 * (int)e.details.len;
+    leat_error_drop(&e);
+    return n;
 }
 static const struct calc_impl calc = { calc_twice, calc_wait, calc_echo, calc_fails };
 
@@ -190,7 +209,7 @@ static leat_err of_calls(const struct words *w, int *n, bool *ret)
     else if (strcmp(w->what, "once") == 0)
         err = leat_call_once(peer, calc, twice, &(struct mark){ w->b }, &out, LEAT_STRING("a key"));
     else if (strcmp(w->what, "fails") == 0)
-        err = leat_call(peer, calc, fails, &(struct mark){ w->b }, &out);
+        out.n = of_error(err = leat_call(peer, calc, fails, &(struct mark){ w->b }, &out));
     else if (strcmp(w->what, "echo") == 0) {
         err = leat_call(peer, calc, echo, &in, &back);
         out.n = (int)(back.i8 + back.x.number);
