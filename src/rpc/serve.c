@@ -289,8 +289,14 @@ static leat_err refuse(struct job *j, const struct answer *a)
 static leat_err refuse_form(struct job *j, const char *text, const leat_type *mine)
 {
     struct answer a = { .err = LEAT_TYPE, .text = text };
-    if (sess_owes_much(j->s) || type_form(mine, &a.form) != LEAT_OK)
+    char said[CALL_TEXT];
+    if (sess_owes_much(j->s) || type_form(mine, &a.form) != LEAT_OK) {
         a.form = (struct cur){ 0 };
+    } else if (cur_left(&a.form) > LIMIT_FRAME / 2) {
+        snprintf(said, sizeof said, "%s: the description of %s has %zu bytes, and of one over %d nothing is sent", text, mine->name,
+            cur_left(&a.form), LIMIT_FRAME / 2);
+        a.text = said;
+    }
     return refuse(j, &a);
 }
 

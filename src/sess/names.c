@@ -229,10 +229,14 @@ static leat_err give_rx(struct sess *s, const struct export *x, uint64_t id)
 
 static void refuse(struct sess *s, uint64_t id, leat_err err, const leat_type *mine)
 {
-    const char *text = leat_err_detail();
+    char text[400];
     struct cur form = { 0 };
+    int n = snprintf(text, sizeof text, "%s", leat_err_detail());
     if (err == LEAT_TYPE && mine && !sess_owes_much(s) && type_form(mine, &form) != LEAT_OK)
         form = (struct cur){ 0 };
+    if (cur_left(&form) > LIMIT_FRAME / 2 && n >= 0 && (size_t)n < sizeof text)
+        snprintf(text + n, sizeof text - (size_t)n, ": its description has %zu bytes, and of one over %d nothing is sent", cur_left(&form),
+            LIMIT_FRAME / 2);
     struct buf *b = sess_begin(s, FRAME_ATTACHED);
     if (!b)
         return;
