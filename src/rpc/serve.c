@@ -289,7 +289,7 @@ static leat_err refuse(struct job *j, const struct answer *a)
 static leat_err refuse_form(struct job *j, const char *text, const leat_type *mine)
 {
     struct answer a = { .err = LEAT_TYPE, .text = text };
-    char said[CALL_TEXT];
+    char said[CALL_TEXT + 300];
     if (sess_owes_much(j->s) || type_form(mine, &a.form) != LEAT_OK) {
         a.form = (struct cur){ 0 };
     } else if (cur_left(&a.form) > LIMIT_FRAME / 2) {
