@@ -23,8 +23,8 @@ int leat_guest_fd(const leat_guest *g);              /* borrowed; readable (by p
  * back when the descriptor is readable, which it is at once if work is left.  CLOSED: fn and all tasks have ended; call
  * leat_guest_end.  INVAL: another thread, or a task. */
 LEAT_CHECK leat_err leat_guest_step(leat_guest *g, leat_dur slice);
-/* fn's error.  If the program has not ended it is cancelled, and this waits for the end of its tasks.  INVAL, and nothing has ended:
- * another thread, or a task. */
+/* [blocks] fn's error; NULL: OK.  A program that has not ended is cancelled, and this waits for its tasks.  INVAL, and nothing has
+ * ended: another thread, or a task. */
 LEAT_CHECK leat_err leat_guest_end(leat_guest *g);
 
 LEAT_CHECK leat_err leat_guest_start_(uint32_t version, const leat_opts *o, size_t opts_size, leat_fn_ *fn, const leat_site_ *site,

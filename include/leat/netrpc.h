@@ -19,7 +19,7 @@ LEAT_CHECK leat_err leat_netrpc_serve_conn(leat_node *n, leat_conn *c);       /*
 
 typedef struct leat_netrpc leat_netrpc;              /* a connection to a net/rpc server; for any number of calls at a time */
 LEAT_CHECK leat_err leat_netrpc_dial(const char *url, leat_netrpc **ret);     /* [blocks] [owned: leat_netrpc_close] as leat_dial; NOMEM */
-void leat_netrpc_close(leat_netrpc *c);              /* [blocks] calls under way are UNKNOWN; no call may begin meanwhile */
+void leat_netrpc_close(leat_netrpc *c);              /* [blocks] NULL: nothing; calls under way are UNKNOWN; none may begin meanwhile */
 
 /* Calls "Service.Method" with *in, a struct IN, for *out, a struct OUT, which you own.
  * [blocks] REMOTE: the server said so, with its text as the detail; TYPE: the reply does not fit OUT (the detail names the field), or
@@ -30,7 +30,7 @@ void leat_netrpc_close(leat_netrpc *c);              /* [blocks] calls under way
 /* The same without types: args is a JSON text, the reply comes as one, its type learnt from the stream.  An object is a struct whose fields
  * are the keys; whole numbers are int (uint over 2^63), others float64; an array is a slice of what is in it; null is left out.
  * [blocks] also INVAL: args is no JSON, or has an array of several types; LIMIT: these, or the reply, have values
- * inside each other over 50 deep. [*reply is owned: leat_drop] */
+ * inside each other over 50 deep. [*reply is owned: leat_string_drop] */
 LEAT_CHECK leat_err leat_netrpc_call_json(leat_netrpc *c, const char *method, const char *args, leat_string *reply);
 
 LEAT_CHECK leat_err leat_netrpc_call_(leat_netrpc *c, const char *method, const leat_type *in_type, const void *in,
