@@ -56,6 +56,8 @@ enum {
     LIMIT_FRAME = 64 << 10,              /* bytes after a frame's header: a longer one that arrives breaks the session */
     LIMIT_ELEM = 16 << 20,               /* bytes of one element, argument or result: the send fails, the receiver breaks the session */
     LIMIT_HOME_BYTES = 64 << 20,         /* of the buffers of channels whose receive ends one peer has moved here: the message is refused */
+    LIMIT_MOVED_ENDS = 4096,             /* ends of channels in what is queued behind receive ends that move at a time: LEAT_LIMIT */
+    LIMIT_MOVED_DEPTH = 8,               /* receive ends, each in the queue of the one before: LEAT_LIMIT */
     LIMIT_SESS_UNSENT = 1 << 20,         /* bytes not yet written: sess_wait_room waits */
     LIMIT_SESS_RING = 16 << 20,          /* bytes written and not acknowledged: the writer waits */
     LIMIT_SESS_UNACKED_S = 300,          /* seconds in which a peer that talks acknowledges nothing and answers no PING: it breaks */

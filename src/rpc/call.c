@@ -188,9 +188,10 @@ static leat_err prepare(const struct what *w, struct buf *v, size_t *bytes)
 
 static leat_err note_ends(struct call *x, const struct value_out *o)
 {
-    if (o->n == 0)
+    uint32_t n = value_ids(o, NULL);
+    if (n == 0)
         return LEAT_OK;
-    if (!(x->ends = mem_alloc(o->n * sizeof *x->ends)))
+    if (!(x->ends = mem_alloc(n * sizeof *x->ends)))
         return leat_fail(LEAT_NOMEM, "no memory for a call");
     x->ends_n = value_ids(o, x->ends);
     return LEAT_OK;
@@ -210,10 +211,13 @@ static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
         err = head_of(&head, w, v->len, &moment);
     if (err == LEAT_OK)
         err = calls_send(x->s, &(struct said){ FRAME_OPEN, x->slot.id, &head, v, moment }, &x->place);
+    bool ends = o.n;
     if (err == LEAT_OK)
         value_sent(&o);
     else
         value_unsent(&o);
+    if (ends)
+        value_moved(x->s);
     buf_free(&head);
     return err;
 }

@@ -99,10 +99,13 @@ static leat_err answer_value(struct job *j)
         leat_yield();
     if (err == LEAT_OK) {
         err = send_answer(j, &(struct answer){ .err = LEAT_OK }, &v);
+        bool ends = o.n;
         if (err == LEAT_OK)
             value_sent(&o);
         else
             value_unsent(&o);
+        if (ends)
+            value_moved(j->s);
     }
     buf_free(&v);
     if (err == LEAT_OK) {

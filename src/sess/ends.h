@@ -122,6 +122,7 @@ struct ends {
     uint64_t moved_bytes;                            /* lock: of the buffers of channels that have moved here */
     bool over;                                       /* the session has ended */
     struct attach *attaching;                        /* imports that wait for an answer (names.c) */
+    struct queued *moved;                            /* lock: queues that have been sent, and are to be given back (queued.c) */
     struct bridges *bridges;                         /* reader only (types.c) */
     struct end *landing;                             /* reader only: whose element the link is being read into; null: none */
     void *scratch;                                   /* reader only: room for one value */
@@ -191,7 +192,7 @@ void site_flush_up(struct end *e);
 void site_finish_locked(struct end *e);
 void site_torn_locked(struct end *e);                /* a site behind it was lost: below->torn_text */
 leat_err site_put_locked(struct end *e, const void *v);
-/* a channel that was local becomes a site that holds all credits; queue holds its elements as sent by site_pack_queue */
-void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued);
-leat_err site_pack_queue(leat_chan_ *c, const leat_type *t, struct type_ends *plain, struct buf *ret);
+struct queued;
+/* A channel that was local becomes a site that holds all credits; q holds its elements, which are sent. */
+void site_from_local_locked(struct end *e, struct queued *q);
 #endif

@@ -5,6 +5,7 @@
  * leaves, with what is queued by then.  What the other side says to a dormant end (it may give slots to others, or have dropped the value)
  * is remembered.
  * The fate of the ends is settled before that of the offer's sender, so that the value it has again is whole. */
+#include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "run/err.h"
@@ -13,15 +14,36 @@
 #include "type/codec.h"
 
 struct given {
-    uint32_t n;
-    struct { struct end *e; bool rx, counted; } at[];        /* references; counted: its owner's count went with it */
+    uint32_t n, room;
+    struct { struct end *e; struct queued *q; bool rx, counted; } at[];      /* references; q: for a receive end, when it leaves;
+                                                      * counted: its owner's count went with it */
 };
 
+static void given_free(struct given *g)
+{
+    for (uint32_t i = 0; g && i < g->room; i++)
+        mem_free(g->at[i].q);
+    mem_free(g);
+}
+
+/* What a receive end needs to leave is there from the beginning: by then it must. */
 struct given *given_new(const struct value_out *o)
 {
     struct given *g = mem_zalloc(sizeof *g + o->n * sizeof *g->at);
-    if (!g)
+    if (!g) {
         leat_ignore(leat_fail(LEAT_NOMEM, "no memory for ends of channels in an offer"));
+        return NULL;
+    }
+    g->room = o->n;
+    uint32_t k = 0;
+    for (uint32_t i = 0; i < o->n; i++) {
+        const struct moving *m = &o->at[i];
+        if (m->rx && (relay_room(m->e) != LEAT_OK || !(g->at[k].q = queued_new()))) {
+            given_free(g);
+            return NULL;
+        }
+        k += !m->back;
+    }
     return g;
 }
 
@@ -58,36 +80,54 @@ static void catch_up(struct end *e, leat_err sealed, bool recalled)
         (void)site_on(e, FRAME_RECALL, &none);
 }
 
-/* The receive end was taken, or may have been: it leaves. */
-static void rx_leaves(struct end *e)
+/* Not all that is queued in it can go: the rest is lost, which whoever receives is told behind what could. */
+static void tear(struct end *e, leat_err err)
 {
-    struct buf queue = { .max = 0 };
+    char why[WHO_MAX];
+    snprintf(why, sizeof why, "what %s had queued and could not move (%.100s)", node_name(sess_node(e->s)), leat_err_detail());
+    if (err != LEAT_NOMEM && home_make_locked(e->c, e->type) == LEAT_OK)
+        home_torn_locked(home_at(e->c), why);
+    else
+        sess_break(e->s, err, "a receive end that cannot move: %s", leat_err_detail());
+}
+
+static leat_err pack_left(struct value_out *o, struct end *e, struct queued *q)
+{
     leat_chan_ *c = e->c;
+    leat_err err;
+    for (;; cpu_pause()) {
+        err = at_load(&c->site) ? leat_fail(LEAT_INVAL, "a receive end was sent twice") : value_pack_left(o, e, q);
+        if (err != LEAT_AGAIN)
+            return err;
+        unlock(&c->lock);                            /* who has a channel of what is queued may need this one */
+        lock(&c->lock);
+    }
+}
+
+/* The receive end was taken, or may have been: it leaves. */
+static void rx_leaves(struct end *e, struct queued *q)
+{
+    struct value_out o;
+    leat_chan_ *c = e->c;
+    value_out_init(&o, e->s, NULL, true);
     lock(&c->lock);
+    leat_err err = pack_left(&o, e, q);
     leat_err sealed = e->why;
     bool recalled = e->return_due, twice = at_load(&c->site);
-    leat_err err = twice ? leat_fail(LEAT_INVAL, "a receive end was sent twice") : site_pack_queue(c, e->type, sess_plain(e->s), &queue);
-    uint32_t queued = at_load(&c->count);
-    struct chan_left left = { 0, 0 };
     e->dormant = e->return_due = false;
     e->why = LEAT_OK;
-    if (err == LEAT_OK)
-        err = relay_prepare(e);
-    if (twice) {
-        unlock(&c->lock);
-    } else if (err != LEAT_OK) {                     /* the queue is lost with the session, as when it holds an end of a channel */
-        left = chan_forget_elems_locked(c);
-        queued = 0;
-    }
-    if (err != LEAT_OK)
+    if (twice)
         sess_break(e->s, err, "a receive end that cannot move: %s", leat_err_detail());
-    if (!twice) {
-        site_from_local_locked(e, &queue, queued);
-        unlock(&c->lock);
+    else if (err != LEAT_OK)
+        tear(e, err);
+    if (!twice)
+        value_sent(&o);
+    else
+        mem_free(q);
+    unlock(&c->lock);
+    value_moved(e->s);
+    if (!twice)
         catch_up(e, sealed, recalled);
-    }
-    chan_drop_left(c, e->type, leat_drop_, left);    /* a site puts nothing there */
-    buf_free(&queue);
 }
 
 /* It was not: the other side's new channel is told that nobody sends to it. */
@@ -127,7 +167,7 @@ void given_never_went(struct given *g)
         }
         end_unref(e);
     }
-    mem_free(g);
+    given_free(g);
 }
 
 struct given *given_taken_locked(struct end *e)
@@ -142,15 +182,16 @@ void given_settle(struct given *g, bool moved)
 {
     for (uint32_t i = 0; g && i < g->n; i++) {
         struct end *e = g->at[i].e;
-        if (g->at[i].rx && moved)
-            rx_leaves(e);
-        else if (g->at[i].rx)
+        if (g->at[i].rx && moved) {
+            rx_leaves(e, g->at[i].q);
+            g->at[i].q = NULL;
+        } else if (g->at[i].rx)
             rx_stays(e);
         else if (!moved && g->at[i].counted)
             tx_stays(e);
         end_unref(e);
     }
-    mem_free(g);
+    given_free(g);
 }
 
 void given_hears_locked(struct end *e, uint8_t kind, struct cur *in)

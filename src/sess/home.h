@@ -183,6 +183,7 @@ bool relay_holds(const struct end *e, const void *v);        /* v is offered for
  * too often; REFUSED: somebody else has it; NOMEM.  Before: nothing has changed; then the move itself, which does not fail. */
 leat_err relay_may_leave(leat_chan_ *c, const char *me);
 leat_err relay_prepare(struct end *e);
+leat_err relay_room(struct end *e);                  /* the same, whether others send to it yet or not */
 void relay_becomes(struct end *e);
 /* The lock is held, and released.  v is decoded, and owned. */
 leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes);

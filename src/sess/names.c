@@ -209,21 +209,28 @@ static leat_err give_tx(struct sess *s, const struct export *x, uint64_t id)
 
 static leat_err give_rx(struct sess *s, const struct export *x, uint64_t id)
 {
-    struct moving m = { .c = x->c };
+    struct value_out o;
     leat_chan_ *c = x->c;
+    leat_err err;
+    value_out_init(&o, s, NULL, true);
     lock(&c->lock);
-    leat_err err = at_load(&c->site) ? leat_fail(LEAT_REFUSED, "'%s' has a receiver already, elsewhere", x->name) : LEAT_OK;
-    if (err == LEAT_OK)
-        err = value_rx(s, id, x->type, &m);
+    for (;; cpu_pause()) {
+        err = at_load(&c->site) ? leat_fail(LEAT_REFUSED, "'%s' has a receiver already, elsewhere", x->name) : LEAT_OK;
+        if (err == LEAT_OK)
+            err = value_pack_rx(&o, id, x->type, c);
+        if (err != LEAT_AGAIN)
+            break;
+        unlock(&c->lock);                            /* who has a channel of what is queued may need this one */
+        lock(&c->lock);
+    }
     if (err == LEAT_OK) {
-        at_store(&m.e->known, false);                /* as above: who has no end yet does not hear a NEED */
-        answer_ok(s, id, c, m.e);
-        site_from_local_locked(m.e, &m.queue, m.queued);
-        buf_free(&m.queue);
-    } else {
-        value_undo(&m);
+        struct end *e = o.at[0].e;
+        at_store(&e->known, false);                  /* as above: who has no end yet does not hear a NEED */
+        answer_ok(s, id, c, e);
+        value_sent(&o);
     }
     unlock(&c->lock);
+    value_moved(s);
     return err == LEAT_REFUSED || err == LEAT_LIMIT ? leat_wrap(err, "'%s'", x->name) : err;
 }
 

@@ -183,13 +183,13 @@ leat_err relay_may_leave(leat_chan_ *c, const char *me)
     return LEAT_OK;
 }
 
-leat_err relay_prepare(struct end *e)
+leat_err relay_room(struct end *e)
 {
-    if (!home_at(e->c))
-        return LEAT_OK;
     LEAT_TRY(relay_record(e));
     return run_room(e->relay) ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a relay");
 }
+
+leat_err relay_prepare(struct end *e) { return home_at(e->c) ? relay_room(e) : LEAT_OK; }
 
 /* Slots become credits: what is reserved for sites stays so, what is free is idle. */
 void relay_becomes(struct end *e)
@@ -304,6 +304,8 @@ leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes)
     leat_chan_ *c = e->c;
     struct relay *r = h->up->relay;
     const leat_type *t = e->type;
+    struct sess *s = h->up->s;
+    bool inside = h->up->ends_inside;
     leat_err err;
     for (;; cpu_pause()) {
         r->passing = e;
@@ -327,6 +329,8 @@ leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes)
     unlock(&c->lock);
     if (err == LEAT_OK && !took)
         type_moved(t, v);
+    if (unlikely(inside))
+        value_moved(s);
     if (err != LEAT_OK)
         leat_drop_(t, v);
     return LEAT_OK;

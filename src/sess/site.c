@@ -109,8 +109,11 @@ static leat_err site_put(leat_chan_ *c, const void *v) { return site_put_locked(
 void site_moved(leat_chan_ *c, const void *v)
 {
     struct end *e = site_of(c);
-    if (!e->raw && !emit_took(e, v))
+    if (!e->raw && !emit_took(e, v)) {
         type_moved(c->type, v);
+        if (unlikely(e->ends_inside))
+            value_moved(e->s);
+    }
     if (unlikely(at_load(&e->flood))) {
         at_store(&e->flood, false);
         leat_yield();
@@ -402,6 +405,10 @@ void site_lost(struct end *e)
     leat_chan_ *c = e->c;
     struct waiter *x = NULL, *wake;
     lock(&c->lock);
+    if (c->net != &e->net && !e->dormant) {          /* it was about to be made, and was not: the channel is here, and stays */
+        unlock(&c->lock);
+        return;
+    }
     struct given *given = given_taken_locked(e);
     if (given || e->dormant) {
         bool unwritten = offer_unwritten(e);
@@ -630,36 +637,20 @@ static CHAN_NET_OPS site_ops = {
 };
 
 /* -- a local channel whose receive end has moved away ------------------------------------------------------------------------ */
-leat_err site_pack_queue(leat_chan_ *c, const leat_type *t, struct type_ends *plain, struct buf *ret)
-{
-    uint32_t n = at_load(&c->count);
-    leat_err err = LEAT_OK;
-    if (n && value_has_ends(t))
-        return leat_fail(LEAT_REFUSED, "a receive end cannot move yet while values with ends of channels are queued in it");
-    for (uint32_t i = 0; i < n && err == LEAT_OK; i++) {
-        struct buf v = { .max = LIMIT_ELEM };
-        err = type_encode(t, chan_elem_locked(c, i), &v, plain);
-        if (err == LEAT_OK) {
-            buf_u32(ret, (uint32_t)v.len);
-            buf_put(ret, v.p, v.len);
-            err = buf_err(ret);
-        }
-        buf_free(&v);
-    }
-    return err;
-}
-
-void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
+void site_from_local_locked(struct end *e, struct queued *q)
 {
     leat_chan_ *c = e->c;
-    struct cur in = cur_of(queue->p, queue->len);
-    for (uint32_t i = 0; i < queued; i++)
-        type_moved(e->type, chan_elem_locked(c, i)); /* no ends inside: nothing is locked */
-    chan_forget_elems_locked(c);
+    struct cur in = cur_of(q->bytes.p, q->bytes.len);
+    struct chan_left left = chan_forget_elems_locked(c);
+    q->sent = true;
+    q->c = c;
+    q->type = e->type;
+    q->left_at = left.at;
+    q->left_n = e->raw ? 0 : left.n;
     relay_becomes(e);
     site_join_locked(e);
     e->granted = c->cap;
-    for (uint32_t i = 0; i < queued; i++) {
+    for (uint32_t i = 0; i < q->n; i++) {
         uint32_t n = cur_u32(&in);
         struct cur v = cur_part(&in, n);
         leat_err err = emit_encoded(e, &v, ELEM_PIECE, true);
@@ -673,7 +664,7 @@ void site_from_local_locked(struct end *e, struct buf *queue, uint32_t queued)
     }
     while (emit_next(e))
         ;
-    at_store(&c->count, queued);
+    at_store(&c->count, q->n);
     e->close_due = c->closed;
     if (c->closed || c->senders == 0)
         site_finish_locked(e);                            /* who has closed has said its last: see site_close */

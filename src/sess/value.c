@@ -1,15 +1,15 @@
 /* value.c - ends of channels inside values: how they move.  See value.h.
  *
  * A send end that moves leaves an end of the channel's home behind; its record makes a site on the other side.  A receive end takes
- * the home with it: the channel here becomes a site that holds all credits, and what was queued in it is sent first.  A send end of
- * a site that goes back to its home is that home's channel again.  A send end that goes on to a third node makes its site here a
+ * the home with it: the channel here becomes a site that holds all credits, and what was queued in it is sent first (queued.c).  A send
+ * end of a site that goes back to its home is that home's channel again.  A send end that goes on to a third node makes its site here a
  * relay (relay.c).  The channels of a value are locked by trylock only, so no order among channels is needed. */
 #include "sess/value.h"
 #include "base/alloc.h"
 #include "sess/home.h"
 #include "type/bridge.h"
 
-enum { REC_RX = 1, REC_BACK = 2, REC_WAY = 4, REC_ALL = 7, TYPES_SEEN = 64 };
+enum { REC_RX = 1, REC_BACK = 2, REC_WAY = 4, REC_ALL = 7, TYPES_SEEN = 64, LOCK_TRIES = 64 };
 
 /* -- which types ------------------------------------------------------------------------------------------------------------- */
 struct seen { const leat_type *at[TYPES_SEEN]; uint32_t n; };
@@ -39,14 +39,6 @@ bool value_has_ends(const leat_type *t)
 /* -- out --------------------------------------------------------------------------------------------------------------------- */
 struct ends_out { struct type_ends ops; struct value_out *o; };
 
-static struct moving *find(struct value_out *o, const leat_chan_ *c)
-{
-    for (uint32_t i = 0; i < o->n; i++)
-        if (o->at[i].c == c)
-            return &o->at[i];
-    return NULL;
-}
-
 static void unlock_moving(struct moving *m)
 {
     if (m->locked)
@@ -70,34 +62,51 @@ static leat_err put_site(struct value_out *o, struct moving *m, bool is_rx, cons
     return end_new(o->s, 0, m->c, elem, false, &m->e);
 }
 
-leat_err value_rx(struct sess *s, uint64_t id, const leat_type *elem, struct moving *m)
+static leat_err put_rx(struct value_out *o, struct moving *m, uint64_t id, const leat_type *elem)
 {
-    leat_chan_ *c = m->c;
-    LEAT_TRY(relay_may_leave(c, node_name(sess_node(s))));
     m->rx = true;
-    m->queued = at_load(&c->count);
-    LEAT_TRY(site_pack_queue(c, elem, sess_plain(s), &m->queue));
-    LEAT_TRY(end_new(s, id, c, elem, true, &m->e));
+    LEAT_TRY(relay_may_leave(m->c, node_name(sess_node(o->s))));
+    LEAT_TRY(end_new(o->s, id, m->c, elem, true, &m->e));
+    LEAT_TRY(queued_pack(o, m, elem));
     return relay_prepare(m->e);
 }
 
-void value_undo(struct moving *m)
+static void undo_moving(struct moving *m)
 {
+    queued_undo(m->q);
+    m->q = NULL;
     if (m->e && !m->back) {
         end_out(m->e);
         end_unref(m->e);                             /* the channel itself is the value's, so it stays */
     }
     m->e = NULL;
-    buf_free(&m->queue);
+}
+
+/* Its receive end moves, too.  If the other side has heard of that before, the channel is its own by then.  Else this end is as one that
+ * was given away while the channel was here: its way is through here, where a relay will be. */
+static leat_err put_twin(struct value_out *o, struct moving *m, const struct queued *rx, const leat_type *elem)
+{
+    m->back = queued_before(o, rx);
+    if (m->back) {
+        m->e = rx->of->e;
+        return LEAT_OK;
+    }
+    LEAT_TRY(home_make_locked(m->c, elem));
+    LEAT_TRY(relay_prepare(rx->of->e));
+    return end_new(o->s, 0, m->c, elem, false, &m->e);
 }
 
 static leat_err put_moving(struct value_out *o, struct moving *m, bool is_rx, const leat_type *elem)
 {
-    m->rx = is_rx;
+    const struct queued *rx = m->locked ? NULL : queued_of(o, m->c);
     if (at_load(&m->c->site))
         return put_site(o, m, is_rx, elem);
+    if (rx && is_rx)
+        return leat_fail(LEAT_REFUSED, "a receive end cannot move twice at once");
+    if (rx)
+        return put_twin(o, m, rx, elem);
     if (is_rx)
-        return value_rx(o->s, 0, elem, m);
+        return put_rx(o, m, 0, elem);
     LEAT_TRY(home_make_locked(m->c, elem));
     return end_new(o->s, 0, m->c, elem, false, &m->e);
 }
@@ -112,7 +121,7 @@ static leat_err put_record(const struct moving *m, const leat_type *elem, struct
     buf_put(out, print.b, sizeof print.b);
     if (!m->back) {
         buf_u32(out, m->c->cap);
-        buf_varint(out, m->queued);
+        buf_varint(out, m->q ? m->q->n : 0);
     }
     if (m->rx)
         relay_left_out(m->c, node_name(sess_node(m->e->s)), out);
@@ -121,16 +130,28 @@ static leat_err put_record(const struct moving *m, const leat_type *elem, struct
     return buf_err(out);
 }
 
+/* Whether c's lock is held by this packing already, or is now.  *mine: now. */
+static bool lock_moving(const struct value_out *o, leat_chan_ *c, bool *mine)
+{
+    *mine = c != o->all->held && chan_trylock(c);
+    if (*mine || c == o->all->held || queued_has(o, c))
+        return true;
+    for (int i = 0; i < LOCK_TRIES && !*mine; i++) {
+        cpu_pause();
+        *mine = chan_trylock(c);
+    }
+    return *mine;
+}
+
 static leat_err put_end(struct type_ends *self, leat_chan_ *c, int is_rx, const leat_type *elem, struct buf *out)
 {
     struct value_out *o = ((struct ends_out *)self)->o;
-    struct moving *twin = find(o, c);
+    bool mine;
     if (o->n == VALUE_ENDS)
         return leat_fail(LEAT_LIMIT, "more than %d ends of channels in one value", VALUE_ENDS);
-    if (twin && (twin->rx || is_rx))
-        return leat_fail(LEAT_REFUSED, "both ends of one channel in one value");
-    bool mine = !twin && c != o->held;
-    if (mine && !chan_trylock(c))
+    if (o->in && o->all->nested++ == LIMIT_MOVED_ENDS)
+        return leat_fail(LEAT_LIMIT, "a receive end cannot move while more than %d ends of channels are queued in it", LIMIT_MOVED_ENDS);
+    if (!lock_moving(o, c, &mine))
         return LEAT_AGAIN;
     struct moving *m = &o->at[o->n];
     *m = (struct moving){ .c = c, .locked = mine };
@@ -139,7 +160,7 @@ static leat_err put_end(struct type_ends *self, leat_chan_ *c, int is_rx, const 
         o->n++;
         return err;
     }
-    value_undo(m);
+    undo_moving(m);
     unlock_moving(m);
     return err;
 }
@@ -147,7 +168,7 @@ static leat_err put_end(struct type_ends *self, leat_chan_ *c, int is_rx, const 
 static void undo_last(struct value_out *o)
 {
     struct moving *m = &o->at[--o->n];
-    value_undo(m);
+    undo_moving(m);
     unlock_moving(m);
 }
 
@@ -162,27 +183,59 @@ leat_err value_pack(struct value_out *o, const leat_type *t, const void *v, stru
 {
     struct ends_out ends = { .ops = { .put = put_end, .undo = undo_ends, .plain = sess_plain(o->s) != NULL }, .o = o };
     o->n = 0;
+    if (!o->in)
+        o->own.nested = 0;
     return type_encode(t, v, out, &ends.ops);
+}
+
+leat_err value_pack_rx(struct value_out *o, uint64_t id, const leat_type *elem, leat_chan_ *c)
+{
+    struct moving *m = &o->at[0];
+    *m = (struct moving){ .c = c };
+    leat_err err = put_rx(o, m, id, elem);
+    if (err != LEAT_OK)
+        undo_moving(m);
+    o->n = err == LEAT_OK;
+    return err;
+}
+
+leat_err value_pack_left(struct value_out *o, struct end *e, struct queued *q)
+{
+    struct moving *m = &o->at[0];
+    *m = (struct moving){ .c = e->c, .e = e, .q = q, .rx = true };
+    o->own.nested = 0;
+    leat_err err = queued_pack(o, m, e->type);
+    o->n = err != LEAT_AGAIN;
+    if (err == LEAT_AGAIN)
+        queued_reset(q);
+    return err;
+}
+
+void value_leaves(struct value_out *o)
+{
+    for (uint32_t i = 0; i < o->n; i++) {
+        struct moving *m = &o->at[i];
+        if (m->rx) {
+            site_from_local_locked(m->e, m->q);
+            queued_sent(m->q);
+        } else if (!m->back) {
+            home_join_locked(m->e);
+        }
+        if (!m->rx && !m->back && o->moves && m->c->senders)
+            m->c->senders--;                         /* the owner that goes may be one of several, of which others have finished */
+    }
 }
 
 void value_sent(struct value_out *o)
 {
-    for (uint32_t i = 0; i < o->n; i++) {
-        struct moving *m = &o->at[i];
-        if (m->rx)
-            site_from_local_locked(m->e, &m->queue, m->queued);
-        else if (!m->back)
-            home_join_locked(m->e);
-        if (!m->rx && !m->back && o->moves && m->c->senders)
-            m->c->senders--;                         /* the owner that goes may be one of several, of which others have finished */
-    }
+    value_leaves(o);
     value_let_go(o);
 }
 
 void value_let_go(struct value_out *o)
 {
-    for (uint32_t i = 0; i < o->n; i++) {
-        buf_free(&o->at[i].queue);
+    for (uint32_t i = o->n; i-- > 0; ) {
+        queued_let_go(o->at[i].q);
         unlock_moving(&o->at[i]);
     }
     o->n = 0;
@@ -192,15 +245,6 @@ void value_unsent(struct value_out *o)
 {
     while (o->n)
         undo_last(o);
-}
-
-uint32_t value_ids(const struct value_out *o, uint64_t *ids)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < o->n; i++)
-        if (!o->at[i].back)
-            ids[n++] = o->at[i].e->id;
-    return n;
 }
 
 static void site_refused(struct end *e)
