@@ -191,6 +191,109 @@ static leat_err both_ends(leat_none *none)
 }
 EVERYWHERE(both_ends_of_a_channel_are_queued_in_any_order, both_ends)
 
+/* ... both in the crate itself; or the send end in it, and the receive end in what is queued behind another. */
+static leat_err beside(leat_none *none)
+{
+    (void)none;
+    BOTH_CAPS(capacity)
+        for (int how = 0; how < 4; how++) {
+            struct road r = road_open(capacity);
+            leat_tx(struct item) to;
+            struct crate c = { .items = items_new(2, &to) }, got, none_there;
+            struct item v;
+            c.to = leat_ref(to);
+            CHECK_EQ(leat_send(to, { .n = 1 }), LEAT_OK);
+            if (how / 2) {
+                leat_chan(struct crate) inner = leat_chan_make(struct crate, 1);
+                CHECK_EQ(leat_send(inner, { .items = c.items }), LEAT_OK);
+                c.items = NULL;
+                c.inner = leat_ref(leat_rx_of(inner));
+                leat_unref(inner);
+            }
+            if (how % 2) {                           /* not taken at first */
+                leat_err err = LEAT_OK;
+                for (uint32_t i = 0; i < capacity; i++)
+                    CHECK_EQ(leat_send(r.box, { .n = 9 }), LEAT_OK);
+                leat_with_deadline(LEAT_MS(3))
+                    err = leat_send_from(r.box, &c);
+                CHECK_EQ(err, LEAT_DEADLINE);
+                for (uint32_t i = 0; i < capacity; i++)
+                    CHECK_EQ(leat_recv(r.post, &none_there), LEAT_OK);
+            }
+            drive(&r, &c);
+            got = c;
+            if (how / 2)
+                CHECK_EQ(leat_recv(c.inner, &got), LEAT_OK);
+            CHECK_EQ(leat_recv(got.items, &v), LEAT_OK);
+            CHECK_EQ(v.n, 1);
+            CHECK_EQ(leat_send(c.to, { .n = 2 }), LEAT_OK);
+            CHECK_EQ(leat_recv(got.items, &v), LEAT_OK);
+            CHECK_EQ(v.n, 2);
+            CHECK_EQ(leat_send(to, { .n = 3 }), LEAT_OK);
+            leat_unref(to);
+            CHECK_EQ(leat_recv(got.items, &v), LEAT_OK);
+            CHECK_EQ(v.n, 3);
+            leat_unref(c.to);
+            c.to = NULL;
+            CHECK_EQ(leat_recv(got.items, &v), LEAT_CLOSED);
+            if (how / 2)
+                leat_drop(crate, &got);
+            leat_drop(crate, &c);
+            road_close(&r);
+        }
+    return LEAT_OK;
+}
+EVERYWHERE(both_ends_of_a_channel_are_in_one_value, beside)
+
+struct item_sending { leat_tx(struct item) to; struct item *v; leat_err err; };
+static leat_err item_sending(struct item_sending **arg)
+{
+    (*arg)->err = leat_send_from((*arg)->to, (*arg)->v);
+    return LEAT_OK;
+}
+
+static leat_err send_end_first(leat_none *none)
+{
+    (void)none;
+    BOTH_CAPS(capacity) {
+        struct pair x = pair_open();
+        leat_chan(struct item) post = leat_chan_make(struct item, capacity);
+        leat_tx(struct item) to = NULL;
+        CHECK_EQ(leat_export(x.a, "post", leat_tx_of(post), item), LEAT_OK);
+        CHECK_EQ(leat_import(x.p, "post", &to, item, 0), LEAT_OK);
+        leat_unexport(x.a, "post");
+        struct item v = { .n = 4 }, got;
+        v.out = tx_of_new(0, &v.in);
+        leat_tx(struct num) here = leat_ref(v.out);
+        leat_err err = LEAT_OK;
+        if (capacity == 0) {
+            leat_with_deadline(LEAT_MS(3))
+                err = leat_send_from(to, &v);
+            CHECK_EQ(err, LEAT_DEADLINE);
+            leads(v.out, v.in, 1);
+        }
+        struct item_sending s = { .to = to, .v = &v };
+        leat_with_group(g, err) {
+            CHECK_EQ(leat_go(&g, item_sending, (struct item_sending *){ &s }), LEAT_OK);
+            CHECK_EQ(leat_recv(post, &got), LEAT_OK);
+        }
+        CHECK_EQ(err, LEAT_OK);
+        CHECK_EQ(s.err, LEAT_OK);
+        leads(got.out, got.in, 2);
+        leads(here, got.in, 3);
+        leat_unref(here);
+        leat_unref(got.out);
+        got.out = NULL;
+        over(got.in);
+        leat_drop(item, &got);
+        leat_unref(to);
+        leat_unref(post);
+        pair_close(&x);
+    }
+    return LEAT_OK;
+}
+ANYWHERE(both_ends_of_a_channel_are_in_one_value_the_send_end_first, send_end_first)
+
 /* -- until it is received ---------------------------------------------------------------------------------------------------------- */
 static leat_err sleeps(leat_none *none)
 {

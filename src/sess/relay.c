@@ -304,8 +304,7 @@ leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes)
     leat_chan_ *c = e->c;
     struct relay *r = h->up->relay;
     const leat_type *t = e->type;
-    struct sess *s = h->up->s;
-    bool inside = h->up->ends_inside;
+    struct sess *s = h->up->ends_inside ? h->up->s : NULL;
     leat_err err;
     for (;; cpu_pause()) {
         r->passing = e;
@@ -326,11 +325,15 @@ leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes)
     else if (err != LEAT_PEER_LOST)
         cannot(h, e);
     bool took = err == LEAT_OK && emit_took_locked(h->up, v);
+    if (unlikely(s != NULL))
+        sess_ref(s);                                 /* the site may go as soon as it is not locked */
     unlock(&c->lock);
     if (err == LEAT_OK && !took)
         type_moved(t, v);
-    if (unlikely(inside))
+    if (unlikely(s != NULL)) {
         value_moved(s);
+        sess_unref(s);
+    }
     if (err != LEAT_OK)
         leat_drop_(t, v);
     return LEAT_OK;
