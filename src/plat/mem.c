@@ -3,6 +3,7 @@
 #include "plat/atomic.h"
 #include "plat/errno.h"
 #include "plat/san.h"
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -95,4 +96,16 @@ bool plat_mem_forget(void *p, size_t bytes)
     bool ok = madvise(p, bytes, MADV_DONTNEED) == 0;
     errno = saved;
     return ok;
+}
+
+/* glibc learns from what is given back: a block of N bytes that had a mapping of its own means that blocks of up to N go by the heap from
+ * then on, and that 2 N free bytes stay at its end (mallopt(3), "dynamic mmap threshold").  Setting the thresholds would end that
+ * learning, and would undo what the program has set.  Other allocators do nothing that harms.  Nothing of the block is touched. */
+void plat_mem_recycle(void)
+{
+    static _Atomic int learnt;
+    if (at_load(&learnt) || atomic_exchange_explicit(&learnt, 1, RLX))
+        return;
+    void *volatile p = malloc(PLAT_MEM_STAYS / 2);   /* volatile: the compiler is not to leave out the pair */
+    free(p);
 }

@@ -17,4 +17,9 @@ bool plat_mem_guards(void *first, size_t stride, uint32_t n);
 /* What lies in the pages from p on is forgotten, and they take memory again when they are touched; guards stay.  false: not so (they are
  * locked in memory). */
 bool plat_mem_forget(void *p, size_t bytes);
+/* Large blocks come and go from now on: malloc is to use their memory again, and not give it back to the system after each, which makes
+ * the next one's pages anew.  So much that lies free at the end of a heap may stay with the process; where the program or its
+ * environment has set malloc's thresholds, those stand.  At no cost when it is called again. */
+enum { PLAT_MEM_STAYS = 16 << 20 };
+void plat_mem_recycle(void);
 #endif

@@ -6,7 +6,9 @@
  * Law: what a peer makes this side allocate is at most SPREAD times what has come of the element, whatever it announces. */
 #include "base/alloc.h"
 #include "run/err.h"
+#include "plat/mem.h"
 #include "sess/home.h"
+#include "sess/large.h"
 
 enum { PART_MIN = 4 << 10, SPREAD = 32 };
 
@@ -37,6 +39,8 @@ static uint8_t *part_room(struct partial *x, size_t n, size_t come)
             return NULL;
         x->part.p = p;
         x->cap = MIN(x->part.len, most);
+        if (x->cap >= LARGE_RECYCLE)
+            plat_mem_recycle();
     }
     return (uint8_t *)x->part.p + x->have;
 }

@@ -2,6 +2,7 @@
 #include "sess/large.h"
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "plat/mem.h"
 
 enum { LEND_MIN = 4096 };                            /* a shorter part is copied */
 
@@ -69,6 +70,8 @@ leat_err large_new(const leat_type *t, const void *v, unsigned how, struct large
     at_store(&x->lent.refs, 1);
     x->lent.free = large_free;
     leat_err err = fill(x, t, v, how);
+    if (err == LEAT_OK && x->bytes >= LARGE_RECYCLE)
+        plat_mem_recycle();
     if (err == LEAT_OK)
         *ret = x;
     else

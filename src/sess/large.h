@@ -19,6 +19,7 @@ struct large {
     _Alignas(16) char value[];
 };
 
+enum { LARGE_RECYCLE = 128 << 10 };                  /* bytes of an element from which on plat_mem_recycle is worth it */
 enum { LARGE_MOVES = 1, LARGE_PLAIN = 2 };
 /* LARGE_PLAIN: for who speaks version 1.1 (codec.h).
  * LARGE_MOVES: if it succeeds, the value may be the element's from now on (x->type tells).  LIMIT: over LIMIT_ELEM;
