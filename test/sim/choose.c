@@ -20,7 +20,8 @@
 #include "run/seam.h"
 
 enum { NODES = 5, OWN = 2, CHANS = NODES * OWN, TASKS = 3, ALL = NODES * TASKS, ROUNDS = 14, SENDS = 3, RECVS = 2,
-    EACH = ROUNDS * SENDS, PLACES = 40, PATIENCE_S = 1500, LOST_PATIENCE_S = 200, DIAL_S = 200, ALONE_S = 60, LOST_S = 20 };
+    EACH = ROUNDS * SENDS, PLACES = 40, PATIENCE_S = 1500, LOST_PATIENCE_S = 200, DIAL_S = 200, ALONE_S = 60, LOST_S = 20,
+    LATE_S = 2 };
 enum fate { NOTHING, BEGUN, SENT, PERHAPS, NOT_SENT };
 
 LEAT_STRUCT(num, (uint64, chan), (uint64, from), (uint64, n), (uint64, place), (string, text));
@@ -85,7 +86,7 @@ struct choice {
     uint32_t to[SENDS], of[RECVS];
     struct num v[SENDS], got[RECVS];
     bool timer, poll;
-    leat_dur patience;
+    leat_dur patience, most;                         /* most: then its timer, deadline or cancel has come */
     leat_err err;
     int fired, runs;                                 /* a send, SENDS + a receive, -1: another case */
 };
@@ -117,14 +118,16 @@ static void choose_somehow(struct choice *c)
 {
     leat_err err;
     uint32_t how = any(8);
+    leat_dur soon = how < 2 ? LEAT_MS(any(60)) : LEAT_S(PATIENCE_S);
+    c->most = soon.ns < c->patience.ns || c->poll ? soon : c->patience;      /* a poll waits for its answer */
     if (how == 0) {
-        leat_with_deadline(LEAT_MS(any(60)))
+        leat_with_deadline(soon)
             choose(c);
     } else if (how == 1) {
         c->err = LEAT_CANCELED;
         leat_with_group(g, err)
             if (leat_go(&g, choose_task, c) == LEAT_OK) {
-                leat_ignore(leat_sleep(LEAT_MS(any(60))));
+                leat_ignore(leat_sleep(soon));
                 leat_group_cancel(&g);
             }
     } else {
@@ -168,6 +171,9 @@ static void draw(struct chooser *x, struct choice *c, uint32_t round)
 
 static void settle(struct chooser *x, struct choice *c)
 {
+    int64_t late = leat_since(w.task[x->id].since).ns - c->most.ns;
+    if (w.calm && late > LEAT_S(LATE_S).ns)
+        broken("task %u: its select should have been over %" PRId64 " ms ago", x->id, late / 1000000);
     if (c->runs > 1 || (c->err == LEAT_OK && c->runs != 1) || (c->err != LEAT_OK && c->runs))
         broken("task %u: %d cases ran of a select that returned %s", x->id, c->runs, leat_err_name(c->err));
     if (c->err == LEAT_INVAL || c->err == LEAT_NOMEM || c->err == LEAT_TYPE || c->err == LEAT_LIMIT)
