@@ -18,6 +18,7 @@ WORDCOUNT = example('wordcount')
 RUN = [WORDCOUNT, 'run']
 PIPE = "cat \"$@\" | tr -cs A-Za-z '\\n' | tr A-Z a-z | grep . | sort | uniq -c | sort -k1,1nr -k2,2 | head -20"
 WITHIN_S = 30                        # "within seconds", on a loaded machine
+GIVE_UP_S = 5                        # so long without any worker
 
 
 def launched(nodes, *flags):
@@ -226,19 +227,24 @@ def worker_that_dies_before_it_serves():
     return problems
 
 
-def killed_running_node():
-    with World() as w:
-        pipe = Pipe(w)
-        n, url = node(w, 'tcp://127.0.0.1:0')
-        r = w.start(*RUN, '--on', url, pipe.path)
-        pipe.feed()
-        n.kill(signal.SIGKILL)
-        code = r.end(WITHIN_S)
-        pipe.close()
-        n.end()
-        last = r.err.splitlines()[-1]
-        return differ('the exit code', code, 1) + differ('standard output', r.out, '') + one_line(last, 'leat: PEER_LOST: ', url) + \
-            lost_line(r.err, r'.*', '')
+def killed_running_node(kind):
+    """Nobody starts it again: it is waited for, and no longer than that."""
+    def test():
+        with World() as w:
+            pipe = Pipe(w)
+            n, url = node(w, 'unix:' + w.path('n.sock') if kind == 'unix' else 'tcp://127.0.0.1:0')
+            r = w.start(*RUN, '--on', url, pipe.path)
+            pipe.feed()
+            began = time.monotonic()
+            n.kill(signal.SIGKILL)
+            code = r.end(WITHIN_S)
+            waited_s = time.monotonic() - began
+            pipe.close()
+            n.end()
+            last = r.err.splitlines()[-1]
+            return differ('the exit code', code, 1) + differ('standard output', r.out, '') + one_line(last, 'leat: PEER_LOST: ', url) + \
+                lost_line(r.err, r'.*', '') + ([] if waited_s >= GIVE_UP_S else ['it gave up after %.2f s' % waited_s])
+    return test
 
 
 def restarted_running_node(kind):
@@ -513,7 +519,8 @@ tap.main([
     ('a_worker_killed_at_any_moment_changes_no_total', killed_at_random_moments),
     ('without_any_worker_it_is_peer_lost', all_workers_killed),
     ('a_worker_that_dies_before_it_serves_is_not_missed', worker_that_dies_before_it_serves),
-    ('a_killed_running_node_is_peer_lost', killed_running_node),
+    ('a_killed_running_node_is_peer_lost_unix', killed_running_node('unix')),
+    ('a_killed_running_node_is_peer_lost_tcp', killed_running_node('tcp')),
     ('a_running_node_that_is_started_again_takes_part_again_unix', restarted_running_node('unix')),
     ('a_running_node_that_is_started_again_takes_part_again_tcp', restarted_running_node('tcp')),
     ('a_running_node_that_leaves_in_order_changes_no_total', node_that_leaves_in_order),

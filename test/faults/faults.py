@@ -18,7 +18,7 @@ import tap  # noqa: E402
 from campaign import State, campaign  # noqa: E402
 from kinds import KINDS, SMOKE  # noqa: E402
 from words import WORDCOUNT, Outcome, Words, verdict_of_words  # noqa: E402
-from world import DEAD_S, PEER, RELAY, SLACK_S, STARVED_S, World, why_no_network, why_no_tun  # noqa: E402
+from world import DEAD_S, GRACE_S, PEER, RELAY, SLACK_S, STARVED_S, World, why_no_network, why_no_tun  # noqa: E402
 
 WARM = 20                                    # of each work, before the fault
 
@@ -89,6 +89,7 @@ def look(result, w, began, healed):
         result.late.append('the peer was down and nobody was told')
     if w.place in result.kind.outlived:
         result.late += judge.unbroken(driver, server)
+        result.problems += judge.too_soon(driver, GRACE_S * 1e9)
 
 
 def look_at_words(result, w, began, _):

@@ -106,6 +106,14 @@ def too_long(side, bound_ns):
             for r in side.records if r.what in 'smecbFfD' and r.end - r.begin > bound_ns]
 
 
+def too_soon(driver, grace_ns):
+    """Lines that say which sessions were lost before their grace could be over, however long their programs had to wait."""
+    dialed = {r.epoch: r.begin for r in driver.of('D') if r.outcome == OK}
+    lived = {r.epoch: r.end - dialed[r.epoch] for r in driver.of('L') if r.outcome == PEER_LOST and r.epoch in dialed}
+    return ['session %d was lost %.2f s after its dial, and has a grace of %.2f s' % (epoch, ns / 1e9, grace_ns / 1e9)
+            for epoch, ns in lived.items() if ns < grace_ns]
+
+
 def unbroken(driver, server):
     """Lines that say where somebody noticed anything, when sessions outlive what happened."""
     problems = []

@@ -77,6 +77,14 @@ def a_session_that_goes_on_is_noticed_by_nobody():
     return got
 
 
+def a_session_that_is_lost_within_its_grace_is_told():
+    dialed = r('D', 0)
+    good = [[dialed, r('L', 0, PEER_LOST, lasts=2 * S)], [dialed, r('L', 0)], [r('D', 0, PEER_LOST), r('L', 0, PEER_LOST)]]
+    got = [x for records in good for x in judge.too_soon(Side([records]), 2 * S)]
+    bad = judge.too_soon(Side([[dialed, r('L', 0, PEER_LOST, lasts=S)]]), 2 * S)
+    return got + ([] if bad == ['session 1 was lost 1.00 s after its dial, and has a grace of 2.00 s'] else ['not found'] + bad)
+
+
 # == who has no time, and who does not end ==
 
 KEPT = [('ran_all_the_time', ('R', 5), ('R', 15), False), ('ran_a_little', ('S', 5), ('R', 9), True), ('slept', ('R', 5), ('S', 5), False),
@@ -150,4 +158,5 @@ tap.main([('judge_' + name, lambda d=d, s=s, h=h, e=e: case(d, s, h, e)) for nam
          [('words_' + name, f) for name, f in WORDS] +
          [('a_thread_that_' + name, lambda b=b, a=a, e=e: kept(b, a, e)) for name, b, a, e in KEPT] +
          [('who_sleeps_for_ever_is_told_from_who_has_no_time', who_sleeps_for_ever_is_told_from_who_has_no_time)] +
-         [('a_session_that_goes_on_is_noticed_by_nobody', a_session_that_goes_on_is_noticed_by_nobody)])
+         [('a_session_that_goes_on_is_noticed_by_nobody', a_session_that_goes_on_is_noticed_by_nobody),
+          ('a_session_that_is_lost_within_its_grace_is_told', a_session_that_is_lost_within_its_grace_is_told)])
