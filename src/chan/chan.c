@@ -474,10 +474,32 @@ static ALWAYS leat_err wait_in(leat_chan_ *c, struct waiters *q, void *val)
     return e;
 }
 
+/* It was only a hint, or v needs a lock that somebody has: who has it gets on.  May be long, so it takes no stack. */
+static __attribute__((noinline)) leat_err send_again(leat_chan_ *c, void *v)
+{
+    for (;;) {
+        struct task *wake;
+        leat_err e;
+        leat_yield();
+        lock(&c->lock);
+        enum chan_try r = send_locked(c, v, &wake, &e);
+        if (r == CHAN_WAIT) {
+            e = wait_in(c, &c->sq, v);
+        } else {
+            unlock(&c->lock);
+            if (r == CHAN_DONE)
+                return wake ? task_ready_ok(worker_self(), wake) : LEAT_OK;
+            e = sent_slow(c, v, r, e);
+        }
+        if (e != LEAT_AGAIN)
+            return e;
+    }
+}
+
 static __attribute__((noinline, flatten)) leat_err send_wait(leat_chan_ *c, void *v)
 {
     leat_err e = wait_in(c, &c->sq, v);
-    return likely(e != LEAT_AGAIN) ? e : leat_send_(c, v);           /* it was only a hint */
+    return likely(e != LEAT_AGAIN) ? e : send_again(c, v);
 }
 
 static __attribute__((noinline, flatten)) leat_err recv_wait(leat_chan_ *c, void *out)

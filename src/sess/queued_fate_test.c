@@ -287,6 +287,45 @@ static leat_err torn(leat_none *none)
 }
 ANYWHERE(what_cannot_move_when_its_offer_is_taken_is_a_loss_of_that_channel_alone, torn)
 
+/* -- a lock that another has ---------------------------------------------------------------------------------------------------------- */
+enum { LONG = 2000 };
+
+/* Who sends tries again and again, and lets others run meanwhile, also him who has the lock; that takes no stack. */
+static leat_err locked(leat_none *none)
+{
+    (void)none;
+    struct road r = road_open(0);
+    struct cargo k;
+    struct crate c = { .items = cargo_new(&k) }, got;
+    struct sending s = { .to = r.box, .c = &c };
+    leat_chan_ *raw = (leat_chan_ *)(void *)k.answers[ITEMS - 1];
+    leat_err err;
+    lock(&raw->lock);
+    leat_with_group(g, err) {
+        CHECK_EQ(leat_go(&g, sending, (struct sending *){ &s }), LEAT_OK);
+        for (int i = 0; i < LONG; i++)
+            leat_yield();
+        unlock(&raw->lock);
+        CHECK_EQ(leat_recv(r.post, &got), LEAT_OK);
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(s.err, LEAT_OK);
+    cargo_works(&k, got.items);
+    road_close(&r);
+    return LEAT_OK;
+}
+static void on_one_worker(enum place p)
+{
+    static const leat_opts one = { .log = pair_quiet, .workers = 1 };
+    at(p);
+    CHECK_EQ(leat_run(&one, locked, LEAT_NONE), LEAT_OK);
+}
+#define ONE_WORKER(id) \
+    TEST(id##_inproc) { on_one_worker(INPROC); } \
+    TEST(id##_unix) { on_one_worker(UNIX); } \
+    TEST(id##_tcp) { on_one_worker(TCP); }
+ONE_WORKER(a_queue_with_a_locked_channel_waits_for_the_lock_and_takes_no_stack)
+
 /* -- the session ends ----------------------------------------------------------------------------------------------------------------- */
 struct breaking { struct road *r; int after; };
 static leat_err breaking(struct breaking *b)
