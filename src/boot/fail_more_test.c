@@ -154,7 +154,7 @@ static leat_err tapes_(leat_none *none)
     leat_recorder *r = NULL;
     leat_player *play = NULL;
     struct num nums[2] = { { 1 }, { 2 } };
-    const struct page whole = { .title = LEAT_STRING("a title"), .nums = { nums, 2 } };
+    const struct page whole = { .title = LEAT_STRING("a title"), .nums = { nums, 2, 0 } };
     struct page got = { .title = LEAT_STRING("none") };
     struct num n = { 5 };
     int recorded = 0, played = 0;

@@ -49,9 +49,9 @@ static leat_err heap_next(struct heap *h, int64_t *ret)
 {
     struct stream s = heap_pop(h);
     *ret = s.head;
-    LEAT_TRY(leat_recv(s.c, &s.head));
-    heap_push(h, s);
-    return LEAT_OK;
+    leat_err err = leat_recv(s.c, &s.head);
+    heap_push(h, s);                                 /* also when it is over: the heap's channels are let go of at the end */
+    return err;
 }
 
 struct machine { leat_group *g; leat_chan(int64_t) composites, primes, proxy, candidates; leat_tx(struct num) out; };
