@@ -282,11 +282,20 @@ static bool same_elements(const leat_type *a, const leat_type *b)
     return a == b || (a->size == b->size && type_print(a, &x) == LEAT_OK && type_print(b, &y) == LEAT_OK && type_print_same(&x, &y));
 }
 
+/* The peer may be faster than he who has just sent it this end, and holds the lock until it has been joined. */
+static bool has_left(struct end *e)
+{
+    lock(&e->c->lock);
+    bool left = !e->site && e->home && !e->dead;
+    unlock(&e->c->lock);
+    return left;
+}
+
 static leat_err get_back(struct sess *s, uint64_t id, int is_rx, const leat_type *elem, leat_chan_ **ret)
 {
     struct end *e = end_find(s, id);
     leat_err err = LEAT_OK;
-    if (!e || e->site || is_rx || !e->home || e->dead)
+    if (!e || is_rx || !has_left(e))
         err = leat_fail(LEAT_INVAL, "the end %llu does not come from here", (unsigned long long)id);
     else if (elem != &type_nothing && !same_elements(e->type, elem))
         err = leat_fail(LEAT_INVAL, "the end %llu carries %s, not %s", (unsigned long long)id, e->type->name, elem->name);
