@@ -575,11 +575,12 @@ leat_err home_on(struct end *e, uint8_t kind, struct cur *in)
     default: cur_fail(in);
     }
     torn = h->torn;
+    const struct chan_net_ops *ops = c->net->ops;    /* the receive end may move as soon as c is not locked: see moved_away */
     unlock(&c->lock);
     chan_wake(wake);
     if (end)
         home_end(c, torn);
     if (close)
-        c->net->ops->close(c);
+        ops->close(c);
     return LEAT_OK;
 }
