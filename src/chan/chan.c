@@ -474,13 +474,12 @@ static ALWAYS leat_err wait_in(leat_chan_ *c, struct waiters *q, void *val)
     return e;
 }
 
-/* It was only a hint, or v needs a lock that somebody has: who has it gets on.  May be long, so it takes no stack. */
+/* It was only a hint, or v needs a lock that somebody has.  May be long, so it takes no stack. */
 static __attribute__((noinline)) leat_err send_again(leat_chan_ *c, void *v)
 {
     for (;;) {
         struct task *wake;
         leat_err e;
-        leat_yield();
         lock(&c->lock);
         enum chan_try r = send_locked(c, v, &wake, &e);
         if (r == CHAN_WAIT) {
@@ -513,21 +512,19 @@ static __attribute__((noinline, flatten)) leat_err recv_wait(leat_chan_ *c, void
 /* Any channel, any element. */
 static __attribute__((noinline)) leat_err send_any(leat_chan_ *c, const void *v, bool locked)
 {
+    struct task *wake;
+    leat_err e;
     edge_reads(v, c->size);
-    for (;; locked = false) {
-        struct task *wake;
-        leat_err e;
-        if (!locked)
-            lock(&c->lock);
-        enum chan_try r = send_locked(c, v, &wake, &e);
-        if (r == CHAN_WAIT)
-            return send_wait(c, (void *)(uintptr_t)v);
-        unlock(&c->lock);
-        if (r == CHAN_DONE)
-            return wake ? task_ready_ok(worker_self(), wake) : LEAT_OK;
-        if ((e = sent_slow(c, v, r, e)) != LEAT_AGAIN)
-            return e;
-    }
+    if (!locked)
+        lock(&c->lock);
+    enum chan_try r = send_locked(c, v, &wake, &e);
+    if (r == CHAN_WAIT)
+        return send_wait(c, (void *)(uintptr_t)v);
+    unlock(&c->lock);
+    if (r == CHAN_DONE)
+        return wake ? task_ready_ok(worker_self(), wake) : LEAT_OK;
+    e = sent_slow(c, v, r, e);
+    return e == LEAT_AGAIN ? send_again(c, (void *)(uintptr_t)v) : e;
 }
 
 static __attribute__((noinline)) leat_err recv_any(leat_chan_ *c, void *out, bool locked)

@@ -27,7 +27,7 @@ static _Atomic pid_t owner;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct { unsigned users; struct sigaction before; } signals[SIGNALS];
 
-static uint64_t bit_of(int signo) { return UINT64_C(1) << (signo - 1); }
+SAN_UNSEEN_AT_ALL static uint64_t bit_of(int signo) { return UINT64_C(1) << (signo - 1); }
 
 #if SAN_THREAD
 int __sigaction(int signo, const struct sigaction *act, struct sigaction *before);     /* the C library's own */
@@ -38,10 +38,10 @@ SAN_UNSEEN_AT_ALL static void handler(int signo)
 {
     int saved = errno;
     unsigned char byte = (unsigned char)signo;
-    uint64_t bit = UINT64_C(1) << (signo - 1);
     atomic_fetch_add_explicit(&inside, 1, SEQ);
-    for (int i = 0; i < LIMIT_SIGNAL_RECEIVERS && syscall(SYS_getpid) == at_load(&owner); i++)
-        if (atomic_load_explicit(&receivers[i].mask, SEQ) & bit && syscall(SYS_write, receivers[i].in, &byte, 1) < 0)
+    bool ours = syscall(SYS_getpid) == at_load(&owner);
+    for (int i = 0; ours && i < LIMIT_SIGNAL_RECEIVERS; i++)
+        if (atomic_load_explicit(&receivers[i].mask, SEQ) & bit_of(signo) && syscall(SYS_write, receivers[i].in, &byte, 1) < 0)
             continue;                                /* full: dropped */
     atomic_fetch_sub_explicit(&inside, 1, SEQ);
     errno = saved;

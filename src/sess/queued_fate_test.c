@@ -35,6 +35,25 @@ static void refused(struct road *r, struct crate *c, leat_err err, const char *t
     CHECK_EQ(ends_at(r->x.p), ends);                 /* nothing is left of the attempt */
 }
 
+static void until_offered(leat_chan(struct crate) post)
+{
+    while (!((leat_chan_ *)(void *)post)->sq.head)
+        leat_yield();
+}
+
+/* Those from `first` on are there, in order, with all that is theirs; more may follow. */
+static void items_arrive(struct cargo *k, leat_rx(struct item) items, int first)
+{
+    struct item v;
+    for (int i = first; i < ITEMS; i++) {
+        CHECK_EQ(leat_recv(items, &v), LEAT_OK);
+        item_works(k, &v, i);
+        leat_drop(item, &v);
+        leat_unref(k->feeds[i]);
+        leat_unref(k->answers[i]);
+    }
+}
+
 /* The last of the ends in the queue cannot move: neither do the others.  What is in the way goes, and all of them do. */
 static leat_err one_cannot(leat_none *none)
 {
@@ -68,13 +87,7 @@ static leat_err one_cannot(leat_none *none)
             leat_drop(item, &v);
             leat_unref(k.feeds[0]);
             leat_unref(k.answers[0]);
-            for (int i = 1; i < ITEMS; i++) {
-                CHECK_EQ(leat_recv(c.items, &v), LEAT_OK);
-                item_works(&k, &v, i);
-                leat_drop(item, &v);
-                leat_unref(k.feeds[i]);
-                leat_unref(k.answers[i]);
-            }
+            items_arrive(&k, c.items, 1);
             CHECK_EQ(leat_recv(c.items, &v), LEAT_OK);
             leads(to, v.in, 6);
             leat_unref(to);
@@ -167,8 +180,7 @@ static leat_err fails(struct road *r, struct crate *c, int how)
     }
     leat_with_group(g, err) {
         CHECK_EQ(leat_go(&g, sending, (struct sending *){ &s }), LEAT_OK);
-        while (!((leat_chan_ *)(void *)r->post)->sq.head)
-            leat_yield();
+        until_offered(r->post);
         if (how == CLOSE) {
             leat_close(r->post);
         } else {
@@ -212,21 +224,14 @@ static leat_err grows(leat_none *none)
     leat_err err;
     leat_with_group(g, err) {
         CHECK_EQ(leat_go(&g, sending, (struct sending *){ &s }), LEAT_OK);
-        while (!((leat_chan_ *)(void *)r.post)->sq.head)
-            leat_yield();
+        until_offered(r.post);
         v = (struct item){ .n = 50, .out = tx_of_new(1, &in) };
         CHECK_EQ(leat_send_from(k.to, &v), LEAT_OK);
         CHECK_EQ(leat_recv(r.post, &got), LEAT_OK);
     }
     CHECK_EQ(err, LEAT_OK);
     CHECK_EQ(s.err, LEAT_OK);
-    for (int i = 0; i < ITEMS; i++) {
-        CHECK_EQ(leat_recv(got.items, &v), LEAT_OK);
-        item_works(&k, &v, i);
-        leat_drop(item, &v);
-        leat_unref(k.feeds[i]);
-        leat_unref(k.answers[i]);
-    }
+    items_arrive(&k, got.items, 0);
     CHECK_EQ(leat_recv(got.items, &v), LEAT_OK);
     CHECK_EQ(v.n, 50);
     leads(v.out, in, 50);
@@ -255,21 +260,14 @@ static leat_err torn(leat_none *none)
     leat_err err;
     leat_with_group(g, err) {
         CHECK_EQ(leat_go(&g, sending, (struct sending *){ &s }), LEAT_OK);
-        while (!((leat_chan_ *)(void *)r.post)->sq.head)
-            leat_yield();
+        until_offered(r.post);
         v = (struct item){ .n = 50, .in = in, .out = tx_of_new(1, &answer) };
         CHECK_EQ(leat_send_from(k.to, &v), LEAT_OK);
         CHECK_EQ(leat_recv(r.post, &got), LEAT_OK);
     }
     CHECK_EQ(err, LEAT_OK);
     CHECK_EQ(s.err, LEAT_OK);
-    for (int i = 0; i < ITEMS; i++) {
-        CHECK_EQ(leat_recv(got.items, &v), LEAT_OK);
-        item_works(&k, &v, i);
-        leat_drop(item, &v);
-        leat_unref(k.feeds[i]);
-        leat_unref(k.answers[i]);
-    }
+    items_arrive(&k, got.items, 0);
     over(answer);                                    /* its only end was dropped */
     leat_unref(answer);
     leads(to, other, 1);                             /* who has another end has the channel still */

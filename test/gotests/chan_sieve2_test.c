@@ -63,8 +63,9 @@ static leat_err merge_into(struct machine *m, struct heap *h)
         leat_chan(int64_t) c = leat_chan_make(int64_t, 10);
         struct stream s = { 0, c };
         leat_err err = leat_recv(m->primes, &p);
-        if (err == LEAT_OK)
-            err = leat_go(m->g, run_on, (struct run){ leat_ref(leat_tx_of(c)), p * p, 2 * p });
+        leat_tx(int64_t) fed = err == LEAT_OK ? leat_ref(leat_tx_of(c)) : NULL;
+        if (err == LEAT_OK && (err = leat_go(m->g, run_on, (struct run){ fed, p * p, 2 * p })) != LEAT_OK)
+            leat_unref(fed);                         /* no task has taken it */
         if (err == LEAT_OK)
             err = leat_recv(c, &head);
         while (err == LEAT_OK && min < head && (err = leat_send(m->composites, min)) == LEAT_OK)
