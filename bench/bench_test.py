@@ -140,11 +140,30 @@ def a_failing_program_is_named_and_fails_the_run(build):
         return '' if ok else '%d %s %s' % (done.returncode, done.stdout, done.stderr)
 
 
+def a_target_has_the_sign_of_its_unit(build):
+    wrong = []
+    for name, binary, unit, value, cell in (
+            ('stalled-1000', 'net_bench', '%', 97, '>= 95'), ('stalled-1000', 'net_bench', '%', 90, '>= 95 missed'),
+            ('spawn', 'leat_bench', 'ns', 23, '<= 24'), ('spawn', 'leat_bench', 'ns', 25, '<= 24 missed'),
+            ('fan-out-100', 'net_bench', '/s', 11e6, '>= 10 M'), ('fan-out-100', 'net_bench', '/s', 9e6, '>= 10 M missed')):
+        with tempfile.TemporaryDirectory() as made_up:
+            os.mkdir(os.path.join(made_up, 'bench'))
+            program = os.path.join(made_up, 'bench', binary)
+            with open(program, 'w') as f:
+                f.write('#!/bin/sh\necho \'{"bench":"%s","unit":"%s","value":%g}\'\n' % (name, unit, value))
+            os.chmod(program, 0o755)
+            done = bench('--quick', '--build', made_up, '--only', '^%s$' % name, '--peers', '')
+        row = [line for line in done.stdout.splitlines() if line.startswith(name)]
+        if len(row) != 1 or not row[0].endswith(' ' + cell):
+            wrong.append('%s of %g: %s' % (name, value, row or done.stdout + done.stderr))
+    return '\n'.join(wrong)
+
+
 TESTS = {
     'rows': [every_row_of_leat, a_failing_program_is_named_and_fails_the_run],
     'peers': [every_row_of_the_sockets_by_hand, every_row_of_go, every_row_of_erlang, every_row_of_tokio, every_row_of_boost,
               every_row_of_zmq, every_row_of_nng, every_row_of_grpc, every_row_of_the_codecs,
-              charts_are_drawn_from_points_and_nothing_is_measured_twice, wrong_arguments_are_refused],
+              charts_are_drawn_from_points_and_nothing_is_measured_twice, wrong_arguments_are_refused, a_target_has_the_sign_of_its_unit],
 }
 
 

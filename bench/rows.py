@@ -110,11 +110,15 @@ ROWS = [
 ]
 
 
+def more_is_better(unit):
+    return unit.endswith('/s') or unit == '%'
+
+
 def better(unit, value, than):
     """How many times better `value` is than `than`."""
     if not value or not than:
         return 0.0
-    return value / than if unit.endswith('/s') or unit == '%' else than / value
+    return value / than if more_is_better(unit) else than / value
 
 
 def meets(unit, value, target):

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from rows import ONE_THREAD, ROWS, better, meets
+from rows import ONE_THREAD, ROWS, better, meets, more_is_better
 from who import PEERS, Failure, Leat
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -112,7 +112,7 @@ class Table:
         self.medians.update({(row.name, workers, who): statistics.median(v) for who, v in values.items() if v})
         target = row.targets[0 if workers == 1 else 1]
         if target and ours:
-            best, sign = (max(ours), '>=') if row.unit.endswith('/s') else (min(ours), '<=')
+            best, sign = (max(ours), '>=') if more_is_better(row.unit) else (min(ours), '<=')
             mark = self.target(row, workers, '%s %s' % (sign, self.number(target)), meets(row.unit, best, target))
         head = (row.name, workers, 'failed' if 'leat' in failed else self.cell(ours, row.unit))
         peers = [w for w in values if w != 'leat'] or ['']
