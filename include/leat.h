@@ -85,7 +85,8 @@ void leat_task_name(const char *name);               /* [task] for reports, 23 b
 void leat_dump(int fd);                              /* [signal] every task: its name, where it was started, what it waits for, since when
                                                         (to a quarter of a second), and the calls it is in.  docs/debug.md */
 /* How many tasks can never wake again, because nobody who still runs can reach what they wait for; each is written to fd (-1: not) as by
- * leat_dump.  Stops all threads for a moment.  AGAIN: a thread does not stop; LIMIT, NOMEM, INVAL.  docs/debug.md */
+ * leat_dump.  Stops all threads for a moment.  AGAIN: a thread does not stop, or another looks; LIMIT: more memory than can be looked
+ * through, or no real-time signal is free; NOMEM; INVAL: built with ThreadSanitizer.  ret may be NULL.  docs/debug.md */
 LEAT_CHECK leat_err leat_leaks(int fd, size_t *ret);
 /* leat_with_group(g, err) { ... }: err starts as LEAT_OK.  The block counts as one more task of the group: when a task fails, what
  * blocks in it returns LEAT_CANCELED.  Its end waits for the tasks and sets err to the error that came first, the block's (an err

@@ -60,8 +60,9 @@ LEAT_CHECK leat_err leat_file_append(leat_file *f, const void *buf, size_t len);
                             by then; INVAL: not opened with O_APPEND */
 LEAT_CHECK leat_err leat_file_sync(leat_file *f);    /* [blocks] until it is on the disk, its size too.  SYS: it may not be */
 LEAT_CHECK leat_err leat_file_size(leat_file *f, int64_t *ret);                    /* [blocks] */
-/* [blocks] Waits for the calls that are under way, then gives the file back.  The error of close(2), if there is one; f is gone in
- * any case, and no cancel ends this.  Calls that come after it has begun get CLOSED. */
+/* [blocks] Waits for the calls that are under way, then gives the file back.  SYS: the error of close(2), and f is gone, as with OK;
+ * no cancel and no deadline ends this.  Calls that come after it has begun get CLOSED.  INVAL, and f is as it was: calls are under way,
+ * and this thread drives a guest. */
 LEAT_CHECK leat_err leat_file_close(leat_file *f);
 int leat_file_fd(const leat_file *f);                /* borrowed */
 /* [blocks] All of it: *ret is of *len bytes and a NUL behind them that is not counted.  [owned: free]  LIMIT: over `limit` bytes (0: over

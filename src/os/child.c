@@ -194,7 +194,8 @@ void leat_child_close(leat_child *c)
         return;
     if (look(c, &x) == LEAT_AGAIN) {
         leat_ignore(send_signal(c, SIGKILL));
-        leat_ignore(await_shielded(c, &x, FOR_EVER));
+        if (await_shielded(c, &x, FOR_EVER) != LEAT_OK)      /* no memory to wait with, or the thread of a guest */
+            (void)child_await(c->fd, &x.code, &x.signo);
     }
     child_close(c->fd);
     mem_free(c);

@@ -331,4 +331,24 @@ IN_A_TASK(tasks_and_threads_start_programs_at_once)
     return err;
 }
 
+/* Its end needs no task, so a guest's thread may wait for it. */
+static leat_err nothing(leat_none *none) { (void)none; return LEAT_OK; }
+
+TEST(a_child_that_runs_is_ended_on_the_thread_of_a_guest_and_leaves_nothing)
+{
+    leat_guest *g;
+    leat_child *c;
+    leat_exit x;
+    CHECK_EQ(leat_guest_start(&g, NULL, nothing, LEAT_NONE), LEAT_OK);
+    const char *argv[] = { "sleep", "1000", NULL };
+    int before = descriptors();
+    CHECK_EQ(leat_spawn(&(leat_spawn_opts){ .argv = argv }, &c), LEAT_OK);
+    CHECK_EQ(leat_child_wait(c, &x), LEAT_INVAL);    /* it would wait; the child runs */
+    CHECK_EQ(leat_child_try_wait(c, &x), LEAT_AGAIN);
+    leat_child_close(c);
+    no_child_is_left();
+    CHECK_EQ(descriptors(), before);
+    CHECK_EQ(leat_guest_end(g), LEAT_OK);
+}
+
 T_MAIN()

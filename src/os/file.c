@@ -10,6 +10,7 @@
 #include "run/err.h"
 #include "run/file_call.h"
 #include "run/report.h"
+#include "run/rt.h"
 #include "run/sched.h"
 
 enum { PIECE = 1 << 30, FIRST_ROOM = 64 << 10, READ_ALL_LIMIT = 1 << 30 };
@@ -160,6 +161,10 @@ leat_err leat_file_close(leat_file *f)
     struct waiter me = { .task = t, .owner = f, .id = (uint32_t)f->fd, .kind = &close_kind };
     lock(&f->lock);
     bool waits = f->inside != 0;
+    if (waits && t->foreign > 1) {                   /* the calls under way may be of tasks that run only when this thread steps */
+        unlock(&f->lock);
+        return foreign_would_block();
+    }
     f->closing = true;
     if (waits) {
         f->closer = t;

@@ -167,11 +167,11 @@ enum child_watch child_watch(int64_t pid, int *ret_fd)
     return CHILD_LIVES;
 }
 
-int child_status(int pidfd, int *code, int *signo)
+static int status(int pidfd, int flags, int *code, int *signo)
 {
     siginfo_t s;
     s.si_pid = 0;
-    while (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &s, WEXITED | WNOHANG) != 0)
+    while (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &s, WEXITED | flags) != 0)
         if (errno != EINTR)
             return errno;
     if (s.si_pid == 0)
@@ -180,6 +180,9 @@ int child_status(int pidfd, int *code, int *signo)
     *code = s.si_code == CLD_EXITED ? s.si_status : 0;
     return 0;
 }
+
+int child_status(int pidfd, int *code, int *signo) { return status(pidfd, WNOHANG, code, signo); }
+int child_await(int pidfd, int *code, int *signo) { return status(pidfd, 0, code, signo); }
 
 int child_signal(int pidfd, int signo)
 {

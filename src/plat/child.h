@@ -21,6 +21,7 @@ enum child_step { CHILD_PROGRAM, CHILD_DIR, CHILD_OTHER };           /* what an 
  * it.  What keeps it from running is returned, and nothing is left of it. */
 int child_start(const struct child_start *p, pid_t *ret_pid, int *ret_fd, enum child_step *ret_step);
 int child_status(int pidfd, int *code, int *signo);  /* takes the status of one that has ended, once.  EAGAIN: it runs; ECHILD */
+int child_await(int pidfd, int *code, int *signo);   /* the same, and the thread sleeps until then: for one that has been killed */
 int child_signal(int pidfd, int signo);              /* ESRCH: it has ended */
 int child_signal_group(pid_t pid, int signo);        /* while its status has not been taken */
 int child_pipe(bool we_read, int *ret_ours, int *ret_its);           /* ours does not block */

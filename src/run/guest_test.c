@@ -116,6 +116,43 @@ TEST(the_error_of_a_guest_comes_with_its_end)
     }
 }
 
+static leat_err nothing(leat_none *none) { (void)none; return LEAT_OK; }
+static long pages_now(void)
+{
+    long all = 0, pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    CHECK(f && fscanf(f, "%ld %ld", &all, &pages) == 2);
+    fclose(f);
+    return pages;
+}
+static leat_err thousands(int *n)
+{
+    leat_err err = LEAT_OK;
+    for (int round = 0; round < *n && err == LEAT_OK; round++)
+        leat_with_group(g, err)
+            for (int i = 0; i < 1000; i++)
+                LEAT_TRY(leat_go(&g, nothing, LEAT_NONE));
+    return err;
+}
+static leat_err million(leat_none *none)
+{
+    (void)none;
+    int first = quick() ? 5 : 100;
+    LEAT_TRY(thousands(&first));
+    long before = pages_now();
+    LEAT_TRY(thousands(&(int){ 9 * first }));
+    if (!quick())                                    /* set where a tool's own memory would count */
+        CHECK(pages_now() <= before + 256);          /* 1 MiB: a byte a task would be seen */
+    return LEAT_OK;
+}
+TEST(a_million_tasks_of_a_guest_leave_no_memory_behind)
+{
+    leat_guest *g;
+    CHECK_EQ(leat_guest_start(&g, NULL, million, LEAT_NONE), LEAT_OK);
+    host(g, LEAT_MS(1));
+    CHECK_EQ(leat_guest_end(g), LEAT_OK);
+}
+
 /* -- the host between steps ---------------------------------------------------------------------------------------------------- */
 static leat_chan(int) to, from;
 static leat_err echoes(leat_none *none)
