@@ -29,12 +29,8 @@ struct future {
     char name[CALL_NAME + 1];
 };
 
-static leat_err future_task(struct future **arg)
+static leat_err future_end(struct future *f, leat_err err)
 {
-    struct future *f = *arg;
-    bool own;
-    struct what w = { .p = f->p, .name = f->name, .kind = OPEN_CALL, .in = f->m->in, .out = f->m->out, .arg = f->in };
-    leat_err err = call_do(&w, f->reply + f->value, &own);
     reply_fill((leat_reply *)(void *)f->reply, err, err == LEAT_UNKNOWN ? leat_err_why() : err, leat_err_detail());
     if (leat_try_send_(f->to, f->reply) != LEAT_OK && err == LEAT_OK)             /* there is room: nobody will receive it */
         leat_drop_(f->m->out, f->reply + f->value);
@@ -43,6 +39,20 @@ static leat_err future_task(struct future **arg)
     sess_unref(sess_of(f->p));
     mem_free(f);
     return LEAT_OK;
+}
+
+static leat_err future_task(struct future **arg)
+{
+    struct future *f = *arg;
+    bool own;
+    struct what w = { .p = f->p, .name = f->name, .kind = OPEN_CALL, .in = f->m->in, .out = f->m->out, .arg = f->in };
+    return future_end(f, call_do(&w, f->reply + f->value, &own));
+}
+
+/* In place of future_task: no memory for its stack (task_go). */
+static leat_err future_starved(struct future **arg)
+{
+    return future_end(*arg, leat_fail(LEAT_NOMEM, "'%s' was not called: no memory for a stack", (*arg)->name));
 }
 
 /* Room for a future, with nothing in it but the two ends of its channel. */
@@ -82,7 +92,7 @@ leat_err leat_call_async_(leat_group *g, leat_peer *p, const char *svc, const le
     bool has_in = err == LEAT_OK;
     sess_ref(sess_of(p));
     if (err == LEAT_OK)
-        err = leat_go_(g, (leat_fn_ *)(void (*)(void))future_task, &site, &f, sizeof f);
+        err = task_go(g, (leat_fn_ *)(void (*)(void))future_task, &site, &f, sizeof f, (leat_fn_ *)(void (*)(void))future_starved);
     if (err == LEAT_OK) {
         *ret = rx;
         return LEAT_OK;

@@ -222,37 +222,6 @@ static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
     return err;
 }
 
-/* Sends the OPEN of x, which is in the table.  On failure x is out of it, and was never sent. */
-static leat_err send_open(struct call *x, const struct what *w, struct buf *v)
-{
-    struct calls *t = calls_of(x->s);
-    leat_err err = commit_open(x, w, v);
-    if (err != LEAT_OK && take(x->s, x->slot.id))
-        settle(x);
-    if (!x->sending)
-        return err;
-    lock(&t->lock);
-    x->sending = false;
-    x->aborted = err != LEAT_OK;
-    calls_wake(&x->waiters);
-    unlock(&t->lock);
-    return err;
-}
-
-/* [blocks] *ret: in the table, with a reference for the caller; its OPEN is to be sent. */
-static leat_err open_call(const struct what *w, struct buf *v, struct call **ret)
-{
-    size_t bytes;
-    if (!w->p)
-        return leat_fail(LEAT_INVAL, "%s: the peer is NULL", w->name);
-    LEAT_TRY(leat_ctx_err());
-    if (sess_ended(sess_of(w->p)))
-        return sess_lost(sess_of(w->p));
-    LEAT_TRY(prepare(w, v, &bytes));
-    LEAT_TRY(sess_wait_room(sess_of(w->p)));
-    return window(w, bytes, ret);
-}
-
 static void send_cancel(struct call *x, leat_err cause)
 {
     SOMETIMES("rpc.cancelled", NULL);
@@ -274,6 +243,45 @@ static bool taken_back(struct call *x)
     if (take(x->s, x->slot.id))
         settle(x);
     return true;
+}
+
+static void let_go(struct call *x)
+{
+    if (!taken_back(x))
+        send_cancel(x, LEAT_CANCELED);
+}
+
+/* Sends the OPEN of x, which is in the table.  On failure x is out of it, and was never sent. */
+static leat_err send_open(struct call *x, const struct what *w, struct buf *v)
+{
+    struct calls *t = calls_of(x->s);
+    leat_err err = commit_open(x, w, v);
+    if (err != LEAT_OK && take(x->s, x->slot.id))
+        settle(x);
+    if (!x->sending)
+        return err;
+    lock(&t->lock);
+    x->sending = false;
+    x->aborted = err != LEAT_OK;
+    calls_wake(&x->waiters);
+    unlock(&t->lock);
+    if (unlikely(x->alone) && err == LEAT_OK)
+        let_go(x);
+    return err;
+}
+
+/* [blocks] *ret: in the table, with a reference for the caller; its OPEN is to be sent. */
+static leat_err open_call(const struct what *w, struct buf *v, struct call **ret)
+{
+    size_t bytes;
+    if (!w->p)
+        return leat_fail(LEAT_INVAL, "%s: the peer is NULL", w->name);
+    LEAT_TRY(leat_ctx_err());
+    if (sess_ended(sess_of(w->p)))
+        return sess_lost(sess_of(w->p));
+    LEAT_TRY(prepare(w, v, &bytes));
+    LEAT_TRY(sess_wait_room(sess_of(w->p)));
+    return window(w, bytes, ret);
 }
 
 static leat_err not_sent(const struct call *x, leat_err err, const char *name)
@@ -534,13 +542,35 @@ static leat_err stand_in(struct standin *me)
     return err;
 }
 
+/* In place of stand_in: no memory for its stack (task_go).  Nobody waits for the end of the remote task then. */
+static leat_err no_stand_in(struct standin *me)
+{
+    struct call *x = me->x;
+    struct calls *t = calls_of(x->s);
+    lock(&t->lock);
+    x->alone = x->sending;
+    bool done = !x->aborted && x->done && !x->sending, goes_on = !x->aborted && !done;
+    unlock(&t->lock);
+    leat_err err = (leat_err)TASK_WITHDRAWN;
+    if (goes_on && !x->alone)
+        let_go(x);
+    if (goes_on)
+        err = leat_fail(LEAT_NOMEM, "%s: '%s' was told to stop: no memory for the stack of who waits for it", sess_text(x->s), me->name);
+    else if (done && x->lost)
+        err = lost(x, me->name);
+    else if (done)
+        err = answer_err(x, me->name);
+    call_unref(x);
+    return err;
+}
+
 /* The stand-in first: it is what may fail without a trace. */
 static leat_err start_stand_in(leat_group *g, struct call *x, const char *name)
 {
     static const leat_site_ site = { "leat_go_on", __FILE__, __LINE__ };
     struct standin me = { x, name };
     atomic_fetch_add_explicit(&x->refs, 1, RLX);
-    leat_err err = leat_go_(g, (leat_fn_ *)(void (*)(void))stand_in, &site, &me, sizeof me);
+    leat_err err = task_go(g, (leat_fn_ *)(void (*)(void))stand_in, &site, &me, sizeof me, (leat_fn_ *)(void (*)(void))no_stand_in);
     if (err == LEAT_OK)
         return err;
     call_unref(x);

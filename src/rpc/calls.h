@@ -45,6 +45,7 @@ struct call {
     size_t bytes;                                    /* of its argument, while it counts */
     bool done, lost, unsent;                         /* unsent: and its OPEN was never written */
     bool sending, aborted;                           /* leat_go_on is at it; it was never sent */
+    bool alone;                                      /* its stand-in has ended meanwhile (no_stand_in) */
     leat_err err;
     bool own;                                        /* err is the handler's, not of leat itself */
     leat_error *error;                               /* and so much more is said of it; or NULL */

@@ -223,6 +223,19 @@ static leat_err kept_task(struct kept **arg)
     return LEAT_OK;
 }
 
+/* In place of kept_task: no memory for its stack (task_go). */
+static leat_err kept_starved(struct kept **arg)
+{
+    struct kept *x = *arg;
+    note(x, leat_fail(LEAT_NOMEM, "'%s' has not run: no memory for its stack", x->run.fn->name));
+    leat_drop_(x->run.fn->in, x->run.arg);
+    mem_free(x->run.arg);
+    x->run.refused = true;
+    finish(x, false);
+    kept_unref(x);
+    return LEAT_OK;
+}
+
 leat_err kept_start(struct kept *x, leat_node *n, const void *arg, leat_dealt dealt)
 {
     static const leat_site_ site = { "leat_call_once", __FILE__, __LINE__ };
@@ -236,7 +249,8 @@ leat_err kept_start(struct kept *x, leat_node *n, const void *arg, leat_dealt de
         x->run.arg = p;
         x->run.out = p + in;
         atomic_fetch_add_explicit(&x->refs, 1, RLX);
-        err = leat_go_(node_group(n), (leat_fn_ *)(void (*)(void))kept_task, &site, &x, sizeof x);
+        err = task_go(node_group(n), (leat_fn_ *)(void (*)(void))kept_task, &site, &x, sizeof x,
+            (leat_fn_ *)(void (*)(void))kept_starved);
         if (err == LEAT_CANCELED)
             err = leat_fail(LEAT_PEER_LOST, "the node is closing");
     }

@@ -275,6 +275,29 @@ static leat_err job_task(struct job **arg)
     return LEAT_OK;
 }
 
+/* In place of job_task: its task has found no memory for a stack (task_go). */
+static leat_err job_starved(struct job **arg)
+{
+    struct job *j = *arg;
+    struct calls *t = calls_of(j->s);
+    char text[CALL_TEXT];
+    snprintf(text, sizeof text, "'%s' has not run: %s has no memory for its stack", j->fn->name, node_name(sess_node(j->s)));
+    leave(j);
+    lock(&t->lock);
+    slots_take(&t->jobs, j->slot.id);
+    unlock(&t->lock);
+    if (!j->fn->in_plain)
+        leat_drop_(j->fn->in, j->arg);
+    if (!j->over && j->canceled && j->what == OPEN_CALL) {
+        answer_done(j);
+    } else if (!j->over) {
+        answer(j, &(struct answer){ .err = LEAT_NOMEM, .text = text });
+        sess_owe(j->s, FRAME_NUMBERED + strlen(text));               /* nobody here may wait for room */
+    }
+    job_free(j);
+    return LEAT_OK;
+}
+
 /* -- OPEN --------------------------------------------------------------------------------------------------------------------------- */
 static leat_err refuse(struct job *j, const struct answer *a)
 {
@@ -347,7 +370,8 @@ static leat_err start(struct job *j, struct cur *bytes)
     struct exposures *x = exposures_of(sess_node(j->s));
     if (unlikely(at_load_acq(&x->more)) && !at_load_acq(&x->served_hook))
         come(j);                                     /* here, in the order of OPENs */
-    err = leat_go_(node_group(sess_node(j->s)), (leat_fn_ *)(void (*)(void))job_task, f->out ? &call_site : &task_site, &j, sizeof j);
+    err = task_go(node_group(sess_node(j->s)), (leat_fn_ *)(void (*)(void))job_task, f->out ? &call_site : &task_site, &j, sizeof j,
+        (leat_fn_ *)(void (*)(void))job_starved);
     if (err != LEAT_OK)
         leave(j);
     return err == LEAT_OK ? err : refuse(j, &(struct answer){ .err = err == LEAT_CANCELED ? LEAT_PEER_LOST : err,

@@ -168,7 +168,7 @@ void task_wake_foreign(struct task *t)
     plat_futex_wake(&t->awake, 1);
 }
 
-leat_err go_foreign(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len)
+leat_err go_foreign(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len, leat_fn_ *starved)
 {
     struct group *g = pub ? group_of(pub) : NULL;
     if (!g || !g->open || !g->rt)
@@ -186,6 +186,10 @@ leat_err go_foreign(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const
     t->fn = fn;
     t->site = site;
     task_fill(t, task_self(), g);
+    if (starved) {
+        t->fresh = FRESH_HEARD;
+        t->starved = starved;
+    }
     atomic_fetch_add_explicit(&rt->visitors, 1, RLX);
     global_push(rt, t, t, 1);
     idle_wake_one(rt);

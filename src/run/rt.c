@@ -323,7 +323,7 @@ leat_err rt_open(struct rt_top *x, const struct rt_main *m)
     if (e == LEAT_OK) {
         group_open_in(group_of(&x->group), rt, &rt->root, NEVER);
         rt->top_ctx = &group_of(&x->group)->ctx;
-        e = go_foreign(&x->group, first_task, m->site, &x, sizeof x);
+        e = go_foreign(&x->group, first_task, m->site, &x, sizeof x, NULL);
     }
     return e == LEAT_OK ? e : rt_close(x, e);
 }

@@ -12,6 +12,7 @@ extern int64_t rt_follow_ns;                         /* how often the CPUs are c
 void cpus_follow(struct worker *w);                  /* cpus.c */
 uint32_t rt_grow(struct rt *rt, uint32_t n);         /* to n workers, if there are fewer, as far as it goes.  One caller at a time. */
 void fresh_starved(struct worker *w, struct task *t);                /* there is no memory for its stack: puts it back, or ends it */
+extern int64_t rt_stack_wait_ns;                     /* after how long it ends it; tests set it */
 struct task *seam_pick(struct worker *w);            /* seam.c */
 struct task *seam_idle(struct worker *w);
 
@@ -52,7 +53,7 @@ leat_err rt_close(struct rt_top *x, leat_err e);     /* stopped, or e: it never 
 bool foreign_guests(int more);                       /* this thread is the host of one guest more (1) or less (-1); false: too many */
 leat_err foreign_would_block(void);
 void foreign_forked(void);                           /* in the child of a fork: this thread can wait for nobody */
-leat_err go_foreign(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len);
+leat_err go_foreign(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len, leat_fn_ *starved);
 void task_wake_foreign(struct task *t);
 void task_wait_plain_foreign(struct task *t);
 struct task *task_record_foreign(struct rt *rt);     /* stack.c */

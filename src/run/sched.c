@@ -265,6 +265,20 @@ static void task_settle(struct worker *w, struct task *t)
     (void)w;
 }
 
+int64_t rt_stack_wait_ns = LIMIT_STACK_WAIT_MS * INT64_C(1000000);
+
+/* t ends without having run.  Who wants to hear of it is called as the task, on the worker's stack: it takes what the argument owns. */
+static leat_err starve(struct worker *w, struct task *t)
+{
+    if (t->fresh != FRESH_HEARD)
+        return LEAT_NOMEM;
+    t->stack = &w->own;
+    w->cur = t;
+    leat_err e = t->starved(t->big_arg ? t->big_arg : t->arg);
+    w->cur = &w->sched;
+    return e;
+}
+
 /* [the worker's own context] Others must end first.  But those may be waiting for this one, so after a while it is told to the group. */
 void fresh_starved(struct worker *w, struct task *t)
 {
@@ -275,11 +289,13 @@ void fresh_starved(struct worker *w, struct task *t)
     if (now - at_load(&rt->starved_last) > GAP_NS)
         at_store(&rt->starved_since, now);
     at_store(&rt->starved_last, now);
-    if (now - at_load(&rt->starved_since) < LIMIT_STACK_WAIT_MS * INT64_C(1000000)) {
+    if (now - at_load(&rt->starved_since) < rt_stack_wait_ns) {
         fresh_push(w, t);
         return;
     }
-    group_result(g, t, LEAT_NOMEM);
+    leat_err e = starve(w, t);
+    if (e != LEAT_OK || g->race)
+        group_result(g, t, e);
     task_settle(w, t);
     task_free(w, t);
     edge_release(&g->count);
@@ -376,7 +392,7 @@ leat_err task_arg(struct task *t, const void *arg, size_t len)
 
 static inline void fill(struct task *t, struct task *parent, struct group *g)
 {
-    static const struct { uint8_t fresh, registered, foreign, pinned; } begins = { .fresh = 1 };
+    static const struct { uint8_t fresh, registered, foreign, pinned; } begins = { .fresh = FRESH };
     _Static_assert(offsetof(struct task, pinned) == offsetof(struct task, fresh) + 3, "fresh .. pinned are written as one");
     memcpy(&t->fresh, &begins, sizeof begins);       /* nobody else knows the record yet */
     _Static_assert(offsetof(struct task, pins) == offsetof(struct task, last_err) + 4, "last_err .. pins are written as one");
@@ -405,16 +421,17 @@ leat_err go_no_record(struct rt *rt, const leat_site_ *site)
     return leat_fail(LEAT_NOMEM, "leat_go %s: no memory for a task", site->name);
 }
 
-leat_err leat_go_(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len)
+static inline __attribute__((always_inline)) leat_err go(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const void *arg,
+    size_t len, leat_fn_ *starved)
 {
     struct worker *w = worker_self();
     if (unlikely(w == NULL))
-        return go_foreign(pub, fn, site, arg, len);
+        return go_foreign(pub, fn, site, arg, len, starved);
     struct group *g = pub ? group_of(pub) : group_of(w->cur->host ? &w->cur->host->detached : &w->rt->detached);
     if (unlikely(!g->open))
         group_open(g, w);
     if (unlikely(g->rt != w->rt))
-        return go_foreign(pub, fn, site, arg, len);
+        return go_foreign(pub, fn, site, arg, len, starved);
     if (unlikely(at_load(&g->ctx.done))) {
         ctx_seen(&g->ctx);
         return err_of(LEAT_CANCELED);
@@ -431,6 +448,10 @@ leat_err leat_go_(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const v
     t->fn = fn;
     t->site = site;
     fill(t, w->cur, g);
+    if (starved) {
+        t->fresh = FRESH_HEARD;
+        t->starved = starved;
+    }
     t->seq = w->seq++;
     fresh_push(w, t);
     if (unlikely(at_load(&w->rt->idle_mask) != 0)) {
@@ -440,6 +461,16 @@ leat_err leat_go_(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const v
             idle_watch(w->rt);
     }
     return LEAT_OK;
+}
+
+leat_err leat_go_(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len)
+{
+    return go(pub, fn, site, arg, len, NULL);
+}
+
+leat_err task_go(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len, leat_fn_ *starved)
+{
+    return go(g, fn, site, arg, len, starved);
 }
 
 void leat_yield(void)

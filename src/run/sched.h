@@ -214,6 +214,9 @@ leat_err task_wait_err(struct task *t, uint32_t why);
 
 /* -- for upper floors ------------------------------------------------------------------------------------------------- */
 void task_park_plain(struct task *t);                /* a wait that neither context nor deadline ends (clean-up); park is PARK_WAIT */
+/* leat_go_ of a task whose argument owns something.  If no memory for a stack is found, so that it ends without having run, starved(arg)
+ * is called in its place, as the task, and what it returns is what the task returns.  [never waits] */
+LEAT_CHECK leat_err task_go(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len, leat_fn_ *starved);
 enum { TASK_WITHDRAWN = 255 };                       /* a task returns it whose end is to count neither as success nor as failure */
 void run_served(void);                               /* this program has done its part: cancel all, leat_run returns LEAT_OK */
 struct rt *rt_self(void);                            /* of the calling task; NULL on a foreign thread */

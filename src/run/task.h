@@ -9,7 +9,7 @@
  *          select, cancel, deadline and I/O, and a waker that comes late changes nothing.
  *  A wake whose reason is not PARK_CHAN is a hint: the woken task looks at its context and the clock, and waits again otherwise.
  *  deadline  of the task itself and of waits in it; children copy it.  Written by the task, read by the timer handler.
- *  fresh   spawned and never run: it has no stack yet.
+ *  fresh   spawned and never run: it has no stack yet.  FRESH_HEARD: if it never gets one, `starved` is to hear of it (task_go).
  *  on      of a started task, for reports: what the wait that it is in is for.  Counts only while it is parked, and only if it
  *          points into the task's own stack: a wait that says nothing leaves null, a first one what the fresh list left there.
  *  park is PARK_PLAIN in waits that only one can end, such as that for a group: nobody claims those.  It is PARK_NAP, briefly, while the
@@ -31,6 +31,7 @@
 #include "run/spin.h"
 
 enum { PARK_NONE, PARK_WAIT, PARK_CHAN, PARK_CANCEL, PARK_TIMER, PARK_PLAIN, PARK_TRY, PARK_NAP };
+enum { FRESH = 1, FRESH_HEARD = 2 };
 #define NEVER INT64_MAX                              /* a deadline that never passes */
 
 struct rt;
@@ -83,10 +84,13 @@ struct task {
     void *_Atomic sp;
     struct task *next;                               /* global list, fresh list, free list */
     _Atomic uint32_t park;
-    uint8_t fresh;                                   /* fresh .. pinned: task_fill writes them as one */
+    uint8_t fresh;                                   /* 0, or FRESH_; fresh .. pinned: task_fill writes them as one */
     _Atomic uint8_t registered;                      /* in the list of ctx; a canceller clears it under the lock of that */
     uint8_t foreign, pinned;      /* foreign: 1 + how many guests its thread is the host of; pinned: 1 + the worker it stays on */
-    struct waiter *win;                              /* of a wait ended by PARK_CHAN: the waiter that was served */
+    union {
+        struct waiter *win;                          /* of a wait ended by PARK_CHAN: the waiter that was served */
+        leat_fn_ *starved;                           /* FRESH_HEARD */
+    };
     leat_ctx *ctx;
     _Atomic int64_t deadline;
     leat_fn_ *fn;
