@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import growth                                        # noqa: E402
 from rows import ROWS                                # noqa: E402
+from who import compiler_of, compiler_word           # noqa: E402
 
 KEYS = {'bench', 'who', 'unit', 'median', 'min', 'max', 'runs', 'workers'}
 
@@ -119,6 +120,15 @@ def charts_are_drawn_from_points_and_nothing_is_measured_twice(build):
         return ''.join('the page lacks %r\n' % w for w in wanted if w not in page)
 
 
+def the_compiler_is_named_and_not_its_cache(build):
+    words = {'ccache cc -c x.c': 'cc', '/usr/bin/ccache /usr/bin/clang-14 -c x.c': '/usr/bin/clang-14', 'gcc -c x.c': 'gcc'}
+    wrong = ['%s: %s' % (c, compiler_word(c)) for c in words if compiler_word(c) != words[c]]
+    head = compiler_of(build)
+    if not re.search(r'\d+\.\d+.*, -O.*, asserts o', head) or 'cache' in head:
+        wrong.append('the head of the table has %r' % head)
+    return '\n'.join(wrong)
+
+
 def wrong_arguments_are_refused(build):
     for args, word in ((['--only', '('], 'regular expression'), (['--only', 'no such row'], 'no row matches'),
                        (['--peers', 'cobol'], "no peer 'cobol'"), (['--workers', '0'], '--workers'), (['--runs', '0'], '--runs')):
@@ -163,7 +173,8 @@ TESTS = {
     'rows': [every_row_of_leat, a_failing_program_is_named_and_fails_the_run],
     'peers': [every_row_of_the_sockets_by_hand, every_row_of_go, every_row_of_erlang, every_row_of_tokio, every_row_of_boost,
               every_row_of_zmq, every_row_of_nng, every_row_of_grpc, every_row_of_the_codecs,
-              charts_are_drawn_from_points_and_nothing_is_measured_twice, wrong_arguments_are_refused, a_target_has_the_sign_of_its_unit],
+              charts_are_drawn_from_points_and_nothing_is_measured_twice, the_compiler_is_named_and_not_its_cache,
+              wrong_arguments_are_refused, a_target_has_the_sign_of_its_unit],
 }
 
 

@@ -7,6 +7,7 @@ import glob
 import json
 import os
 import secrets
+import shlex
 import shutil
 import socket
 import subprocess
@@ -86,16 +87,21 @@ class Go(Who):
         return 'go_bench'
 
 
+def compiler_word(command):
+    """Which word of a compile command is the compiler: meson puts a cache of what was compiled before it."""
+    return next(word for word in shlex.split(command) if os.path.basename(word) not in ('ccache', 'sccache', 'distcc', 'icecc'))
+
+
 def compiler_of(build_dir):
     """'gcc (Debian 12.2.0-14) 12.2.0, -O2, asserts off', or nothing: it is only for the head of the table."""
     try:
         with open(os.path.join(build_dir, 'compile_commands.json')) as f:
-            compiler = json.load(f)[0]['command'].split()[0]
+            compiler = compiler_word(json.load(f)[0]['command'])
         found = subprocess.run(['meson', 'introspect', '--buildoptions', build_dir], capture_output=True, text=True).stdout
         option = {o['name']: o['value'] for o in json.loads(found)}
         off = option['b_ndebug'] == 'true' or (option['b_ndebug'] == 'if-release' and option['buildtype'] == 'release')
         return '%s, -O%s, asserts %s' % (first_line(compiler, '--version'), option['optimization'], 'off' if off else 'on')
-    except (OSError, ValueError, KeyError, IndexError):
+    except (OSError, ValueError, KeyError, IndexError, StopIteration):
         return ''
 
 
