@@ -22,10 +22,16 @@ static bool is_number(unsigned kind, unsigned size)
 static bool has_members(unsigned kind) { return kind == LEAT_K_STRUCT_ || kind == LEAT_K_ENUM_ || kind == LEAT_K_ONEOF_; }
 
 /* the name and tag of the next member; the type (of an enumerator: none) is left to be read */
-static bool read_member(struct cur *c, struct member *m)
+static void next_member(struct cur *c, struct member *m)
 {
     m->name = cur_text(c, &m->len);
     m->tag = form_unzigzag(cur_varint(c));
+}
+
+/* the same of bytes that may be no form */
+static bool read_member(struct cur *c, struct member *m)
+{
+    next_member(c, m);
     return !c->bad && m->len > 0 && m->len <= LIMIT_TYPE_NAME && m->tag >= INT32_MIN && m->tag <= INT32_MAX;
 }
 
@@ -191,16 +197,17 @@ static bool say_numbers(struct diff *d, const char *word, int64_t mine, int64_t 
 
 static bool same_name(const struct member *a, const struct member *b) { return a->len == b->len && memcmp(a->name, b->name, a->len) == 0; }
 
-/* which member, counted from 1, of the definition at c has m's name; 0: none */
+/* which member, counted from 1, of the definition at c, of a valid form, has m's name; 0: none */
 static uint64_t find_member(struct cur c, unsigned kind, const struct member *m)
 {
     struct member x;
     uint64_t n = cur_varint(&c);
-    for (uint64_t i = 1; i <= n && read_member(&c, &x); i++) {
+    for (uint64_t i = 1; i <= n; i++) {
+        next_member(&c, &x);
         if (same_name(&x, m))
             return i;
-        if (kind != LEAT_K_ENUM_ && !skip_type(&c, true))
-            break;
+        if (kind != LEAT_K_ENUM_)
+            form_skip(&c);
     }
     return 0;
 }
@@ -227,19 +234,22 @@ static bool diff_member(struct diff *d, struct level *l, struct cur *mine, struc
 {
     struct member a, b;
     d->path[l->path] = 0;
+    if (l->theirs > 0)
+        next_member(theirs, &b);
     if (l->mine == 0)
-        return read_member(theirs, &b) && say_member(d, &b, "missing here");
+        return say_member(d, &b, "missing here");
+    next_member(mine, &a);
     if (l->theirs == 0)
-        return read_member(mine, &a) && say_member(d, &a, "missing there");
+        return say_member(d, &a, "missing there");
     l->mine--;
     l->theirs--;
-    if (!read_member(mine, &a) || !read_member(theirs, &b))
-        return false;                                /* not reached: both forms are valid */
     if (!same_name(&a, &b))
         return say_misplaced(d, l->kind, l->mine_at, l->theirs_at, &a, &b);
     path_add(d, ".", a.name, a.len);
     d->field = true;
-    return a.tag != b.tag && say_numbers(d, l->kind == LEAT_K_ENUM_ ? "" : "tag ", a.tag, b.tag);
+    if (a.tag == b.tag)
+        return false;
+    return say_numbers(d, l->kind == LEAT_K_ENUM_ ? "" : "tag ", a.tag, b.tag);
 }
 
 /* the heads of two types, down to a definition, which is left open in *l (l->kind is 0 if there is none) */
@@ -260,7 +270,9 @@ static bool diff_head(struct diff *d, struct level *l, struct cur *mine, struct 
             skip_plain(theirs, kind);
             size_t n = (size_t)(mine->p - mine_at.p);
             bool same = n == (size_t)(theirs->p - theirs_at.p) && memcmp(mine_at.p, theirs_at.p, n) == 0;
-            return !same && say_types(d, mine_at, theirs_at);
+            if (same)
+                return false;
+            return say_types(d, mine_at, theirs_at);
         }
         uint64_t here = cur_varint(mine), there = cur_varint(theirs);
         if (here != there)
@@ -304,7 +316,7 @@ bool type_diff(const char *name, struct cur mine, struct cur theirs, char *text,
     struct diff d = { .text = text, .cap = cap };
     path_add(&d, "", name, strlen(name));
     *text = 0;
-    if (!type_form_valid(theirs) || !type_form_valid(mine)) {
+    if (!type_form_valid(theirs)) {
         say_path(&d);
         add(text, cap, "what came from the other side is not a description of a type");
         return true;

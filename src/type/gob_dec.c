@@ -319,23 +319,32 @@ static leat_err enter(struct gob_reader *r, int64_t wire, struct gob_view v, cha
     }
 }
 
-/* One more value at the end of a list, zeroed; NULL: no memory or over LIMIT_LIST.  The message was checked: so many will come. */
-static inline char *one_more(struct place *p)
+/* One more value at the end of a list that has room for it, zeroed. */
+static inline char *next_one(struct place *p)
 {
     leat_strings l;
     memcpy(&l, p->at, sizeof l);
-    if (unlikely(l.len == p->cap)) {
-        uint64_t cap = (uint64_t)l.len + p->left + 1;
-        void *made = cap > LIMIT_LIST || l.len ? NULL : mem_alloc((size_t)cap * p->stride);
-        if (!made)
-            return NULL;
-        l.at = made;
-        l.cap = p->cap = (uint32_t)cap;
-    }
     char *at = (char *)l.at + (size_t)l.len++ * p->stride;
     zero_short(at, p->stride);
     memcpy(p->at, &l, sizeof l);
     return at;
+}
+
+/* The same; the first one makes the room for all, as the message was checked: so many will come.  NULL: no memory, or over LIMIT_LIST. */
+static char *one_more(struct place *p)
+{
+    leat_strings l;
+    memcpy(&l, p->at, sizeof l);
+    if (l.len == p->cap) {
+        uint64_t cap = p->left + 1;
+        void *made = cap > LIMIT_LIST ? NULL : mem_alloc((size_t)cap * p->stride);
+        if (!made)
+            return NULL;
+        l.at = made;
+        l.cap = p->cap = (uint32_t)cap;
+        memcpy(p->at, &l, sizeof l);
+    }
+    return next_one(p);
 }
 
 /* Whether what has been entered is a struct of a list: then others may follow in its place. */
@@ -404,22 +413,18 @@ static leat_err oneof_field(struct gob_reader *r, const leat_type *t, int32_t f,
     return enter(r, wire, gob_view_field(type_field(t, (uint32_t)f)), at + type_field(t, (uint32_t)f)->offset);
 }
 
-/* The struct at p is done.  If it is one of a list, the next one takes its place: true; false: no memory. */
-static bool next_struct(struct gob_reader *r, struct place *p)
+/* The struct at p is done.  If it is one of a list, the next one takes its place. */
+static void next_struct(struct gob_reader *r, struct place *p)
 {
     r->frames.len -= sizeof *p;
     struct place *row = r->frames.len ? p - 1 : NULL;
     if (!row || row->what != LIST || row->plan != p->plan || !row->left)
-        return true;
+        return;
     row->left--;
-    char *at = one_more(row);
-    if (!at)
-        return false;
-    *p = (struct place){ .what = FIELDS, .plan = row->plan, .at = at + row->value_off };
+    *p = (struct place){ .what = FIELDS, .plan = row->plan, .at = next_one(row) + row->value_off };
     if (p->plan->dates)
         start_dates(p->plan, p->at);
     r->frames.len += sizeof *p;
-    return true;
 }
 
 /* A leaf that is next at *p, which was checked: the message ends at end.  false: it is not as usual; *p is where it was. */
@@ -460,8 +465,8 @@ static inline bool store_quick(struct gob_reader *r, uint8_t quick, const uint8_
     return true;
 }
 
-/* Goes over the fields that are stored at once, and over the structs of a row that consist of them.  false: no memory. */
-static bool quick_fields(struct gob_reader *r, struct place *p)
+/* Goes over the fields that are stored at once, and over the structs of a row that consist of them. */
+static void quick_fields(struct gob_reader *r, struct place *p)
 {
     const struct gob_plan *plan = p->plan;
     struct place *row = r->frames.len > sizeof *p && p[-1].what == LIST && p[-1].plan == plan ? p - 1 : NULL;
@@ -473,9 +478,7 @@ static bool quick_fields(struct gob_reader *r, struct place *p)
             if (!row || !row->left)
                 break;
             row->left--;
-            if (!(p->at = one_more(row)))
-                return false;
-            p->at += row->value_off;
+            p->at = next_one(row) + row->value_off;
             p->next = 0;
             if (plan->dates)
                 start_dates(plan, p->at);
@@ -488,7 +491,6 @@ static bool quick_fields(struct gob_reader *r, struct place *p)
         at = value;
     }
     r->gob.c.p = at;
-    return true;
 }
 
 /* The fields that are next, to the first one that has parts. */
@@ -496,11 +498,12 @@ static leat_err next_fields(struct gob_reader *r, struct place *p)
 {
     const struct gob_plan *plan = p->plan;
     for (;;) {
-        if (!quick_fields(r, p))
-            return no_memory(r);
+        quick_fields(r, p);
         int64_t i = gob_next_field(&r->gob, plan->wire->nfields, &p->next);
-        if (i < 0)
-            return next_struct(r, p) ? LEAT_OK : no_memory(r);
+        if (i < 0) {
+            next_struct(r, p);
+            return LEAT_OK;
+        }
         const struct gob_match *m = &plan->match[i];
         if (m->leaf) {
             LEAT_TRY(store_leaf(r, m->v, p->at + m->offset));

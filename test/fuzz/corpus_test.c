@@ -8,19 +8,11 @@
 #include "fuzz.h"
 #include "t.h"
 
-enum { FILES_MAX = 400, GROWN = 64, MADE = 180 };
+enum { FILES_MAX = 700, MADE = 240 };
 
 struct input { char name[64]; uint8_t *p; size_t n; };
 static struct input files[FILES_MAX];
 static int count;
-
-static const struct fuzz_target *find(const char *name)
-{
-    for (unsigned i = 0; i < fuzz_count; i++)
-        if (strcmp(fuzz_targets[i].name, name) == 0)
-            return &fuzz_targets[i];
-    return NULL;
-}
 
 static bool load(const char *path, struct input *ret)
 {
@@ -88,45 +80,8 @@ static void play(const struct fuzz_target *t, const char *what, const uint8_t *p
             fprintf(stderr, "%02x", p[i]);
         fputc('\n', stderr);
     }
-    t->run(exact, n);
+    fuzz_play(t, exact, n);
     free(exact);
-}
-
-static size_t mutate(struct rng *r, uint8_t *p, size_t n, size_t max)
-{
-    static const uint8_t good[] = { 0, 1, 2, 3, 0x7f, 0x80, 0x81, 0xc0, 0xfe, 0xff };
-    size_t at = n ? rng_below(r, (uint32_t)n) : 0, k;
-    switch (rng_below(r, 8)) {
-    case 0: if (n) p[at] ^= (uint8_t)(1 << rng_below(r, 8)); break;
-    case 1: if (n) p[at] = (uint8_t)rng_next(r); break;
-    case 2: if (n) p[at] = good[rng_below(r, sizeof good)]; break;
-    case 3:                                          /* cut out */
-        k = n - at ? 1 + rng_below(r, (uint32_t)MIN(n - at, (size_t)8)) : 0;
-        memmove(p + at, p + at + k, n - at - k);
-        return n - k;
-    case 4: return at;                               /* cut short */
-    case 5: case 6: {                                /* put in: something new, or some of what there is */
-        uint8_t some[16];
-        k = 1 + rng_below(r, 16);
-        if (n + k > max)
-            break;
-        size_t from = n > k ? rng_below(r, (uint32_t)(n - k)) : 0;
-        for (size_t i = 0; i < k; i++)
-            some[i] = rng_below(r, 2) && n > k ? p[from + i] : good[rng_below(r, sizeof good)];
-        memmove(p + at + k, p + at, n - at);
-        memcpy(p + at, some, k);
-        return n + k;
-    }
-    default: {                                       /* one file's head, another's tail */
-        const struct input *x = &files[rng_below(r, (uint32_t)count)];
-        size_t from = x->n ? rng_below(r, (uint32_t)x->n) : 0;
-        k = MIN(x->n - from, max - at);
-        if (k)
-            memcpy(p + at, x->p + from, k);
-        return at + k;
-    }
-    }
-    return n;
 }
 
 static void play_all(const struct fuzz_target *t)
@@ -134,8 +89,9 @@ static void play_all(const struct fuzz_target *t)
     const char *wanted = getenv("FUZZ_N");
     long n = wanted ? atol(wanted) : getenv("T_QUICK") ? 100 : 500;
     struct rng r;
+    struct buf made = { 0 };
     char what[100];
-    uint8_t *p = malloc(t->max + GROWN);
+    uint8_t *p = malloc(t->max + FUZZ_ROOM);
     CHECK(p != NULL);
     load_all(t->name);
     make_all(t);
@@ -143,38 +99,41 @@ static void play_all(const struct fuzz_target *t)
         play(t, files[i].name, files[i].p, files[i].n);
     rng_init(&r, 1);
     for (long i = 0; i < n * (long)t->share / 100; i++) {
-        const struct input *x = &files[rng_below(&r, (uint32_t)count)];
-        size_t k = MIN(x->n, (size_t)t->max);
-        memcpy(p, x->p, k);
-        for (uint32_t m = 1 + rng_below(&r, 6); m; m--)
-            k = mutate(&r, p, k, t->max);
-        snprintf(what, sizeof what, "mutation %ld of %s", i, x->name);
+        const struct input *x = &files[rng_below(&r, (uint32_t)count)], *y = &files[rng_below(&r, (uint32_t)count)];
+        bool fresh = i % 2 && fuzz_made(t->name, (uint64_t)(MADE + i), &made) && made.len <= t->max;
+        size_t k = fresh ? made.len : MIN(x->n, (size_t)t->max);
+        if (k)
+            memcpy(p, fresh ? made.p : x->p, k);
+        for (uint32_t m = rng_below(&r, 7); m; m--)
+            k = fuzz_mutate(t, &r, p, k, t->max, y->p, y->n);
+        snprintf(what, sizeof what, "mutation %ld of %s", i, fresh ? "something new" : x->name);
         play(t, what, p, k);
     }
+    buf_free(&made);
     free(p);
     for (int i = 0; i < count; i++)
         free(files[i].p);
 }
 
-TEST(form) { play_all(find("form")); }
-TEST(own) { play_all(find("own")); }
-TEST(bridge) { play_all(find("bridge")); }
-TEST(record) { play_all(find("record")); }
-TEST(gob) { play_all(find("gob")); }
-TEST(json) { play_all(find("json")); }
-TEST(described) { play_all(find("described")); }
-TEST(netrpc) { play_all(find("netrpc")); }
-TEST(sim) { play_all(find("sim")); }
-TEST(env) { play_all(find("env")); }
-TEST(url) { play_all(find("url")); }
-TEST(accept) { play_all(find("accept")); }
-TEST(dial) { play_all(find("dial")); }
-TEST(frames) { play_all(find("frames")); }
-TEST(talk) { play_all(find("talk")); }
+TEST(form) { play_all(fuzz_named("form")); }
+TEST(own) { play_all(fuzz_named("own")); }
+TEST(bridge) { play_all(fuzz_named("bridge")); }
+TEST(record) { play_all(fuzz_named("record")); }
+TEST(gob) { play_all(fuzz_named("gob")); }
+TEST(json) { play_all(fuzz_named("json")); }
+TEST(described) { play_all(fuzz_named("described")); }
+TEST(netrpc) { play_all(fuzz_named("netrpc")); }
+TEST(sim) { play_all(fuzz_named("sim")); }
+TEST(env) { play_all(fuzz_named("env")); }
+TEST(url) { play_all(fuzz_named("url")); }
+TEST(accept) { play_all(fuzz_named("accept")); }
+TEST(dial) { play_all(fuzz_named("dial")); }
+TEST(frames) { play_all(fuzz_named("frames")); }
+TEST(talk) { play_all(fuzz_named("talk")); }
 
 int main(int argc, char **argv)
 {
-    const struct fuzz_target *t = argc > 2 && strchr(argv[2], '/') ? find(argv[1]) : NULL;
+    const struct fuzz_target *t = argc > 2 && strchr(argv[2], '/') ? fuzz_named(argv[1]) : NULL;
     if (!t)
         return t_main(argc, argv);
     for (int i = 2; i < argc; i++) {

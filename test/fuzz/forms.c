@@ -2,17 +2,14 @@
 #include <string.h>
 #include "fuzz.h"
 #include "base/limits.h"
-#include "type/type_test.h"
-
-static const leat_type *const types[] = { &word_type, &all_type, &node_type, &shape_type, &color_type, &shard_type, &numbers_type,
-    &old_type };
+#include "values.h"
 
 /* The first byte says with which of ours it is compared; 0x80: ours with the rest laid over it from a place on. */
 void fuzz_form(const uint8_t *p, size_t n)
 {
     struct cur in = cur_of(p, n), mine;
     uint8_t how = fuzz_u8(&in);
-    const leat_type *t = types[how % ARRAY_LEN(types)];
+    const leat_type *t = forms[how % FORMS];
     struct buf b = { 0 };
     char text[200];
     FUZZ_CHECK(type_form(t, &mine) == LEAT_OK);

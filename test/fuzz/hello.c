@@ -1,15 +1,19 @@
 /* hello.c - fuzz targets of the first words on a link, for both sides. */
+#include <string.h>
 #include "fuzz.h"
+#include "make.h"
 #include "peer.h"
 
-/* The first byte: how many bytes go at once; 0x80: hang up at the end instead of reading on. */
+/* The first byte: how many bytes go at once, at most 63; 0x80: hang up at the end instead of reading on; 0x40: the node belongs to a
+ * launch. */
+#define JOB "0123456789abcdef"
 static struct cur input;
 
 static leat_err say(struct link *l)
 {
     struct cur in = input;
     uint8_t how = fuzz_u8(&in);
-    size_t step = how & 0x7f ? how & 0x7f : cur_left(&in) + 1, n;
+    size_t step = how & 0x3f ? how & 0x3f : cur_left(&in) + 1, n;
     char got[512];
     while (cur_left(&in)) {
         size_t k = MIN(step, cur_left(&in));
@@ -56,7 +60,9 @@ static leat_err door(void *arg)
 void fuzz_accept(const uint8_t *p, size_t n)
 {
     input = cur_of(p, n);
+    fuzz_job = n && p[0] & 0x40 ? JOB : NULL;
     fuzz_world(door, NULL, 0);
+    fuzz_job = NULL;
 }
 
 static leat_err answer(struct link_listener **l)
@@ -96,4 +102,31 @@ void fuzz_dial(const uint8_t *p, size_t n)
 {
     input = cur_of(p, n);
     fuzz_world(behind, NULL, 0);
+}
+
+/* A hello, or the answer to one, of many kinds: for who damages it. */
+leat_err make_hello(struct rng *r, struct buf *out, bool answer)
+{
+    static const char *const jobs[] = { "", JOB, "0123456789abcde0", "x" };
+    buf_u8(out, (uint8_t)(rng_below(r, 3) ? rng_below(r, 4) << 6 : rng_below(r, 256)));
+    peer_preamble(out);
+    size_t at = peer_begin(out, answer ? FRAME_WELCOME : FRAME_HELLO, 0, 0);
+    if (!answer) {
+        buf_u64(out, 1);
+        buf_u32(out, rng_below(r, 3));
+        buf_u32(out, rng_below(r, 8) == 0);
+    }
+    for (int i = 0; i < (answer ? 2 : 4); i++)       /* incarnations */
+        buf_u64(out, i < 2 ? 77 : 0);
+    buf_u64(out, rng_below(r, 3));
+    peer_limits(out);
+    buf_text(out, "peer", rng_below(r, 5));
+    if (!answer) {
+        const char *job = jobs[rng_below(r, ARRAY_LEN(jobs))];
+        buf_text(out, job, strlen(job));
+    }
+    for (uint32_t more = rng_below(r, 4); more; more--)
+        buf_u32(out, rng_below(r, 2) ? 30000 : UINT32_MAX);
+    peer_end(out, at);
+    return buf_err(out);
 }

@@ -3,7 +3,9 @@
 
     run.py fuzz SECONDS [NAME...]     libFuzzer on each target (or these) in turn, all of them together for so many seconds
     run.py keep SECONDS [NAME...]     the same, and what reached something new goes into test/fuzz/corpus, as few and small as may be
-    run.py coverage [NAME...]         plays the corpus and its mutations, and prints the branches of each decoder that were taken
+    run.py coverage [NAME...]         plays the corpus, inputs that are made, and mutations of both (FUZZ_N=15000: so many), and prints how
+                                      many branches of each decoder were taken
+    run.py missed FILE...             which were not, of these files, when that was run last
 
 Inputs that failed are in build-fuzz/found; `build-fuzz/test/fuzz/fuzz_corpus_test NAME FILE` plays one.  Needs clang; says so if it is
 not there.  The exit code is 1 if anything failed, or if a decoder is below its bound.
@@ -23,8 +25,9 @@ ENV = dict(os.environ, CC='clang', ASAN_OPTIONS='detect_leaks=1:detect_stack_use
            UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1')
 # Files that do nothing but read what may come from anyone, and how many of 100 branches must be taken; then files of which that is a part.
 DECODERS = ['src/base/buf.c', 'src/base/url.c', 'src/cluster/env.c', 'src/sim/conf.c', 'src/type/bridge.c', 'src/type/decode.c',
-            'src/type/decode_as.c', 'src/type/diff.c', 'src/type/shape.c',
-            'src/type/gob_dec.c', 'src/type/gob_feed.c', 'src/type/gob_read.c', 'src/type/gob_skip.c', 'src/type/json_dec.c',
+            'src/type/decode_as.c', 'src/type/diff.c', 'src/type/find.c', 'src/type/rows.c', 'src/type/shape.c',
+            'src/type/gob_dec.c', 'src/type/gob_feed.c', 'src/type/gob_fit.c', 'src/type/gob_whole.c',
+            'src/type/gob_read.c', 'src/type/gob_skip.c', 'src/type/json_dec.c',
             'src/type/json_lex.c', 'src/type/form_json.c', 'src/type/form_tree.c', 'src/type/record_feed.c',
             'src/type/json_date.c', 'src/sess/hello.c']
 BOUND = 95
@@ -115,7 +118,7 @@ def coverage(names):
     os.makedirs(raw)
     # %4m: what ends adds to one of four files, under a lock; %p would be the number of the player in all of its children, which write one
     # file over another
-    env = dict(ENV, LLVM_PROFILE_FILE=os.path.join(raw, '%4m'), FUZZ_N=os.environ.get('FUZZ_N', '1000'))
+    env = dict(ENV, LLVM_PROFILE_FILE=os.path.join(raw, '%4m'), FUZZ_N=os.environ.get('FUZZ_N', '15000'))
     subprocess.run([player] + names, env=env, check=True, stdout=subprocess.DEVNULL)
     data = os.path.join(COVER, 'data')
     subprocess.run(['llvm-profdata', 'merge', '-o', data] + [os.path.join(raw, f) for f in os.listdir(raw)], check=True)
@@ -137,9 +140,26 @@ def coverage(names):
     return share < BOUND
 
 
+def missed(wanted):
+    got = subprocess.run(['llvm-cov', 'export', '-instr-profile', os.path.join(COVER, 'data'), os.path.join(COVER, PLAYER)],
+                         stdout=subprocess.PIPE, check=True)
+    for f in json.loads(got.stdout)['data'][0]['files']:
+        name = os.path.relpath(f['filename'], ROOT)
+        if name in wanted:
+            with open(f['filename']) as src:
+                text = src.read().split('\n')
+            for line, col, to_line, to_col, true, false in sorted(b[:6] for b in f['branches']):
+                if true == 0 or false == 0:
+                    what = text[line - 1][col - 1:to_col - 1 if line == to_line else None]
+                    print('%s:%d:%d: %s: %s' % (name, line, col, 'never' if true == false else 'always' if true else 'never true', what))
+    return 0
+
+
 def main():
-    if len(sys.argv) < 2 or sys.argv[1] not in ('fuzz', 'keep', 'coverage'):
+    if len(sys.argv) < 2 or sys.argv[1] not in ('fuzz', 'keep', 'coverage', 'missed'):
         sys.exit(__doc__)
+    if sys.argv[1] == 'missed':
+        return missed(sys.argv[2:])
     if sys.argv[1] == 'coverage':
         return coverage(targets(sys.argv[2:]))
     return fuzz(int(sys.argv[2]), targets(sys.argv[3:]), sys.argv[1] == 'keep')

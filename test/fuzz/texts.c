@@ -54,7 +54,7 @@ void fuzz_env(const uint8_t *p, size_t n)
     fuzz_memory_start();
     leat_err e = cluster_read(get, &c);
     FUZZ_MEMORY(n, 1024);
-    FUZZ_CHECK(e == LEAT_OK || e == LEAT_INVAL || e == LEAT_LIMIT);
+    FUZZ_CHECK(e == LEAT_OK || e == LEAT_INVAL || e == LEAT_LIMIT || fuzz_starved(e));
     if (e == LEAT_OK) {
         FUZZ_CHECK(c.nodes.len == 0 || c.rank < c.nodes.len);
         FUZZ_CHECK(c.job[0] == 0 || strlen(c.job) == CLUSTER_JOB_LEN);

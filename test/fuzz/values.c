@@ -10,10 +10,21 @@
 #include "type/gob_feed.h"
 #include "type/json.h"
 #include "type/record_feed.h"
-#include "type/type_test.h"
+#include "values.h"
 
-static const leat_type *const types[] = { &all_type, &node_type, &word_type, &shard_type, &old_type, &numbers_type, &loose_type,
-    &point_type, &square_type };
+/* A stream that is given in pieces of step + 1 bytes; FAILS: and breaks at its end. */
+enum { FAILS = 254 };
+struct bytes { struct cur c; uint8_t step; };
+static leat_err give(void *self, void *p, size_t cap, size_t *n)
+{
+    struct bytes *b = self;
+    size_t most = MIN(cap, (size_t)b->step + 1), k = MIN(most, cur_left(&b->c));
+    *n = k;
+    if (k)
+        memcpy(p, cur_take(&b->c, k), k);
+    return k == 0 && b->step == FAILS ? leat_fail(LEAT_PEER_LOST, "it broke") : LEAT_OK;
+}
+static bool broke(const struct bytes *b, leat_err e) { return b->step == FAILS && e == LEAT_PEER_LOST; }
 
 static bool is_zero(const void *p, size_t n)
 {
@@ -41,14 +52,42 @@ static leat_err put_end(struct type_ends *self, leat_chan_ *c, int is_rx, const 
     return buf_err(out);
 }
 
-/* What is understood is written as the same bytes; what is not leaves nothing. */
+/* The same bytes, of which some came by themselves.  What is left of them is the caller's, if the value has not taken it. */
+static leat_err decode_part(const leat_type *t, struct cur *c, void *v, struct type_ends *ends, size_t at, size_t len)
+{
+    struct buf rest = { 0 };
+    struct type_part part = { .at = MIN(at, cur_left(c)) };
+    part.len = MIN(len, cur_left(c) - part.at);
+    if (part.len == 0)                               /* a part has some */
+        return LEAT_OK;
+    part.p = malloc(part.len);
+    FUZZ_CHECK(part.p != NULL);
+    memcpy(part.p, c->p + part.at, part.len);
+    buf_put(&rest, c->p, part.at);
+    buf_put(&rest, c->p + part.at + part.len, cur_left(c) - part.at - part.len);
+    struct cur in = cur_of(rest.p, rest.len);
+    in.bad = rest.len == 0;
+    fuzz_memory_start();
+    leat_err e = type_decode_part(t, &in, v, ends, &part);
+    fuzz_memory();
+    FUZZ_CHECK(e == LEAT_OK || e == LEAT_INVAL || fuzz_honest(e));
+    FUZZ_CHECK(e == LEAT_OK ? !in.bad : is_zero(v, t->size));
+    if (e == LEAT_OK)
+        leat_drop_(t, v);
+    free(part.p);
+    buf_free(&rest);
+    return e;
+}
+
+/* What is understood is written as the same bytes; what is not leaves nothing.  0x20: some of them come by themselves, see decode_part;
+ * 0x10: those that are found to be worth it in the first `at`. */
 void fuzz_own(const uint8_t *p, size_t n)
 {
     struct cur in = cur_of(p, n);
     uint8_t how = fuzz_u8(&in);
-    const leat_type *t = types[how % ARRAY_LEN(types)];
+    const leat_type *t = type_named(how);
     struct type_ends ends = { .put = put_end, .get = get_end };
-    size_t k = cur_left(&in);
+    size_t at = how & 0x20 ? fuzz_u8(&in) : 0, len = how & 0x20 ? fuzz_u8(&in) : 0, k = cur_left(&in);
     uint8_t *exact = malloc(k ? k : 1);
     void *v = malloc(t->size);
     FUZZ_CHECK(exact && v);
@@ -56,11 +95,24 @@ void fuzz_own(const uint8_t *p, size_t n)
         memcpy(exact, in.p, k);
     memset(v, 0x5a, t->size);
     struct cur c = cur_of(exact, k);
+    struct type_part part;
+    if (how & 0x10 && type_find_part(t, cur_of(exact, MIN(at, k)), 1 + len % 8, &part)) {
+        FUZZ_CHECK(part.at <= MIN(at, k) && part.at + part.len > MIN(at, k));
+        at = part.at;
+        len = part.len;
+    }
+    if (how & 0x20)
+        (void)decode_part(t, &c, v, how & 0x80 ? NULL : &ends, at, len);
+    memset(v, 0x5a, t->size);
+    if (k == 0 && how & 0x10)
+        cur_fail(&c);                                /* so it came */
+    size_t budget = 2 * k + 40;
     fuzz_memory_start();
-    leat_err e = type_decode(t, &c, v, how & 0x80 ? NULL : &ends, NULL);
-    FUZZ_CHECK(e == LEAT_OK || e == LEAT_TYPE || e == LEAT_LIMIT || e == LEAT_INVAL);
-    if (how & 0x80 || t != &shard_type)              /* channels are the session's to count */
-        FUZZ_MEMORY(k, LIMIT_DECODE_FREE + 80 * LIMIT_VALUE_DEPTH);
+    leat_err e = type_decode(t, &c, v, how & 0x80 ? NULL : &ends, how & 0x30 ? NULL : &budget);
+    size_t took = fuzz_memory();
+    FUZZ_CHECK(e == LEAT_OK || fuzz_honest(e));
+    if (how & 0x80 || (t != &shard_type && t != &shard_later_type))      /* channels are the session's to count */
+        FUZZ_CHECK(took <= LIMIT_DECODE_RATIO * k + LIMIT_DECODE_FREE + 80 * LIMIT_VALUE_DEPTH);
     if (e == LEAT_OK) {
         struct buf b = { 0 };
         FUZZ_CHECK(type_encode(t, v, &b, &ends) == LEAT_OK);
@@ -74,35 +126,22 @@ void fuzz_own(const uint8_t *p, size_t n)
     free(exact);
 }
 
-/* what became of the types of type_test.h */
-LEAT_STRUCT(numbers_later, (int16, a), (int64, b), (int32, c), (uint16, e), (int32, f), (int64, g), (uint64, h), (float64, i), (bool, k),
-    (bool, fresh));
-LEAT_STRUCT(square_later, (string, label), (float64, side), (int8, more));
-LEAT_ONEOF(shape_later, (int64, tiny), (string, words), (struct(square_later), square), (bool, flag));
-LEAT_STRUCT(node_later, (map(node_later), by_name), (list(node_later), kids), (string, name), (optional(node_later), right));
-LEAT_STRUCT(all_later, (array(uint32_t, 9), five), (oneof(shape_later), shape), (struct(point), spot), (map(square_later), squares),
-    (optional(numbers_later), numbers), (bytes, name), (date, when), (error, failed), (list(point), looses), (struct(node_later), tree));
-struct old_later { char name[60]; leat_string note; unsigned long long id; };
-LEAT_DESCRIBE(old_later, (chars(60), name), (string, note), (uint64, id));
-LEAT_STRUCT(word_later, (uint64, times), (bytes, text));
-LEAT_STRUCT(shard_later, (tx(word), out), (rx(word_later), in), (int8, n));
-LEAT_STRUCT(shard_less, (bytes, text));
-static const leat_type *const bridged[] = { &word_type, &all_type, &node_type, &shape_type, &old_type, &shard_type, &numbers_type,
-    &word_later_type, &all_later_type, &node_later_type, &shape_later_type, &old_later_type, &shard_later_type, &numbers_later_type,
-    &shard_less_type };
-
 /* The first byte says which type reads, the second which one wrote, then how many bytes are laid over its form and where; the rest is a
- * value.  0x80: without ends. */
+ * value.  0x80: without ends; 0x40: how many is two bytes, and it is one of more[]. */
 void fuzz_bridge(const uint8_t *p, size_t n)
 {
     struct cur in = cur_of(p, n), form;
     uint8_t how = fuzz_u8(&in), other = fuzz_u8(&in);
-    const leat_type *t = bridged[how % ARRAY_LEN(bridged)];
+    const leat_type *t = how & 0x40 ? more[how % MORE] : bridged[how % BRIDGED];
     struct buf b = { 0 };
     struct type_bridge *as;
-    FUZZ_CHECK(type_form(bridged[other % ARRAY_LEN(bridged)], &form) == LEAT_OK);
+    FUZZ_CHECK(type_form(bridged[other % BRIDGED], &form) == LEAT_OK);
     buf_put(&b, form.p, cur_left(&form));
-    size_t k = MIN((size_t)fuzz_u8(&in), cur_left(&in)), at = k ? fuzz_u8(&in) % b.len : 0;
+    size_t k = fuzz_u8(&in);
+    if (how & 0x40)
+        k |= (size_t)fuzz_u8(&in) << 8;
+    k = MIN(k, cur_left(&in));
+    size_t at = k ? fuzz_u8(&in) % b.len : 0;
     k = MIN(k, cur_left(&in));
     if (other & 0x80)
         b.len = at;                                  /* not over it, but instead of its end */
@@ -116,22 +155,24 @@ void fuzz_bridge(const uint8_t *p, size_t n)
     memcpy(exact, b.p, b.len);
     fuzz_memory_start();
     leat_err e = type_bridge_make(t, cur_of(exact, b.len), &as), check = type_bridge_check(t, cur_of(exact, b.len));
-    FUZZ_CHECK(e == LEAT_OK || e == LEAT_TYPE || e == LEAT_LIMIT);
-    FUZZ_CHECK(check == LEAT_OK || check == LEAT_TYPE || check == LEAT_LIMIT);
     FUZZ_CHECK(fuzz_memory() < (1 << 20));
+    FUZZ_CHECK((e == LEAT_OK || fuzz_honest(e)) && (check == LEAT_OK || fuzz_honest(check)));
     if (e == LEAT_OK) {
         struct type_ends ends = { .put = put_end, .get = get_end };
         struct cur bytes = cur_of(cur_take(&in, cur_left(&in)), 0);
         bytes.end = in.end;
+        bytes.bad = how & 0x10 && cur_left(&in) == 0;
         void *v = malloc(t->size);
         FUZZ_CHECK(v != NULL);
         fuzz_memory_start();
-        if (type_decode_as(as, &bytes, v, how & 0x80 ? NULL : &ends, NULL) == LEAT_OK)
+        e = type_decode_as(as, &bytes, v, how & 0x80 ? NULL : &ends, NULL);
+        size_t took = fuzz_memory();
+        if (e == LEAT_OK)
             leat_drop_(t, v);
         else
             FUZZ_CHECK(bytes.bad && is_zero(v, t->size));
         if (how & 0x80)
-            FUZZ_CHECK(fuzz_memory() <= as->ratio * n + LIMIT_DECODE_FREE + 80 * LIMIT_VALUE_DEPTH);
+            FUZZ_CHECK(took <= as->ratio * n + LIMIT_DECODE_FREE + 80 * LIMIT_VALUE_DEPTH);
         free(v);
         type_bridge_free(as);
     }
@@ -140,50 +181,44 @@ void fuzz_bridge(const uint8_t *p, size_t n)
 }
 
 /* -- values in files ----------------------------------------------------------------------------------------------------------- */
-struct stream { struct cur c; uint8_t step; };       /* given in pieces of `step` */
-static leat_err give_some(void *self, void *p, size_t cap, size_t *n)
-{
-    struct stream *b = self;
-    size_t most = MIN(cap, (size_t)b->step + 1), k = MIN(most, cur_left(&b->c));
-    *n = k;
-    if (k)
-        memcpy(p, cur_take(&b->c, k), k);
-    return LEAT_OK;
-}
-
-static void record_play(struct stream from, const leat_type *t)
+static void record_play(struct bytes from, const leat_type *t)
 {
     leat_player *r;
     leat_err e;
     void *v = malloc(t->size);
-    FUZZ_CHECK(v && leat_player_open(give_some, &from, 1 << 20, &r) == LEAT_OK);
+    FUZZ_CHECK(v && leat_player_open(give, &from, 1 << 20, &r) == LEAT_OK);
+    fuzz_memory_start();
     while ((e = leat_play_(r, t, v)) == LEAT_OK)
         leat_drop_(t, v);
-    FUZZ_CHECK(e == LEAT_CLOSED || e == LEAT_INVAL || e == LEAT_LIMIT || e == LEAT_TYPE);
+    fuzz_memory();
+    FUZZ_CHECK(e == LEAT_CLOSED || fuzz_honest(e) || broke(&from, e));
     FUZZ_CHECK(is_zero(v, t->size));
     leat_player_close(r);
     free(v);
 }
 
-/* The first byte says as what it is played, the second in what pieces it comes; it is shown as well. */
+/* The first byte says as what it is played (0x80: the first bytes of a stream are the input's, too), the second in what pieces it comes;
+ * it is shown as well. */
 void fuzz_record(const uint8_t *p, size_t n)
 {
     struct cur in = cur_of(p, n);
-    const leat_type *t = types[fuzz_u8(&in) % ARRAY_LEN(types)];
-    struct stream from = { .step = fuzz_u8(&in) };
+    uint8_t how = fuzz_u8(&in);
+    const leat_type *t = type_named(how);
+    struct bytes from = { .step = fuzz_u8(&in) };
     struct buf b = { 0 }, out = { 0 };
     struct json_sink s = json_to_buf(&out);
     struct cur form = { 0 }, got;
     uint8_t kind;
     uint64_t at;
     size_t len;
-    buf_put(&b, RECORD_MAGIC, RECORD_MAGIC_BYTES);
+    if (!(how & 0x80))
+        buf_put(&b, RECORD_MAGIC, RECORD_MAGIC_BYTES);
     buf_put(&b, in.p, cur_left(&in));
     from.c = cur_of(b.p, b.len);
     record_play(from, t);
     struct form_tree tree = { .nodes = { 0 } };
-    struct record_feed f = { .read = give_some, .self = &from, .limit = 1 << 20 };
-    out.max = 1 << 20;
+    struct record_feed f = { .read = give, .self = &from, .limit = 1 << 20 };
+    out.max = p && n > 1 && p[1] & 1 ? 600 : 1 << 20;
     while (record_next(&f, &kind, &got, &at) == LEAT_OK) {
         static uint8_t kept[1 << 16];
         if (kind == RECORD_TYPE && cur_text(&got, &len) && type_form_valid(got)) {
@@ -191,7 +226,12 @@ void fuzz_record(const uint8_t *p, size_t n)
             form = cur_of(kept, cur_left(&got));
             form_declare(form, "x_y", 3, &s);
             form_tree_free(&tree);
-            FUZZ_CHECK(form_tree_make(&tree, form) == LEAT_OK);
+            fuzz_memory_start();
+            leat_err e = form_tree_make(&tree, form);
+            fuzz_memory();
+            FUZZ_CHECK(e == LEAT_OK || (e == LEAT_NOMEM && fuzz_honest(e)));
+            if (e != LEAT_OK)
+                form = (struct cur){ 0 };
         } else if (kind == RECORD_VALUE && cur_left(&form)) {
             uint64_t steps = 0;
             (void)cur_varint(&got);
@@ -208,18 +248,7 @@ void fuzz_record(const uint8_t *p, size_t n)
 }
 
 /* -- gob ---------------------------------------------------------------------------------------------------------------------- */
-struct bytes { struct cur c; uint8_t step; };        /* given in pieces of `step` */
-static leat_err give(void *self, void *p, size_t cap, size_t *n)
-{
-    struct bytes *b = self;
-    size_t most = MIN(cap, (size_t)b->step + 1), k = MIN(most, cur_left(&b->c));
-    *n = k;
-    if (k)
-        memcpy(p, cur_take(&b->c, k), k);
-    return LEAT_OK;
-}
-
-static bool honest(leat_err e) { return e == LEAT_INVAL || e == LEAT_LIMIT || e == LEAT_TYPE || e == LEAT_CLOSED; }
+static bool honest(leat_err e) { return e == LEAT_CLOSED || fuzz_honest(e); }
 
 static void gob_print(struct bytes *from)
 {
@@ -231,13 +260,14 @@ static void gob_print(struct bytes *from)
         struct buf out = { 0 };
         struct json_sink s = json_to_buf(&out);
         leat_err shown = gob_json(&g, &s);
-        FUZZ_CHECK(shown == LEAT_OK || shown == LEAT_LIMIT);
+        FUZZ_CHECK(shown == LEAT_OK || shown == LEAT_LIMIT || fuzz_starved(shown));
         buf_free(&out);
     }
-    FUZZ_CHECK(honest(e) && (e == LEAT_CLOSED || g.why));
+    FUZZ_CHECK(broke(from, e) || (honest(e) && (e == LEAT_CLOSED || g.why || fuzz_starved(e))));
     struct buf out = { 0 };
     struct json_sink s = json_to_buf(&out);
-    FUZZ_CHECK(gob_declarations(&g, &s) == LEAT_OK);
+    e = gob_declarations(&g, &s);
+    FUZZ_CHECK(e == LEAT_OK || fuzz_starved(e));
     buf_free(&out);
     gob_feed_free(&f);
     gob_free(&g);
@@ -258,7 +288,7 @@ static void gob_typed(struct bytes *from, const leat_type *t)
             struct gob_writer w = { 0 };
             struct buf out = { 0 };
             leat_err put = gob_write(&w, t, v, &out);
-            FUZZ_CHECK(put == LEAT_OK || put == LEAT_INVAL || put == LEAT_LIMIT);
+            FUZZ_CHECK(put == LEAT_OK || put == LEAT_INVAL || put == LEAT_LIMIT || fuzz_starved(put));
             buf_free(&out);
             gob_writer_free(&w);
             leat_drop_(t, v);
@@ -266,7 +296,7 @@ static void gob_typed(struct bytes *from, const leat_type *t)
             FUZZ_CHECK(is_zero(v, t->size));
         }
     }
-    FUZZ_CHECK(honest(e));
+    FUZZ_CHECK(honest(e) || broke(from, e));
     free(v);
     gob_feed_free(&f);
     gob_reader_free(&r);
@@ -281,7 +311,7 @@ void fuzz_gob(const uint8_t *p, size_t n)
     if (how & 0x80)
         gob_print(&from);
     else
-        gob_typed(&from, types[how % ARRAY_LEN(types)]);
+        gob_typed(&from, type_named(how));
     FUZZ_MEMORY(2 * n, 512 << 10);
 }
 
@@ -297,8 +327,7 @@ void fuzz_json(const uint8_t *p, size_t n)
     fuzz_memory_start();
     for (int i = 0; i < 2; i++) {                    /* again: the shapes are known */
         leat_err e = netrpc_put_json(&s, text);
-        FUZZ_CHECK(e == LEAT_OK || e == LEAT_INVAL || e == LEAT_LIMIT || e == LEAT_TYPE);
-        FUZZ_CHECK(e == LEAT_OK || *leat_err_detail());
+        FUZZ_CHECK(e == LEAT_OK || (fuzz_honest(e) && *leat_err_detail()));
     }
     FUZZ_MEMORY(8 * n, 64 << 10);
     netrpc_free(&s);
@@ -309,7 +338,7 @@ void fuzz_json(const uint8_t *p, size_t n)
 void fuzz_described(const uint8_t *p, size_t n)
 {
     struct cur in = cur_of(p, n);
-    const leat_type *t = types[fuzz_u8(&in) % ARRAY_LEN(types)];
+    const leat_type *t = type_named(fuzz_u8(&in));
     size_t k = cur_left(&in);
     char *exact = malloc(k ? k : 1), *v = malloc(t->size);
     struct buf text = { 0 }, again = { 0 };
@@ -319,8 +348,8 @@ void fuzz_described(const uint8_t *p, size_t n)
     memset(v, 0x5a, t->size);
     fuzz_memory_start();
     leat_err e = type_json_get(t, exact, k, v);
-    FUZZ_CHECK(e == LEAT_OK || e == LEAT_TYPE || e == LEAT_LIMIT || e == LEAT_INVAL);
     FUZZ_MEMORY(4 * k, 256 << 10);
+    FUZZ_CHECK(e == LEAT_OK || fuzz_honest(e));
     if (e == LEAT_OK) {
         FUZZ_CHECK(type_json_put(t, v, &text) == LEAT_OK);
         leat_drop_(t, v);
@@ -362,61 +391,7 @@ void fuzz_netrpc(const uint8_t *p, size_t n)
         if (e == LEAT_OK && !(how & 6))
             leat_drop(all, &v.v);
     }
-    FUZZ_CHECK(honest(e));
+    FUZZ_CHECK(honest(e) || broke(&from, e));
     FUZZ_MEMORY(4 * n, 512 << 10);
     netrpc_free(&s);
-}
-
-/* -- inputs that make sense --------------------------------------------------------------------------------------------------- */
-/* Texts that no format refuses. */
-static void plain(const leat_type *t, void *v)
-{
-    struct buf b = { 0 };
-    struct type_ends ends = { .put = put_end, .get = get_end };
-    if (type_encode(t, v, &b, &ends) == LEAT_OK)
-        for (size_t i = 0; i < b.len; i++)
-            b.p[i] &= 0x7f;
-    struct cur c = cur_of(b.p, b.len);
-    leat_drop_(t, v);
-    memset(v, 0, t->size);
-    if (type_decode(t, &c, v, &ends, NULL) != LEAT_OK)
-        memset(v, 0, t->size);
-    buf_free(&b);
-}
-
-static leat_err made_gob(const leat_type *t, const void *v, struct buf *ret)
-{
-    struct gob_writer w = { 0 };
-    leat_err e = gob_write(&w, t, v, ret);
-    if (e == LEAT_OK)
-        e = gob_write(&w, t, v, ret);                /* the second one has no definitions */
-    gob_writer_free(&w);
-    return e;
-}
-
-bool fuzz_made(const char *target, uint32_t number, struct buf *ret)
-{
-    bool own = strcmp(target, "own") == 0, gob = strcmp(target, "gob") == 0, json = strcmp(target, "described") == 0;
-    struct type_ends ends = { .put = put_end, .get = get_end };
-    uint8_t which = (uint8_t)(number % (own || gob || json ? ARRAY_LEN(types) : ARRAY_LEN(bridged)));
-    const leat_type *t = own || gob || json ? types[which] : bridged[which];
-    struct rng r;
-    if (!own && !gob && !json && strcmp(target, "bridge") != 0)
-        return false;
-    rng_init(&r, number + 1);
-    void *v = calloc(1, t->size);
-    FUZZ_CHECK(v != NULL);
-    fill(t, v, &r);
-    if (number / ARRAY_LEN(bridged) % 2)
-        plain(t, v);
-    buf_reset(ret);
-    buf_u8(ret, own || gob || json ? which : (uint8_t)(rng_below(&r, ARRAY_LEN(bridged))));
-    if (gob)
-        buf_u8(ret, (uint8_t)rng_below(&r, 8));
-    else if (!own && !json)
-        buf_u8(ret, which), buf_u8(ret, 0);
-    leat_err e = gob ? made_gob(t, v, ret) : json ? type_json_put(t, v, ret) : type_encode(t, v, ret, &ends);
-    leat_drop_(t, v);
-    free(v);
-    return e == LEAT_OK;
 }

@@ -1,6 +1,7 @@
 /* world.c - a program of one thread in virtual time, for fuzz targets: see fuzz.h. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "fuzz.h"
@@ -16,20 +17,53 @@ void fuzz_wrong(const char *file, int line, const char *what)
 }
 
 /* -- memory ------------------------------------------------------------------------------------------------------------------- */
-static size_t taken;
+static struct { size_t taken, asked, failing; bool counting, failed; } memory;
+
 static bool count(void *self, size_t n)
 {
     (void)self;
-    taken += n;
-    return false;
+    if (!memory.counting)
+        return false;
+    memory.taken += n;
+    memory.failed |= ++memory.asked == memory.failing;
+    return memory.asked == memory.failing;
 }
+
 void fuzz_memory_start(void)
 {
     static const struct mem_hook hook = { count, NULL };
-    taken = 0;
+    memory.taken = 0;
+    memory.counting = true;
     mem_hook = &hook;
 }
-size_t fuzz_memory(void) { return taken; }
+
+size_t fuzz_memory(void)
+{
+    memory.counting = false;
+    return memory.taken;
+}
+
+bool fuzz_starved(leat_err e) { return e == LEAT_NOMEM && memory.failed; }
+bool fuzz_honest(leat_err e) { return e == LEAT_INVAL || e == LEAT_LIMIT || e == LEAT_TYPE || fuzz_starved(e); }
+
+static void play(const struct fuzz_target *t, const uint8_t *p, size_t n, size_t failing)
+{
+    memory.asked = 0;
+    memory.failing = failing;
+    memory.failed = memory.counting = false;
+    t->run(p, n);
+    memory.counting = false;
+}
+
+void fuzz_play(const struct fuzz_target *t, const uint8_t *p, size_t n)
+{
+    uint64_t mix = n;
+    play(t, p, n, 0);
+    for (size_t i = 0; i < n; i++)
+        mix = (mix ^ p[i]) * 0x9E3779B97F4A7C15u;
+    if (memory.asked)
+        play(t, p, n, 1 + (size_t)(mix >> 32) % memory.asked);
+}
 
 /* -- numbers ------------------------------------------------------------------------------------------------------------------ */
 uint64_t fuzz_u64(struct cur *c)
@@ -67,7 +101,12 @@ static bool idle(void *self, int64_t next)
         world.now = next;
     return true;
 }
-static const char *env(void *self, struct host *host, const char *name) { (void)self, (void)host, (void)name; return NULL; }
+const char *fuzz_job;
+static const char *env(void *self, struct host *host, const char *name)
+{
+    (void)self, (void)host;
+    return strcmp(name, "LEAT_JOB") == 0 ? fuzz_job : NULL;
+}
 static void served(void *self, struct host *host) { (void)self, (void)host; }
 static void quiet(int level, const char *line) { (void)level, (void)line; }
 
