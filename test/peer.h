@@ -4,7 +4,7 @@
  * acknowledges what it has read.  All of it blocks, and obeys the context: bound a test with leat_with_deadline. */
 #ifndef PEER_H
 #define PEER_H
-#include "base/buf.h"
+#include "attach.h"
 #include "link/link.h"
 #include "pair.h"
 #include "sess/frame.h"
@@ -98,19 +98,30 @@ static inline struct peer_frame peer_expect(struct peer *p, uint8_t kind)
     }
 }
 
+static inline void peer_put_preamble(struct buf *b)
+{
+    buf_put(b, PREAMBLE_MAGIC, 8);
+    buf_u16(b, WIRE_MAJOR);
+    buf_u16(b, peer_minor);
+    buf_u32(b, 0);
+}
+
+static inline void peer_put_limits(struct buf *b)
+{
+    static const uint32_t limits[] = { LIMIT_FRAME, LIMIT_SESS_OPENS, LIMIT_SESS_OPEN_BYTES, LIMIT_SESS_ENDS };
+    for (int i = 0; i < 4; i++)
+        buf_u32(b, limits[i]);
+}
+
 /* In static memory of the caller's, as it is large for a stack.  id: of the session; name: "peer"; grace_ms: so long it may be without
  * a link. */
 static inline void peer_dial_for(struct peer *p, const char *to, uint64_t id, uint32_t grace_ms)
 {
-    static const uint32_t limits[] = { LIMIT_FRAME, LIMIT_SESS_OPENS, LIMIT_SESS_OPEN_BYTES, LIMIT_SESS_ENDS };
     uint8_t who[16] = { 0xd1 };
     struct buf b = { 0 };
     *p = (struct peer){ 0 };
     CHECK_EQ(link_dial(to, &p->l), LEAT_OK);
-    buf_put(&b, PREAMBLE_MAGIC, 8);
-    buf_u16(&b, WIRE_MAJOR);
-    buf_u16(&b, peer_minor);
-    buf_u32(&b, 0);
+    peer_put_preamble(&b);
     size_t at = b.len;
     buf_u32(&b, 0);
     buf_u32(&b, FRAME_HELLO);
@@ -119,8 +130,7 @@ static inline void peer_dial_for(struct peer *p, const char *to, uint64_t id, ui
     buf_put(&b, who, sizeof who);
     buf_put(&b, (uint8_t[16]){ 0 }, 16);
     buf_u64(&b, 1);
-    for (int i = 0; i < 4; i++)
-        buf_u32(&b, limits[i]);
+    peer_put_limits(&b);
     buf_text(&b, "peer", 4);
     buf_text(&b, "", 0);
     buf_u32(&b, grace_ms);
@@ -132,6 +142,57 @@ static inline void peer_dial_for(struct peer *p, const char *to, uint64_t id, ui
     CHECK_EQ(peer_next(p).kind, FRAME_WELCOME);
 }
 
+/* As put_attach, and the answer, which is that it is there: its capacity.  What comes before the answer (credits may) is passed over. */
+static inline uint32_t peer_attach(struct peer *p, uint64_t id, const leat_type *t, const char *name, bool sends)
+{
+    struct buf b = { 0 };
+    struct peer_frame f;
+    put_attach(&b, id, t, name, sends);
+    peer_send(p, FRAME_ATTACH, 0, &b);
+    buf_free(&b);
+    do
+        f = peer_next(p);
+    while (f.kind != FRAME_ATTACHED);
+    CHECK_EQ(cur_varint(&f.in), id);
+    CHECK_EQ(cur_u8(&f.in), LEAT_OK);
+    return cur_u32(&f.in);
+}
+
+/* Until the node has handled all that was sent before, and has said nothing: it refuses a name that there is not.  id: a new one. */
+static inline void peer_heard(struct peer *p, uint64_t id)
+{
+    struct buf b = { 0 };
+    buf_varint(&b, id);
+    buf_u8(&b, 1);
+    buf_put(&b, (uint8_t[16]){ 0 }, 16);
+    buf_text(&b, "no such", 7);
+    peer_send(p, FRAME_ATTACH, 0, &b);
+    buf_free(&b);
+    (void)peer_expect(p, FRAME_ATTACHED);
+}
+
 static inline void peer_dial(struct peer *p, const char *to, uint64_t id) { peer_dial_for(p, to, id, 0); }
+
+/* The same of one that is dialed. */
+static inline void peer_accept(struct peer *p, struct link_listener *at)
+{
+    struct buf b = { 0 };
+    *p = (struct peer){ 0 };
+    CHECK_EQ(link_accept(at, &p->l), LEAT_OK);
+    CHECK_MEM(peer_have(p, PREAMBLE_BYTES), PREAMBLE_MAGIC, 8);
+    p->at = PREAMBLE_BYTES;
+    CHECK_EQ(peer_next(p).kind, FRAME_HELLO);
+    peer_put_preamble(&b);
+    buf_u32(&b, 0);
+    buf_u32(&b, FRAME_WELCOME);
+    buf_put(&b, (uint8_t[16]){ 0xac }, 16);
+    buf_u64(&b, 1);                                  /* the number that is expected */
+    peer_put_limits(&b);
+    buf_text(&b, "peer", 4);
+    buf_set_u32(&b, PREAMBLE_BYTES, (uint32_t)(b.len - PREAMBLE_BYTES - FRAME_HEADER));
+    peer_write(p, b.p, b.len);
+    buf_free(&b);
+}
+
 static inline void peer_hang_up(struct peer *p) { link_close(p->l); }
 #endif

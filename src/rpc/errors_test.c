@@ -281,8 +281,6 @@ static leat_err older(leat_none *none)
     static struct peer p;
     struct pair x = pair_open();
     leat_auto leat_chan(struct report) c = leat_chan_make(struct report, 4);
-    struct type_print print;
-    struct buf b = { 0 };
     (void)none;
     CHECK_EQ(leat_serve(x.a, office, &office, NULL), LEAT_OK);
     CHECK_EQ(leat_export(x.a, "reports", leat_rx_of(c), report), LEAT_OK);
@@ -294,14 +292,7 @@ static leat_err older(leat_none *none)
             put_open(&p, id, id > 3 ? "key" : NULL);
             check_plain(peer_expect(&p, FRAME_RESULT).in, 5);      /* id, code, own, no detail, no form */
         }
-        CHECK_EQ(type_print(&report_type, &print), LEAT_OK);
-        buf_varint(&b, 9);
-        buf_u8(&b, 0);
-        buf_put(&b, print.b, 16);
-        buf_text(&b, "reports", 7);
-        peer_send(&p, FRAME_ATTACH, 0, &b);
-        buf_free(&b);
-        peer_expect(&p, FRAME_ATTACHED);
+        (void)peer_attach(&p, 9, &report_type, "reports", false);
         check_plain(peer_expect(&p, FRAME_ELEM).in, 3);   /* id, what, perhaps a length: what was queued */
         CHECK_EQ(leat_send(c, full_disk()), LEAT_OK);
         check_plain(peer_expect(&p, FRAME_ELEM).in, 3);

@@ -452,27 +452,6 @@ static leat_err relay(leat_none *none)
 ANYWHERE(what_a_relay_passes_on_is_of_its_own_type, relay)
 
 /* -- by hand ------------------------------------------------------------------------------------------------------------------------ */
-static void put_print(struct buf *b, const leat_type *t)
-{
-    struct type_print p;
-    CHECK_EQ(type_print(t, &p), LEAT_OK);
-    buf_put(b, p.b, sizeof p.b);
-}
-
-static void attach(struct peer *p, uint64_t id, const char *name, const leat_type *t)
-{
-    struct buf b = { 0 };
-    buf_varint(&b, id);
-    buf_u8(&b, 1);
-    put_print(&b, t);
-    buf_text(&b, name, strlen(name));
-    peer_send(p, FRAME_ATTACH, 0, &b);
-    buf_free(&b);
-    struct peer_frame f = peer_expect(p, FRAME_ATTACHED);
-    CHECK_EQ(cur_varint(&f.in), id);
-    CHECK_EQ(cur_u8(&f.in), LEAT_OK);
-}
-
 LEAT_STRUCT(takes_part1, (tx(part1), out));
 static leat_err other_end(leat_none *none)
 {
@@ -488,8 +467,8 @@ static leat_err other_end(leat_none *none)
     leat_with_deadline(LEAT_S(50)) {
         struct buf b = { 0 };
         peer_dial(&p, leat_node_url(n), 1);
-        attach(&p, 3, "texts", &answer1_type);
-        attach(&p, 5, "takes", &takes_part1_type);
+        (void)peer_attach(&p, 3, &answer1_type, "texts", true);
+        (void)peer_attach(&p, 5, &takes_part1_type, "takes", true);
         PEER_SAY(&p, FRAME_NEED, 5, 1, 0, 0);
         peer_expect(&p, FRAME_GRANT);
         buf_varint(&b, 5);

@@ -290,21 +290,12 @@ static leat_err flush_far(leat_none *none)
     struct pair x = pair_open();                     /* b sends through a, the relay */
     leat_chan(struct num) c = leat_chan_make(struct num, CAP);
     leat_tx(struct num) far = NULL, near = leat_ref(leat_tx_of(c));
-    struct type_print print;
-    struct buf b = { 0 };
     leat_doubt d;
     leat_err err = LEAT_OK;
     CHECK_EQ(leat_export(x.a, "in", leat_rx_of(c), num), LEAT_OK);
     leat_with_deadline(LEAT_S(40)) {
         peer_dial(&home, leat_node_url(x.a), 1);
-        CHECK_EQ(type_print(&num_type, &print), LEAT_OK);
-        buf_varint(&b, ID);
-        buf_u8(&b, 0);
-        buf_put(&b, print.b, sizeof print.b);
-        buf_text(&b, "in", 2);
-        peer_send(&home, FRAME_ATTACH, 0, &b);
-        buf_free(&b);
-        (void)peer_expect(&home, FRAME_ATTACHED);
+        (void)peer_attach(&home, ID, &num_type, "in", false);
         CHECK_EQ(leat_export(x.a, "far", near, num), LEAT_OK);
         CHECK_EQ(leat_import(x.p, "far", &far, num, 0), LEAT_OK);
         CHECK_EQ(leat_send(far, { 1 }), LEAT_OK);
@@ -416,22 +407,6 @@ static leat_err unread(leat_none *none)
 }
 ANYWHERE(what_a_peer_does_not_take_has_a_bound, unread)
 
-/* The peer becomes a site of what is exported under this name. */
-static void attach_as(uint64_t id, const char *name)
-{
-    struct type_print print;
-    struct buf b = { 0 };
-    CHECK_EQ(type_print(&num_type, &print), LEAT_OK);
-    buf_varint(&b, id);
-    buf_u8(&b, 1);
-    buf_put(&b, print.b, sizeof print.b);
-    buf_text(&b, name, strlen(name));
-    peer_send(&peer, FRAME_ATTACH, 0, &b);
-    buf_free(&b);
-    while (peer_next(&peer).kind != FRAME_ATTACHED)
-        ;
-}
-
 static leat_err returns(leat_none *none)
 {
     (void)none;
@@ -441,7 +416,7 @@ static leat_err returns(leat_none *none)
     struct peer_frame f;
     CHECK_EQ(leat_export(a, "c", leat_tx_of(c), num), LEAT_OK);
     leat_with_deadline(LEAT_S(20)) {
-        attach_as(ID, "c");
+        (void)peer_attach(&peer, ID, &num_type, "c", true);
         PEER_SAY(&peer, FRAME_NEED, ID, 1, 0, 0);
         f = peer_expect(&peer, FRAME_GRANT);
         CHECK_EQ(cur_varint(&f.in), ID);
@@ -469,8 +444,8 @@ static leat_err lends(leat_none *none)
     uint64_t given[OTHER + 1] = { 0 };
     CHECK_EQ(leat_export(a, "c", leat_tx_of(c), num), LEAT_OK);
     leat_with_deadline(LEAT_S(20)) {
-        attach_as(ONE, "c");
-        attach_as(OTHER, "c");
+        (void)peer_attach(&peer, ONE, &num_type, "c", true);
+        (void)peer_attach(&peer, OTHER, &num_type, "c", true);
         for (uint64_t id = ONE; id <= OTHER; id += OTHER - ONE) {
             PEER_SAY(&peer, FRAME_NEED, id, id == ONE ? 2 : 2 * CAP, 0, 0);
             while (!given[id]) {

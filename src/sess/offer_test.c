@@ -16,34 +16,14 @@ static leat_group *tasks;
 
 static void attach_at(struct peer *p, uint64_t id, const char *name, uint8_t sends)
 {
-    struct buf b = { 0 };
-    struct type_print print;
-    CHECK_EQ(type_print(&mark_type, &print), LEAT_OK);
-    buf_varint(&b, id);
-    buf_u8(&b, sends);
-    buf_put(&b, print.b, sizeof print.b);
-    buf_text(&b, name, strlen(name));
-    peer_send(p, FRAME_ATTACH, 0, &b);
-    buf_free(&b);
-    struct peer_frame f = peer_expect(p, FRAME_ATTACHED);
-    CHECK_EQ(cur_varint(&f.in), id);
-    CHECK_EQ(cur_u8(&f.in), 0);
-    CHECK_EQ(cur_u32(&f.in), 0);
+    CHECK_EQ(peer_attach(p, id, &mark_type, name, sends), 0);
 }
 static void attach(uint64_t id, const char *name, uint8_t sends) { attach_at(&peer, id, name, sends); }
 
-/* The node has handled all that was sent before, and has said nothing: it refuses a name that there is not. */
 static void silent(void)
 {
     static uint64_t id = 1001;
-    struct buf b = { 0 };
-    buf_varint(&b, id += 2);
-    buf_u8(&b, 1);
-    buf_put(&b, (uint8_t[16]){ 0 }, 16);
-    buf_text(&b, "no such", 7);
-    peer_send(&peer, FRAME_ATTACH, 0, &b);
-    buf_free(&b);
-    (void)peer_expect(&peer, FRAME_ATTACHED);
+    peer_heard(&peer, id += 2);
 }
 
 /* An offer of a select: low: its name is less than any of the node's. */

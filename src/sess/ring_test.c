@@ -113,21 +113,6 @@ static leat_err never_acks(leat_none *none)
 ANYWHERE(a_peer_that_never_acknowledges_costs_the_ring_and_no_more, never_acks)
 
 /* -- a peer that toggles ------------------------------------------------------------------------------------------------------------- */
-static void attach(uint64_t id)
-{
-    struct type_print print;
-    struct buf b = { 0 };
-    CHECK_EQ(type_print(&num_type, &print), LEAT_OK);
-    buf_varint(&b, id);
-    buf_u8(&b, 1);
-    buf_put(&b, print.b, sizeof print.b);
-    buf_text(&b, "c", 1);
-    peer_send(&peer, FRAME_ATTACH, 0, &b);
-    buf_free(&b);
-    while (peer_next(&peer).kind != FRAME_ATTACHED)  /* credits are lent before */
-        ;
-}
-
 static leat_err toggles(leat_none *none)
 {
     leat_node *a;
@@ -137,15 +122,15 @@ static leat_err toggles(leat_none *none)
     CHECK_EQ(leat_export(a, "c", leat_tx_of(c), num), LEAT_OK);
     CHECK_EQ(leat_node_listen(a, url), LEAT_OK);
     peer_dial(&peer, leat_node_url(a), 1);
-    attach(3);
-    attach(5);
+    (void)peer_attach(&peer, 3, &num_type, "c", true);
+    (void)peer_attach(&peer, 5, &num_type, "c", true);
     struct sess *s = a->sessions;
     uint64_t before = at_load(&s->sent);
     for (uint64_t i = 0; i < TOGGLES; i++) {         /* two sites want the one slot, and do not want it */
         uint64_t id = i & 1 ? 5 : 3;
         PEER_SAY(&peer, FRAME_NEED, id, i / 2 & 1, 0, 0);
     }
-    attach(7);                                       /* all of it has been handled */
+    (void)peer_attach(&peer, 7, &num_type, "c", true);                                       /* all of it has been handled */
     uint64_t said = at_load(&s->sent) - before;
     lock(&s->out_lock);
     size_t waits = s->data.len + s->ctl.len + s->unwritten;

@@ -13,35 +13,10 @@ enum { END = 3 };                                    /* the peer's id: it has di
 static struct peer peer;
 static leat_chan(struct mark) marks;
 
-static void attach(uint64_t id)
-{
-    struct buf b = { 0 };
-    struct type_print print;
-    CHECK_EQ(type_print(&mark_type, &print), LEAT_OK);
-    buf_varint(&b, id);
-    buf_u8(&b, 1);
-    buf_put(&b, print.b, sizeof print.b);
-    buf_text(&b, "marks", 5);
-    peer_send(&peer, FRAME_ATTACH, 0, &b);
-    buf_free(&b);
-    struct peer_frame f = peer_expect(&peer, FRAME_ATTACHED);
-    CHECK_EQ(cur_varint(&f.in), id);
-    CHECK_EQ(cur_u8(&f.in), 0);
-    CHECK_EQ(cur_u32(&f.in), 1);
-}
-
-/* The node has handled all that was sent before: it refuses a name that there is not. */
 static void heard(void)
 {
     static uint64_t id = END + 2;
-    struct buf b = { 0 };
-    buf_varint(&b, id += 2);
-    buf_u8(&b, 1);
-    buf_put(&b, (uint8_t[16]){ 0 }, 16);
-    buf_text(&b, "no such", 7);
-    peer_send(&peer, FRAME_ATTACH, 0, &b);
-    buf_free(&b);
-    (void)peer_expect(&peer, FRAME_ATTACHED);
+    peer_heard(&peer, id += 2);
 }
 
 static leat_err own(struct mark *m) { return leat_send(marks, *m); }
@@ -79,7 +54,7 @@ static void with_peer(void (*talk)(leat_group *g))
     leat_with_deadline(LEAT_S(40)) {
         leat_with_group(g, err) {
             peer_dial(&peer, leat_node_url(a), 1);
-            attach(END);
+            CHECK_EQ(peer_attach(&peer, END, &mark_type, "marks", true), 1);
             talk(&g);
         }
         CHECK_EQ(err, LEAT_OK);
@@ -130,7 +105,7 @@ static void both(leat_group *g)
 {
     enum { EACH = 5 };
     int here = 0, there = 0;
-    attach(END + 2);
+    CHECK_EQ(peer_attach(&peer, END + 2, &mark_type, "marks", true), 1);
     CHECK_EQ(leat_send(marks, { 0 }), LEAT_OK);
     PEER_SAY(&peer, FRAME_NEED, END, EACH, 0, 0);
     heard();
@@ -163,7 +138,7 @@ static void two_sites(leat_group *g)
     enum { EACH = 6 };
     uint64_t granted[2] = { 0 };
     (void)g;
-    attach(END + 2);
+    CHECK_EQ(peer_attach(&peer, END + 2, &mark_type, "marks", true), 1);
     CHECK_EQ(leat_send(marks, { 0 }), LEAT_OK);
     for (uint64_t i = 0; i < 2; i++)
         PEER_SAY(&peer, FRAME_NEED, END + 2 * i, EACH, 0, 0);

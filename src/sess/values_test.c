@@ -73,22 +73,6 @@ ANYWHERE(what_is_lent_is_copied_and_stays_its_senders, lent)
 /* -- bytes that are no value ----------------------------------------------------------------------------------------------------------- */
 static struct peer peer;
 
-static void attach(const leat_type *t, const char *name)
-{
-    struct type_print print;
-    struct buf b = { 0 };
-    CHECK_EQ(type_print(t, &print), LEAT_OK);
-    buf_varint(&b, 3);
-    buf_u8(&b, 1);
-    buf_put(&b, print.b, sizeof print.b);
-    buf_text(&b, name, strlen(name));
-    peer_send(&peer, FRAME_ATTACH, 0, &b);
-    buf_free(&b);
-    while (peer_next(&peer).kind != FRAME_ATTACHED)
-        ;
-    PEER_SAY(&peer, FRAME_NEED, 3, 1, 0, 0);
-}
-
 static const struct { const leat_type *type; const char *name, *bytes, *says; size_t n; } bad[] = {
     { &word_type, "word", "\x05hell", "word.text", 5 },
     { &word_type, "word", "\x05hello\0\0\0", "word.times", 9 },
@@ -115,7 +99,8 @@ static leat_err no_values(leat_none *none)
         struct peer_frame f;
         char said[1000];
         peer_dial(&peer, leat_node_url(x.a), i + 1);
-        attach(bad[i].type, bad[i].name);
+        (void)peer_attach(&peer, 3, bad[i].type, bad[i].name, true);
+        PEER_SAY(&peer, FRAME_NEED, 3, 1, 0, 0);
         while (peer_next(&peer).kind != FRAME_GRANT)
             ;
         buf_varint(&b, 3);

@@ -19,29 +19,23 @@ static void enter(struct villain *v, const char *url)
     buf_free(&b);
     struct villain *self = v;
     CHECK_EQ(leat_go(&v->g, villain_reads, self), LEAT_OK);
-    leat_ignore(leat_sleep(LEAT_MS(20)));            /* until it was heard */
+    settle();
 }
 
-static void say_text(struct villain *v, uint8_t kind, uint64_t id, const char *name)
+static void call_twice(struct villain *v, uint64_t id)
 {
-    struct type_print print;
     struct buf b = { 0 };
-    CHECK_EQ(type_print(&num_type, &print), LEAT_OK);
     buf_varint(&b, id);
-    buf_u8(&b, kind == FRAME_ATTACH);
-    if (kind == FRAME_OPEN) {
-        buf_text(&b, name, strlen(name));
-        buf_u64(&b, UINT64_MAX);
-        buf_put(&b, print.b, sizeof print.b);
-    }
-    buf_put(&b, print.b, sizeof print.b);
-    if (kind == FRAME_ATTACH)
-        buf_text(&b, name, strlen(name));
-    else
-        buf_varint(&b, 8), buf_u64(&b, 1);
-    villain_say(v, kind, 0, &b);
+    buf_u8(&b, 0);
+    buf_text(&b, "calc.twice", 10);
+    buf_u64(&b, UINT64_MAX);
+    put_print(&b, &num_type);
+    put_print(&b, &num_type);
+    buf_varint(&b, 8);
+    buf_u64(&b, 1);
+    villain_say(v, FRAME_OPEN, 0, &b);
     buf_free(&b);
-    leat_ignore(leat_sleep(LEAT_MS(20)));
+    settle();
 }
 
 static uint32_t sessions(leat_node *n)               /* that have not ended */
@@ -60,7 +54,8 @@ struct guest { struct villain v; struct sess *s; };
 static void guest_enter(struct guest *g, struct stage *x)
 {
     enter(&g->v, "inproc:a");
-    say_text(&g->v, FRAME_ATTACH, 3, "b");
+    villain_attach(&g->v, 3, &num_type, "b", true);
+    settle();
     CHECK_EQ(g->v.heard[FRAME_ATTACHED], 1);
     lock(&x->a.n->lock);
     g->s = x->a.n->sessions;                         /* the latest is the first */
@@ -156,7 +151,7 @@ static int lasts(struct villain *v, int seconds, void (*every)(struct villain *v
 {
     int second = 0;
     for (int i = 0; i < CALLS; i++)
-        say_text(v, FRAME_OPEN, 1 + 2 * (uint64_t)i, "calc.twice");
+        call_twice(v, 1 + 2 * (uint64_t)i);
     CHECK_EQ(v->heard[FRAME_RESULT], CALLS);
     for (; second < seconds && !villain_ended(v); second++) {
         every(v, second);

@@ -58,13 +58,6 @@ static const uint64_t edges[] = { 0, 1, 2, 127, 128, 255, 256, 65535, 65536, 0x7
     (uint64_t)INT64_MAX + 1, UINT64_MAX - 1, UINT64_MAX };
 enum { EDGES = ARRAY_LEN(edges), MALFORMED = 3 };    /* and: cut before the field, a varint of 11 bytes, bytes too many */
 
-static void put_print(struct buf *b)
-{
-    struct type_print p;
-    CHECK_EQ(type_print(&num_type, &p), LEAT_OK);
-    buf_put(b, p.b, sizeof p.b);
-}
-
 /* v, where it is not v.n or v.text but `edge` */
 static void put_edge(struct buf *b, const struct value *v, uint64_t edge)
 {
@@ -87,7 +80,7 @@ static void put_good(struct buf *b, const struct value *v)
         CHECK_EQ(type_form(&num_type, &form), LEAT_OK);
         buf_text(b, (const char *)form.p, cur_left(&form));
     } else if (v->as == P)
-        put_print(b);
+        put_print(b, &num_type);
     else if (v->as == T)
         buf_text(b, v->text, strlen(v->text));
     else
@@ -114,17 +107,6 @@ static void put_fields(struct buf *b, const struct frame *f, int which, int how)
 }
 
 /* -- what is said before ------------------------------------------------------------------------------------------------------- */
-static void attach(struct villain *v, const char *name, uint8_t sends)
-{
-    struct buf b = { 0 };
-    buf_varint(&b, 3);
-    buf_u8(&b, sends);
-    put_print(&b);
-    buf_text(&b, name, 1);
-    villain_say(v, FRAME_ATTACH, 0, &b);
-    buf_free(&b);
-}
-
 static void numbers(struct villain *v, uint8_t kind, const char *bytes, size_t n)
 {
     struct buf b = { 0 };
@@ -132,8 +114,6 @@ static void numbers(struct villain *v, uint8_t kind, const char *bytes, size_t n
     villain_say(v, kind, 0, &b);
     buf_free(&b);
 }
-
-static void settle(void) { leat_ignore(leat_sleep(LEAT_MS(20))); }   /* in virtual time: all that can happen has happened */
 
 /* b, u, w, r, q: imports what has this name; n: needs and gets credits; f: a firm offer; o: a call that naps. */
 static void prelude(struct villain *v, const char *first)
@@ -149,14 +129,14 @@ static void prelude(struct villain *v, const char *first)
             buf_u8(&b, 0);
             buf_text(&b, "calc.nap", 8);
             buf_u64(&b, UINT64_MAX);
-            put_print(&b);
-            put_print(&b);
+            put_print(&b, &num_type);
+            put_print(&b, &num_type);
             buf_varint(&b, 8);
             buf_u64(&b, 4000);
             villain_say(v, FRAME_OPEN, 0, &b);
             buf_free(&b);
         } else {
-            attach(v, first, *first != 'r' && *first != 'q');
+            villain_attach(v, 3, &num_type, (char[]){ *first, 0 }, *first != 'r' && *first != 'q');
         }
         settle();
     }

@@ -11,25 +11,6 @@ LEAT_STRUCT(many, (list(pass), all));
 
 enum { FREE = 256 << 10 };                           /* memory for which nothing has to be sent: buffers of the session and the link */
 static int scale(int n) { return getenv("T_QUICK") ? n / 10 : n; }
-static void settle(void) { leat_ignore(leat_sleep(LEAT_MS(20))); }
-
-static void print(struct buf *b, const leat_type *t)
-{
-    struct type_print p;
-    CHECK_EQ(type_print(t, &p), LEAT_OK);
-    buf_put(b, p.b, sizeof p.b);
-}
-
-static void attach(struct villain *v, uint64_t id, const char *name, const leat_type *t)
-{
-    struct buf b = { 0 };
-    buf_varint(&b, id);
-    buf_u8(&b, 1);
-    print(&b, t);
-    buf_text(&b, name, strlen(name));
-    villain_say(v, FRAME_ATTACH, 0, &b);
-    buf_free(&b);
-}
 
 static void numbers(struct villain *v, uint8_t kind, uint8_t flags, uint64_t id, int n, const uint64_t *at)
 {
@@ -53,8 +34,8 @@ static void open_call(struct villain *v, uint64_t id, const char *name, size_t t
     buf_u8(&b, 0);
     buf_text(&b, name, strlen(name));
     buf_u64(&b, UINT64_MAX);
-    print(&b, echo ? &item_type : &num_type);
-    print(&b, echo ? &item_type : &num_type);
+    put_print(&b, echo ? &item_type : &num_type);
+    put_print(&b, echo ? &item_type : &num_type);
     buf_varint(&b, total);
     for (size_t i = 0; i < now; i++)
         buf_u8(&b, 0);
@@ -120,7 +101,7 @@ static leat_err refusals(void *none)
     (void)none;
     scene_open(&x, false);
     for (int i = 0; i < n; i++)
-        attach(&x.v, 3 + 2 * (uint64_t)i, i & 1 ? "nobody" : "i", &num_type);          /* no such name, and another type */
+        villain_attach(&x.v, 3 + 2 * (uint64_t)i, &num_type, i & 1 ? "nobody" : "i", true);    /* no such name, and another type */
     settle();
     CHECK_EQ(x.v.heard[FRAME_ATTACHED], n);
     WITHIN(&x);
@@ -136,7 +117,7 @@ static leat_err ends(void *none)
     (void)none;
     scene_open(&x, false);
     for (int i = 0; i < n; i++)
-        attach(&x.v, 3 + 2 * (uint64_t)i, "b", &num_type);
+        villain_attach(&x.v, 3 + 2 * (uint64_t)i, &num_type, "b", true);
     settle();
     CHECK_EQ(x.v.heard[FRAME_ATTACHED], n);
     WITHIN(&x);
@@ -182,7 +163,7 @@ static leat_err endless(void *none)
     struct buf b = { 0 };
     (void)none;
     scene_open(&x, false);
-    attach(&x.v, 3, "i", &item_type);
+    villain_attach(&x.v, 3, &item_type, "i", true);
     SAY(&x.v, FRAME_NEED, 3, 1, 0, 0);
     settle();
     buf_varint(&b, 3);
@@ -241,7 +222,7 @@ static leat_err long_texts(void *none)
         for (int half = 0; half < 2; half++) {
             struct scene x;
             scene_open(&x, false);
-            attach(&x.v, 3, "i", &item_type);
+            villain_attach(&x.v, 3, &item_type, "i", true);
             SAY(&x.v, FRAME_NEED, 3, 1, 0, 0);
             for (int i = 0; i < 20; i++)             /* the inbox becomes as large as it gets */
                 numbers(&x.v, FRAME_GRANT, 0, 1001, 3, (uint64_t[]){ 1, 1, 1 });
@@ -272,7 +253,7 @@ static void record(struct buf *b, uint8_t flags, uint64_t id, uint32_t cap)
     buf_u8(b, 1);
     buf_u8(b, flags);
     buf_varint(b, id);
-    print(b, &num_type);
+    put_print(b, &num_type);
     if (!(flags & 2)) {
         buf_u32(b, cap);
         buf_varint(b, 0);
@@ -306,7 +287,7 @@ static leat_err forgeries(void *none)
     for (size_t k = 0; k < ARRAY_LEN(forged); k++) {
         struct scene x;
         scene_open(&x, false);
-        attach(&x.v, 3, "e", &pass_type);
+        villain_attach(&x.v, 3, &pass_type, "e", true);
         SAY(&x.v, FRAME_NEED, 3, 2, 0, 0);
         settle();
         pass(&x.v, forged[k].flags, forged[k].id, forged[k].cap);
@@ -325,7 +306,7 @@ static leat_err buffers(void *none)
     struct scene x;
     (void)none;
     scene_open(&x, false);
-    attach(&x.v, 3, "e", &pass_type);
+    villain_attach(&x.v, 3, &pass_type, "e", true);
     uint32_t cap = LIMIT_HOME_BYTES / 2 / sizeof(struct num);
     for (int i = 0; i < 3 && !villain_ended(&x.v); i++) {
         CHECK(i < 3);
@@ -349,7 +330,7 @@ static leat_err seventeen(void *none)
     (void)none;
     scene_open(&x, false);
     CHECK_EQ(leat_export(x.s.a.n, "m", leat_tx_of(m), many), LEAT_OK);
-    attach(&x.v, 3, "m", &many_type);
+    villain_attach(&x.v, 3, &many_type, "m", true);
     settle();
     buf_varint(&b, 3);
     buf_u8(&b, 2);
@@ -403,8 +384,8 @@ static leat_err deaf_calls(void *none)
         buf_u8(&b, 0);
         buf_text(&b, "calc.echo", 9);
         buf_u64(&b, UINT64_MAX);
-        print(&b, &item_type);
-        print(&b, &item_type);
+        put_print(&b, &item_type);
+        put_print(&b, &item_type);
         buf_varint(&b, 1004);
         buf_varint(&b, 1000);
         for (int k = 0; k < 1000; k++)
@@ -440,7 +421,7 @@ static leat_err needs(void *none)
     (void)none;
     scene_open(&x, false);
     for (int i = 0; i < ends_n; i++)
-        attach(&x.v, 3 + 2 * (uint64_t)i, "b", &num_type);
+        villain_attach(&x.v, 3 + 2 * (uint64_t)i, &num_type, "b", true);
     for (int i = 0; i < ends_n; i++)
         SAY(&x.v, FRAME_NEED, 3 + 2 * (uint64_t)i, 1000, 0, 0);
     settle();

@@ -3,6 +3,7 @@
 #ifndef VILLAIN_H
 #define VILLAIN_H
 #include "app.h"
+#include "attach.h"
 #include "fuzz.h"
 #include "peer.h"
 #include "t.h"
@@ -17,6 +18,8 @@ struct villain {
     char dead[LIMIT_REASON + 1];                     /* what DEAD said */
     leat_group g;
 };
+
+static inline void settle(void) { leat_ignore(leat_sleep(LEAT_MS(20))); }     /* in virtual time: all that can happen has happened */
 
 static inline void villain_hear(struct villain *v)
 {
@@ -87,6 +90,15 @@ static inline void villain_say(struct villain *v, uint8_t kind, uint8_t flags, c
     buf_put(&v->out, fields->p, fields->len);
     peer_end(&v->out, at);
     villain_write(v, &v->out);
+}
+
+/* Imports what a node exports, as put_attach says. */
+static inline void villain_attach(struct villain *v, uint64_t id, const leat_type *t, const char *name, bool sends)
+{
+    struct buf b = { 0 };
+    put_attach(&b, id, t, name, sends);
+    villain_say(v, FRAME_ATTACH, 0, &b);
+    buf_free(&b);
 }
 
 /* The session ends, if it has not yet; waits until the node has heard all. */
