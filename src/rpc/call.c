@@ -690,7 +690,7 @@ static leat_err read_value(struct call *x, struct cur in)
     void *v = room_for(x->out->size, x->room);
     if (!v)
         return leat_fail(LEAT_NOMEM, "no memory for a result");
-    leat_err err = value_unpack(x->s, x->out, x->as, &in, v);
+    leat_err err = value_unpack(x->s, FRAME_RESULT, x->out, x->as, &in, v);
     x->value = v;
     return err == LEAT_OK && !cur_done(&in) ? leat_fail(LEAT_INVAL, "a result with bytes too many") : err;
 }

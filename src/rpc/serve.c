@@ -329,8 +329,10 @@ static leat_err refuse_form(struct job *j, const char *text, const leat_type *mi
 /* The session breaks.  Its end frees what is in the table. */
 static leat_err malformed(struct job *j, leat_err err)
 {
-    if (!j->listed)
+    if (!j->listed) {
+        sess_refuse(j->s, FRAME_OPEN, err);          /* before ends in the argument go */
         job_free(j);
+    }
     return err;
 }
 
@@ -351,7 +353,7 @@ static leat_err start(struct job *j, struct cur *bytes)
         return refuse(j, &(struct answer){ .err = LEAT_NOMEM, .text = "no memory for the argument" });
     if (j->keyed)
         call_key_hash(&j->key, bytes);
-    leat_err err = value_unpack(j->s, f->in, j->as, bytes, j->arg);
+    leat_err err = value_unpack(j->s, FRAME_OPEN, f->in, j->as, bytes, j->arg);
     if (err == LEAT_OK && !cur_done(bytes))
         err = leat_fail(LEAT_INVAL, "an argument with bytes too many");
     if (err == LEAT_NOMEM || err == LEAT_LIMIT)

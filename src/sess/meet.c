@@ -336,10 +336,8 @@ static leat_err offered(struct end *e, uint8_t what, uint64_t number, const stru
     leat_chan_ *c = e->c;
     struct task *wake = NULL;
     void *held = mem_alloc(value_room(c) + sizeof *by);
-    if (!held) {
-        leat_drop_(e->type, v);
-        return leat_fail(LEAT_NOMEM, "no memory for an element of %u bytes", c->size);
-    }
+    if (!held)
+        return value_lost(e->s, FRAME_ELEM, e->type, v, leat_fail(LEAT_NOMEM, "no memory for an element of %u bytes", c->size));
     memcpy(held, v, c->size);
     lock(&c->lock);
     enum fate fate = decide(e, what, by, v, &wake);
@@ -365,7 +363,9 @@ static leat_err offered(struct end *e, uint8_t what, uint64_t number, const stru
     leat_err err = fate == FATE_WAITS ? deliver_start(e) : LEAT_OK;
     if (fate == FATE_TWICE)
         err = leat_fail(LEAT_INVAL, "a second offer on end %llu", (unsigned long long)e->id);
-    if (fate != FATE_TAKEN && (fate != FATE_WAITS || err != LEAT_OK))
+    if (err != LEAT_OK)
+        return value_lost(e->s, FRAME_ELEM, e->type, v, err);
+    if (fate == FATE_BUSY || fate == FATE_NONE)
         leat_drop_(e->type, v);
     return err;
 }
@@ -376,10 +376,8 @@ leat_err meet_on_offer(struct end *e, const struct elem_head *head, struct cur *
     if (!v)
         return LEAT_NOMEM;
     LEAT_TRY(value_unpack_part(e, bytes, v, part));
-    if (!cur_done(bytes)) {
-        leat_drop_(e->type, v);
-        return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));
-    }
+    if (!cur_done(bytes))
+        return value_lost(e->s, FRAME_ELEM, e->type, v, leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes)));
     return offered(e, head->what, head->number, head->what == ELEM_SELECT ? &head->by : NULL, v);
 }
 

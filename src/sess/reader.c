@@ -262,6 +262,8 @@ static leat_err refuse(struct sess *s, leat_err e, uint8_t kind, const char *wha
     return e;
 }
 
+void sess_refuse(struct sess *s, uint8_t kind, leat_err e) { (void)refuse(s, e, kind, leat_err_detail()); }
+
 /* What is missing comes again on another link. */
 static leat_err gap(struct sess *s, uint8_t kind)
 {

@@ -150,6 +150,9 @@ const char *sess_fail_text(struct sess *s);          /* why it has ended; valid 
 void sess_show(char *to, size_t cap, const char *text, size_t n);
 /* Ends the session at once: the peer gets DEAD(reason).  From any task or thread, also from a handler. */
 void sess_break(struct sess *s, leat_err e, const char *fmt, ...) LEAT_PRINTF_(3, 4);
+/* In the handler of a frame of that kind: what returning e from it does, but now.  For who has something to give back that the peer must
+ * not hear of first: an end that goes behind this is lost with the session, and has not finished. */
+void sess_refuse(struct sess *s, uint8_t kind, leat_err e);
 
 /* -- nodes ------------------------------------------------------------------------------------------------------------------- */
 LEAT_CHECK leat_err node_open(const leat_node_opts *o, const struct sess_user *const *users, leat_node **ret);   /* ends with NULL */

@@ -15,8 +15,8 @@ static leat_err put(struct end *e, void *v, size_t bytes)
     struct home *h = e->home;
     if (!h || !e->out || e->sealed) {
         unlock(&c->lock);
-        leat_drop_(e->type, v);
-        return leat_fail(LEAT_INVAL, "an element on end %llu without a credit", (unsigned long long)e->id);
+        leat_err err = leat_fail(LEAT_INVAL, "an element on end %llu without a credit", (unsigned long long)e->id);
+        return value_lost(e->s, FRAME_ELEM, e->type, v, err);
     }
     bool gone = h->deaf;
     if (h->up)
@@ -44,10 +44,8 @@ leat_err take_element(struct end *e, struct cur *bytes, struct type_part *part)
     if (!v)
         return LEAT_NOMEM;
     LEAT_TRY(value_unpack_part(e, bytes, v, part));
-    if (!cur_done(bytes)) {
-        leat_drop_(e->type, v);
-        return leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes));
-    }
+    if (!cur_done(bytes))
+        return value_lost(e->s, FRAME_ELEM, e->type, v, leat_fail(LEAT_INVAL, "an element with %zu bytes too many", cur_left(bytes)));
     return put(e, v, n);
 }
 

@@ -273,7 +273,7 @@ void value_refused(struct sess *s, const uint64_t *ids, uint32_t n)
 }
 
 /* -- in ---------------------------------------------------------------------------------------------------------------------- */
-struct ends_in { struct type_ends ops; struct sess *s; uint32_t n; };
+struct ends_in { struct type_ends ops; struct sess *s; uint8_t kind; uint32_t n; };
 
 /* Whether a channel of elements a may be used as one of b: two descriptions of one struct, as two files of a program have. */
 static bool same_elements(const leat_type *a, const leat_type *b)
@@ -312,22 +312,21 @@ static leat_err get_tx(struct sess *s, const struct joining *j, const leat_type 
     if (!c)
         return leat_fail(LEAT_NOMEM, "no memory for a channel");
     leat_err err = end_new(s, j->id, c, elem, true, &e);
+    if (err == LEAT_OK && j->way.hops && (err = relay_path_set(e, &j->way)) != LEAT_OK) {
+        end_out(e);                                  /* nobody is told that it goes: it has not been here */
+        end_unref(e);
+    }
     if (err != LEAT_OK) {
         leat_unref_(c);
         return err;
     }
-    if (j->way.hops)
-        err = relay_path_set(e, &j->way);
     if (j->tells)
         end_tell_type(e, elem);
     lock(&c->lock);
     site_join_locked(e);
     unlock(&c->lock);
-    if (err == LEAT_OK)
-        *ret = c;
-    else
-        leat_unref_end_(c, LEAT_TX_END_);
-    return err;
+    *ret = c;
+    return LEAT_OK;
 }
 
 static leat_err get_rx(struct sess *s, const struct joining *j, const leat_type *elem, leat_chan_ **ret)
@@ -410,17 +409,32 @@ static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const
     return value_join(s, &j, elem, ret);
 }
 
-leat_err value_unpack(struct sess *s, const leat_type *t, const struct type_bridge *as, struct cur *in, void *v)
+/* Before the ends that had come are given back. */
+static void unreadable(struct type_ends *self, leat_err e)
 {
-    struct ends_in ends = { .ops = { .get = get_end }, .s = s };
+    struct ends_in *ends = (struct ends_in *)self;
+    if (ends->n && (ends->kind != FRAME_OPEN || (e != LEAT_NOMEM && e != LEAT_LIMIT)))
+        sess_refuse(ends->s, ends->kind, e);
+}
+
+leat_err value_lost(struct sess *s, uint8_t kind, const leat_type *t, void *v, leat_err err)
+{
+    sess_refuse(s, kind, err);
+    leat_drop_(t, v);
+    return err;
+}
+
+leat_err value_unpack(struct sess *s, uint8_t kind, const leat_type *t, const struct type_bridge *as, struct cur *in, void *v)
+{
+    struct ends_in ends = { .ops = { .get = get_end, .lost = unreadable }, .s = s, .kind = kind };
     return as ? type_decode_as(as, in, v, &ends.ops, NULL) : type_decode(t, in, v, &ends.ops, NULL);
 }
 
 leat_err value_unpack_part(struct end *e, struct cur *in, void *v, struct type_part *part)
 {
-    struct ends_in ends = { .ops = { .get = get_end }, .s = e->s };
+    struct ends_in ends = { .ops = { .get = get_end, .lost = unreadable }, .s = e->s, .kind = FRAME_ELEM };
     if (!part)
-        return value_unpack(e->s, e->type, e->as, in, v);
+        return value_unpack(e->s, FRAME_ELEM, e->type, e->as, in, v);
     if (e->as)
         return leat_fail(LEAT_INVAL, "the type of an element that has begun is another");
     return type_decode_part(e->type, in, v, &ends.ops, part);

@@ -66,9 +66,13 @@ uint32_t value_ids(const struct value_out *o, uint64_t *ids);        /* of all n
 /* Reader task.  What carried these ends to the peer was refused there: they were never joined, and are as if the peer had let go of
  * them: a send end that has gone, a receive end whose senders get GONE. */
 void value_refused(struct sess *s, const uint64_t *ids, uint32_t n);
-/* Reader task.  As type_decode, or type_decode_as if as is not NULL, with no lock held; the ends are joined to their other sides when this
- * returns. */
-LEAT_CHECK leat_err value_unpack(struct sess *s, const leat_type *t, const struct type_bridge *as, struct cur *in, void *v);
+/* Reader task, in the handler of a frame of that kind.  As type_decode, or type_decode_as if as is not NULL, with no lock held; the ends
+ * are joined to their other sides when this returns.  Where some had come in a value that cannot be read, the session is broken before
+ * they are given back, so that no home takes for a finish what is a loss; not for want of memory or a LIMIT in an OPEN, which is
+ * refused. */
+LEAT_CHECK leat_err value_unpack(struct sess *s, uint8_t kind, const leat_type *t, const struct type_bridge *as, struct cur *in, void *v);
+/* The same of a value that was read, and cannot be taken: err, which is returned.  Its memory is not freed. */
+leat_err value_lost(struct sess *s, uint8_t kind, const leat_type *t, void *v, leat_err err);
 struct type_part;
 /* The same of an element of e, with a part of it that has come by itself: see type_decode_part.  NULL: none. */
 LEAT_CHECK leat_err value_unpack_part(struct end *e, struct cur *in, void *v, struct type_part *part);

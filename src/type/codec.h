@@ -18,6 +18,8 @@ struct type_ends {
         leat_chan_ **ret);
     /* the encoding that put the last `count` ends has failed after all; NULL: nothing to do */
     void (*undo)(struct type_ends *self, size_t count);
+    /* the value that is read turns out to be none: e.  All that came of it, ends too, is given back behind this; NULL: nothing to do */
+    void (*lost)(struct type_ends *self, leat_err e);
     bool plain;                                      /* who reads it speaks version 1.1: of an error only code and text are written */
 };
 extern struct type_ends type_plain;                  /* no ends, and plain */

@@ -335,6 +335,8 @@ static leat_err get_planned(struct decoder *k, const struct type_plan *plan, siz
         e = get_value(k);
     texts_end(&k->texts);
     if (unlikely(e != LEAT_OK)) {
+        if (k->ends && k->ends->lost)
+            k->ends->lost(k->ends, e);
         leat_drop_(t, v);
         cur_fail(k->in);
     }
