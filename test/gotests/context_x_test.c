@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include "place.h"
 
+static const char k1, k2, k3;                        /* keys of values */
+
 static bool done(leat_ctx *ctx)
 {
     bool is = false;
@@ -32,6 +34,94 @@ static leat_err closed(leat_rx(int) c)
     return e == LEAT_CLOSED ? LEAT_OK : LEAT_INVAL;
 }
 
+/* -- contexts whose other side may be elsewhere --------------------------------------------------------------------------- */
+LEAT_STRUCT(tells, (tx(num), out));
+
+static leat_err say(struct tells *t, int64_t n)
+{
+    leat_with_shield(LEAT_S(600))
+        return leat_send(t->out, { n });
+    return LEAT_OK;
+}
+
+/* On the other side: says that it has begun (-1), then what ended its wait, in three contexts of its own, and why. */
+static leat_err tells_end(struct tells *t)
+{
+    leat_err got = LEAT_OK, why = LEAT_OK;
+    LEAT_TRY(say(t, -1));
+    leat_with_cancel(child)
+        leat_with_value(&k1, "value")
+            leat_with_deadline(LEAT_S(1000 * 3600)) {
+                got = leat_sleep(LEAT_S(3600));
+                why = leat_ctx_cause();
+                CHECK(done(child));
+                CHECK_EQ(leat_ctx_err(), got);
+            }
+    LEAT_TRY(say(t, got));
+    return say(t, why);
+}
+PLACE_TASK(tells_end, tells)
+
+static leat_err told_either(leat_rx(struct num) c, int64_t n, int64_t or_n)
+{
+    struct num x = { 0 };
+    leat_with_shield(LEAT_S(600))
+        LEAT_TRY(leat_recv(c, &x));
+    if (x.n != or_n)
+        CHECK_EQ(x.n, n);
+    return LEAT_OK;
+}
+static leat_err told(leat_rx(struct num) c, int64_t n) { return told_either(c, n, n); }
+
+/* What is cancelled here ends what waits there, with the first cause. */
+static leat_err cancel_reaches(leat_err cause, leat_err later)
+{
+    leat_auto leat_chan(struct num) c = leat_chan_make(struct num, 4);
+    leat_with_cancel(parent) {
+        leat_group g = { { NULL } };
+        LEAT_TRY(place_go(&g, tells_end, tells, { leat_ref(leat_tx_of(c)) }));
+        LEAT_TRY(told(leat_rx_of(c), -1));
+        leat_cancel(parent, cause);
+        if (later != LEAT_OK)
+            leat_cancel(parent, later);
+        LEAT_TRY(told(leat_rx_of(c), LEAT_CANCELED));
+        LEAT_TRY(told(leat_rx_of(c), cause));
+        leat_with_shield(LEAT_S(600))
+            LEAT_TRY(leat_group_wait(&g));
+    }
+    CHECK_EQ(leat_ctx_err(), LEAT_OK);
+    return LEAT_OK;
+}
+
+/* A deadline of here ends what waits there.  DEADLINE: it had passed before the task had begun. */
+static leat_err deadline_reaches(leat_dur d)
+{
+    leat_auto leat_chan(struct num) c = leat_chan_make(struct num, 4);
+    leat_err e = LEAT_OK;
+    leat_with_deadline(d) {
+        leat_group g = { { NULL } };
+        LEAT_TRY(place_go(&g, tells_end, tells, { leat_ref(leat_tx_of(c)) }));
+        leat_finish(c);                              /* so it closes when that task is over, or has never been */
+        e = told(leat_rx_of(c), -1);
+        if (e == LEAT_OK)                            /* elsewhere, the caller's own deadline may come first, as a cancel with that cause */
+            e = told_either(leat_rx_of(c), LEAT_DEADLINE, place_far ? LEAT_CANCELED : LEAT_DEADLINE);
+        if (e == LEAT_OK)
+            e = told(leat_rx_of(c), LEAT_DEADLINE);
+        leat_with_shield(LEAT_S(600)) {
+            leat_err ended = leat_group_wait(&g);
+            e = e == LEAT_CLOSED ? ended : e;
+        }
+    }
+    return e;
+}
+static leat_err deadline_crosses(void)
+{
+    leat_err e = LEAT_DEADLINE;
+    for (int64_t ms = 20; e == LEAT_DEADLINE && ms < 100000; ms *= 2)
+        e = deadline_reaches(LEAT_MS(ms));
+    return e;
+}
+
 /* -- trees --------------------------------------------------------------------------------------------------------------- */
 static leat_err test_parent(void)
 {
@@ -55,9 +145,9 @@ static leat_err test_parent(void)
     }
     CHECK_EQ(leat_ctx_err(), LEAT_OK);
     leat_after_close(a);
-    return LEAT_OK;
+    return cancel_reaches(LEAT_CANCELED, LEAT_OK);
 }
-AT_TASK(TestParentFinishesChild, test_parent)
+EVERYWHERE(TestParentFinishesChild, test_parent)
 
 static leat_err test_child(void)
 {
@@ -69,11 +159,12 @@ static leat_err test_child(void)
             CHECK_EQ(leat_ctx_err(), LEAT_CANCELED);
         }
         CHECK_EQ(leat_ctx_err(), LEAT_OK);
+        LEAT_TRY(cancel_reaches(LEAT_REFUSED, LEAT_OK));     /* of a context in this one */
         CHECK(!done(parent));
     }
     return LEAT_OK;
 }
-AT_TASK(TestChildFinishesFirst, test_child)
+EVERYWHERE(TestChildFinishesFirst, test_child)
 
 static leat_err test_background(void)
 {
@@ -94,9 +185,9 @@ static leat_err test_with_cancel(void)
                 CHECK_EQ(leat_ctx_err(), LEAT_CANCELED);
                 CHECK(done(c1) && done(c2));
             }
-    return LEAT_OK;
+    return cancel_reaches(LEAT_CANCELED, LEAT_OK);
 }
-AT_TASK(TestWithCancel, test_with_cancel)
+EVERYWHERE(TestWithCancel, test_with_cancel)
 
 /* -- deadlines ------------------------------------------------------------------------------------------------------------ */
 static leat_err times_out(void)
@@ -121,9 +212,9 @@ static leat_err test_deadline(void)
     leat_with_deadline(LEAT_NS(0))
         LEAT_TRY(times_out());
     CHECK_EQ(leat_ctx_err(), LEAT_OK);
-    return LEAT_OK;
+    return deadline_crosses();
 }
-AT_TASK(TestDeadline, test_deadline)
+EVERYWHERE(TestDeadline, test_deadline)
 
 static leat_err tasks_time_out(leat_none *none)
 {
@@ -143,9 +234,11 @@ static leat_err test_timeout(void)
             CHECK_EQ(leat_sleep(LEAT_S(3600)), LEAT_DEADLINE);
             CHECK(done(ctx));
         }
+    leat_with_deadline(LEAT_S(1000 * 3600))          /* the nearer one crosses */
+        return deadline_crosses();
     return LEAT_OK;
 }
-AT_TASK(TestTimeout, test_timeout)
+EVERYWHERE(TestTimeout, test_timeout)
 
 static leat_err test_canceled_timeout(void)
 {
@@ -156,12 +249,13 @@ static leat_err test_canceled_timeout(void)
                 CHECK_EQ(leat_ctx_err(), LEAT_CANCELED);
                 CHECK_EQ(leat_sleep(LEAT_S(3600)), LEAT_CANCELED);
             }
+    leat_with_deadline(LEAT_S(3600))
+        return cancel_reaches(LEAT_CANCELED, LEAT_OK);
     return LEAT_OK;
 }
-AT_TASK(TestCanceledTimeout, test_canceled_timeout)
+EVERYWHERE(TestCanceledTimeout, test_canceled_timeout)
 
 /* -- values ----------------------------------------------------------------------------------------------------------------- */
-static const char k1, k2, k3;
 static void values(const char *v1, const char *v2, const char *v3)
 {
     CHECK(leat_value(&k1) == v1 && leat_value(&k2) == v2 && leat_value(&k3) == v3);
@@ -461,9 +555,10 @@ static leat_err test_cause(void)
     causes_of_cancels(LEAT_OK, CHILD, PARENT, LEAT_CANCELED);
     causes_of_deadlines();
     causes_of_shields();
-    return LEAT_OK;
+    LEAT_TRY(cancel_reaches(PARENT, LEAT_OK));
+    return cancel_reaches(CHILD, PARENT);            /* the first one counts, there too */
 }
-AT_TASK(TestCause, test_cause)
+EVERYWHERE(TestCause, test_cause)
 
 static leat_err test_cause_race(void)
 {
@@ -517,6 +612,48 @@ static leat_err test_without_cancel(void)
 AT_TASK(TestWithoutCancel, test_without_cancel)
 
 /* -- after-functions ------------------------------------------------------------------------------------------------------------- */
+struct closing { leat_tx(struct num) out; leat_tx(int) ran; };       /* both are its own */
+static leat_err closes_there(struct closing *c)
+{
+    leat_close(c->out);
+    leat_unref(c->out);
+    leat_close(c->ran);
+    leat_unref(c->ran);
+    return LEAT_OK;
+}
+/* On the other side: when what is cancelled here reaches it, its after-function closes the channel. */
+static leat_err after_there(struct tells *t)
+{
+    leat_auto leat_chan(int) ran = leat_chan_make(int, 0);
+    leat_after *a = NULL;
+    LEAT_TRY(leat_after_func(&a, NULL, closes_there, (struct closing){ leat_ref(t->out), leat_ref(leat_tx_of(ran)) }));
+    LEAT_TRY(say(t, -1));
+    CHECK_EQ(leat_sleep(LEAT_S(3600)), LEAT_CANCELED);
+    leat_with_shield(LEAT_S(600))
+        LEAT_TRY(closed(leat_rx_of(ran)));
+    CHECK(!leat_after_stop(a));
+    leat_after_close(a);
+    return LEAT_OK;
+}
+PLACE_TASK(after_there, tells)
+static leat_err after_crosses(void)
+{
+    leat_auto leat_chan(struct num) c = leat_chan_make(struct num, 4);
+    struct num x;
+    leat_with_cancel(ctx) {
+        leat_group g = { { NULL } };
+        LEAT_TRY(place_go(&g, after_there, tells, { leat_ref(leat_tx_of(c)) }));
+        LEAT_TRY(told(leat_rx_of(c), -1));
+        CHECK_EQ(leat_try_recv(c, &x), LEAT_AGAIN);
+        leat_cancel(ctx, LEAT_CANCELED);
+        leat_with_shield(LEAT_S(600)) {
+            CHECK_EQ(leat_recv(c, &x), LEAT_CLOSED);
+            LEAT_TRY(leat_group_wait(&g));
+        }
+    }
+    return LEAT_OK;
+}
+
 static leat_err test_after_cancel(void)
 {
     leat_auto leat_chan(int) c = leat_chan_make(int, 0);
@@ -532,9 +669,9 @@ static leat_err test_after_cancel(void)
         CHECK(!leat_after_stop(a));
     }
     leat_after_close(a);
-    return LEAT_OK;
+    return after_crosses();
 }
-AT_TASK(TestAfterFuncCalledAfterCancel, test_after_cancel)
+EVERYWHERE(TestAfterFuncCalledAfterCancel, test_after_cancel)
 
 static leat_err test_after_timeout(void)
 {

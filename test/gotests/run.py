@@ -4,7 +4,8 @@
 A row is GO-FILE:TEST, C-TEST, PLACES, with two blanks or more between; several rows may name one Go test.  C-TEST is a program and
 a test as `meson test` and its -l say them, `gotests/chan_fifo:SynchFifo`.  PLACES are some of `task process node`: the test NAME
 is that of the place task, NAME_process and NAME_node stand for the others.  After them, in parentheses, may stand where leat
-means something else than Go, and why.  Or C-TEST is `-` and PLACES is `left out: REASON`.
+means something else than Go, and why; a test that is not at all three places must say there why (but for what does not compile).
+Or C-TEST is `-` and PLACES is `left out: REASON`.
 """
 import json
 import os
@@ -41,6 +42,8 @@ class Row:
             self.problem = '%s is not PROGRAM:TEST' % c
         elif not self.places or set(self.places) - set(SUFFIX) or (note and not note.endswith(')')):
             self.problem = '`%s` is not some of `task process node`, with a note in parentheses' % places
+        elif len(set(self.places)) < len(SUFFIX) and not note and not c.startswith('check/compile_fail:'):
+            self.problem = 'it is not at all of `task process node`, and no note says why'
 
     def tests(self):
         """(program, test) of each place."""
@@ -138,14 +141,16 @@ def the_list_is_that_of_the_go_tree():
 
 
 GO = ['a.go:main', 'b_test.go:TestB']
-GOOD = '# rows\na.go:main  gotests/a:one  task process\nb_test.go:TestB  -  left out: there is no reflection in C\n'
+GOOD = '# rows\na.go:main  gotests/a:one  task process (a reason)\nb_test.go:TestB  -  left out: there is no reflection in C\n'
 BROKEN = [
     ('a_good_index_has_no_problems', GOOD, None),
     ('a_go_test_without_a_row_is_reported', 'a.go:main  gotests/a:one  task\n', 'no row for b_test.go:TestB'),
     ('a_row_of_no_go_test_is_reported', GOOD + 'c.go:main  gotests/c:one  task\n', 'Go has no test c.go:main'),
     ('a_row_without_a_reason_is_reported', GOOD.replace('there is no reflection in C', ''), 'no `left out: REASON`'),
     ('a_place_that_is_none_is_reported', GOOD.replace('process', 'moon'), 'is not some of'),
-    ('a_row_without_places_is_reported', GOOD.replace('  task process', ''), '2 columns'),
+    ('a_row_without_places_is_reported', GOOD.replace('  task process (a reason)', ''), '2 columns'),
+    ('a_test_that_is_not_at_all_places_says_why', GOOD.replace(' (a reason)', ''), 'no note says why'),
+    ('a_test_at_all_places_needs_no_note', GOOD.replace('process (a reason)', 'process node'), None),
     ('a_test_both_left_out_and_there_is_reported', GOOD + 'b_test.go:TestB  gotests/b:x  task\n', 'is left out in another row'),
 ]
 
