@@ -77,7 +77,8 @@ func (e *end) onAttached(c *cursor) error {
 	}
 	wait := e.wait
 	if code != OK {
-		reason, form := string(c.text(0, frameMax)), c.text(0, formMax)
+		reason := string(c.text(0, frameMax))
+		form := e.s.takeForm(c)
 		if c.err != nil {
 			return errSense
 		}

@@ -10,7 +10,7 @@ import (
 // Reading a value by the form of its writer, field by field, by their names: docs/semantics.md, "Types that change", says which changes
 // that bridges.  A desc of a form has no Go type; ours has one.
 
-const formSent = 32768 // a form over that is not sent
+const formSent = 32768 // a longer form goes before the frame that it belongs to, from version 1.3 on
 
 // leastOf computes the least size of a value of a form; below 0: a value would be inside itself without end.
 func leastOf(d *desc, on map[*desc]int) int {

@@ -82,7 +82,7 @@ func (c *call) build() (kind, flags byte, fields []byte, ok bool) {
 			b = c.openHead(b, it)
 			c.began = true
 		} else if c.off == 0 {
-			b = append(b, it.head...)
+			b = c.s.putForm(append(b, it.head...), it.form)
 		}
 		piece := it.bytes[c.off:]
 		if len(piece) > pieceMax {
@@ -107,6 +107,13 @@ func (c *call) build() (kind, flags byte, fields []byte, ok bool) {
 }
 
 func (c *call) openHead(b []byte, it outItem) []byte {
+	if (c.task || c.in.ends) && !c.s.told[c.in.print] && c.s.mayTell(c.in.form) {
+		c.tell = true // it cannot be made again
+		if c.s.told == nil {
+			c.s.told = map[[16]byte]bool{}
+		}
+		c.s.told[c.in.print] = true
+	}
 	kind := boolByte(c.task)
 	if c.key != "" {
 		kind |= 4
@@ -130,7 +137,7 @@ func (c *call) openHead(b []byte, it outItem) []byte {
 		b = putText(b, c.key)
 	}
 	if c.tell {
-		b = append(putVarint(b, uint64(len(c.in.form))), c.in.form...)
+		b = c.s.putForm(b, c.in.form)
 	}
 	return b
 }
@@ -175,13 +182,6 @@ func (s *Peer) open(ctx context.Context, c *call, v reflect.Value) *Error {
 	if err != nil {
 		undoEnds(enc.ends)
 		return err
-	}
-	if (c.task || c.in.ends) && s.minor >= 1 && !s.told[c.in.print] && len(c.in.form) <= formSent {
-		c.tell = true // it cannot be made again
-		if s.told == nil {
-			s.told = map[[16]byte]bool{}
-		}
-		s.told[c.in.print] = true
 	}
 	commitEnds(enc.ends)
 	c.id, c.s, c.src = s.nextCall, s, c
@@ -324,7 +324,7 @@ func (c *call) otherType(e *Error, result bool) {
 		}
 	default:
 		if why = fits(c.in, w); why == "" && !c.tell {
-			c.again = c.s.minor >= 1 && len(c.in.form) <= formSent
+			c.again = c.s.mayTell(c.in.form)
 		}
 	}
 	e.Detail = c.name + " at " + c.s.name + ": " + what + why
@@ -395,7 +395,7 @@ func (s *Peer) callFrame(kind byte, more bool, in *cursor) error {
 	}
 	if !c.parting {
 		c.head = answer{code: Code(in.u8()), own: in.u8() == 1, detail: string(in.text(0, frameMax))}
-		c.head.form = append([]byte(nil), in.text(0, formMax)...)
+		c.head.form = append([]byte(nil), s.takeForm(in)...)
 		if in.err != nil || c.head.code != OK && (more || in.left() > 0) && (!c.head.own || s.minor < 2) {
 			return errSense
 		}
@@ -429,7 +429,7 @@ func (s *Peer) onOpen(id uint64, more bool, in *cursor) error {
 		}
 		var form []byte
 		if c.kind&8 != 0 {
-			form = in.text(1, formSent)
+			form = s.takeForm(in)
 		}
 		kind := c.kind &^ 8
 		c.task = kind == 1

@@ -358,7 +358,7 @@ func (p *Peer) attach(ctx context.Context, name string, rt reflect.Type, rx bool
 		writer, reader = other, d
 	}
 	p.n.lock()
-	old := !rx && (p.minor < 1 || len(d.form) > formSent)
+	old := !rx && !p.mayTell(d.form)
 	p.n.unlock()
 	if why := fits(writer, reader); why != "" || old {
 		e.Detail = name + " of " + e.Node + ": " + why

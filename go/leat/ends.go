@@ -311,7 +311,7 @@ func (e *end) build() (kind, flags byte, fields []byte, ok bool) {
 	case kTorn:
 		b = putText(b, it.text)
 	case kType:
-		b = append(putVarint(b, uint64(len(it.form))), it.form...)
+		b = e.s.putForm(b, it.form)
 	case kDrop:
 		delete(e.s.ends, e.id)
 	}
@@ -321,10 +321,7 @@ func (e *end) build() (kind, flags byte, fields []byte, ok bool) {
 func (e *end) buildAttached(b []byte, it outItem) []byte {
 	b = append(b, byte(it.code))
 	if it.code != OK {
-		if len(it.form) > formSent {
-			it.form = nil
-		}
-		return append(putVarint(putText(b, it.text), uint64(len(it.form))), it.form...)
+		return e.s.putForm(putText(b, it.text), it.form)
 	}
 	b = put32(b, uint32(e.c.capacity))
 	if it.num > 0 {

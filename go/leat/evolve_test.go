@@ -173,3 +173,60 @@ func TestAValueIsReadByTheNamesOfItsFields(t *testing.T) {
 		t.Fatal("a number is narrowed")
 	}
 }
+
+// Types whose forms are too long for one frame: of C they are what is here without Extra.
+type leaf struct{ Alpha, Beta, Gamma, Delta, Epsilon int32 }
+type twig struct{ A, B, C, D, E, F leaf }
+type bough struct{ A, B, C, D, E, F twig }
+type crown struct{ A, B, C, D, E, F bough }
+type forest struct {
+	A, B, C, D crown
+	Extra      string
+}
+
+func oneForest(n int32) (f forest) {
+	f.D.F.F.F.Epsilon, f.Extra = n, "more"
+	return f
+}
+
+func longForms(t *testing.T, seen *tally, o Options) {
+	n, p, c := withC(t, o, true)
+	ctx := within(t)
+	for i := int32(0); i < 3; i++ {
+		got, err := Call[forest](ctx, p, "woods.grow", oneForest(i))
+		if must(t, err); got != func() forest { f := oneForest(i + 1); f.Extra = ""; return f }() {
+			t.Fatal(got.D.F.F.F, got.Extra)
+		}
+	}
+	seen.until(t, "to C FORM")
+	seen.until(t, "from C FORM")
+	tx, err := ImportTx[forest](ctx, p, "forests")
+	must(t, err)
+	must(t, tx.Send(ctx, oneForest(5)))
+	if o := c.ok("forest 0 0"); o.n != 5 {
+		t.Fatal(o)
+	}
+	for i := int32(7); i < 9; i++ {
+		task, err := Start(ctx, p, "plant", oneForest(i))
+		must(t, err)
+		must(t, task.Wait())
+		if o := c.ok("forest 0 0"); o.n != int(i) {
+			t.Fatal(o)
+		}
+	}
+	must(t, Serve(n, "woods.grow", func(_ context.Context, in forest) (forest, error) { return oneForest(in.D.F.F.F.Epsilon * 2), nil }))
+	out, in, err := Make[forest](n, 1)
+	must(t, err)
+	must(t, n.Export("planted", out))
+	must(t, n.Listen(address(t, "n")))
+	c.ok("dial %s", n.URL())
+	for i := 4; i < 6; i++ {
+		if o := c.ok("grow 0 %d", i); o.n != 2*i {
+			t.Fatal(o)
+		}
+	}
+	c.ok("plant planted")
+	if v, err := in.Recv(ctx); err != nil || v.D.F.F.F.Epsilon != 20 || v.Extra != "" {
+		t.Fatal(v.D.F.F.F, err)
+	}
+}

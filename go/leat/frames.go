@@ -17,7 +17,7 @@ func (s *Peer) frame(l *link, kind, flags byte, b []byte) error {
 	if kindNames[kind] == "" || kind == kHello || kind == kWelcome {
 		return errors.New("this version does not know that kind")
 	}
-	if flags&flagMore != 0 && kind != kElem && kind != kOpen && kind != kResult {
+	if flags&flagMore != 0 && kind != kElem && kind != kOpen && kind != kResult && kind != kForm {
 		return errors.New("flags that make no sense")
 	}
 	if kind < numbered {
@@ -55,6 +55,8 @@ func (s *Peer) frame(l *link, kind, flags byte, b []byte) error {
 		s.peerLeaves()
 		s.leave()
 		return nil
+	case kind == kForm:
+		return s.onForm(flags&flagMore != 0, c)
 	case kind >= kOpen:
 		return s.callFrame(kind, flags&flagMore != 0, c)
 	}
@@ -406,7 +408,7 @@ func (e *end) fromSite(kind byte, more bool, c *cursor) error {
 
 // onType is the type of all that comes on this end.
 func (e *end) onType(c *cursor) error {
-	form := c.text(1, formSent)
+	form := e.s.takeForm(c)
 	if c.err != nil || e.typed || e.arrived > 0 || e.offers > 0 || e.parting || e.s.minor < 1 {
 		return errSense
 	}

@@ -42,7 +42,7 @@ func TestEveryFrameBothWays(t *testing.T) {
 	all := &tally{seen: map[string]int{}}
 	scenes := map[string]func(*testing.T, *tally, Options){"buffered_at_c": bufferedAtC, "buffered_at_go": bufferedAtGo,
 		"unbuffered_at_c": unbufferedAtC, "unbuffered_at_go": unbufferedAtGo, "calls": callsBothWays, "torn_by_go": tornByGo,
-		"torn_by_c": tornByC, "silence": silence, "another_type": anotherType}
+		"torn_by_c": tornByC, "silence": silence, "another_type": anotherType, "long_forms": longForms}
 	for name, scene := range scenes {
 		t.Run(name, func(t *testing.T) { scene(t, all, Options{tap: all.tap}) })
 	}

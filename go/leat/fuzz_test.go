@@ -320,7 +320,7 @@ func (m *maker) next(n int) int {
 }
 
 var madeKinds = []byte{kAttach, kAttached, kDrop, kTorn, kNeed, kGrant, kNone, kRecall, kReturn, kElem, kElem, kElem, kInvite, kTaken,
-	kBusy, kWithdraw, kWithdrawn, kClose, kSeal, kSealed, kFinish, kFlush, kFlushed, kOpen, kResult, kCancel, kDone}
+	kBusy, kWithdraw, kWithdrawn, kClose, kSeal, kSealed, kFinish, kFlush, kFlushed, kOpen, kResult, kCancel, kDone, kForm, kType}
 
 // record appends the record of an end.
 func (m *maker) record(b []byte, rx bool) []byte {
@@ -391,6 +391,10 @@ func (m *maker) fields(kind byte, b []byte) []byte {
 		return append(b, []byte{1, 11, 10}[m.next(3)], 1, byte(m.next(3)), 0, 0)
 	case kTorn:
 		return putText(b, "who")
+	case kForm:
+		return m.mark.form[m.next(3):]
+	case kType:
+		return append(b, 1, 0)
 	}
 	return append(b, byte(m.next(5)), byte(m.next(4)), byte(m.next(3)))
 }

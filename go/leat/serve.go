@@ -197,12 +197,8 @@ func (c *call) answer(a answer, b []byte, list []*passed) {
 	}
 	c.answered = true
 	head := putText([]byte{byte(a.code), boolByte(a.own)}, cut(a.detail, 4096))
-	if len(a.form) > formSent {
-		a.form = nil // so that the frame holds it
-	}
-	head = append(putVarint(head, uint64(len(a.form))), a.form...)
 	c.s.owedResults += len(b)
-	c.push(outItem{kind: kResult, head: head, bytes: b, passed: list})
+	c.push(outItem{kind: kResult, head: head, form: a.form, bytes: b, passed: list})
 }
 
 // finishAnswer is of a RESULT that is written.

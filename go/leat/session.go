@@ -44,6 +44,8 @@ type Peer struct {
 	minor                uint16             // the peer's version
 	forms                map[[16]byte]*desc // types of arguments that the peer has told
 	formBytes            int
+	formIn               []byte            // of the frames FORM
+	formMore, formWhole  bool              // it goes on; it is whole, and not yet used
 	told                 map[[16]byte]bool // types of which the peer was told
 	movedIn              uint64
 	answeringBytes       int
@@ -307,6 +309,59 @@ func (s *Peer) keep(kind, flags byte, fields []byte) {
 	s.unackedN, s.unackedB = 0, 0
 	s.kept = append(s.kept, keptFrame{kind: kind, b: b})
 	s.keptBytes += len(b)
+}
+
+// mayTell says whether the peer can be told a form of so many bytes.
+func (s *Peer) mayTell(form []byte) bool {
+	return s.minor >= 1 && (len(form) <= formSent || s.minor >= 3)
+}
+
+// putForm appends a form to the fields of the frame that is being made; what is too long for it goes before.
+func (s *Peer) putForm(b, form []byte) []byte {
+	if len(form) <= formSent {
+		return append(putVarint(b, uint64(len(form))), form...)
+	}
+	if s.minor < 3 {
+		return append(b, 0)
+	}
+	for flags := byte(flagMore); flags != 0; {
+		piece := form
+		if flags = 0; len(piece) > pieceMax {
+			piece, flags = piece[:pieceMax], flagMore
+		}
+		s.keep(kForm, flags, piece)
+		form = form[len(piece):]
+	}
+	return append(b, 1, 0)
+}
+
+// takeForm reads what putForm has put; it is valid until the next form comes.
+func (s *Peer) takeForm(c *cursor) []byte {
+	form := c.text(0, formSent)
+	if len(form) != 1 || form[0] != 0 {
+		return form
+	}
+	if !s.formWhole {
+		c.wrong(errSense)
+		return nil
+	}
+	s.formWhole = false
+	return s.formIn
+}
+
+func (s *Peer) onForm(more bool, c *cursor) error {
+	if s.minor < 3 {
+		return errSense
+	}
+	if !s.formMore {
+		s.formIn = nil
+	}
+	s.formMore, s.formWhole = more, !more
+	s.formIn = append(s.formIn, c.take(c.left())...)
+	if len(s.formIn) > formMax {
+		return fail(Limit, "the description of a type, of over %d bytes", formMax)
+	}
+	return nil
 }
 
 // done: both have said their last, and the other side has all of it.

@@ -8,7 +8,7 @@ import (
 // The kinds of frames.
 const (
 	kHello, kWelcome, kDead, kAck, kPing, kPong          = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
-	kBye, kAttach, kAttached, kDrop, kTorn, kType        = 0x20, 0x30, 0x31, 0x32, 0x33, 0x34
+	kBye, kAttach, kAttached, kDrop, kTorn, kType, kForm = 0x20, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35
 	kNeed, kGrant, kNone, kRecall, kReturn               = 0x38, 0x39, 0x3a, 0x3b, 0x3c
 	kElem, kInvite, kTaken, kBusy, kWithdraw, kWithdrawn = 0x40, 0x41, 0x42, 0x43, 0x44, 0x45
 	kClose, kSeal, kSealed, kFinish, kFlush, kFlushed    = 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d
@@ -27,14 +27,14 @@ const (
 var kindNames = map[byte]string{
 	kHello: "HELLO", kWelcome: "WELCOME", kDead: "DEAD", kAck: "ACK", kPing: "PING",
 	kPong: "PONG", kBye: "BYE", kAttach: "ATTACH", kAttached: "ATTACHED", kDrop: "DROP",
-	kTorn: "TORN", kType: "TYPE", kNeed: "NEED", kGrant: "GRANT", kNone: "NONE",
+	kTorn: "TORN", kType: "TYPE", kForm: "FORM", kNeed: "NEED", kGrant: "GRANT", kNone: "NONE",
 	kRecall: "RECALL", kReturn: "RETURN", kElem: "ELEM", kInvite: "INVITE", kTaken: "TAKEN",
 	kBusy: "BUSY", kWithdraw: "WITHDRAW", kWithdrawn: "WITHDRAWN", kClose: "CLOSE", kSeal: "SEAL",
 	kSealed: "SEALED", kFinish: "FINISH", kFlush: "FLUSH", kFlushed: "FLUSHED", kOpen: "OPEN",
 	kResult: "RESULT", kCancel: "CANCEL", kDone: "DONE",
 }
 
-var preamble = [16]byte{0x8b, 'L', 'E', 'A', 'T', '\r', '\n', 0x1a, 1, 0, 2, 0}
+var preamble = [16]byte{0x8b, 'L', 'E', 'A', 'T', '\r', '\n', 0x1a, 1, 0, 3, 0}
 
 // What is appended to a message.
 func putVarint(b []byte, v uint64) []byte { return binary.AppendUvarint(b, v) }

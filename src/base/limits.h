@@ -54,6 +54,7 @@ enum {
     /* sessions.  What is larger is cut into frames of LIMIT_FRAME_CUT, so that nothing waits long behind it. */
     LIMIT_FRAME_CUT = 16 << 10,          /* bytes of one element, argument or result in one frame */
     LIMIT_FRAME = 64 << 10,              /* bytes after a frame's header: a longer one that arrives breaks the session */
+    LIMIT_FRAME_FORM = 32 << 10,         /* bytes of a type's canonical form in one frame; a longer one goes before it, in pieces */
     LIMIT_ELEM = 16 << 20,               /* bytes of one element, argument or result: the send fails, the receiver breaks the session */
     LIMIT_HOME_BYTES = 64 << 20,         /* of the buffers of channels whose receive ends one peer has moved here: the message is refused */
     LIMIT_MOVED_ENDS = 4096,             /* ends of channels in what is queued behind receive ends that move at a time: LEAT_LIMIT */

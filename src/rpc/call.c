@@ -131,7 +131,7 @@ static void settle(struct call *x)
 }
 
 /* *moment: where the deadline is; 0: there is none. */
-static leat_err head_of(struct buf *b, const struct what *w, size_t bytes, size_t *moment)
+static leat_err head_of(struct buf *b, const struct what *w, size_t bytes, size_t *moment, struct cur *form)
 {
     struct type_print i, o;
     int64_t deadline = at_load(&task_self()->deadline);
@@ -155,9 +155,8 @@ static leat_err head_of(struct buf *b, const struct what *w, size_t bytes, size_
     if (w->key.len)
         buf_text(b, w->key.p, w->key.len);
     if (unlikely(w->form)) {
-        struct cur form;
-        LEAT_TRY(type_form(w->in, &form));
-        buf_text(b, (const char *)form.p, cur_left(&form));
+        LEAT_TRY(type_form(w->in, form));
+        frame_put_form(b, *form);
     }
     return buf_err(b);
 }
@@ -202,15 +201,16 @@ static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
     uint8_t room[CALL_HEAD];
     struct buf head = buf_on(room, sizeof room, 0);
     struct value_out o;
+    struct cur form = { 0 };
     size_t moment = 0;
     value_out_init(&o, x->s, NULL, w->kind == OPEN_TASK);
     leat_err err = v->len || value_has_ends(w->in) == false ? LEAT_OK : pack(&o, w->in, w->arg, v);
     if (err == LEAT_OK)
         err = note_ends(x, &o);
     if (err == LEAT_OK)
-        err = head_of(&head, w, v->len, &moment);
+        err = head_of(&head, w, v->len, &moment, &form);
     if (err == LEAT_OK)
-        err = calls_send(x->s, &(struct said){ FRAME_OPEN, x->slot.id, &head, v, moment }, &x->place);
+        err = calls_send(x->s, &(struct said){ FRAME_OPEN, x->slot.id, &head, v, moment, form }, &x->place);
     bool ends = o.n;
     if (err == LEAT_OK)
         value_sent(&o);
@@ -588,7 +588,7 @@ static const leat_type *_Atomic *told_at(struct sess *s, const leat_type *t)
 static bool untold(struct sess *s, const leat_type *t)
 {
     struct cur form;
-    return sess_types(s) && at_load_acq(told_at(s, t)) != t && value_form(t, &form);
+    return sess_types(s) && at_load_acq(told_at(s, t)) != t && value_form(s, t, &form);
 }
 
 struct starting { leat_group *g; struct what w; bool started; };
@@ -655,15 +655,16 @@ static void understand_type(struct call *x, struct cur theirs)
 
 static leat_err read_head(struct call *x, struct cur *in)
 {
-    size_t len, form_len;
+    size_t len;
     x->err = (leat_err)cur_u8(in);
     x->own = cur_u8(in);
-    const char *text = cur_text(in, &len), *form = cur_text(in, &form_len);
+    const char *text = cur_text(in, &len);
+    struct cur form = value_form_in(x->s, in);
     if (in->bad || (x->err != LEAT_OK && cur_left(in) && (!x->own || sess_plain(x->s))))
         return leat_fail(LEAT_INVAL, "a malformed frame RESULT");
     sess_show(x->text, sizeof x->text, text, len);
-    if (x->err == LEAT_TYPE && !x->own && form_len)
-        understand_type(x, cur_of(form, form_len));
+    if (x->err == LEAT_TYPE && !x->own && cur_left(&form))
+        understand_type(x, form);
     if (x->err != LEAT_OK && !x->own)
         value_refused(x->s, x->ends, x->ends_n);
     x->begun = true;

@@ -181,7 +181,7 @@ void spare_put(struct calls *t, struct spares *s, struct slot *x);
 /* Room for a value of this size, in the record or beside it; mem_free it if it is not `room`.  NULL: no memory. */
 static inline void *room_for(size_t size, char *room) { return size <= CALL_ROOM ? memset(room, 0, CALL_ROOM) : mem_zalloc(size); }
 /* What begins with `head` and goes on with v.  moment: where in head there is one (sess_moment); 0: nowhere. */
-struct said { uint8_t kind; uint64_t id; const struct buf *head, *v; size_t moment; };
+struct said { uint8_t kind; uint64_t id; const struct buf *head, *v; size_t moment; struct cur form; };   /* form: in head, or empty */
 /* Sends it, cut; the frames go out one after another.  place, unless NULL: of the first one.  LEAT_PEER_LOST: nothing was. */
 leat_err calls_send(struct sess *s, const struct said *what, uint64_t *place);
 #endif

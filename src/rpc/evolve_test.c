@@ -162,12 +162,6 @@ static leat_err echo_same(void *self, const struct answer1 *in, struct answer1 *
     (void)self;
     return leat_string_dup(in->text.p, in->text.len, &out->text);
 }
-static leat_err echo_never(void *self, const void *in, void *out)
-{
-    (void)self, (void)in, (void)out;
-    atomic_fetch_add(&ran, 1);
-    return LEAT_OK;
-}
 static const struct echo_impl echo = { .say = echo_say, .same = echo_same };
 
 /* what the other side's program has */
@@ -242,59 +236,6 @@ static leat_err keyed(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(a_call_with_a_key_runs_once_between_types_too, keyed)
-
-/* -- large types ------------------------------------------------------------------------------------------------------------------- */
-enum { WIDE = 150, WIDE_NAME = 250 };                /* fields, and bytes of the name of each: a description of some 38 KB */
-static leat_field wide_fields[WIDE + 1];
-static char wide_names[WIDE + 1][WIDE_NAME + 1];
-static const leat_type wide1_type = { .name = "wide1", .fields = wide_fields, .size = 8 * WIDE, .count = WIDE, .kind = LEAT_K_STRUCT_,
-    .field_size = sizeof(leat_field), .align = 8 };
-static const leat_type wide2_type = { .name = "wide2", .fields = wide_fields, .size = 8 * (WIDE + 1), .count = WIDE + 1,
-    .kind = LEAT_K_STRUCT_, .field_size = sizeof(leat_field), .align = 8 };
-
-static void make_wide(void)
-{
-    for (uint32_t i = 0; i <= WIDE; i++) {
-        memset(wide_names[i], 'x', WIDE_NAME);
-        snprintf(wide_names[i], 8, "f%u", i);
-        wide_names[i][strlen(wide_names[i])] = '_';
-        wide_fields[i] = (leat_field){ .name = wide_names[i], .offset = 8 * i, .size = 8, .kind = LEAT_K_INT_ };
-    }
-}
-
-/* Types that are the same need no description; those that differ do, and it has a limit, which is named. */
-static leat_err large_types(leat_none *none)
-{
-    (void)none;
-    make_wide();
-    static const leat_method mine[] = { { "same", &wide1_type, &answer1_type }, { "here", &ask2_type, &answer1_type },
-        { "there", &wide2_type, &answer1_type } };
-    static const leat_method theirs[] = { { "same", &wide1_type, &answer1_type }, { "here", &wide1_type, &answer1_type },
-        { "there", &wide1_type, &answer1_type } };
-    static void (*const functions[])(void) = { (void (*)(void))echo_never, (void (*)(void))echo_never, (void (*)(void))echo_never };
-    static int64_t wide[WIDE + 1];
-    struct pair x = pair_open();
-    struct answer1 out = { 0 };
-    leat_chan_ *c = leat_chan_make_(wide2_type.size, 1), *end = NULL;
-    CHECK_EQ(leat_serve_(x.a, "wide", mine, 3, &functions, NULL), LEAT_OK);
-    at_store(&ran, 0);
-    CHECK_EQ(leat_call_(x.p, "wide", &theirs[0], wide, &out), LEAT_OK);
-    CHECK_EQ(at_load(&ran), 1);
-    CHECK_EQ(leat_call_(x.p, "wide", &theirs[1], wide, &out), LEAT_TYPE);
-    CHECK_HAS(leat_err_detail(), "type wide1: it is another one there, and its description is over 32768 bytes");
-    CHECK_EQ(leat_call_(x.p, "wide", &theirs[2], wide, &out), LEAT_TYPE);
-    CHECK_HAS(leat_err_detail(), "argument of 'wide.there' is of another type: the description of wide2 has ");
-    CHECK_HAS(leat_err_detail(), "and of one over 32768 nothing is sent");
-    CHECK_EQ(at_load(&ran), 1);
-    CHECK_EQ(leat_export_(x.a, "wide", c, 1, &wide2_type), LEAT_OK);
-    CHECK_EQ(leat_import_(x.p, "wide", &end, 1, &wide1_type, 1), LEAT_TYPE);
-    CHECK_HAS(leat_err_detail(), "'wide' carries another type, wide2: its description has ");
-    CHECK_HAS(leat_err_detail(), "and of one over 32768 nothing is sent");
-    leat_unref_(c);
-    pair_close(&x);
-    return LEAT_OK;
-}
-ANYWHERE(a_description_that_is_too_long_to_be_sent_is_named_with_its_limit, large_types)
 
 /* -- remote tasks ------------------------------------------------------------------------------------------------------------------ */
 LEAT_STRUCT(shard1, (string, text), (tx(part1), out));

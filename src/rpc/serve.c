@@ -40,10 +40,10 @@ static leat_err send_answer(const struct job *j, const struct answer *a, const s
     buf_u8(&head, (uint8_t)a->err);
     buf_u8(&head, a->own);
     buf_text(&head, a->text, a->err == LEAT_OK ? 0 : strlen(a->text));
-    buf_text(&head, (const char *)a->form.p, cur_left(&a->form) > LIMIT_FRAME / 2 ? 0 : cur_left(&a->form));
+    frame_put_form(&head, a->form);
     leat_err err = buf_err(&head);
     if (err == LEAT_OK)
-        err = calls_send(j->s, &(struct said){ FRAME_RESULT, j->slot.id, &head, v, 0 }, NULL);
+        err = calls_send(j->s, &(struct said){ FRAME_RESULT, j->slot.id, &head, v, 0, a->form }, NULL);
     buf_free(&head);
     return err;
 }
@@ -316,11 +316,10 @@ static leat_err refuse_form(struct job *j, const char *text, const leat_type *mi
 {
     struct answer a = { .err = LEAT_TYPE, .text = text };
     char said[CALL_TEXT + 300];
-    if (sess_owes_much(j->s) || type_form(mine, &a.form) != LEAT_OK) {
-        a.form = (struct cur){ 0 };
-    } else if (cur_left(&a.form) > LIMIT_FRAME / 2) {
-        snprintf(said, sizeof said, "%s: the description of %s has %zu bytes, and of one over %d nothing is sent", text, mine->name,
-            cur_left(&a.form), LIMIT_FRAME / 2);
+    if (!sess_owes_much(j->s) && !value_form(j->s, mine, &a.form)) {
+        int n = snprintf(said, sizeof said, "%s", text);
+        if (n >= 0 && (size_t)n < sizeof said)
+            value_form_why(j->s, mine, said + n, sizeof said - (size_t)n);
         a.text = said;
     }
     return refuse(j, &a);
@@ -438,13 +437,11 @@ static void read_key(struct cur *in, struct job *j)
     memcpy(j->key.p, key, len);
 }
 
-static void read_form(struct cur *in, struct asked *a)
+static void read_form(struct sess *s, struct cur *in, struct asked *a)
 {
-    size_t len;
-    const char *p = cur_text(in, &len);
-    a->form = cur_of(p, len);
+    a->form = value_form_in(s, in);
     struct type_print print = type_print_of(a->form);
-    in->bad |= !p || !type_print_same(&print, &a->in);
+    in->bad |= !type_print_same(&print, &a->in);
 }
 
 static leat_err read_open(struct sess *s, struct cur *in, struct job *j, uint32_t running)
@@ -466,7 +463,7 @@ static leat_err read_open(struct sess *s, struct cur *in, struct job *j, uint32_
     if (j->what & OPEN_KEYED)
         read_key(in, j);
     if (form)
-        read_form(in, &a);
+        read_form(s, in, &a);
     if (in->bad || j->what > OPEN_TASK || a.len > CALL_NAME || total > LIMIT_ELEM)
         return leat_fail(LEAT_INVAL, "a malformed frame OPEN");
     if (running >= LIMIT_SESS_OPENS || t->job_bytes + total > LIMIT_SESS_OPEN_BYTES)

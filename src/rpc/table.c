@@ -117,7 +117,7 @@ leat_err calls_send(struct sess *s, const struct said *what, uint64_t *place)
     const struct buf *head = what->head, *v = what->v;
     for (size_t at = 0, first = 1; first || at < v->len; first = 0) {
         size_t n = MIN(v->len - at, (size_t)LIMIT_FRAME_CUT);
-        struct buf *b = sess_begin_in(s, what->kind, at + n < v->len ? FRAME_MORE : 0, LANE_DATA);
+        struct buf *b = sess_begin_form(s, what->kind, at + n < v->len ? FRAME_MORE : 0, first ? what->form : (struct cur){ 0 });
         if (!b)
             return at ? LEAT_OK : sess_lost(s);
         if (first && place)

@@ -434,7 +434,7 @@ const struct sess_user netchan_user = {
     .free = sess_frees,
     .on = {
         { FRAME_ATTACH, names_on_attach }, { FRAME_ATTACHED, names_on_attached }, { FRAME_DROP, on_drop }, { FRAME_TORN, on_torn },
-        { FRAME_TYPE, on_type },
+        { FRAME_TYPE, on_type }, { FRAME_FORM, forms_on_form },
         { FRAME_NEED, on_need }, { FRAME_GRANT, on_grant }, { FRAME_NONE, on_none }, { FRAME_RECALL, on_recall },
         { FRAME_RETURN, on_return }, { FRAME_ELEM, on_elem }, { FRAME_INVITE, on_invite }, { FRAME_TAKEN, on_taken },
         { FRAME_BUSY, on_busy },

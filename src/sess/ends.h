@@ -124,6 +124,8 @@ struct ends {
     struct attach *attaching;                        /* imports that wait for an answer (names.c) */
     struct queued *moved;                            /* lock: queues that have been sent, and are to be given back (queued.c) */
     struct bridges *bridges;                         /* reader only (types.c) */
+    struct buf form;                                 /* reader only: of the frames FORM */
+    bool form_more, form_whole;                      /* reader only: it goes on; it is whole, and not yet used */
     struct end *landing;                             /* reader only: whose element the link is being read into; null: none */
     void *scratch;                                   /* reader only: room for one value */
     size_t scratch_cap;
@@ -156,6 +158,7 @@ bool end_send(struct end *e, uint8_t kind, uint64_t number, bool has_number);
 void end_read_as(struct end *e, const struct type_bridge *as);       /* c locked, or e not known to others yet.  NULL: as its own type */
 void end_tell_type(struct end *e, const leat_type *t);               /* a site: of what is sent on it from now on.  No lock */
 leat_err home_on_type(struct end *e, struct cur *in);                /* reader, no lock */
+leat_err forms_on_form(struct sess *s, uint8_t flags, struct cur *in);
 void value_bridges_free(struct ends *t);
 
 /* home.c */

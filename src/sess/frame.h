@@ -10,9 +10,10 @@
 
 #define PREAMBLE_MAGIC "\x8bLEAT\r\n\x1a"             /* 8 bytes: not text, not TLS; breaks when a line end is converted */
 enum {
-    WIRE_MAJOR = 1, WIRE_MINOR = 2,
+    WIRE_MAJOR = 1, WIRE_MINOR = 3,
     WIRE_TYPES = 1,                                  /* the minor version from which on TYPE and the form in OPEN are known */
     WIRE_ERRORS = 2,                                 /* and from which on an error may have more than code and text */
+    WIRE_FORMS = 3,                                  /* and from which on a form that is too long for a frame goes before it */
     PREAMBLE_BYTES = 16,                             /* magic, u16 major, u16 minor, u32 zero */
     FRAME_HEADER = 8, FRAME_NUMBERED = 24,
     FRAME_MARK = 6,                                  /* u16 of the header: zero where it is written; see sess_moment */
@@ -29,6 +30,7 @@ enum frame_kind {
     FRAME_FIRST_NUMBERED = 0x20, FRAME_BYE = 0x20,
     /* ends of channels */
     FRAME_ATTACH = 0x30, FRAME_ATTACHED = 0x31, FRAME_DROP = 0x32, FRAME_TORN = 0x33, FRAME_TYPE = 0x34,
+    FRAME_FORM = 0x35,
     FRAME_NEED = 0x38, FRAME_GRANT = 0x39, FRAME_NONE = 0x3a, FRAME_RECALL = 0x3b, FRAME_RETURN = 0x3c,
     FRAME_ELEM = 0x40, FRAME_INVITE = 0x41, FRAME_TAKEN = 0x42, FRAME_BUSY = 0x43, FRAME_WITHDRAW = 0x44, FRAME_WITHDRAWN = 0x45,
     FRAME_CLOSE = 0x48, FRAME_SEAL = 0x49, FRAME_SEALED = 0x4a, FRAME_FINISH = 0x4b, FRAME_FLUSH = 0x4c, FRAME_FLUSHED = 0x4d,

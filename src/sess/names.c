@@ -239,18 +239,15 @@ static void refuse(struct sess *s, uint64_t id, leat_err err, const leat_type *m
     char text[400];
     struct cur form = { 0 };
     int n = snprintf(text, sizeof text, "%s", leat_err_detail());
-    if (err == LEAT_TYPE && mine && !sess_owes_much(s) && type_form(mine, &form) != LEAT_OK)
-        form = (struct cur){ 0 };
-    if (cur_left(&form) > LIMIT_FRAME / 2 && n >= 0 && (size_t)n < sizeof text)
-        snprintf(text + n, sizeof text - (size_t)n, ": its description has %zu bytes, and of one over %d nothing is sent", cur_left(&form),
-            LIMIT_FRAME / 2);
-    struct buf *b = sess_begin(s, FRAME_ATTACHED);
+    if (err == LEAT_TYPE && mine && !sess_owes_much(s) && !value_form(s, mine, &form) && n >= 0 && (size_t)n < sizeof text)
+        value_form_why(s, mine, text + n, sizeof text - (size_t)n);
+    struct buf *b = sess_begin_form(s, FRAME_ATTACHED, 0, form);
     if (!b)
         return;
     buf_varint(b, id);
     buf_u8(b, (uint8_t)err);
     buf_text(b, text, strlen(text));
-    buf_text(b, (const char *)form.p, cur_left(&form) > LIMIT_FRAME / 2 ? 0 : cur_left(&form));
+    frame_put_form(b, form);
     (void)sess_commit_answer(s);
 }
 
@@ -298,10 +295,8 @@ static struct attach *attach_take(struct ends *t, uint64_t id)
 /* What ATTACHED says after its id. */
 struct attached { leat_err err; uint32_t cap; struct relay_way way; const char *text; size_t len; struct cur form; };
 
-static bool read_attached(struct cur *in, struct attached *ret)
+static bool read_attached(struct sess *s, struct cur *in, struct attached *ret)
 {
-    size_t len = 0;
-    const char *form = NULL;
     *ret = (struct attached){ .err = (leat_err)cur_u8(in) };
     if (ret->err == LEAT_OK) {
         ret->cap = cur_u32(in);
@@ -309,9 +304,8 @@ static bool read_attached(struct cur *in, struct attached *ret)
             leat_ignore(relay_path_in(in, &ret->way));
     } else {
         ret->text = cur_text(in, &ret->len);
-        form = cur_text(in, &len);
+        ret->form = value_form_in(s, in);
     }
-    ret->form = cur_of(form, len);
     return !in->bad;
 }
 
@@ -342,7 +336,7 @@ leat_err names_on_attached(struct sess *s, uint8_t flags, struct cur *in)
     uint64_t id = cur_varint(in);
     struct attached a;
     (void)flags;
-    if (!read_attached(in, &a))
+    if (!read_attached(s, in, &a))
         return leat_fail(LEAT_INVAL, "a malformed frame ATTACHED");
     lock(&t->lock);
     struct attach *x = attach_take(t, id);

@@ -76,6 +76,40 @@ struct buf *sess_begin_more(struct sess *s, uint8_t kind, uint64_t key, bool *fr
     return s->cur;
 }
 
+/* In one go with the frame, so that no other's comes between: one form at a time is under way.  If the frame is taken back before it is
+ * committed they go with it; if later, they stand there for nothing, and the next ones replace them. */
+static void put_forms(struct buf *b, struct cur form)
+{
+    while (cur_left(&form)) {
+        size_t n = MIN(cur_left(&form), (size_t)LIMIT_FRAME_CUT), at = b->len;
+        frame_put_header(b, FRAME_FORM, n < cur_left(&form) ? FRAME_MORE : 0);
+        buf_put(b, form.p, n);
+        form.p += n;
+        if (buf_err(b) == LEAT_OK)
+            buf_set_u32(b, at, (uint32_t)(b->len - at - FRAME_HEADER));
+    }
+}
+
+struct buf *sess_begin_form(struct sess *s, uint8_t kind, uint8_t flags, struct cur form)
+{
+    struct buf *b = sess_begin_in(s, kind, flags, LANE_DATA);
+    if (likely(!b || cur_left(&form) <= LIMIT_FRAME_FORM))
+        return b;
+    buf_undo(b, s->cur_at);
+    put_forms(b, form);
+    s->cur_frame = b->len;
+    frame_put_header(b, kind, flags);
+    return b;
+}
+
+void frame_put_form(struct buf *b, struct cur form)
+{
+    if (cur_left(&form) <= LIMIT_FRAME_FORM)
+        buf_text(b, (const char *)form.p, cur_left(&form));
+    else
+        buf_text(b, "", 1);                          /* of one byte, 0: the one that went before */
+}
+
 static void take_back(struct sess *s)
 {
     buf_undo(s->cur, s->cur_at);

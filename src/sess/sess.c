@@ -30,6 +30,7 @@ void sess_peek_text(const struct sess *s, char *text, size_t cap)
 }
 const struct sess_limits *sess_limits(const struct sess *s) { return &s->limits; }
 bool sess_types(const struct sess *s) { return s->minor >= WIRE_TYPES; }
+bool sess_forms(const struct sess *s) { return s->minor >= WIRE_FORMS; }
 struct type_ends *sess_plain(const struct sess *s) { return s->minor >= WIRE_ERRORS ? NULL : &type_plain; }
 const struct sess_limits *sess_own_limits(void) { return &own_limits; }
 size_t sess_landed(const struct sess *s) { return s->land.n; }

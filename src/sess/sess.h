@@ -76,6 +76,9 @@ void sess_abort(struct sess *s);                     /* takes the frame back and
 /* Between begin and commit, LANE_DATA: the u64 at this offset of the frame's fields is a moment of this host's clock.  It becomes the
  * nanoseconds that remain until then whenever the frame is written, which may be late, and again on another link. */
 void sess_moment(struct sess *s, size_t at);
+/* As sess_begin_in, in LANE_DATA, of a frame that frame_put_form will put this form into.  What is too long for that goes before it. */
+struct buf *sess_begin_form(struct sess *s, uint8_t kind, uint8_t flags, struct cur form);
+void frame_put_form(struct buf *b, struct cur form); /* empty: there is none */
 uint64_t sess_place(const struct sess *s);           /* between begin and commit: of this frame, for sess_take_back */
 /* The frames of this kind and id (their first field), from the one at `place` to the first without FRAME_MORE.  false: some were written,
  * or are about to be; else none ever will be.  A place where nothing was put yet: true. */
@@ -133,6 +136,7 @@ struct sess_limits {                                 /* what the peer takes */
 const struct sess_limits *sess_limits(const struct sess *s);
 const struct sess_limits *sess_own_limits(void);     /* what this side takes, and enforces */
 bool sess_types(const struct sess *s);                /* the peer knows the frame TYPE and forms in OPEN */
+bool sess_forms(const struct sess *s);                /* and the frame FORM: it can be told any form, others one of LIMIT_FRAME_FORM */
 struct type_ends;
 struct type_ends *sess_plain(const struct sess *s);     /* NULL, or &type_plain: of an error the peer reads code and text alone */
 size_t sess_landed(const struct sess *s);            /* in a handler: bytes of the frame that are where `land` said; 0: it did not */

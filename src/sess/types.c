@@ -5,18 +5,62 @@
  * made once for a pair of types and lives as long as the session.  Only the reader task makes and looks for them; whoever was given
  * one may use it while it holds the session. */
 #include "sess/value.h"
+#include <stdio.h>
 #include "base/alloc.h"
 #include "sess/home.h"
 #include "type/bridge.h"
 
-enum { FORM_MAX = LIMIT_FRAME / 2 };
-
 struct bridges { struct type_bridge *at[LIMIT_SESS_BRIDGES]; uint32_t n; size_t bytes; };
 
-bool value_form(const leat_type *t, struct cur *ret)
+/* -- forms on the wire ------------------------------------------------------------------------------------------------------- */
+bool value_form(const struct sess *s, const leat_type *t, struct cur *ret)
 {
-    return type_form(t, ret) == LEAT_OK && cur_left(ret) <= FORM_MAX;
+    if (type_form(t, ret) == LEAT_OK && (cur_left(ret) <= LIMIT_FRAME_FORM || sess_forms(s)))
+        return true;
+    *ret = (struct cur){ 0 };
+    return false;
 }
+
+void value_form_why(const struct sess *s, const leat_type *t, char *to, size_t cap)
+{
+    struct cur form;
+    if (type_form(t, &form) == LEAT_OK)
+        snprintf(to, cap, ": the description of %s has %zu bytes, and the version of %s cannot be told one of over %d", t->name,
+            cur_left(&form), sess_text(s), LIMIT_FRAME_FORM);
+    else
+        snprintf(to, cap, ": %s", leat_err_detail());
+}
+
+struct cur value_form_in(struct sess *s, struct cur *in)
+{
+    struct ends *t = ends_of(s);
+    size_t len;
+    const char *p = cur_text(in, &len);
+    if (!p || len != 1 || *p != 0)
+        return cur_of(p, len);
+    in->bad |= !t->form_whole;
+    t->form_whole = false;
+    return in->bad ? (struct cur){ 0 } : cur_of(t->form.p, t->form.len);
+}
+
+/* What a peer has under way is one form, and memory for what has come of it.  It stays until the next one, for who reads it. */
+leat_err forms_on_form(struct sess *s, uint8_t flags, struct cur *in)
+{
+    struct ends *t = ends_of(s);
+    if (!sess_forms(s))
+        return leat_fail(LEAT_INVAL, "a frame FORM, which the version of this session has not");
+    if (!t->form_more)
+        buf_reset(&t->form);
+    t->form_more = flags & FRAME_MORE;
+    t->form_whole = !t->form_more;
+    t->form.max = LIMIT_TYPE_BYTES;
+    buf_put(&t->form, in->p, cur_left(in));
+    in->p = in->end;
+    return buf_err(&t->form) == LEAT_OK ? LEAT_OK
+        : leat_fail(buf_err(&t->form), "the description of a type, of over %d bytes", LIMIT_TYPE_BYTES);
+}
+
+/* -- bridges --------------------------------------------------------------------------------------------------------------------- */
 
 const struct type_bridge *value_bridge_known(struct sess *s, const leat_type *mine, const struct type_print *theirs)
 {
@@ -63,6 +107,7 @@ void value_bridges_free(struct ends *e)
     for (uint32_t i = 0; e->bridges && i < e->bridges->n; i++)
         type_bridge_free(e->bridges->at[i]);
     mem_free(e->bridges);
+    buf_free(&e->form);
 }
 
 leat_err value_check(struct sess *s, const leat_type *mine, struct cur theirs)
@@ -71,30 +116,31 @@ leat_err value_check(struct sess *s, const leat_type *mine, struct cur theirs)
     LEAT_TRY(type_bridge_check(mine, theirs));
     if (!sess_types(s))
         return leat_fail(LEAT_TYPE, "type %s: it is another one there, which the version of %s cannot be told", mine->name, sess_text(s));
-    if (!value_form(mine, &form))
-        return leat_fail(LEAT_TYPE, "type %s: it is another one there, and its description is over %d bytes", mine->name, FORM_MAX);
-    return LEAT_OK;
+    if (value_form(s, mine, &form))
+        return LEAT_OK;
+    char why[400];
+    value_form_why(s, mine, why, sizeof why);
+    return leat_fail(LEAT_TYPE, "type %s: it is another one there%s", mine->name, why);
 }
 
 /* What is sent on this site's end is of the form of t: before anything is. */
 void end_tell_type(struct end *e, const leat_type *t)
 {
     struct cur form;
-    if (!value_form(t, &form))
+    if (!value_form(e->s, t, &form))
         return;                                      /* value_check has seen that it can be */
-    struct buf *b = sess_begin(e->s, FRAME_TYPE);
+    struct buf *b = sess_begin_form(e->s, FRAME_TYPE, 0, form);
     if (!b)
         return;
     buf_varint(b, e->id);
-    buf_text(b, (const char *)form.p, cur_left(&form));
+    frame_put_form(b, form);
     (void)sess_commit_must(e->s);
 }
 
 leat_err home_on_type(struct end *e, struct cur *in)
 {
     const struct type_bridge *as;
-    size_t len;
-    const char *form = cur_text(in, &len);
+    struct cur form = value_form_in(e->s, in);
     if (in->bad)
         return LEAT_OK;                              /* the caller says so */
     lock(&e->c->lock);
@@ -102,7 +148,7 @@ leat_err home_on_type(struct end *e, struct cur *in)
     unlock(&e->c->lock);
     if (late)
         return leat_fail(LEAT_INVAL, "a frame TYPE for end %llu after what it is about", (unsigned long long)e->id);
-    LEAT_TRY(value_bridge(e->s, e->type, cur_of(form, len), &as));
+    LEAT_TRY(value_bridge(e->s, e->type, form, &as));
     lock(&e->c->lock);
     end_read_as(e, as);
     unlock(&e->c->lock);

@@ -400,7 +400,7 @@ static leat_err get_end(struct type_ends *self, struct cur *in, int is_rx, const
     j.as = same || !is_rx ? NULL : as;
     j.tells = !same && !is_rx && elem != &type_nothing;
     struct cur form;
-    if (j.tells && !value_form(elem, &form))
+    if (j.tells && !value_form(s, elem, &form))
         return leat_fail(LEAT_TYPE, "an end of a channel of another type than %s, whose description is too long to be told", elem->name);
     if (flags & REC_BACK)
         return get_back(s, j.id, is_rx, elem, ret);

@@ -118,5 +118,10 @@ LEAT_CHECK leat_err value_bridge(struct sess *s, const leat_type *mine, struct c
 const struct type_bridge *value_bridge_known(struct sess *s, const leat_type *mine, const struct type_print *theirs);  /* NULL: none yet */
 /* Whether the peer, whose form is theirs, can read mine and be told its form.  As type_bridge_check. */
 LEAT_CHECK leat_err value_check(struct sess *s, const leat_type *mine, struct cur theirs);
-bool value_form(const leat_type *t, struct cur *ret);                /* false: too long to be told */
+/* The form of t, for sess_begin_form.  false: the peer cannot be told it, and *ret is empty. */
+bool value_form(const struct sess *s, const leat_type *t, struct cur *ret);
+/* Why value_form of t is false, as the end of a sentence: cut to fit. */
+void value_form_why(const struct sess *s, const leat_type *t, char *to, size_t cap);
+/* Reader task.  What frame_put_form has put; valid until the handler returns.  NULL, and in->bad: it is none. */
+struct cur value_form_in(struct sess *s, struct cur *in);
 #endif

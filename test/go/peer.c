@@ -22,6 +22,13 @@ LEAT_STRUCT(all, (bool, b), (int8, i1), (int16, i2), (int32, i4), (int64, i8), (
     (oneof(choice), x), (oneof(choice), y), (struct(tree), t, .tag = 7), (struct(odd), o));
 LEAT_SERVICE(calc, (twice, mark, mark), (wait, mark, mark), (echo, all, all), (fails, mark, mark));
 
+LEAT_STRUCT(leaf, (int32, alpha), (int32, beta), (int32, gamma), (int32, delta), (int32, epsilon));
+LEAT_STRUCT(twig, (struct(leaf), a), (struct(leaf), b), (struct(leaf), c), (struct(leaf), d), (struct(leaf), e), (struct(leaf), f));
+LEAT_STRUCT(bough, (struct(twig), a), (struct(twig), b), (struct(twig), c), (struct(twig), d), (struct(twig), e), (struct(twig), f));
+LEAT_STRUCT(crown, (struct(bough), a), (struct(bough), b), (struct(bough), c), (struct(bough), d), (struct(bough), e), (struct(bough), f));
+LEAT_STRUCT(forest, (struct(crown), a), (struct(crown), b), (struct(crown), c), (struct(crown), d));  /* its description: some 45 KB */
+LEAT_SERVICE(woods, (grow, forest, forest));
+
 enum { SLOTS = 16, LINE = 256 };
 struct command { char text[LINE]; };
 static leat_tx(struct mark) tx[SLOTS];
@@ -61,6 +68,16 @@ static leat_err calc_fails(void *self, const struct mark *in, struct mark *out)
     return leat_error_raise(&e);
 }
 
+static leat_chan(struct forest) forests;
+static leat_err woods_grow(void *self, const struct forest *in, struct forest *out)
+{
+    (void)self;
+    *out = *in;
+    out->d.f.f.f.epsilon++;
+    return LEAT_OK;
+}
+static leat_err plant(struct forest *f) { return leat_send_from(forests, f); }
+
 /* 10 for each byte of details, 1 for each cause with a code and a text. */
 static int of_error(leat_err err)
 {
@@ -75,6 +92,7 @@ static int of_error(leat_err err)
     return n;
 }
 static const struct calc_impl calc = { calc_twice, calc_wait, calc_echo, calc_fails };
+static const struct woods_impl woods = { .grow = woods_grow };
 
 static leat_err multiply(struct job *j)
 {
@@ -194,8 +212,30 @@ static leat_err of_nodes(const struct words *w, bool *ret)
         return leat_import(peer, w->name, &tx[w->a], mark, 0);
     if (strcmp(what, "import-rx") == 0)
         return leat_import(peer, w->name, &rx[w->a], mark, 0);
+    if (strcmp(what, "plant") == 0) {
+        leat_auto leat_tx(struct forest) out = NULL;
+        static struct forest one = { .d.f.f.f.epsilon = 20 };
+        LEAT_TRY(leat_import(peer, w->name, &out, forest, 0));
+        return leat_send_from(out, &one);
+    }
     *ret = false;
     return LEAT_OK;
+}
+
+static leat_err of_forests(const struct words *w, int *n, bool *ret)
+{
+    static struct forest one, back;                  /* large for a stack; one of these at a time */
+    leat_err err = LEAT_OK;
+    one.d.f.f.f.epsilon = w->b;
+    *ret = true;
+    if (strcmp(w->what, "grow") == 0)
+        err = leat_call(peer, woods, grow, &one, &back);
+    else if (strcmp(w->what, "forest") == 0)
+        err = leat_recv(forests, &back);
+    else
+        *ret = false;
+    *n = back.d.f.f.f.epsilon;
+    return err;
 }
 
 static leat_err of_calls(const struct words *w, int *n, bool *ret)
@@ -245,6 +285,8 @@ static leat_err work(struct command *c)
         if (!mine)
             err = of_calls(&w, &number, &mine);
         if (!mine)
+            err = of_forests(&w, &number, &mine);
+        if (!mine)
             err = of_channels(&w, &number);
     }
     leat_err why = err == LEAT_UNKNOWN ? leat_err_why() : LEAT_OK;
@@ -281,6 +323,10 @@ static leat_err app(leat_node_opts *o)
     LEAT_TRY(leat_node_open(o, &node));
     LEAT_TRY(leat_serve(node, calc, &calc, NULL));
     LEAT_TRY(leat_expose(node, multiply, job));
+    forests = leat_chan_make(struct forest, 4);
+    LEAT_TRY(leat_serve(node, woods, &woods, NULL));
+    LEAT_TRY(leat_expose(node, plant, forest));
+    LEAT_TRY(leat_export(node, "forests", leat_tx_of(forests), forest));
     leat_with_group(g, err) {
         LEAT_TRY(leat_go(&g, reads, c));
         while (leat_recv(commands, &c) == LEAT_OK && strncmp(c.text, "0 leave", 7) != 0)
@@ -292,6 +338,7 @@ static leat_err app(leat_node_opts *o)
         leat_unref(tx[i]);
         leat_unref(rx[i]);
     }
+    leat_unref(forests);
     leat_unref(commands);
     return LEAT_OK;
 }

@@ -53,6 +53,8 @@ static const struct frame frames[] = {
     { FRAME_TORN, "TORN", "b", { ID, TEXT("x") } },
     { FRAME_INVITE, "INVITE", "q", { ID } },
     { FRAME_TYPE, "TYPE", "b", { ID, FORM } },
+    { FRAME_FORM, "FORM", "", { VALUE } },
+    { FRAME_TYPE, "TYPE (its form goes before)", "bF", { ID, NUM(1), U8(0) } },
 };
 static const uint64_t edges[] = { 0, 1, 2, 127, 128, 255, 256, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, INT64_MAX,
     (uint64_t)INT64_MAX + 1, UINT64_MAX - 1, UINT64_MAX };
@@ -134,6 +136,13 @@ static void prelude(struct villain *v, const char *first)
             buf_varint(&b, 8);
             buf_u64(&b, 4000);
             villain_say(v, FRAME_OPEN, 0, &b);
+            buf_free(&b);
+        } else if (*first == 'F') {
+            struct buf b = { 0 };
+            struct cur form;
+            CHECK_EQ(type_form(&num_type, &form), LEAT_OK);
+            buf_put(&b, form.p, cur_left(&form));
+            villain_say(v, FRAME_FORM, 0, &b);
             buf_free(&b);
         } else {
             villain_attach(v, 3, &num_type, (char[]){ *first, 0 }, *first != 'r' && *first != 'q');
@@ -253,6 +262,9 @@ static const struct { const char *about, *first, *then; size_t n; uint8_t kind; 
     { "TYPE after a need", "bn", "\3\x9\1\xa\0\1\1n\0\3\4", 11, FRAME_TYPE, false, NULL },
     { "TYPE that does not fit", "b", "\3\x8\1\xa\0\1\1n\0\5", 10, FRAME_TYPE, false, "field num.n: int64 here, string there" },
     { "TYPE that is none", "b", "\3\3\1\xa\0", 5, FRAME_TYPE, false, "not a description" },
+    { "TYPE of a form that went before", "bF", "\3\1", 3, FRAME_TYPE, false, NULL },
+    { "TYPE of a form that did not go before", "b", "\3\1", 3, FRAME_TYPE, false, "TYPE" },
+    { "TYPE twice, of one form that went before", "bF", "\3\1", 3, FRAME_TYPE, true, "TYPE" },
     { "TYPE for a site", "r", "\3\x9\1\xa\0\1\1n\0\3\4", 11, FRAME_TYPE, false, "wrong side" },
     { "HELLO in a session", "", "12345678", 8, FRAME_HELLO, false, "HELLO" },
     { "a kind that does not exist", "", "x", 1, 0x7f, false, "0x7f" },

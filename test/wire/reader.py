@@ -17,13 +17,13 @@ import threading
 MAGIC = b'\x8bLEAT\r\n\x1a'
 NUMBERED = 0x20
 KINDS = {0x01: 'HELLO', 0x02: 'WELCOME', 0x03: 'DEAD', 0x04: 'ACK', 0x05: 'PING', 0x06: 'PONG', 0x20: 'BYE', 0x30: 'ATTACH',
-         0x31: 'ATTACHED', 0x32: 'DROP', 0x33: 'TORN', 0x34: 'TYPE',
+         0x31: 'ATTACHED', 0x32: 'DROP', 0x33: 'TORN', 0x34: 'TYPE', 0x35: 'FORM',
          0x38: 'NEED', 0x39: 'GRANT', 0x3a: 'NONE', 0x3b: 'RECALL', 0x3c: 'RETURN',
          0x40: 'ELEM', 0x41: 'INVITE', 0x42: 'TAKEN', 0x43: 'BUSY', 0x44: 'WITHDRAW', 0x45: 'WITHDRAWN', 0x48: 'CLOSE', 0x49: 'SEAL',
          0x4a: 'SEALED', 0x4b: 'FINISH', 0x4c: 'FLUSH', 0x4d: 'FLUSHED', 0x60: 'OPEN', 0x61: 'RESULT', 0x62: 'CANCEL', 0x63: 'DONE'}
 FROM_HOME = {'GRANT', 'NONE', 'RECALL', 'INVITE', 'TAKEN', 'BUSY', 'WITHDRAWN', 'SEAL', 'FLUSHED'}
 FROM_SITE = {'NEED', 'RETURN', 'ELEM', 'WITHDRAW', 'CLOSE', 'SEALED', 'FINISH', 'FLUSH', 'TORN', 'TYPE', 'DROP'}
-FRAME_MAX, HELLO_MAX, MORE = 65536, 1024, 1
+FRAME_MAX, HELLO_MAX, MORE, FORM_MAX = 65536, 1024, 1, 65536
 
 
 class Wrong(Exception):
@@ -282,13 +282,32 @@ def f_attach(c, s):
     return 'end %d to %s %s name %s' % (end, 'send' if sends else 'receive', c.take(16).hex(), words(c.text(255)))
 
 
+def told(c, s):
+    """The form that a frame has, or that went before it."""
+    form = c.text(32768)
+    if form == bytes(1):
+        if s.form is None or s.read_more:
+            raise Wrong('the form that should have gone before')
+        form, s.form = s.form, None
+    if form:
+        read_form(form)
+    return form
+
+
+def f_form(c, s):
+    if not s.read_more:
+        s.form = b''
+    s.form += c.rest()
+    if len(s.form) > FORM_MAX:
+        raise Wrong('a form of more than %d bytes' % FORM_MAX)
+    return 'so far %d bytes' % len(s.form)
+
+
 def f_attached(c, s):
     end, code = c.varint(), c.u8()
     if code:
         at = 'end %d refused %d %s' % (end, code, words(c.text()))
-        form = c.text()
-        if form:
-            read_form(form)
+        form = told(c, s)
         return at + (' form %s' % form.hex() if form else '')
     at = 'end %d capacity %d' % (end, c.number(4))
     if c.left():
@@ -332,8 +351,7 @@ def f_torn(c, s):
 
 
 def f_type(c, s):
-    end, form = c.varint(), c.text()
-    read_form(form)
+    end, form = c.varint(), told(c, s)
     return 'end %d form %s' % (end, form.hex())
 
 
@@ -361,7 +379,7 @@ def f_open(c, s):
     if s.more('OPEN', call):
         return 'call %d more %s' % (call, shown(c.rest()))
     kind = c.u8()
-    told, kind = kind & 8, kind & ~8
+    has_form, kind = kind & 8, kind & ~8
     if kind not in (0, 1, 2, 4, 6):
         raise Wrong('an OPEN of kind %d' % kind)
     at = 'call %d %s %s' % (call, 'task' if kind == 1 else 'call', words(c.text(255)))
@@ -375,9 +393,8 @@ def f_open(c, s):
         if not key:
             raise Wrong('an empty key')
         at += ' key ' + key.hex()
-    if told:
-        form = c.text()
-        read_form(form)
+    if has_form:
+        form = told(c, s)
         at += ' form ' + form.hex()
     return at + ' of %d bytes: %s' % (length, shown(c.rest()))
 
@@ -388,9 +405,7 @@ def f_result(c, s):
         return 'call %d more %s' % (call, shown(c.rest()))
     code, own = c.u8(), c.u8()
     at = 'call %d code %d own %d %s' % (call, code, own, words(c.text()))
-    form = c.text()
-    if form:
-        read_form(form)
+    form = told(c, s)
     return at + (' form %s' % form.hex() if form else '') + ' ' + shown(c.rest())
 
 
@@ -403,7 +418,8 @@ def f_done(c, s):
 
 
 FIELDS = {'HELLO': f_hello, 'WELCOME': f_welcome, 'DEAD': f_dead, 'ACK': f_short, 'PING': f_short, 'PONG': f_short, 'BYE': f_nothing,
-          'ATTACH': f_attach, 'ATTACHED': f_attached, 'DROP': f_end_only, 'TORN': f_torn, 'TYPE': f_type, 'NEED': f_need, 'GRANT': f_grant,
+          'ATTACH': f_attach, 'ATTACHED': f_attached, 'DROP': f_end_only, 'TORN': f_torn, 'TYPE': f_type, 'FORM': f_form,
+          'NEED': f_need, 'GRANT': f_grant,
           'NONE': f_end_only, 'RECALL': f_end_only, 'RETURN': f_return, 'ELEM': f_elem, 'INVITE': f_end_only, 'TAKEN': f_number,
           'BUSY': f_number, 'WITHDRAW': f_number, 'WITHDRAWN': f_number, 'CLOSE': f_end_only, 'SEAL': f_seal, 'SEALED': f_sent,
           'FINISH': f_sent, 'FLUSH': f_end_only, 'FLUSHED': f_flushed, 'OPEN': f_open, 'RESULT': f_result, 'CANCEL': f_cancel,
@@ -415,6 +431,7 @@ class Side:
 
     def __init__(self, dialer):
         self.dialer, self.number, self.read, self.open, self.asked = dialer, 0, {}, {}, {}
+        self.form, self.read_more = None, False          # of the frames FORM; whether the last one goes on
         self.preamble, self.hello, self.bye, self.dropped, self.most = False, False, False, set(), {}
 
     def more(self, kind, key):
@@ -430,7 +447,7 @@ class Side:
         name = KINDS[kind]
         if zero or flags > MORE or length > (HELLO_MAX if name in ('HELLO', 'WELCOME') else FRAME_MAX):
             raise Wrong('the header of %s' % name)
-        if flags and name not in ('ELEM', 'OPEN', 'RESULT'):
+        if flags and name not in ('ELEM', 'OPEN', 'RESULT', 'FORM'):
             raise Wrong('%s with flags' % name)
         c = Bytes(c.take(length))
         number = ack = None
@@ -443,6 +460,8 @@ class Side:
         key = Bytes(c.b[c.at:]).varint() if name in ('OPEN', 'RESULT', 'ELEM') else None
         text = FIELDS[name](c, self)
         c.end(name)
+        if name == 'FORM':
+            self.read_more = bool(flags)
         if key is not None:
             self.open[(name, key)] = bool(flags)
         if number is not None:
