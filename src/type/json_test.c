@@ -1,4 +1,5 @@
 /* json_test.c - described types as JSON: each kind's text, what is read and what is refused, there and back, damage, no memory. */
+#include <math.h>
 #include "base/limits.h"
 #include "type/json.h"
 #include "type/json_lex.h"
@@ -363,6 +364,26 @@ TEST(a_float_has_the_shortest_digits_that_read_back)
             if (strtod(less, NULL) == v)
                 t_fail(__FILE__, __LINE__, "%s has more digits than %s", text, less);
         }
+    }
+}
+
+/* The nearest decimal of 16 digits is not read as such a number, as what is below it is nearer than what is above; the one above is. */
+TEST(a_power_of_two_has_the_shortest_digits_too)
+{
+    static const char *const powers[] = { "7.120236347223045e-307", "7.291122019556398e-304", "8.209073602596753e-289",
+        "6.142758149716505e-238", "7.854549544476363e-90", "6.189700196426902e+26", "6.518515124270356e+91", "5.334411546303884e+241" };
+    char text[JSON_FLOAT_TEXT + 1];
+    for (size_t i = 0; i < ARRAY_LEN(powers); i++) {
+        int exp;
+        double v = strtod(powers[i], NULL);
+        CHECK(frexp(v, &exp) == 0.5);
+        text[json_float_text(text, v)] = 0;
+        CHECK_STR(text, powers[i]);
+    }
+    for (int exp = -1074; exp < 1024; exp++) {
+        double v = ldexp(1, exp);
+        text[json_float_text(text, v)] = 0;
+        CHECK(strtod(text, NULL) == v);
     }
 }
 

@@ -126,13 +126,10 @@ void json_base64(const struct json_sink *s, const uint8_t *p, size_t n)
 
 struct decimal { char digits[20]; int n, exp; };     /* 0.d1d2...dn times 10 to the exp, without zeros at the end; n >= 1 */
 
-/* %.*e, whatever the decimal point of the locale is */
-static void round_to(double v, int digits, struct decimal *d)
+/* Of what %e has made, whatever the decimal point of the locale is. */
+static void take_digits(const char *p, struct decimal *d)
 {
-    char text[40];
-    snprintf(text, sizeof text, "%.*e", digits - 1, v);
     d->n = 0;
-    char *p = text;
     for (; *p && *p != 'e'; p++)
         if (*p >= '0' && *p <= '9')
             d->digits[d->n++] = *p;
@@ -141,10 +138,26 @@ static void round_to(double v, int digits, struct decimal *d)
         d->n--;
 }
 
-static bool reads_back(double v, int digits, bool narrow)
+static bool reads_back(double v, int digits, bool narrow, char text[40])
 {
-    char text[40];
-    snprintf(text, sizeof text, "%.*e", digits - 1, v);
+    snprintf(text, 40, "%.*e", digits - 1, v);
+    return narrow ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v;
+}
+
+/* Below a power of two the next number is half as far away as above it: there the nearest decimal of so many digits may be too low to be
+ * read as it, and the next one up may be near enough.  That one is `text` then. */
+static bool next_up(double v, int digits, bool narrow, char text[40])
+{
+    int exp;
+    if ((narrow ? (double)frexpf((float)v, &exp) : frexp(v, &exp)) != 0.5)
+        return false;
+    snprintf(text, 40, "%.*e", digits - 1, v);
+    char *p = strchr(text, 'e');
+    for (p--; p > text && !(*p >= '0' && *p < '9'); p--)
+        *p = *p == '9' ? '0' : *p;
+    if (*p == '9')
+        return false;
+    ++*p;
     return narrow ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v;
 }
 
@@ -185,10 +198,11 @@ static void shortest(double v, bool narrow, struct decimal *d)
 {
     if (!narrow && few_digits(v, d))
         return;
+    char text[40];
     int most = narrow ? 9 : 17, from = v < (narrow ? 1.17549435e-38 : 2.2250738585072014e-308) ? 1 : narrow ? 6 : 15;
-    while (from < most && !reads_back(v, from, narrow))
+    while (!reads_back(v, from, narrow, text) && !next_up(v, from, narrow, text) && from < most)
         from++;
-    round_to(v, from, d);
+    take_digits(text, d);
 }
 
 static char *zeros(char *to, int n)
