@@ -49,6 +49,7 @@ struct gob {                                         /* {0} is an empty stream *
     uint64_t offset;                                 /* of the message in its stream */
     uint32_t depth, deepest;                         /* of gob_json: where it is, and may be (0: LIMIT_GOB_DEPTH) */
     struct buf places;                               /* of gob_skip */
+    uint64_t around;                                 /* of gob_skip: 1 + the place of the innermost interface; 0: none */
     bool no_memory, again;                           /* again: a value is read a second time, to be written */
     const char *why;                                 /* why it was refused, or NULL */
     uint64_t at;                                     /* where in the stream */
@@ -116,7 +117,7 @@ static inline uint64_t gob_uint(struct gob *g)       /* 0 when it is bad: g->why
 int64_t gob_int(struct gob *g);
 leat_err gob_define(struct gob *g, int64_t id);      /* reads a definition; one of an id that has one is refused */
 leat_err gob_skip_definition(struct gob *g);         /* reads it for nothing */
-int64_t gob_type_sequence(struct gob *g);            /* the id of the type of what follows */
+int64_t gob_type_sequence(struct gob *g, uint64_t *end);             /* the id of the type of what follows */
 leat_err gob_head(struct gob *g, int64_t type);
 int64_t gob_interface(struct gob *g, size_t *end);
 /* The next field of a struct of n, counted from *next, which moves past it; -1 at its end, or when it is bad. */

@@ -302,8 +302,9 @@ leat_err gob_skip_definition(struct gob *g)
 }
 
 /* Definitions of types not sent before come first, each followed by the length of what comes behind it, whether that is inside this
- * message or the next one.  A value that was checked is read a second time: then they are known. */
-int64_t gob_type_sequence(struct gob *g)
+ * message or the next one.  end, unless NULL: where the value in an interface ends in which all of this lies.  A definition ends a part
+ * of that value, and what comes behind it is the next part.  A value that was checked is read a second time: then they are known. */
+int64_t gob_type_sequence(struct gob *g, uint64_t *end)
 {
     for (;;) {
         int64_t id = gob_int(g);
@@ -317,7 +318,14 @@ int64_t gob_type_sequence(struct gob *g)
             return 0;
         if (!cur_left(&g->c) && !(g->more && g->more(g)))
             return gob_bad(g, "the stream ends inside a value"), 0;
-        gob_uint(g);                                 /* the length */
+        if (end && (uint64_t)(g->c.p - g->start) != *end)
+            return gob_bad(g, "a value of another length than it says"), 0;
+        uint64_t len = gob_uint(g);
+        if (!end || g->why)
+            continue;
+        if (len > cur_left(&g->c))
+            return gob_bad(g, "a length that is over the bytes that are left"), 0;
+        *end = (uint64_t)(g->c.p - g->start) + len;
     }
 }
 

@@ -11,7 +11,7 @@ struct place {
     const struct gob_type *type;                     /* STRUCT: where `n` is the field that comes next */
     int64_t elem, key;                               /* ROW, MAP: `n` values are left, of a map keys and elements */
     uint64_t n;                                      /* INTERFACE: where the value must end, from the start of the message */
-    uint64_t more;                                   /* STRUCT: so many of them follow each other */
+    uint64_t more;                                   /* STRUCT: so many of them follow each other; INTERFACE: around, before it */
 };
 
 static inline leat_err push(struct gob *g, struct place p)
@@ -65,6 +65,12 @@ static leat_err enter_map(struct gob *g, const struct gob_type *t)
     return push(g, (struct place){ .what = MAP, .key = t->key, .elem = t->elem, .n = n * 2 });
 }
 
+/* Where the innermost of the interfaces that are gone over ends.  NULL: there is none, or they are not gone over. */
+static uint64_t *end_around(struct gob *g)
+{
+    return g->again || !g->around ? NULL : &((struct place *)(void *)g->places.p)[g->around - 1].n;
+}
+
 /* The head of an interface's value: the type of what is in it and where that ends; 0: it is nil, or bad. */
 int64_t gob_interface(struct gob *g, size_t *end)
 {
@@ -74,7 +80,7 @@ int64_t gob_interface(struct gob *g, size_t *end)
     if (g->why || n == 0)
         return 0;
     cur_take(&g->c, (size_t)n);
-    int64_t type = gob_type_sequence(g);
+    int64_t type = gob_type_sequence(g, end_around(g));
     uint64_t len = gob_uint(g);
     if (!g->why && len > cur_left(&g->c))
         gob_bad(g, "a length that is over the bytes that are left");
@@ -103,7 +109,8 @@ static leat_err enter_interface(struct gob *g)
     int64_t type = gob_interface(g, &end);
     if (g->why || !type)
         return g->no_memory ? LEAT_NOMEM : g->why ? LEAT_INVAL : LEAT_OK;
-    LEAT_TRY(push(g, (struct place){ .what = INTERFACE, .n = end }));
+    LEAT_TRY(push(g, (struct place){ .what = INTERFACE, .n = end, .more = g->around }));
+    g->around = g->places.len / sizeof(struct place);
     return gob_enter(g, type);
 }
 
@@ -214,6 +221,7 @@ static leat_err step(struct gob *g)
     } else if (p->what == INTERFACE) {
         if ((uint64_t)(g->c.p - g->start) != p->n)
             gob_bad(g, "a value of another length than it says");
+        g->around = p->more;
     } else if (p->n) {
         type = p->what == MAP && p->n % 2 == 0 ? p->key : p->elem;
         p->n--;
@@ -230,10 +238,12 @@ static leat_err step(struct gob *g)
 
 leat_err gob_skip(struct gob *g, int64_t type)
 {
-    size_t floor = g->places.len;
+    size_t floor = g->places.len, around = g->around;
+    g->around = 0;
     leat_err e = gob_enter(g, type);
     while (e == LEAT_OK && g->places.len > floor)
         e = step(g);
     g->places.len = floor;
+    g->around = around;
     return g->no_memory ? LEAT_NOMEM : e;
 }

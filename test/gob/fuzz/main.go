@@ -392,7 +392,7 @@ func (f *fuzzer) verdict(reader string, like []reflect.Type, stream []byte, good
 func (f *fuzzer) known(stricter, reader string, like []reflect.Type, stream []byte, why, other string, good, goGood int) string {
 	for i := range f.differ {
 		if d := &f.differ[i]; d.stricter == stricter && (d.reader == "" || d.reader == reader) && d.says.MatchString(why) &&
-			d.fits(like, stream) {
+			d.fits(f, like, stream) {
 			d.seen++
 			return ""
 		}
