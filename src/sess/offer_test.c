@@ -27,10 +27,10 @@ static void silent(void)
 }
 
 /* An offer of a select: low: its name is less than any of the node's. */
-static void offer(uint64_t number, int32_t n, bool low)
+static void offer_at(uint64_t id, uint64_t number, int32_t n, bool low)
 {
     struct buf b = { 0 };
-    buf_varint(&b, IN);
+    buf_varint(&b, id);
     buf_u8(&b, ELEM_SELECT);
     buf_varint(&b, number);
     for (int i = 0; i < 16; i++)
@@ -40,6 +40,7 @@ static void offer(uint64_t number, int32_t n, bool low)
     peer_send(&peer, FRAME_ELEM, 0, &b);
     buf_free(&b);
 }
+static void offer(uint64_t number, int32_t n, bool low) { offer_at(IN, number, n, low); }
 
 static void expect(uint8_t kind, uint64_t id, uint64_t number)
 {
@@ -464,6 +465,34 @@ static void no_more_links(void)
     unlock(&a->lock);
     sess_break(s, LEAT_PEER_LOST, "it does not come back");
     sess_unref(s);
+}
+
+/* The node is a relay: from the peer, where a select stands, to far, the home. */
+SCRIPT(a_relay_whose_own_link_breaks_says_so_where_the_select_is)
+{
+    enum { THIRD = 3, PAST = 9, GRACE_MS = 30000 };
+    leat_chan(struct mark) c = leat_chan_make(struct mark, 0);
+    CHECK_EQ(leat_export(a, "third", leat_rx_of(c), mark), LEAT_OK);
+    peer_dial_for(&far, leat_node_url(a), 2, GRACE_MS);
+    attach_at(&far, THIRD, "third", 0);
+    CHECK_EQ(leat_export(a, "past", leat_tx_of(c), mark), LEAT_OK);
+    attach(PAST, "past", 1);
+    PEER_SAY(&peer, FRAME_NEED, PAST, 1, 0, 0);
+    (void)peer_expect(&far, FRAME_NEED);
+    PEER_SAY(&far, FRAME_INVITE, THIRD);
+    expect(FRAME_INVITE, PAST, NOBODY);
+    offer_at(PAST, 1, 5, true);
+    CHECK_EQ(expect_offer_at(&far, THIRD, 5), 1);
+    silent();                                        /* there is no gap */
+    peer_hang_up(&far);
+    expect(FRAME_NONE, PAST, NOBODY);
+    silent();                                        /* once; and far may come back and say what became of the offer */
+    no_more_links();
+    struct peer_frame f = peer_expect(&peer, FRAME_SEAL);
+    CHECK_EQ(cur_varint(&f.in), PAST);
+    CHECK_EQ(cur_u8(&f.in), LEAT_PEER_LOST);
+    CHECK_EQ(cur_u8(&f.in), 0);                      /* it may have been taken */
+    leat_unref(c);
 }
 
 SCRIPT(no_offer_waits_for_a_select_whose_own_link_has_broken)
