@@ -7,7 +7,7 @@
 #include "run/sched.h"
 #include "run/seam.h"
 
-enum { OWN_MAX = 4, PEERS_MAX = 16, PATIENCE_S = 90, RELAYS = 6 };
+enum { OWN_MAX = 4, PEERS_MAX = 16, PATIENCE_S = 90, RELAYS = 6, DIAL_S = 120 };
 
 LEAT_STRUCT(num,  (uint64, from), (uint64, n), (string, text));
 LEAT_STRUCT(gift, (tx(num), end), (rx(num), in), (uint64, chan), (uint64, relays));   /* one of the two ends moves */
@@ -370,11 +370,10 @@ static leat_err dial(struct me *m, uint32_t rank, leat_peer **ret)
     char url[32];
     leat_err err = LEAT_REFUSED;
     snprintf(url, sizeof url, "tcp://h%u:1", rank);
-    for (int i = 0; i < 30 && err != LEAT_OK; i++) {
-        err = leat_node_dial(m->node, url, ret);
-        if (err != LEAT_OK)
-            LEAT_TRY(leat_sleep(LEAT_MS(100 + any(400))));
-    }
+    leat_with_deadline(LEAT_S(DIAL_S))               /* where nobody is ever answered, each try takes 20 s */
+        for (int i = 0; i < 30 && err != LEAT_OK; i++)
+            if ((err = leat_node_dial(m->node, url, ret)) != LEAT_OK && leat_sleep(LEAT_MS(100 + any(400))) != LEAT_OK)
+                break;
     return err;
 }
 
