@@ -167,6 +167,17 @@ def selects():
     return problems
 
 
+def selects_in_silence():
+    """A select whose offer is out waits for the answer: while a machine says nothing (seed 83: 14 s) or has no way to it (138: 5 s),
+    and where no answer comes, until its session ends by silence and grace (235: 40 s; 479: 32 s).  The program says what is too long."""
+    problems = []
+    with World() as w:
+        for seed, nodes, faults in ('83', '3', 'all'), ('235', '3', 'all'), ('138', '5', 'heal'), ('479', '5', 'heal'):
+            code, seeds, last, text = sim(w, [CHOOSE], '--seeds', seed, '--nodes', nodes, '--faults', faults)
+            problems += [] if code == 0 and last.startswith('1 seeds: 1 ok, ') else text.splitlines()
+    return problems
+
+
 def shrinks():
     """Of many faults and rare turns, those that the failure needs are left; the command that is printed fails in the same way."""
     with World() as w:
@@ -256,6 +267,7 @@ tap.main([
     ('sim_used_wrongly_says_so_in_one_line', wrong_use), ('sim_runs_an_example', a_pool_under_many_seeds),
     ('sim_runs_the_word_count_unchanged', wordcount), ('sim_of_many_channels_keeps_every_promise', channels),
     ('sim_of_selects_of_all_kinds_keeps_every_promise', selects),
+    ('sim_of_selects_whose_offer_is_out_when_a_machine_falls_silent_end_with_its_session', selects_in_silence),
     ('sim_shrinks_a_failure_to_the_faults_it_needs', shrinks), ('sim_goes_on_where_a_campaign_was', goes_on),
     ('sim_that_reached_nothing_is_void', void), ('sim_takes_memory_in_large_pieces', memory_in_large_pieces),
     ('sim_of_the_word_count_with_crashed_workers_is_right', wordcount_of_crashed_workers),

@@ -5,7 +5,8 @@
  *  1. One case of a select runs, or none, and then it is an error.
  *  2. A value is received once if the case of its send has run; perhaps if its select was UNKNOWN; else never.
  *  3. Values that one task sends through one end are received in the order sent, where one task receives.
- *  4. Nobody waits long while another waits for what he offers (in a world without faults).
+ *  4. Nobody waits long while another waits for what he offers (in a world without faults).  With faults, a select whose offer is out is
+ *     over when the sessions on the way to its home have answered or ended: after their silence and grace.
  *  5. In a world without faults nobody is lost, and nothing is UNKNOWN but by a deadline or a cancel.
  * It ends with 0 whatever was lost, so that only a broken promise is a failure. */
 #include <inttypes.h>
@@ -21,7 +22,8 @@
 
 enum { NODES = 5, OWN = 2, CHANS = NODES * OWN, TASKS = 3, ALL = NODES * TASKS, ROUNDS = 14, SENDS = 3, RECVS = 2,
     EACH = ROUNDS * SENDS, PLACES = 40, PATIENCE_S = 1500, LOST_PATIENCE_S = 200, DIAL_S = 200, ALONE_S = 60, LOST_S = 20,
-    LATE_S = 2 };
+    LATE_S = 2, SILENCE_S = 10, GRACE_S = 30, WAY = 2,             /* WAY: sessions between a select and a home */
+    LOST_LATE_S = WAY * (SILENCE_S + GRACE_S) + LATE_S };
 enum fate { NOTHING, BEGUN, SENT, PERHAPS, NOT_SENT };
 
 LEAT_STRUCT(num, (uint64, chan), (uint64, from), (uint64, n), (uint64, place), (string, text));
@@ -172,7 +174,7 @@ static void draw(struct chooser *x, struct choice *c, uint32_t round)
 static void settle(struct chooser *x, struct choice *c)
 {
     int64_t late = leat_since(w.task[x->id].since).ns - c->most.ns;
-    if (w.calm && late > LEAT_S(LATE_S).ns)
+    if (late > LEAT_S(w.calm ? LATE_S : LOST_LATE_S).ns)
         broken("task %u: its select should have been over %" PRId64 " ms ago", x->id, late / 1000000);
     if (c->runs > 1 || (c->err == LEAT_OK && c->runs != 1) || (c->err != LEAT_OK && c->runs))
         broken("task %u: %d cases ran of a select that returned %s", x->id, c->runs, leat_err_name(c->err));
