@@ -28,7 +28,45 @@ type Ending struct{}
 var sleepers int64
 
 func (Ending) Sleepers(a *Args, r *Reply) error { r.C = int(atomic.LoadInt64(&sleepers)); return nil }
-func (Ending) Now(a *Args, r *Reply) error      { os.Exit(0); return nil }
+
+var (
+	gateLock sync.Mutex
+	gate     = make(chan bool)
+	held     int
+)
+
+// Hold answers when LetGo is called; with B an error.
+func (Ending) Hold(a *Args, r *Reply) error {
+	gateLock.Lock()
+	g := gate
+	held++
+	gateLock.Unlock()
+	<-g
+	gateLock.Lock()
+	held--
+	gateLock.Unlock()
+	if r.C = a.A; a.B != 0 {
+		return fmt.Errorf("held %d", a.A)
+	}
+	return nil
+}
+
+func (Ending) Held(a *Args, r *Reply) error {
+	gateLock.Lock()
+	r.C = held
+	gateLock.Unlock()
+	return nil
+}
+
+func (Ending) LetGo(a *Args, r *Reply) error {
+	gateLock.Lock()
+	defer gateLock.Unlock()
+	close(gate)
+	gate = make(chan bool)
+	return nil
+}
+
+func (Ending) Now(a *Args, r *Reply) error { os.Exit(0); return nil }
 
 func (Arith) Add(a Args, r *Reply) error  { r.C = a.A + a.B; return nil }
 func (Arith) Mul(a *Args, r *Reply) error { r.C = a.A * a.B; return nil }
