@@ -45,11 +45,17 @@ static inline void ring_push(struct worker *w, struct task *t)
 /* [in a section, or under a guard] */
 static inline struct task *ring_take(struct worker *w)
 {
-    uint32_t head = at_load(&w->head);
-    if (head == at_load_acq(&w->tail))
+    uint32_t head = at_load(&w->head), n = at_load_acq(&w->tail) - head;
+    if (n == 0)
         return NULL;
     struct task *t = at_load(&w->ring[head % RING]);
-    __builtin_prefetch(at_load(&w->ring[(head + 2) % RING]));
+    if (n > 1) {                                     /* of who comes next the stack, whose place is known; behind that one the record */
+        char *sp = at_load(&at_load(&w->ring[(head + 1) % RING])->sp);
+        __builtin_prefetch(at_load(&w->ring[(head + 2) % RING]));
+        __builtin_prefetch(sp);
+        __builtin_prefetch(sp + 64);
+        __builtin_prefetch(sp + 128);
+    }
     at_store_rel(&w->head, head + 1);
     return t;
 }
