@@ -268,13 +268,13 @@ static bool sign(struct reader *r, uint32_t i, struct buf *out)
         if (n->kind == OBJECT)
             buf_text(out, (const char *)r->text.p + m->key, m->key_len);
         size_t at = out->len;
-        if (!sign(r, c, out))
-            return false;
+        if (!sign(r, c, out) || buf_err(out) != LEAT_OK)
+            return false;                            /* without memory nothing can be compared */
         if (n->kind != ARRAY)
             continue;
         if (at == first)
             len = out->len - first;
-        else if (out->len - at != len || (buf_err(out) == LEAT_OK && memcmp(out->p + at, out->p + first, len) != 0))
+        else if (out->len - at != len || memcmp(out->p + at, out->p + first, len) != 0)
             return fail(r, "an array of values of several types");
         buf_undo(out, first + len);
     }

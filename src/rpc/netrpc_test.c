@@ -1,9 +1,11 @@
 /* netrpc_test.c - net/rpc between leat and leat: calls of every outcome.  Against real Go: test/netrpc/run.py. */
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include "base/alloc.h"
 #include "base/rng.h"
 #include "pair.h"
 #include "rpc/netrpc.h"
+#include "rpc/netrpc_call.h"
 
 LEAT_STRUCT(Args, (int64, a), (int64, b));
 LEAT_STRUCT(Reply, (int64, c), (string, text));
@@ -497,5 +499,29 @@ static leat_err forgotten(const char *at)
     return leat_netrpc_dial(at, &c);                /* never closed: the end of the program does it */
 }
 BOTH_LEFT(a_connection_that_is_not_closed, forgotten)
+
+struct fails { long at, count; };
+static bool fails_once(void *self, size_t n)
+{
+    struct fails *f = self;
+    (void)n;
+    return f->count++ == f->at;
+}
+
+TEST(an_array_of_several_types_is_refused_whatever_allocation_fails)
+{
+    for (long at = 0; at < 12; at++) {
+        char text[] = "[null,\"some text\"]";
+        struct netrpc s;
+        struct fails f = { .at = at };
+        const struct mem_hook hook = { fails_once, &f };
+        CHECK_EQ(netrpc_open(&s, NULL), LEAT_OK);
+        mem_hook = &hook;
+        leat_err e = netrpc_put_json(&s, text);
+        mem_hook = NULL;
+        CHECK(e == LEAT_INVAL || e == LEAT_NOMEM);
+        netrpc_free(&s);
+    }
+}
 
 T_MAIN()
