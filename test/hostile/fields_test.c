@@ -7,7 +7,7 @@
 /* -- frames as tables ------------------------------------------------------------------------------------------------------------ */
 enum field { END_, V, B1, B4, B8, P, T, F, REST };   /* varint, u8, u32, u64, fingerprint of num, text, form of num, bytes of a num */
 struct value { enum field as; uint64_t n; const char *text; };
-struct frame { uint8_t kind; const char *about, *first; struct value at[10]; };      /* first: what is said before it, see prelude */
+struct frame { uint8_t kind; const char *about, *first; struct value at[14]; };      /* first: what is said before it, see prelude */
 
 #define ID      { V, 3, NULL }
 #define NUM(x)  { V, x, NULL }
@@ -52,6 +52,16 @@ static const struct frame frames[] = {
     { FRAME_DONE, "DONE", "", { ID } },
     { FRAME_TORN, "TORN", "b", { ID, TEXT("x") } },
     { FRAME_INVITE, "INVITE", "q", { ID } },
+    { FRAME_ELEM, "ELEM of a select", "u", { ID, U8(4), NUM(1), PRINT, NUM(1), VALUE } },
+    { FRAME_ELEM, "ELEM with a send end", "en", { ID, U8(1), U8(0), U8(1), U8(0), NUM(5), PRINT, U32(4), NUM(0), U8(0) } },
+    { FRAME_ELEM, "ELEM with a receive end", "en",
+        { ID, U8(1), U8(0), U8(0), U8(1), U8(5), NUM(5), PRINT, U32(4), NUM(0), U8(1), TEXT("x") } },
+    { FRAME_SEAL, "SEAL of a home that is lost", "r", { ID, U8(LEAT_PEER_LOST), U8(1), NUM(2), NUM(16), TEXT("x") } },
+    { FRAME_ATTACHED, "ATTACHED with a way", "", { ID, U8(0), U32(4), U8(1), TEXT("x") } },
+    { FRAME_OPEN, "OPEN of a deal", "", { ID, U8(2), TEXT("calc.twice"), U64(1000000), PRINT, PRINT, NUM(8), NUM(1), NUM(1), VALUE } },
+    { FRAME_OPEN, "OPEN with a key", "", { ID, U8(4), TEXT("calc.twice"), U64(1000000), PRINT, PRINT, NUM(8), TEXT("key"), VALUE } },
+    { FRAME_OPEN, "OPEN with a form", "", { ID, U8(8), TEXT("calc.twice"), U64(1000000), PRINT, PRINT, NUM(8), FORM, VALUE } },
+    { FRAME_RESULT, "RESULT of another type", "", { ID, U8(LEAT_TYPE), U8(0), TEXT("argument"), FORM } },
     { FRAME_TYPE, "TYPE", "b", { ID, FORM } },
     { FRAME_FORM, "FORM", "", { VALUE } },
     { FRAME_TYPE, "TYPE (its form goes before)", "bF", { ID, NUM(1), U8(0) } },
@@ -117,7 +127,7 @@ static void numbers(struct villain *v, uint8_t kind, const char *bytes, size_t n
     buf_free(&b);
 }
 
-/* b, u, w, r, q: imports what has this name; n: needs and gets credits; f: a firm offer; o: a call that naps. */
+/* b, e, u, w, r, q: imports what has this name; n: needs and gets credits; f: a firm offer; o: a call that naps. */
 static void prelude(struct villain *v, const char *first)
 {
     for (; *first; first++) {
