@@ -426,9 +426,16 @@ static __attribute__((noinline)) leat_err undo(leat_chan_ *c, struct waiters *q,
     }
 }
 
-static inline leat_err served(leat_chan_ *c, const struct waiter *me)
+/* The same two, of the waiter whose `owner` is there. */
+static __attribute__((noinline)) leat_err served_at(void **owner)
 {
-    return likely(me->ok && !me->left) ? LEAT_OK : served_slow(c, me);
+    return served_slow(*owner, container_of(owner, struct waiter, owner));
+}
+
+static __attribute__((noinline)) leat_err undone(void **owner, bool sends, uint32_t why)
+{
+    leat_chan_ *c = *owner;
+    return undo(c, sends ? &c->sq : &c->rq, container_of(owner, struct waiter, owner), why);
 }
 
 /* An attempt that ended neither here nor by waiting.  AGAIN: once more. */
@@ -458,20 +465,44 @@ __attribute__((noinline)) void chan_wait_net(leat_chan_ *c, struct waiters *q)
         c->net->ops->room(c);
 }
 
-/* [lock held] queues the caller, lets go of the lock and waits.  A function of its own, so that an operation which need not wait saves
- * few registers; it is called last. */
-static ALWAYS leat_err wait_in(leat_chan_ *c, struct waiters *q, void *val)
+/* [lock held] queues the caller, lets go of the lock and waits.  What it knows it reads from `me` afterwards (*at and *v too), so that it
+ * keeps no register over the wait: it would be saved on the stack, and a stack is cold when its task wakes. */
+static ALWAYS leat_err wait_in(struct task *t, bool net, leat_chan_ **at, bool sends, void **v)
 {
-    struct waiter me = { .task = task_self(), .val = val, .plain = q == &c->sq, .kind = q == &c->sq ? &chan_wait_send : &chan_wait_recv };
-    me.task->on = &me;
-    edge_waits(&me);
-    at_store(&me.task->park, PARK_WAIT);
-    chan_wait_locked(c, q, &me);
+    struct waiter me;
+    leat_chan_ *c = *at;
+    me.task = t;
+    __asm__("" ::: "memory");                        /* two stores, not one of both: a load of one of them follows */
+    me.val = *v;
+    me.id = 0;
+    me.ok = me.on = me.left = false;
+    me.plain = sends;
+    me.err = 0;
+    me.kind = sends ? &chan_wait_send : &chan_wait_recv;
+    t->on = &me;
+    edge_begin(&me);
+    at_store(&t->park, PARK_WAIT);
+    me.owner = c;
+    waiter_add(sends ? &c->sq : &c->rq, &me);
+    if (net)
+        chan_wait_net(c, sends ? &c->sq : &c->rq);
     unlock_fence(&c->lock);
-    uint32_t why = task_wait(me.task);
-    leat_err e = likely(why == PARK_CHAN) ? served(c, &me) : undo(c, q, &me, why);
+    uint32_t why = task_wait_at(&me.task);
+    leat_err e = LEAT_OK;
+    if (unlikely(why != PARK_CHAN))
+        e = undone(&me.owner, sends, why);
+    else if (unlikely(!me.ok || me.left))
+        e = served_at(&me.owner);
     edge_waited(&me);
+    *at = me.owner;
+    *v = me.val;
     return e;
+}
+
+/* A channel that another process knows, or a thread that is no task. */
+static __attribute__((noinline)) leat_err wait_any(leat_chan_ *c, bool sends, void *v)
+{
+    return wait_in(task_self(), c->net, &c, sends, &v);
 }
 
 /* It was only a hint, or v needs a lock that somebody has.  May be long, so it takes no stack. */
@@ -483,7 +514,7 @@ static __attribute__((noinline)) leat_err send_again(leat_chan_ *c, void *v)
         lock(&c->lock);
         enum chan_try r = send_locked(c, v, &wake, &e);
         if (r == CHAN_WAIT) {
-            e = wait_in(c, &c->sq, v);
+            e = wait_any(c, true, v);
         } else {
             unlock(&c->lock);
             if (r == CHAN_DONE)
@@ -495,18 +526,41 @@ static __attribute__((noinline)) leat_err send_again(leat_chan_ *c, void *v)
     }
 }
 
+static __attribute__((noinline)) leat_err send_net(leat_chan_ *c, void *v)
+{
+    leat_err e = wait_any(c, true, v);
+    return e != LEAT_AGAIN ? e : send_again(c, v);
+}
+
+/* Functions of their own, called last, so that an operation which need not wait saves no registers. */
 static __attribute__((noinline, flatten)) leat_err send_wait(leat_chan_ *c, void *v)
 {
-    leat_err e = wait_in(c, &c->sq, v);
+    struct worker *w = worker_self();
+    if (unlikely(!w || c->net))
+        return send_net(c, v);
+    leat_err e = wait_in(w->cur, false, &c, true, &v);
     return likely(e != LEAT_AGAIN) ? e : send_again(c, v);
+}
+
+static __attribute__((noinline)) leat_err recv_again(leat_chan_ *c, void *out) { return leat_recv_(c, out); }
+
+static __attribute__((noinline)) leat_err recv_net(leat_chan_ *c, void *out)
+{
+    leat_err e = wait_any(c, false, out);
+    if (e == LEAT_OK)
+        edge_writes(out, c->size);
+    return e != LEAT_AGAIN ? e : recv_again(c, out);
 }
 
 static __attribute__((noinline, flatten)) leat_err recv_wait(leat_chan_ *c, void *out)
 {
-    leat_err e = wait_in(c, &c->rq, out);
+    struct worker *w = worker_self();
+    if (unlikely(!w || c->net))
+        return recv_net(c, out);
+    leat_err e = wait_in(w->cur, false, &c, false, &out);
     if (e == LEAT_OK)
         edge_writes(out, c->size);
-    return likely(e != LEAT_AGAIN) ? e : leat_recv_(c, out);
+    return likely(e != LEAT_AGAIN) ? e : recv_again(c, out);
 }
 
 /* Any channel, any element. */
@@ -578,7 +632,7 @@ leat_err leat_send_(leat_chan_ *c, const void *v)
         return task_ready_ok(worker_self(), t);
     }
     uint32_t n = at_load(&c->count);
-    if (n + at_load(&c->reserved) >= c->cap)
+    if (n >= c->cap || n + at_load(&c->reserved) >= c->cap)      /* full in any case: the second line of c is not looked at */
         return send_wait(c, (void *)(uintptr_t)v);
     quick_copy(c, c->buf + (size_t)slot_of(c, n) * c->size, v);
     at_store(&c->count, n + 1);

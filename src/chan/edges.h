@@ -19,6 +19,13 @@ struct chan_edges { struct edge_clock *sent, *got; };
 /* The caller waits. */
 static inline void edge_waits(struct waiter *me) { me->clock = edge_now(); }
 
+/* The same, of a waiter that nobody has written yet. */
+static inline void edge_begin(struct waiter *me)
+{
+    me->back = NULL;
+    edge_waits(me);
+}
+
 /* The caller does not wait any more. */
 static inline void edge_waited(struct waiter *me)
 {
@@ -103,6 +110,7 @@ static inline void edges_close(leat_chan_ *c)
 }
 #else
 static inline void edge_waits(struct waiter *me) { (void)me; }
+static inline void edge_begin(struct waiter *me) { (void)me; }
 static inline void edge_waited(struct waiter *me) { (void)me; }
 static inline void edge_meet(struct waiter *x) { (void)x; }
 static inline void edge_fill(leat_chan_ *c, uint32_t slot) { (void)c; (void)slot; }

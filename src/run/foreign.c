@@ -120,17 +120,18 @@ static void poll_until(struct stand_in *s, int64_t deadline)
     sleep_until(t, NEVER);                           /* who has ended it says so in a moment */
 }
 
-void task_wait_foreign(struct task *t)
+uint32_t task_wait_foreign(struct task *t)
 {
     struct stand_in *s = stand_in_of(t);
     if (t->ctx != &no_ctx && !at_load(&t->registered))
         ctx_register(t);
     if ((at_load(&t->ctx->done) || t->foreign > 1) && task_claim(t, PARK_CANCEL))
-        return;
+        return PARK_CANCEL;
     if (s->polls)
         poll_until(s, at_load(&t->deadline));
     else
         sleep_until(t, at_load(&t->deadline));
+    return at_load_acq(&t->park);
 }
 
 int task_poll_begin(struct task *t, int fd, int events)

@@ -42,19 +42,25 @@ static inline void ring_push(struct worker *w, struct task *t)
     }
 }
 
+static inline void prefetch_stack(struct task *t)
+{
+    char *s = at_load(&t->sp);
+    __builtin_prefetch(s);
+    __builtin_prefetch(s + 64);
+    __builtin_prefetch(s + 128);
+}
+
 /* [in a section, or under a guard] */
 static inline struct task *ring_take(struct worker *w)
 {
-    uint32_t head = at_load(&w->head), n = at_load_acq(&w->tail) - head;
-    if (n == 0)
+    enum { HOT = 8 };                                /* so few take turns that their stacks are in the cache anyway */
+    uint32_t head = at_load(&w->head), tail = at_load_acq(&w->tail);
+    if (head == tail)
         return NULL;
     struct task *t = at_load(&w->ring[head % RING]);
-    if (n > 1) {                                     /* of who comes next the stack, whose place is known; behind that one the record */
-        char *sp = at_load(&at_load(&w->ring[(head + 1) % RING])->sp);
+    if (tail - head > HOT) {
         __builtin_prefetch(at_load(&w->ring[(head + 2) % RING]));
-        __builtin_prefetch(sp);
-        __builtin_prefetch(sp + 64);
-        __builtin_prefetch(sp + 128);
+        prefetch_stack(at_load(&w->ring[(head + 1) % RING]));
     }
     at_store_rel(&w->head, head + 1);
     return t;

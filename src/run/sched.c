@@ -252,6 +252,33 @@ struct task *sched_look(struct worker *w)
     return due(w, &w->ticked, 2 * LOOK_TURNS, LOOK_NS) ? tick(w) : NULL;
 }
 
+/* -- sched_pick and sched_switch, what is rare in them ------------------------------------------------------------------- */
+__attribute__((noinline)) struct task *pick_late(struct worker *w)
+{
+    struct task *t = sched_look(w);
+    if (t)
+        return t;
+    own_begin(w);
+    return pick_own(w);
+}
+
+__attribute__((noinline)) struct task *pick_guarded(struct worker *w)
+{
+    own_wait(w);
+    return pick_own(w);
+}
+
+/* n gets a stack; without memory for one another task must end first: then it is the worker's own context that goes on. */
+__attribute__((noinline)) struct task *bind_fresh(struct worker *w, struct task *n)
+{
+    if (likely(stack_ready(w))) {
+        stack_bind(w, n);
+        return n;
+    }
+    fresh_push(w, n);
+    return &w->sched;
+}
+
 /* -- the life of a task ------------------------------------------------------------------------------------------------ */
 static void task_settle(struct worker *w, struct task *t)
 {
@@ -476,18 +503,19 @@ leat_err task_go(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void
 void leat_yield(void)
 {
     struct worker *w = worker_self();
-    if (!w) {
+    if (unlikely(!w)) {
         sched_yield();
         return;
     }
-    struct task *t = w->cur, *n = sched_pick(w);
+    struct task *t = w->cur, *n = sched_pick_at(&w, &t);
     if (!n)
         return;
-    if (t->pinned)
+    if (unlikely(t->pinned))
         ready_pinned(t);
     else
         ring_push(w, t);
-    sched_switch(w, t, n);
+    w = worker_self();
+    sched_switch(w, w->cur, n);
 }
 
 void task_park_plain(struct task *t)

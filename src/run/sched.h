@@ -18,6 +18,7 @@
  * 6x slower on shared channels.  A fence on every push: 17 ns; the idle protocol needs none (idle.c). */
 #ifndef RUN_SCHED_H
 #define RUN_SCHED_H
+#include <assert.h>
 #include "plat/switch.h"
 #include "run/queue.h"
 
@@ -27,9 +28,12 @@ enum { GLOBAL_TURNS = 256, GLOBAL_NS = 1000000, GLOBAL_SHARE = 4 };
 struct task *task_foreign(void);                     /* the calling thread's stand-in */
 void lock_slow(_Atomic uint32_t *l);
 struct task *sched_look(struct worker *w);
+struct task *pick_late(struct worker *w);
+struct task *pick_guarded(struct worker *w);
+struct task *bind_fresh(struct worker *w, struct task *n);
 void ready_far(struct task *t);
 void ready_pinned(struct task *t);
-void task_wait_foreign(struct task *t);
+uint32_t task_wait_foreign(struct task *t);           /* the reason */
 void idle_watch(struct rt *rt);
 void stack_bind(struct worker *w, struct task *t);
 bool stack_more(struct worker *w);
@@ -88,14 +92,6 @@ static inline bool task_claim(struct task *t, uint32_t why)
 /* Makes sure that the next stack_bind finds a stack.  false: no memory. */
 static inline bool stack_ready(struct worker *w) { return likely(w->free_stacks != NULL) || stack_more(w); }
 
-static inline void prefetch_stack(struct task *t)
-{
-    char *s = at_load(&t->sp);
-    __builtin_prefetch(s);
-    __builtin_prefetch(s + 64);
-    __builtin_prefetch(s + 128);
-}
-
 /* The ways of task_ready that are rare: each is called last, so that who is in a hurry saves no register for it.  All return LEAT_OK. */
 leat_err ready_elsewhere(struct worker *w, struct task *t);          /* w is not t's worker, or t is pinned */
 leat_err ready_guarded(struct worker *w, struct task *t);            /* a thief is here; w is busy */
@@ -130,16 +126,10 @@ static inline __attribute__((always_inline)) leat_err task_ready_ok(struct worke
 }
 static inline void task_ready(struct worker *w, struct task *t) { leat_ignore(task_ready_ok(w, t)); }
 
-/* The task to run next, &w->sched when the worker has other things to do, or NULL: nothing is ready here. */
-static inline struct task *sched_pick(struct worker *w)
+/* [in a section, which it ends] */
+static inline __attribute__((always_inline)) struct task *pick_own(struct worker *w)
 {
-    struct task *t;
-    uint32_t left = at_load(&w->left) - 1;
-    at_store(&w->left, left);
-    if (unlikely(left == 0) && (t = sched_look(w)))
-        return t;
-    own_begin(w);
-    t = at_load(&w->next);
+    struct task *t = at_load(&w->next);
     if (likely(t != NULL) && likely(w->streak < RUN_NEXT_BOUND)) {
         w->streak++;
         at_store(&w->next, NULL);
@@ -157,24 +147,47 @@ static inline struct task *sched_pick(struct worker *w)
     return t;
 }
 
+/* The task to run next, &w->sched when the worker has other things to do, or NULL: nothing is ready here.
+ * A wait is a pick and a switch, and each register that it keeps over them is saved on the stack, beside those that the switch saves.
+ * So what is rare in them is a call after which all is read anew: *w and *cur, and *at below. */
+static inline __attribute__((always_inline)) struct task *sched_pick_at(struct worker **w, struct task **cur)
+{
+    struct task *t;
+    uint32_t left = at_load(&(*w)->left) - 1;
+    at_store(&(*w)->left, left);
+    if (unlikely(left == 0)) {
+        t = pick_late(*w);
+    } else {
+        at_store(&(*w)->busy, 1);
+        atomic_signal_fence(SEQ);
+        if (likely(at_load_acq(&(*w)->guard) == 0))
+            return pick_own(*w);
+        t = pick_guarded(*w);
+    }
+    *w = worker_self();
+    *cur = (*w)->cur;
+    return t;
+}
+static inline struct task *sched_pick(struct worker *w)
+{
+    struct task *cur;
+    return sched_pick_at(&w, &cur);
+}
+
 /* From cur to n (NULL: to the worker's own context).  Returns when cur is resumed, perhaps by another worker. */
 static inline void sched_switch(struct worker *w, struct task *cur, struct task *n)
 {
+    void *sp;
     if (!n)
         n = &w->sched;
-    if (n == cur)
+    if (unlikely(n->fresh)) {
+        n = bind_fresh(w, n);
+        w = worker_self();
+        cur = w->cur;
+    }
+    if (unlikely(n == cur))
         return;
-    void *sp;
-    if (n->fresh && likely(stack_ready(w))) {
-        stack_bind(w, n);
-        sp = at_load(&n->sp);
-    } else if (unlikely(n->fresh)) {                 /* no memory for a stack: another task must end first */
-        fresh_push(w, n);
-        n = &w->sched;
-        if (n == cur)
-            return;
-        sp = at_load_acq(&n->sp);
-    } else if (unlikely(!(sp = at_load_acq(&n->sp)))) {
+    if (unlikely(!(sp = at_load_acq(&n->sp)))) {
         w->pend = n;                                 /* it is still leaving another worker: never wait for that from here */
         n = &w->sched;
         if (n == cur)
@@ -188,26 +201,35 @@ static inline void sched_switch(struct worker *w, struct task *cur, struct task 
     san_arrive(&cur->stack->san);
 }
 
-/* Parks until claimed.  park is PARK_WAIT (or already claimed) and the waiters are queued.  Returns the reason. */
-static inline uint32_t task_wait(struct task *t)
+/* Parks the calling task, *at, until claimed.  park is PARK_WAIT (or already claimed) and the waiters are queued.  Returns the reason. */
+static inline __attribute__((always_inline)) uint32_t task_wait_at(struct task **at)
 {
+    struct task *t = *at, *n;
     struct worker *w = worker_self();
-    if (unlikely(w == NULL)) {
-        task_wait_foreign(t);
-        return at_load_acq(&t->park);
-    }
-    if (unlikely(!at_load(&t->registered)))
+    if (unlikely(w == NULL))
+        return task_wait_foreign(t);
+    assert(t == w->cur);
+    if (unlikely(!at_load(&t->registered))) {
         task_register(w, t);
+        w = worker_self();
+        t = *at;
+    }
     if (unlikely(at_load(&t->ctx->done)) && task_claim(t, PARK_CANCEL))
         return PARK_CANCEL;
     int64_t deadline = at_load(&t->deadline);
-    if (deadline != NEVER && unlikely(!(at_load(&t->timer.armed) && at_load(&t->timer.when) <= deadline)))
+    if (deadline != NEVER && unlikely(!(at_load(&t->timer.armed) && at_load(&t->timer.when) <= deadline))) {
         timer_arm(w, t, deadline);
+        w = worker_self();
+        t = *at;
+    }
     at_store(&t->since, at_load(&w->stamp));
-    sched_switch(w, t, sched_pick(w));
+    n = sched_pick_at(&w, &t);
+    sched_switch(w, t, n);
+    t = *at;
     t->on = NULL;
     return at_load(&t->park);
 }
+static inline uint32_t task_wait(struct task *t) { return task_wait_at(&t); }
 
 /* After a wait that was not served: CANCELED, DEADLINE, or AGAIN: it was only a hint, wait once more. */
 leat_err task_wait_err(struct task *t, uint32_t why);

@@ -81,8 +81,12 @@ struct fault;                                        /* details of a task's last
 struct group;
 
 struct task {
+    /* line 0: what a wait and a wake touch */
     void *_Atomic sp;
-    struct task *next;                               /* global list, fresh list, free list */
+    union {
+        struct task *prev;                           /* fresh list */
+        const struct waiter *on;                     /* once started */
+    };
     _Atomic uint32_t park;
     uint8_t fresh;                                   /* 0, or FRESH_; fresh .. pinned: task_fill writes them as one */
     _Atomic uint8_t registered;                      /* in the list of ctx; a canceller clears it under the lock of that */
@@ -93,22 +97,19 @@ struct task {
     };
     leat_ctx *ctx;
     _Atomic int64_t deadline;
-    leat_fn_ *fn;
-    struct group *group;
-    /* line 1 */
-    union {
-        struct task *prev;                           /* fresh list */
-        const struct waiter *on;                     /* once started */
-    };
-    struct stack *stack;
-    const leat_site_ *site;
+    struct rt *rt;
+    _Atomic uint32_t since;                          /* its worker's stamp when it parked; written when it may be claimed already */
     union {
         uint32_t seq;                                /* of one in the fresh list: its place there, for thieves */
         _Atomic uint32_t awake;                      /* of a stand-in: 1 when it has been made ready */
     };
-    _Atomic uint32_t since;                          /* its worker's stamp when it parked; written when it may be claimed already */
+    /* line 1: a list that overflows, the beginning and the end */
+    leat_fn_ *fn;
+    struct group *group;
+    struct task *next;                               /* global list, fresh list, free list */
+    struct stack *stack;
+    const leat_site_ *site;
     struct task *ctx_next, *ctx_prev;                /* the context's list; protected by its lock */
-    struct rt *rt;
     struct host *host;                               /* the simulated machine, inherited; null in the real world */
     /* line 2 */
     struct timer timer;
