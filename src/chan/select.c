@@ -47,15 +47,18 @@ static inline uint64_t quick_array(const leat_case_ *k)
     return mask;
 }
 
-/* Nothing but an array of ends: most often one of them has an element.  null: go the usual way. */
-static inline const leat_case_ *quick_any(const leat_select_ *s)
+/* Nothing but an array of ends: most often one of them has an element.  null: go the usual way; *few: none had one, and they are few. */
+static inline const leat_case_ *quick_any(const leat_select_ *s, bool *few)
 {
     const leat_case_ *k = s->on;
+    *few = false;
     if (s->n != 1 || k->op != 'a' || (uint64_t)k->n > OPS_ON_STACK)
         return NULL;
     uint64_t mask = quick_array(k);
-    if (!mask)
+    if (!mask) {
+        *few = (uint64_t)k->n <= OPS_FEW;
         return NULL;
+    }
     uint32_t bit = select_draw_bit(mask);
     leat_chan_ *c;
     memcpy(&c, (const char *)k->c + bit * sizeof c, sizeof c);
@@ -180,11 +183,13 @@ static const leat_case_ *quick(const leat_select_ *s, bool *looked, leat_err *er
 int leat_select_run_(leat_select_ *s, leat_err *err)
 {
     bool looked;
-    const leat_case_ *k = quick_any(s);
+    const leat_case_ *k = quick_any(s, &looked);
     if (k) {
         *err = LEAT_OK;
         return k->id;
     }
+    if (looked)
+        return select_array(s, err);
     k = quick(s, &looked, err);
     return likely(k && *err == LEAT_OK) ? k->id : select_slowly(s, k, looked, err);
 }

@@ -463,15 +463,41 @@ static int select_wait(const leat_select_ *s, bool looked, leat_err *err)
     return select_failed(*err);
 }
 
+/* A few receives and nothing else. */
+static bool is_few(const leat_select_ *s)
+{
+    if (s->n > OPS_FEW)
+        return false;
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->on[i].op != 'r')
+            return false;
+    return true;
+}
+
 /* What comes after the quick way: k has failed (*err), or is null. */
 int select_slowly(leat_select_ *s, const leat_case_ *k, bool looked, leat_err *err)
 {
+    int id;
     if (k)
         return select_failed(*err);
+    if (looked && is_few(s)) {
+        if (select_few_cases(s, &id, err))
+            return *err == LEAT_OK ? id : select_failed(*err);
+        looked = false;
+    }
     if (looked && (k = select_quick_otherwise(s)))
         return k->id;
-    int id = select_wait(s, looked, err);
+    id = select_wait(s, looked, err);
     if (unlikely(s->flags & 2))
         mem_free(s->more);
     return id;
+}
+
+int select_array(leat_select_ *s, leat_err *err)
+{
+    int id;
+    *err = LEAT_OK;
+    if (select_few_array(s, &id, err))
+        return *err == LEAT_OK ? id : select_failed(*err);
+    return select_slowly(s, NULL, false, err);
 }
