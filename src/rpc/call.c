@@ -233,9 +233,29 @@ static void send_cancel(struct call *x, leat_err cause)
     (void)sess_commit_must(x->s);
 }
 
+/* The argument of a task is gone when the answer says that its type is another one there: so its form goes with the first task, and with
+ * each until that one has been written. */
+static struct told *told_at(struct calls *t, const leat_type *type)
+{
+    return &t->told[((uintptr_t)type >> 4) * 0x9e3779b97f4a7c15u >> 60];
+}
+
+/* If the form of x's argument goes with x: it may never go. */
+static void forget_told(struct call *x)
+{
+    struct calls *t = calls_of(x->s);
+    lock(&t->lock);
+    struct told *told = told_at(t, x->in);
+    if (told->type == x->in && told->place == x->place)
+        told->type = NULL;
+    unlock(&t->lock);
+}
+
 /* Who asked gives up.  true: the OPEN was not written yet, and never will be. */
 static bool taken_back(struct call *x)
 {
+    if (x->form)
+        forget_told(x);                              /* before: the place of one that was taken back may look like a written one's */
     if (!sess_take_back(x->s, FRAME_OPEN, x->slot.id, x->place))
         return false;
     SOMETIMES("rpc.taken_back", "rpc.cancelled");
@@ -263,6 +283,8 @@ static leat_err send_open(struct call *x, const struct what *w, struct buf *v)
     lock(&t->lock);
     x->sending = false;
     x->aborted = err != LEAT_OK;
+    if (err == LEAT_OK && w->form)
+        *told_at(t, w->in) = (struct told){ w->in, x->place };
     calls_wake(&x->waiters);
     unlock(&t->lock);
     if (unlikely(x->alone) && err == LEAT_OK)
@@ -579,16 +601,16 @@ static leat_err start_stand_in(leat_group *g, struct call *x, const char *name)
     return err;
 }
 
-/* The argument of a task is gone when the answer says that its type is another one there: so its form goes before, once. */
-static const leat_type *_Atomic *told_at(struct sess *s, const leat_type *t)
-{
-    return &calls_of(s)->told[((uintptr_t)t >> 4) * 0x9e3779b97f4a7c15u >> 60];
-}
-
 static bool untold(struct sess *s, const leat_type *t)
 {
+    struct calls *c = calls_of(s);
     struct cur form;
-    return sess_types(s) && at_load_acq(told_at(s, t)) != t && value_form(s, t, &form);
+    if (!sess_types(s))
+        return false;
+    lock(&c->lock);
+    struct told x = *told_at(c, t);
+    unlock(&c->lock);
+    return (x.type != t || sess_unwritten(s, x.place)) && value_form(s, t, &form);
 }
 
 struct starting { leat_group *g; struct what w; bool started; };
@@ -610,8 +632,6 @@ static leat_err start_plain(struct starting *a)
         err = send_open(x, w, &v);
     if (err == LEAT_OK)
         type_moved(w->in, w->arg);
-    if (err == LEAT_OK && w->form)
-        at_store_rel(told_at(x->s, w->in), w->in);
     a->started = err == LEAT_OK;
     buf_free(&v);
     call_unref(x);

@@ -4,6 +4,7 @@
 #include "peer.h"
 #include "chan/chan.h"
 #include "sess/ends.h"
+#include "sess/impl.h"
 #include "sess/sess.h"
 
 LEAT_STRUCT(part1, (string, text), (int32, n));
@@ -274,6 +275,48 @@ static leat_err tasks(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(the_argument_of_a_remote_task_is_read_by_name, tasks)
+
+/* The link takes nothing, or takes again. */
+static void mute(struct sess *s, bool on)
+{
+    struct task *wake = NULL;
+    lock(&s->out_lock);
+    s->mute = on;
+    sess_writer_wake_locked(s, &wake);
+    unlock(&s->out_lock);
+    sess_writer_ready(wake);
+}
+
+/* The first task, with which the form goes, is given up before anything of it was written, with another behind it or not. */
+static leat_err given_up(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    CHECK_EQ(leat_expose(x.a, run_ask, ask2), LEAT_OK);
+    for (int behind = 0; behind < 2; behind++) {
+        struct pair y = x;
+        leat_group first = { 0 }, second = { 0 };
+        CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node c" }, &y.b), LEAT_OK);
+        CHECK_EQ(leat_node_dial(y.b, leat_node_url(x.a), &y.p), LEAT_OK);
+        at_store(&ran, 0);
+        mute(sess_of(y.p), true);
+        CHECK_EQ(leat_go_on_(&first, y.p, "run_ask", &ask1_type, &(struct ask1){ LEAT_STRING("t"), 3 }), LEAT_OK);
+        if (behind)
+            CHECK_EQ(leat_go_on_(&second, y.p, "run_ask", &ask1_type, &(struct ask1){ LEAT_STRING("t"), 3 }), LEAT_OK);
+        leat_group_cancel(&first);
+        leat_err err = leat_group_wait(&first);
+        CHECK(err == LEAT_OK || err == LEAT_CANCELED);
+        if (!behind)
+            CHECK_EQ(leat_go_on_(&second, y.p, "run_ask", &ask1_type, &(struct ask1){ LEAT_STRING("t"), 3 }), LEAT_OK);
+        mute(sess_of(y.p), false);
+        CHECK_EQ(leat_group_wait(&second), LEAT_OK);
+        CHECK_EQ(at_load(&ran), 1);
+        leat_node_close(y.b);
+    }
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_task_that_is_given_up_unwritten_does_not_take_its_form_along, given_up)
 
 /* -- ends inside values -------------------------------------------------------------------------------------------------------------- */
 static leat_err tx_inside(leat_none *none)
