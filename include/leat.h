@@ -6,7 +6,7 @@
  *   [task]    only from a task          [signal]  also from a signal handler
  * A call to a wrong thing that the compiler cannot see (a freed channel, a foreign unlock) is a bug: debug builds abort and say so.
  *   [owned]   the caller gives the result back, with the function named
- * Every close, end, stop, unref and drop accepts NULL: there is nothing to do, and nothing to stop.
+ * Every close, break, end, stop, unref and drop accepts NULL: there is nothing to do, and nothing to stop.
  *  A name with a trailing underscore is for the macros, not for you. */
 #ifndef LEAT_H
 #define LEAT_H
@@ -181,12 +181,17 @@ leat_err leat_ctx_cause(void);                       /* why: leat_cancel's cause
 enum { LEAT_READ = 1, LEAT_WRITE = 4 };
 typedef struct leat_listener leat_listener;
 typedef struct leat_conn leat_conn;                  /* bytes both ways; one reader and one writer at a time */
-LEAT_CHECK leat_err leat_fd_wait(int fd, int events);                             /* [blocks] the descriptor stays yours */
-LEAT_CHECK leat_err leat_listen(const char *url, leat_listener **ret);            /* tcp: unix:; [owned: leat_listener_close] */
-LEAT_CHECK leat_err leat_accept(leat_listener *l, leat_conn **ret);               /* [blocks] [owned: leat_conn_close] */
+LEAT_CHECK leat_err leat_fd_wait(int fd, int events);       /* [blocks] the descriptor stays yours; INVAL: it is not open, or
+                            events are none */
+LEAT_CHECK leat_err leat_listen(const char *url, leat_listener **ret);            /* tcp: unix:; [owned: leat_listener_close]
+                            INVAL: no such url; SYS: the detail says why; NOMEM */
+LEAT_CHECK leat_err leat_accept(leat_listener *l, leat_conn **ret);               /* [blocks] [owned: leat_conn_close] CLOSED: l was
+                            closed or broken meanwhile; SYS: as when descriptors run out: l goes on; NOMEM */
 LEAT_CHECK leat_err leat_dial(const char *url, leat_conn **ret);  /* [blocks] [owned: leat_conn_close] REFUSED: nobody listens there; SYS */
-LEAT_CHECK leat_err leat_read(leat_conn *c, void *buf, size_t cap, size_t *ret);  /* [blocks] at least 1 byte; CLOSED at the end */
-LEAT_CHECK leat_err leat_write(leat_conn *c, const void *buf, size_t len);        /* [blocks] all of it, or an error */
+LEAT_CHECK leat_err leat_read(leat_conn *c, void *buf, size_t cap, size_t *ret);  /* [blocks] at least 1 byte; CLOSED at the end,
+                            or when it is closed here; INVAL: cap is 0; SYS */
+LEAT_CHECK leat_err leat_write(leat_conn *c, const void *buf, size_t len);        /* [blocks] all of it, or an error whose
+                            detail says how many bytes have gone; CLOSED: closed here, or the other side reads no more; SYS */
 int  leat_conn_fd(const leat_conn *c);               /* borrowed, for getsockopt and the like */
 void leat_conn_close(leat_conn *c);                  /* wakes whoever waits on it with LEAT_CLOSED */
 void leat_listener_close(leat_listener *l);

@@ -21,7 +21,8 @@ LEAT_CHECK leat_err leat_read_full(leat_conn *c, void *buf, size_t len, size_t *
 /* The same as leat_read and leat_write with n pieces, in order; the pieces stay as they are.  INVAL: n is below 0, no room. */
 LEAT_CHECK leat_err leat_readv(leat_conn *c, const struct iovec *iov, int n, size_t *ret);               /* [blocks] */
 LEAT_CHECK leat_err leat_writev(leat_conn *c, const struct iovec *iov, int n);                           /* [blocks] */
-/* The other side reads to the end; reading here goes on.  CLOSED: it has ended; INVAL: not a socket (a pipe has one way: close it) */
+/* The other side reads to the end; reading here goes on.  CLOSED: it has ended; INVAL: not a socket (a pipe has one way: close it);
+ * SYS */
 LEAT_CHECK leat_err leat_conn_close_write(leat_conn *c);
 /* Ends both ways: every call gets CLOSED from now on, also those that wait.  The handle stays, and is still to be closed: for when other
  * tasks may be about to use it.  Any number of times. */
@@ -51,26 +52,27 @@ LEAT_CHECK leat_err leat_resolve(const char *host, const char *service, leat_add
  * its deadline first. */
 typedef struct leat_file leat_file;
 LEAT_CHECK leat_err leat_file_open(const char *path, int flags, unsigned mode, leat_file **ret);   /* [blocks] [owned:
-                            leat_file_close] flags and mode of open(2); closes on exec.  SYS: the detail names path; NOMEM */
+                            leat_file_close] flags and mode of open(2); closes on exec.  SYS: the detail names path; INVAL: path is
+                            NULL; NOMEM */
 LEAT_CHECK leat_err leat_file_read_at(leat_file *f, int64_t at, void *buf, size_t cap, size_t *ret);   /* [blocks] at least 1 byte;
-                            CLOSED at the end; SYS */
+                            CLOSED at the end, or when it is being closed; INVAL: cap is 0, or at below 0; SYS */
 LEAT_CHECK leat_err leat_file_write_at(leat_file *f, int64_t at, const void *buf, size_t len);     /* [blocks] all of it, or an error
-                            whose detail says how many bytes were written; SYS */
+                            whose detail says how many bytes were written; CLOSED: it is being closed; INVAL: at is below 0; SYS */
 LEAT_CHECK leat_err leat_file_append(leat_file *f, const void *buf, size_t len);   /* [blocks] the same, at the end wherever that is
                             by then; INVAL: not opened with O_APPEND */
 LEAT_CHECK leat_err leat_file_sync(leat_file *f);    /* [blocks] until it is on the disk, its size too.  SYS: it may not be */
-LEAT_CHECK leat_err leat_file_size(leat_file *f, int64_t *ret);                    /* [blocks] */
+LEAT_CHECK leat_err leat_file_size(leat_file *f, int64_t *ret);                    /* [blocks] in bytes; INVAL: no regular file; SYS */
 /* [blocks] Waits for the calls that are under way, then gives the file back.  SYS: the error of close(2), and f is gone, as with OK;
  * no cancel and no deadline ends this.  Calls that come after it has begun get CLOSED.  INVAL, and f is as it was: calls are under way,
  * and this thread drives a guest. */
 LEAT_CHECK leat_err leat_file_close(leat_file *f);
 int leat_file_fd(const leat_file *f);                /* borrowed */
 /* [blocks] All of it: *ret is of *len bytes and a NUL behind them that is not counted.  [owned: free]  LIMIT: over `limit` bytes (0: over
- * 1 GiB). */
+ * 1 GiB); INVAL: path is NULL; SYS, NOMEM. */
 LEAT_CHECK leat_err leat_file_read_all(const char *path, size_t limit, char **ret, size_t *len);
 /* [blocks] The file has either its old content or all of the new, also after a crash: written beside it, synced, renamed over it, and the
  * directory synced.  A file that was there keeps its mode; a new one gets `mode`.  SYS: as before (only where the detail says so has it
- * the new content, perhaps not yet on the disk). */
+ * the new content, perhaps not yet on the disk); INVAL: path is NULL; NOMEM. */
 LEAT_CHECK leat_err leat_file_replace(const char *path, const void *buf, size_t len, unsigned mode);
 
 /* == Other programs. ====================================================================================================== */
@@ -92,7 +94,8 @@ typedef struct leat_exit { int code, signo; } leat_exit;     /* exit(code) when 
 
 /* The program runs when this returns OK: what keeps it from being run is an error of this call (SYS; the detail names the program, or
  * the directory).  It has the descriptors 0, 1 and 2 and no other, no signal blocked or caught, those ignored that we ignore.
- * INVAL: no argv, flags that contradict, or SIGCHLD is ignored here, so that no exit could be told; NOMEM. */
+ * It does not wait for anything that could be cancelled, but a context that is over already is CANCELED or DEADLINE: nothing was started.
+ * INVAL: no argv, flags that contradict, a grace below 0, or SIGCHLD is ignored here, so that no exit could be told; NOMEM. */
 LEAT_CHECK leat_err leat_spawn_(const leat_spawn_opts *o, size_t opts_size, leat_child **ret);
 LEAT_CHECK static inline leat_err leat_spawn(const leat_spawn_opts *o, leat_child **ret)     /* [owned: leat_child_close] */
 {
@@ -100,9 +103,9 @@ LEAT_CHECK static inline leat_err leat_spawn(const leat_spawn_opts *o, leat_chil
 }
 /* [blocks] Until it has ended; any number of tasks, any number of times.  When the context is cancelled or its deadline passes the child
  * is asked to end (SIGTERM), after its grace made to (SIGKILL), and this returns when it has ended: CANCELED or DEADLINE, and *ret is
- * set too.  To wait without that, select on leat_child_fd. */
+ * set too.  To wait without that, select on leat_child_fd.  SYS: somebody else (a waitpid of any child) has taken its exit. */
 LEAT_CHECK leat_err leat_child_wait(leat_child *c, leat_exit *ret);
-LEAT_CHECK leat_err leat_child_try_wait(leat_child *c, leat_exit *ret);  /* AGAIN: it runs */
+LEAT_CHECK leat_err leat_child_try_wait(leat_child *c, leat_exit *ret);  /* AGAIN: it runs; SYS: somebody else has waited for it */
 LEAT_CHECK leat_err leat_child_kill(leat_child *c, int signo);           /* OK also when it has ended; never another process.  INVAL, SYS */
 int leat_child_pid(const leat_child *c);
 int leat_child_fd(const leat_child *c);              /* borrowed: can be read (LEAT_READ) when it has ended */

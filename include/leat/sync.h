@@ -39,7 +39,8 @@ LEAT_CHECK leat_err leat_do_once(leat_once *o, leat_err (*fn)(void));  /* [block
  * Whoever waits longest is signalled first, and a signal that meets a cancel goes to one or the other: it is never lost.  Another
  * task may have changed the condition before m was had again: wait in a loop. */
 typedef struct leat_cond { void *opaque_[3]; } leat_cond;
-LEAT_CHECK leat_err leat_cond_wait(leat_cond *c, leat_mutex *m);   /* [blocks] */
+LEAT_CHECK leat_err leat_cond_wait(leat_cond *c, leat_mutex *m);   /* [blocks] m is had again with any error; on a thread that drives a
+                            guest: INVAL at once, and m was never let go of */
 void leat_cond_signal(leat_cond *c);                 /* wakes one, if one waits; m need not be held */
 void leat_cond_broadcast(leat_cond *c);              /* wakes all that wait now */
 

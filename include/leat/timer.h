@@ -8,7 +8,8 @@
 #ifndef LEAT_TIMER_H
 #define LEAT_TIMER_H
 
-leat_rx(leat_time) leat_ticker(leat_dur every);      /* [owned: leat_unref] capacity 1, late ticks are dropped; NULL: no memory */
+leat_rx(leat_time) leat_ticker(leat_dur every);      /* [owned: leat_unref] capacity 1, late ticks are dropped.  NULL: no
+                            memory, a period that is not longer than nothing, or a thread that is no task: leat_err_detail() says which */
 
 typedef struct leat_timer leat_timer;                /* stop and reset: by any task, also two at once; close by the last one */
 LEAT_CHECK leat_err leat_timer_open(leat_dur d, leat_timer **ret);         /* [owned: leat_timer_close] ticks once; INVAL, NOMEM */

@@ -2,6 +2,7 @@
  * Order (plat/edges.h): a signal, a done, a release come before the waits and acquires that return after them. */
 #include "chan/sync.h"
 #include "run/err.h"
+#include "run/rt.h"
 
 /* -- condition --------------------------------------------------------------------------------------------------------- */
 struct cond {                                        /* lies in a leat_cond */
@@ -29,6 +30,8 @@ leat_err leat_cond_wait(leat_cond *pub, leat_mutex *m)
     struct waiter me = { .task = task_self(), .owner = c, .kind = &wait_cond };
     leat_err e = LEAT_OK;
     bug_if(!mutex_held(m), "leat_cond_wait: the mutex is not locked");
+    if (unlikely(me.task->foreign > 1))              /* it could not wait for the mutex afterwards either, so it keeps it */
+        return foreign_would_block();
     lock(&c->lock);
     waiter_add(&c->q, &me);
     me.task->on = &me;

@@ -170,6 +170,8 @@ SOCKETS(pieces_arrive_in_order_whatever_their_size)
     CHECK_EQ(leat_readv(y, NULL, -1, &(size_t){ 0 }), LEAT_INVAL);
     CHECK_EQ(leat_readv(y, NULL, 0, &(size_t){ 0 }), LEAT_INVAL);
     CHECK_EQ(leat_writev(y, NULL, -1), LEAT_INVAL);
+    leat_conn_break(NULL);
+    leat_listener_break(NULL);
     CHECK_EQ(leat_writev(y, NULL, 0), LEAT_OK);
     leat_conn_close(x);
     leat_conn_close(y);

@@ -45,7 +45,11 @@ void conn_break(leat_conn *c)
     (void)sock_shutdown(c->sock.fd, true);           /* the other side hears of it, and threads that block here wake */
 }
 
-void leat_conn_break(leat_conn *c) { conn_break(c); }
+void leat_conn_break(leat_conn *c)
+{
+    if (c)
+        conn_break(c);
+}
 
 void leat_conn_close(leat_conn *c)
 {

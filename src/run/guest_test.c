@@ -216,6 +216,43 @@ TEST(the_host_uses_what_does_not_wait_and_what_would_is_an_error)
     close(pipe_fd[1]);
 }
 
+/* It could not wait for the mutex when it has let go of it, so it does not let go. */
+static leat_mutex contended;
+static atomic_bool inside;
+static void *contends(void *arg)
+{
+    for (int i = 0; i < *(int *)arg; i++) {          /* ready to take it in any moment in which nobody has it */
+        if (leat_try_lock(&contended) != LEAT_OK)
+            continue;
+        inside = true;
+        for (volatile int turn = 0; turn < 200; turn++)
+            ;
+        inside = false;
+        leat_unlock(&contended);
+    }
+    return NULL;
+}
+TEST(a_condition_on_the_thread_of_a_guest_is_an_error_and_keeps_the_mutex)
+{
+    leat_guest *g;
+    leat_cond cond = { { NULL } };
+    pthread_t t;
+    int n = quick() ? 2000 : 50000, had = 0;
+    CHECK_EQ(leat_guest_start(&g, NULL, ends, (leat_err)LEAT_OK), LEAT_OK);
+    CHECK(pthread_create(&t, NULL, contends, &n) == 0);
+    for (int i = 0; i < n || !had; i++) {            /* ends: the other thread does, and then nobody else wants it */
+        if (leat_try_lock(&contended) != LEAT_OK)
+            continue;
+        had++;
+        CHECK_EQ(leat_cond_wait(&cond, &contended), LEAT_INVAL);
+        CHECK(!inside);
+        CHECK_EQ(leat_try_lock(&contended), LEAT_AGAIN);
+        leat_unlock(&contended);
+    }
+    pthread_join(t, NULL);
+    CHECK_EQ(leat_guest_end(g), LEAT_OK);
+}
+
 /* -- who may step ---------------------------------------------------------------------------------------------------------------- */
 static leat_guest *shared;
 static void *steps_elsewhere(void *arg)

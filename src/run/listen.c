@@ -135,7 +135,11 @@ void listener_break(leat_listener *l)
     (void)sock_shutdown(l->sock.fd, true);           /* who dials now is refused, and threads that block here wake */
 }
 
-void leat_listener_break(leat_listener *l) { listener_break(l); }
+void leat_listener_break(leat_listener *l)
+{
+    if (l)
+        listener_break(l);
+}
 
 static leat_err accept_failed(leat_listener *l, leat_err e, int sys)
 {
