@@ -239,6 +239,7 @@ static leat_err no_channel(leat_none *none)
     int v;
     CHECK_EQ(leat_send(c, 1), LEAT_INVAL);
     CHECK_HAS(leat_err_detail(), "leat_send: the channel is NULL");
+    CHECK_EQ(leat_flush(c), LEAT_INVAL);
     CHECK_EQ(leat_recv(c, &v), LEAT_INVAL);
     CHECK_EQ(leat_try_send(c, 1), LEAT_INVAL);
     CHECK_EQ(leat_try_recv(c, &v), LEAT_INVAL);
@@ -405,6 +406,19 @@ TEST(channels_are_given_back_by_whoever_has_them_last)
     CHECK_EQ(leat_run(&(leat_opts){ .workers = 3 }, hands_over, LEAT_NONE), LEAT_OK);
     for (int i = 0; i < HANDED; i++)
         leat_unref(handed[i]);
+}
+
+/* Full, empty or closed: its home is here. */
+TEST(a_flush_in_one_process_has_nothing_to_wait_for)
+{
+    leat_auto leat_chan(int) c = leat_chan_make(int, 1);
+    leat_with_deadline(LEAT_S(60)) {
+        CHECK_EQ(leat_flush(c), LEAT_OK);
+        CHECK_EQ(leat_send(c, 1), LEAT_OK);
+        CHECK_EQ(leat_flush(c), LEAT_OK);
+        leat_close(c);
+        CHECK_EQ(leat_flush(c), LEAT_OK);
+    }
 }
 
 T_MAIN()
