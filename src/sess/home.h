@@ -185,6 +185,8 @@ leat_err relay_may_leave(leat_chan_ *c, const char *me);
 leat_err relay_prepare(struct end *e);
 leat_err relay_room(struct end *e);                  /* the same, whether others send to it yet or not */
 void relay_becomes(struct end *e);
+/* What e has sent cannot go on: its sender learns that the way is lost, and the home that there is a gap. */
+void relay_cannot(struct home *h, struct end *e);
 /* The lock is held, and released.  v is decoded, and owned. */
 leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes);
 #endif

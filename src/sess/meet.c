@@ -251,6 +251,13 @@ static void answer(struct end *e, leat_err err)
         SOMETIMES("chan.withdrawn", "chan.offer");
 }
 
+/* Lock held.  A relay could not make the offer at all, as for an end in it: nothing but a loss would answer it. */
+static bool cannot_go_on(const struct end *e, leat_err err)
+{
+    bool own = err == LEAT_LIMIT || err == LEAT_NOMEM || err == LEAT_REFUSED || err == LEAT_INVAL || err == LEAT_TYPE;
+    return own && e->home->up && !e->dead && !e->withdrawn && !e->held_refused;
+}
+
 static leat_err deliver(struct end **arg)
 {
     struct end *e = *arg;
@@ -272,6 +279,8 @@ static leat_err deliver(struct end **arg)
     }
     void *held = e->held;
     lock(&c->lock);
+    if (unlikely(cannot_go_on(e, err)))
+        relay_cannot(e->home, e);
     answer(e, err);
     delivered(e, err != LEAT_UNKNOWN);
     home_unref_unlock(e->home);

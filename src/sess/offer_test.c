@@ -8,6 +8,7 @@
 #include "type/desc.h"
 
 LEAT_STRUCT(mark, (int32, n));
+LEAT_STRUCT(carry, (tx(mark), end));
 
 enum { IN = 3, OUT = 5, OFF = 7, NOBODY = 99 };      /* the peer's ids: it has dialed, so they are odd */
 static struct peer peer, far;                        /* far: another one, the home of "third" */
@@ -492,6 +493,44 @@ SCRIPT(a_relay_whose_own_link_breaks_says_so_where_the_select_is)
     CHECK_EQ(cur_varint(&f.in), PAST);
     CHECK_EQ(cur_u8(&f.in), LEAT_PEER_LOST);
     CHECK_EQ(cur_u8(&f.in), 0);                      /* it may have been taken */
+    leat_unref(c);
+}
+
+/* An end that has come by eight relays goes no further: the offer that has it is answered all the same. */
+SCRIPT(what_a_relay_cannot_offer_further_is_lost_to_who_offered_it)
+{
+    enum { THIRD = 3, PAST = 9, EIGHT = 8 };
+    leat_chan(struct carry) c = leat_chan_make(struct carry, 0);
+    struct buf b = { 0 };
+    CHECK_EQ(leat_export(a, "third", leat_rx_of(c), carry), LEAT_OK);
+    peer_dial(&far, leat_node_url(a), 2);
+    CHECK_EQ(peer_attach(&far, THIRD, &carry_type, "third", false), 0);
+    CHECK_EQ(leat_export(a, "past", leat_tx_of(c), carry), LEAT_OK);
+    CHECK_EQ(peer_attach(&peer, PAST, &carry_type, "past", true), 0);
+    buf_varint(&b, PAST);
+    buf_u8(&b, ELEM_FIRM);
+    buf_varint(&b, 1);
+    buf_u8(&b, 1);                                   /* there is an end */
+    buf_u8(&b, 4);                                   /* a send end, with its way */
+    buf_varint(&b, 101);
+    put_print(&b, &mark_type);
+    buf_u32(&b, 4);
+    buf_varint(&b, 0);
+    buf_u8(&b, EIGHT);
+    buf_text(&b, "eight nodes", 11);
+    peer_send(&peer, FRAME_ELEM, 0, &b);
+    buf_free(&b);
+    (void)peer_expect(&far, FRAME_TORN);
+    for (;;) {
+        struct peer_frame f = peer_next(&peer);
+        if (f.kind != FRAME_SEAL)
+            continue;                                /* the end in it goes as well */
+        CHECK_EQ(cur_varint(&f.in), PAST);
+        CHECK_EQ(cur_u8(&f.in), LEAT_PEER_LOST);
+        CHECK_EQ(cur_u8(&f.in), 1);                  /* it was not taken */
+        break;
+    }
+    peer_hang_up(&far);
     leat_unref(c);
 }
 

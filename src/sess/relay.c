@@ -291,8 +291,7 @@ void relay_recalled(struct end *e)
 }
 
 /* -- elements -------------------------------------------------------------------------------------------------------------------- */
-/* It cannot go on: the sender learns that the way is lost, and the home that there is a gap. */
-static void cannot(struct home *h, struct end *e)
+void relay_cannot(struct home *h, struct end *e)
 {
     relay_torn(h, leat_err_detail());
     e->refused_here = true;
@@ -323,7 +322,7 @@ leat_err relay_take_unlock(struct home *h, struct end *e, void *v, size_t bytes)
     if (err == LEAT_OK)
         at_store(&c->count, at_load(&c->count) + 1);
     else if (err != LEAT_PEER_LOST)
-        cannot(h, e);
+        relay_cannot(h, e);
     bool took = err == LEAT_OK && emit_took_locked(h->up, v);
     if (unlikely(s != NULL))
         sess_ref(s);                                 /* the site may go as soon as it is not locked */
