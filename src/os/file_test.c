@@ -55,8 +55,8 @@ static void run(leat_err (*fn)(leat_none *))
         char cmd[100];
         setenv("LEAT_FILES", i & 1 ? "pool" : "io_uring", 1);
         setenv("LEAT_POLL", i & 2 ? "epoll" : "io_uring", 1);
-        snprintf(dir, sizeof dir, "/tmp/leat-file-%d-%d", (int)getpid(), i);
-        CHECK_EQ(mkdir(dir, 0700), 0);
+        snprintf(dir, sizeof dir, "/tmp/leat-file-XXXXXX");
+        CHECK(mkdtemp(dir));
         enter_dir();
         int before = descriptors();
         leat_err e = leat_run(&(leat_opts){ .workers = i < 4 ? 1 : 2 }, fn, LEAT_NONE);

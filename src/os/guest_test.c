@@ -57,9 +57,12 @@ static void close_on_the_host(const char *files)
 
 TEST(a_file_that_is_in_use_is_not_closed_on_the_thread_of_a_guest)
 {
-    snprintf(path, sizeof path, "/tmp/leat-guest-%d", (int)getpid());
+    char dir[] = "/tmp/leat-guest-XXXXXX";
+    CHECK(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/fifo", dir);
     close_on_the_host("pool");
     close_on_the_host("io_uring");
+    CHECK_EQ(rmdir(dir), 0);
 }
 
 T_MAIN()
