@@ -235,19 +235,16 @@ static void send_cancel(struct call *x, leat_err cause)
 
 /* The argument of a task is gone when the answer says that its type is another one there: so its form goes with the first task, and with
  * each until that one has been written. */
-static struct told *told_at(struct calls *t, const leat_type *type)
-{
-    return &t->told[((uintptr_t)type >> 4) * 0x9e3779b97f4a7c15u >> 60];
-}
+static unsigned told_at(const leat_type *type) { return (unsigned)((uintptr_t)type >> 4) * 0x9e3779b1u >> 28; }
 
 /* If the form of x's argument goes with x: it may never go. */
 static void forget_told(struct call *x)
 {
     struct calls *t = calls_of(x->s);
     lock(&t->lock);
-    struct told *told = told_at(t, x->in);
-    if (told->type == x->in && told->place == x->place)
-        told->type = NULL;
+    struct telling *now = &t->telling[told_at(x->in)];
+    if (now->type == x->in && now->place == x->place)
+        now->type = NULL;
     unlock(&t->lock);
 }
 
@@ -284,7 +281,7 @@ static leat_err send_open(struct call *x, const struct what *w, struct buf *v)
     x->sending = false;
     x->aborted = err != LEAT_OK;
     if (err == LEAT_OK && w->form)
-        *told_at(t, w->in) = (struct told){ w->in, x->place };
+        t->telling[told_at(w->in)] = (struct telling){ w->in, x->place };
     calls_wake(&x->waiters);
     unlock(&t->lock);
     if (unlikely(x->alone) && err == LEAT_OK)
@@ -601,16 +598,19 @@ static leat_err start_stand_in(leat_group *g, struct call *x, const char *name)
     return err;
 }
 
-static bool untold(struct sess *s, const leat_type *t)
+static bool untold(struct sess *s, const leat_type *type)
 {
-    struct calls *c = calls_of(s);
+    struct calls *t = calls_of(s);
+    unsigned i = told_at(type);
     struct cur form;
-    if (!sess_types(s))
+    if (!sess_types(s) || at_load(&t->told[i]) == type)
         return false;
-    lock(&c->lock);
-    struct told x = *told_at(c, t);
-    unlock(&c->lock);
-    return (x.type != t || sess_unwritten(s, x.place)) && value_form(s, t, &form);
+    lock(&t->lock);                                  /* over the look, too: between the two it could be taken back */
+    bool told = t->telling[i].type == type && !sess_unwritten(s, t->telling[i].place);
+    if (told)
+        at_store(&t->told[i], type);
+    unlock(&t->lock);
+    return !told && value_form(s, type, &form);
 }
 
 struct starting { leat_group *g; struct what w; bool started; };

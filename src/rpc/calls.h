@@ -100,8 +100,9 @@ struct calls {                                       /* sess_slots(s)->calls */
     struct waiters room;                             /* who waits to open */
     struct limit *limit;                             /* of what the peer may have running here; NULL: none */
     struct learned *_Atomic learned;                 /* methods whose results are of another type there: lock to add */
-    struct told { const leat_type *type; uint64_t place; } told[CALL_TOLD];          /* types of arguments of tasks whose forms went with
-                                                      * the OPEN at `place`; NULL: of none.  A cache */
+    const leat_type *_Atomic told[CALL_TOLD];        /* types of arguments of tasks whose forms the peer has, or will: a cache */
+    struct telling { const leat_type *type; uint64_t place; } telling[CALL_TOLD];    /* lock: the same, with the OPEN at `place`, if it is
+                                                      * written */
 };
 struct learned { struct learned *next; const leat_type *out; const struct type_bridge *_Atomic as; char name[]; };
 static inline struct calls *calls_of(struct sess *s) { return sess_slots(s)->calls; }

@@ -1,10 +1,10 @@
 /* evolve_test.c - two nodes that describe a struct differently: channels, calls, remote tasks, deals, and ends of channels inside values.
  * What fits is found by name on the side that reads; what does not is LEAT_TYPE before anything has happened. */
+#include "mute.h"
 #include "pair.h"
 #include "peer.h"
 #include "chan/chan.h"
 #include "sess/ends.h"
-#include "sess/impl.h"
 #include "sess/sess.h"
 
 LEAT_STRUCT(part1, (string, text), (int32, n));
@@ -275,17 +275,6 @@ static leat_err tasks(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(the_argument_of_a_remote_task_is_read_by_name, tasks)
-
-/* The link takes nothing, or takes again. */
-static void mute(struct sess *s, bool on)
-{
-    struct task *wake = NULL;
-    lock(&s->out_lock);
-    s->mute = on;
-    sess_writer_wake_locked(s, &wake);
-    unlock(&s->out_lock);
-    sess_writer_ready(wake);
-}
 
 /* The first task, with which the form goes, is given up before anything of it was written, with another behind it or not. */
 static leat_err given_up(leat_none *none)

@@ -1,4 +1,5 @@
 /* late_test.c - calls and remote tasks that are given up before their OPEN was written: they have not run, and their caller knows. */
+#include "mute.h"
 #include "relay.h"
 #include "run/sched.h"
 #include "sess/impl.h"
@@ -86,17 +87,6 @@ static void world_close(struct world *x)
     relay_close();
 }
 
-/* The link is there, and takes nothing; or takes again. */
-static void stall(struct sess *s, bool on)
-{
-    struct task *wake = NULL;
-    lock(&s->out_lock);
-    s->mute = on;
-    sess_writer_wake_locked(s, &wake);
-    unlock(&s->out_lock);
-    sess_writer_ready(wake);
-}
-
 static size_t queued(struct sess *s)
 {
     lock(&s->out_lock);
@@ -148,7 +138,7 @@ static leat_err stalled(leat_none *none)
     (void)none;
     struct world x = world_open();
     at_store(&ran, 0);
-    stall(x.s, true);
+    mute(x.s, true);
     size_t before = queued(x.s);
     for (int i = 0; i < 20; i++)
         for (enum way way = CALL; way < WAYS; way++) {
@@ -171,7 +161,7 @@ static leat_err stalled(leat_none *none)
         }
         CHECK_EQ(a.err, LEAT_CANCELED);
     }
-    stall(x.s, false);
+    mute(x.s, false);
     CHECK_EQ(ask(x.p, CALL), LEAT_OK);
     CHECK_EQ(at_load(&ran), 1);
     CHECK_EQ(leat_flush(x.tx), LEAT_OK);
@@ -194,7 +184,7 @@ static leat_err broken_meanwhile(leat_none *none)
     for (enum way way = CALL; way < WAYS; way++) {
         struct asker a = { .p = x.p, .way = way };
         leat_err err;
-        stall(x.s, true);
+        mute(x.s, true);
         size_t before = queued(x.s);
         leat_with_group(g, err) {
             LEAT_TRY(leat_go(&g, ask_in_group, &a));
@@ -224,7 +214,7 @@ static leat_err lost_meanwhile(leat_none *none)
         struct asker a = { .p = x.p, .way = way };
         leat_err err;
         at_store(&ran, 0);
-        stall(x.s, true);
+        mute(x.s, true);
         size_t before = queued(x.s);
         leat_with_group(g, err) {
             LEAT_TRY(leat_go(&g, ask_in_group, &a));
@@ -263,7 +253,7 @@ static leat_err in_the_middle(leat_none *none)
     at_store(&ran, 0);
     for (enum way way = CALL; way < WAYS; way++) {
         struct asker a = { .p = x.p, .way = way };
-        stall(x.s, true);
+        mute(x.s, true);
         leat_with_group(filling, err) {
             LEAT_TRY(leat_go(&filling, fill, (struct filler){ x.p }));
             while (queued(x.s) < MUCH)
@@ -274,7 +264,7 @@ static leat_err in_the_middle(leat_none *none)
                 while (queued(x.s) == before)
                     leat_yield();
                 at_store(&relay.held, 1);
-                stall(x.s, false);
+                mute(x.s, false);
                 while (queued(x.s))                  /* the writer has taken all of it, and stands still at its beginning */
                     leat_yield();
                 leat_group_cancel(&g);
