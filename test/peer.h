@@ -174,11 +174,10 @@ static inline void peer_heard(struct peer *p, uint64_t id)
 static inline void peer_dial(struct peer *p, const char *to, uint64_t id) { peer_dial_for(p, to, id, 0); }
 
 /* The same of one that is dialed. */
-static inline void peer_accept(struct peer *p, struct link_listener *at)
+static inline void peer_accept_link(struct peer *p, struct link *l)
 {
     struct buf b = { 0 };
-    *p = (struct peer){ 0 };
-    CHECK_EQ(link_accept(at, &p->l), LEAT_OK);
+    *p = (struct peer){ .l = l };
     CHECK_MEM(peer_have(p, PREAMBLE_BYTES), PREAMBLE_MAGIC, 8);
     p->at = PREAMBLE_BYTES;
     CHECK_EQ(peer_next(p).kind, FRAME_HELLO);
@@ -192,6 +191,13 @@ static inline void peer_accept(struct peer *p, struct link_listener *at)
     buf_set_u32(&b, PREAMBLE_BYTES, (uint32_t)(b.len - PREAMBLE_BYTES - FRAME_HEADER));
     peer_write(p, b.p, b.len);
     buf_free(&b);
+}
+
+static inline void peer_accept(struct peer *p, struct link_listener *at)
+{
+    struct link *l;
+    CHECK_EQ(link_accept(at, &l), LEAT_OK);
+    peer_accept_link(p, l);
 }
 
 static inline void peer_hang_up(struct peer *p) { link_close(p->l); }

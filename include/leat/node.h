@@ -97,11 +97,11 @@ typedef struct leat_node_opts {                      /* 0: the default; grows on
                                                         broken; default 5 s each */
 } leat_node_opts;
 LEAT_CHECK static inline leat_err leat_node_open(const leat_node_opts *o, leat_node **ret);   /* [owned: leat_node_close] NOMEM */
-LEAT_CHECK leat_err leat_node_listen(leat_node *n, const char *url);  /* inproc: shm: unix: tcp: tls:; REFUSED, SYS; then returns */
+LEAT_CHECK leat_err leat_node_listen(leat_node *n, const char *url);  /* inproc: shm: unix: tcp: tls:; then returns.  REFUSED, SYS, NOMEM */
 const char *leat_node_url(leat_node *n);             /* where it listens in fact (port 0); until close; NULL: nowhere */
 LEAT_CHECK leat_err leat_node_wait(leat_node *n);    /* [blocks] until the node is closed (OK) or the context ends */
 LEAT_CHECK leat_err leat_node_dial(leat_node *n, const char *url, leat_peer **ret);   /* [blocks] n owns *ret.  REFUSED: nobody
-                            listens there, or who does said no; PEER_LOST; SYS */
+                            listens there, or who does said no; PEER_LOST; SYS; NOMEM */
 /* What became of what was sent. */
 typedef struct leat_doubt {
     uint64_t elements, calls;                        /* that may not have arrived; that have no answer, and may have run */

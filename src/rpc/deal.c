@@ -128,6 +128,17 @@ static leat_err attempt(struct elem **arg)
     return LEAT_OK;
 }
 
+/* In place of attempt: it has no stack. */
+static leat_err attempt_starved(struct elem **arg)
+{
+    struct elem *e = *arg;
+    e->err = e->why = LEAT_NOMEM;
+    e->own = e->full = false;
+    snprintf(e->detail, sizeof e->detail, "'%s' was not called: no memory for a stack", e->d->name);
+    put_back(e);
+    return LEAT_OK;
+}
+
 static void fill(struct elem *e)
 {
     leat_reply *r = (leat_reply *)(void *)e->out;
@@ -179,10 +190,6 @@ static leat_err giver(struct deal **arg)
     }
 }
 
-/* A task of the deal, fn(p). */
-#define START(d, fn, what, p) __extension__ ({ static const leat_site_ site_ = { what, __FILE__, __LINE__ }; \
-    leat_go_((d)->g, (leat_fn_ *)(void (*)(void))(fn), &site_, &(p), sizeof(p)); })
-
 /* -- workers ------------------------------------------------------------------------------------------------------------------------ */
 static void set_going(struct deal *d, struct hand *w)
 {
@@ -201,7 +208,7 @@ static leat_err came(struct deal *d, struct hand *w, leat_peer *p, bool ours)
     hand_up(w, p, ours);
     d->up++;
     w->watched = true;
-    return START(d, hand_watch, "leat_deal watch", w);
+    return hand_watch_go(w, d->g);
 }
 
 /* Nothing of w is out, and its session has ended. */
@@ -227,7 +234,7 @@ static leat_err gone(struct deal *d, struct hand *w)
         w->pause_ms = WORKER_PAUSE_MAX_MS;
     if (d->opts.lost)
         d->opts.lost(d->opts.self, &now, d->last);
-    return w->url[0] ? START(d, hand_dial, "leat_deal dial", w) : LEAT_OK;
+    return w->url[0] ? hand_dial_go(w, d->g) : LEAT_OK;
 }
 
 static leat_err look_at(struct deal *d, struct hand *w)
@@ -249,7 +256,7 @@ static leat_err meet(struct deal *d, struct hand *w)
 {
     if (w->peer)
         return came(d, w, w->peer, w->ours);
-    return w->fresh ? LEAT_OK : START(d, hand_dial, "leat_deal dial", w);
+    return w->fresh ? LEAT_OK : hand_dial_go(w, d->g);
 }
 
 static leat_err look_at_all(struct deal *d)
@@ -280,13 +287,14 @@ static struct hand *pick(struct deal *d)
 
 static leat_err deal_to(struct deal *d, struct hand *w, struct elem *e)
 {
+    static const leat_site_ site = { "leat_deal", __FILE__, __LINE__ };
     e->w = w;
     d->turn = w->index + 1;
     lock(&d->ws->lock);
     w->is.out++;
     w->is.dealt++;
     unlock(&d->ws->lock);
-    leat_err err = START(d, attempt, "leat_deal", e);
+    leat_err err = task_go(d->g, (leat_fn_ *)(void (*)(void))attempt, &site, &e, sizeof e, (leat_fn_ *)(void (*)(void))attempt_starved);
     if (err == LEAT_OK)
         return err;
     keep(e);
@@ -474,7 +482,8 @@ static leat_err wait(struct deal *d)
 
 static leat_err deal(struct deal *d)
 {
-    LEAT_TRY(START(d, giver, "leat_deal results", d));
+    static const leat_site_ site = { "leat_deal results", __FILE__, __LINE__ };
+    LEAT_TRY(task_go_begun(d->g, (leat_fn_ *)(void (*)(void))giver, &site, &d, sizeof d));
     for (;;) {
         LEAT_TRY(look_at_back(d));
         LEAT_TRY(look_at_all(d));

@@ -153,9 +153,9 @@ leat_err leat_netrpc_dial(const char *url, leat_netrpc **ret)
     if (e == LEAT_OK) {
         c->rt = rt;
         group_open_in(group_of(&c->group), rt, NULL, NEVER);     /* not of the caller's context: it outlives that */
-        e = leat_go(&c->group, reads, c);
+        e = go_begun(&c->group, reads, c);
         if (e == LEAT_OK)
-            e = leat_go(&c->group, writes, c);
+            e = go_begun(&c->group, writes, c);
         if (e != LEAT_OK) {
             close_now(c);
             return e;

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "rpc/calls.h"
 #include "rpc/netrpc.h"
+#include "run/sched.h"
 
 enum { AT_ONCE = 256, PAUSE_FIRST_MS = 5, PAUSE_MAX_MS = 1000 };
 
@@ -96,9 +97,15 @@ static leat_err take(struct server *v, leat_group *g, const struct Request *r)
             e = LEAT_OK;
         }
     }
-    if (e == LEAT_OK && !wrong)
-        e = leat_go(g, run_job, j);
-    else if (e == LEAT_OK)
+    if (e == LEAT_OK && !wrong) {
+        e = go_begun(g, run_job, j);
+        if (e == LEAT_NOMEM || e == LEAT_LIMIT) {    /* of this call alone */
+            snprintf(text, sizeof text, "%s", leat_err_detail());
+            wrong = text;
+            e = LEAT_OK;
+        }
+    }
+    if (e == LEAT_OK && wrong)
         answer(v, &j.head, text, NULL, NULL);
     if (e != LEAT_OK || wrong)
         job_end(&j);
@@ -126,7 +133,8 @@ static leat_err serve_open(struct server *v)
     leat_err e;
     leat_err read = LEAT_OK;
     leat_with_group(all, e) {
-        e = leat_go(&all, netrpc_writes, &v->s);     /* when it fails, the others are cancelled */
+        struct netrpc *s = &v->s;
+        e = go_begun(&all, netrpc_writes, s);        /* when it fails, the others are cancelled */
         if (e == LEAT_OK)
             leat_with_group(jobs, read)
                 read = read_requests(v, &jobs);
@@ -159,13 +167,14 @@ leat_err leat_netrpc_serve(leat_node *n, leat_listener *l)
 {
     leat_err e;
     int64_t pause = PAUSE_FIRST_MS;
+    struct accepted a = { .n = n };
     leat_with_group(conns, e)
         for (;;) {
-            struct accepted a = { .n = n };
-            e = leat_accept(l, &a.c);
-            if (e == LEAT_OK && (e = leat_go(&conns, serve_accepted, a)) != LEAT_OK)
-                leat_conn_close(a.c);
+            e = a.c ? LEAT_OK : leat_accept(l, &a.c);            /* who has come waits as well */
+            if (e == LEAT_OK)
+                e = go_begun(&conns, serve_accepted, a);
             if (e == LEAT_OK) {
+                a.c = NULL;
                 pause = PAUSE_FIRST_MS;
                 continue;
             }
@@ -177,5 +186,6 @@ leat_err leat_netrpc_serve(leat_node *n, leat_listener *l)
                 break;
             pause = MIN(pause * 2, (int64_t)PAUSE_MAX_MS);
         }
+    leat_conn_close(a.c);
     return e;
 }

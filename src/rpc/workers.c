@@ -119,7 +119,7 @@ uint32_t leat_workers_look(leat_workers *ws, leat_worker *at, uint32_t cap)
 }
 
 /* -- tasks of a deal ---------------------------------------------------------------------------------------------------------- */
-leat_err hand_watch(struct hand **arg)
+static leat_err watch(struct hand **arg)
 {
     struct hand *w = *arg;
     leat_err err = leat_peer_wait(w->peer);
@@ -143,7 +143,7 @@ static leat_dur jittered(uint32_t ms)
     return LEAT_MS(ms / 2 + rt_random(task_self()->rt) % (ms / 2 + 1));
 }
 
-leat_err hand_dial(struct hand **arg)
+static leat_err dial(struct hand **arg)
 {
     struct hand *w = *arg;
     uint32_t ms = w->pause_ms;
@@ -166,4 +166,26 @@ leat_err hand_dial(struct hand **arg)
             return LEAT_OK;
         ms = ms ? MIN(ms * 2, (uint32_t)WORKER_PAUSE_MAX_MS) : WORKER_PAUSE_MS;
     }
+}
+
+/* No stack for one of them: another time.  CANCELED: the deal is over. */
+static leat_err again(leat_err err)
+{
+    return err == LEAT_CANCELED ? LEAT_OK : err;
+}
+static leat_err watch_starved(struct hand **arg) { return again(hand_watch_go(*arg, (*arg)->watch_in)); }
+static leat_err dial_starved(struct hand **arg) { return again(hand_dial_go(*arg, (*arg)->dial_in)); }
+
+leat_err hand_watch_go(struct hand *w, leat_group *g)
+{
+    static const leat_site_ site = { "leat_deal watch", __FILE__, __LINE__ };
+    w->watch_in = g;
+    return task_go(g, (leat_fn_ *)(void (*)(void))watch, &site, &w, sizeof w, (leat_fn_ *)(void (*)(void))watch_starved);
+}
+
+leat_err hand_dial_go(struct hand *w, leat_group *g)
+{
+    static const leat_site_ site = { "leat_deal dial", __FILE__, __LINE__ };
+    w->dial_in = g;
+    return task_go(g, (leat_fn_ *)(void (*)(void))dial, &site, &w, sizeof w, (leat_fn_ *)(void (*)(void))dial_starved);
 }

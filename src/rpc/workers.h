@@ -22,6 +22,7 @@ struct hand {                                        /* a worker: `struct worker
     uint32_t index, pause_ms;
     uint64_t done_before, again_before;              /* is.done and is.again when it came up */
     leat_worker is;
+    leat_group *watch_in, *dial_in;                  /* its tasks': of the deal */
     leat_peer *fresh;                                /* dialed, not yet seen by the deal */
     bool ended;                                      /* its session has, says its watcher */
     char why[WORKER_WHY];                            /* it is not up */
@@ -39,9 +40,9 @@ struct leat_workers {
 
 void workers_poke(leat_workers *ws, bool news);      /* wakes the deal, if there is one */
 uint32_t workers_count(leat_workers *ws);
-/* Tasks of the deal, in its group. */
-leat_err hand_watch(struct hand **arg);          /* until its session ends */
-leat_err hand_dial(struct hand **arg);           /* until somebody serves at its address */
+/* Tasks of the deal, in its group.  One that finds no stack is tried again until there is one. */
+leat_err hand_watch_go(struct hand *w, leat_group *g);               /* until its session ends */
+leat_err hand_dial_go(struct hand *w, leat_group *g);                /* until somebody serves at its address */
 void hand_up(struct hand *w, leat_peer *p, bool ours);
 const char *hand_text(const struct hand *w);     /* for errors */
 #endif

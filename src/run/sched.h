@@ -239,6 +239,11 @@ void task_park_plain(struct task *t);                /* a wait that neither cont
 /* leat_go_ of a task whose argument owns something.  If no memory for a stack is found, so that it ends without having run, starved(arg)
  * is called in its place, as the task, and what it returns is what the task returns.  [never waits] */
 LEAT_CHECK leat_err task_go(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len, leat_fn_ *starved);
+/* leat_go_ [waits until the task has begun, however short its life is].  NOMEM: it has found no memory for a stack, and never runs.
+ * len: at most 64 */
+LEAT_CHECK leat_err task_go_begun(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const void *arg, size_t len);
+#define go_begun(g, fn, arg) __extension__ ({ static const leat_site_ site_ = { #fn, __FILE__, __LINE__ }; \
+    task_go_begun(g, (leat_fn_ *)(void (*)(void))(fn), &site_, &(arg), sizeof(arg)); })
 enum { TASK_WITHDRAWN = 255 };                       /* a task returns it whose end is to count neither as success nor as failure */
 void run_served(void);                               /* this program has done its part: cancel all, leat_run returns LEAT_OK */
 struct rt *rt_self(void);                            /* of the calling task; NULL on a foreign thread */

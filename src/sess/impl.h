@@ -162,7 +162,7 @@ struct sess {
 struct absents { struct absent *first, *last; };
 struct absent { struct sess *s; struct absent *prev, *next; struct absents *of; };   /* s NULL: it is in no list */
 
-struct listening { struct listening *next; struct link_listener *l; };
+struct listening { struct listening *next; struct link_listener *l; bool known; };      /* known: links are accepted there */
 
 struct leat_node {
     struct node_slots slots;                         /* first: node_slots */
@@ -224,7 +224,7 @@ extern uint32_t node_sessions_max;                   /* LIMIT_NODE_SESSIONS; tes
 /* A session on g's link, which it takes over with what was read, after the hello.  NULL: no memory, and g is as it was. */
 struct sess *sess_new(struct greeting *g, bool dialed);
 /* Users' open, on the node's list, WELCOME (to a dialer), the writer task.  OK: sess_read is to be run, in a task of the node. */
-leat_err sess_start(struct sess *s);
+leat_err sess_start(struct sess *s, leat_err *no_writer);             /* *no_writer: what has kept the writer from beginning; OK: it runs */
 void sess_close_begin(struct sess *s, bool here);    /* no new frames; BYE when all is written.  here: this side wants it */
 void sess_let_go(struct sess *s);                    /* the reader, after the end: memory that only a link needs */
 leat_err sess_wait_end(struct sess *s);              /* [blocks] OK: it has ended */

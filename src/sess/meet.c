@@ -258,6 +258,21 @@ static bool cannot_go_on(const struct end *e, leat_err err)
     return own && e->home->up && !e->dead && !e->withdrawn && !e->held_refused;
 }
 
+/* [lock held, and released] The offer has been made with this result; the task's references go. */
+static void deliver_end_unlock(struct end *e, leat_err err)
+{
+    void *held = e->held;
+    if (unlikely(cannot_go_on(e, err)))
+        relay_cannot(e->home, e);
+    answer(e, err);
+    delivered(e, err != LEAT_UNKNOWN);
+    home_unref_unlock(e->home);
+    if (err != LEAT_OK && err != LEAT_UNKNOWN)
+        leat_drop_(e->type, held);                   /* behind the answer: the sender, whose it still is, has its ends again by then */
+    mem_free(held);
+    end_unref(e);
+}
+
 static leat_err deliver(struct end **arg)
 {
     struct end *e = *arg;
@@ -277,25 +292,65 @@ static leat_err deliver(struct end **arg)
         e->deliverer = NULL;
         unlock(&c->lock);
     }
-    void *held = e->held;
     lock(&c->lock);
-    if (unlikely(cannot_go_on(e, err)))
-        relay_cannot(e->home, e);
-    answer(e, err);
-    delivered(e, err != LEAT_UNKNOWN);
-    home_unref_unlock(e->home);
-    if (err != LEAT_OK && err != LEAT_UNKNOWN)
-        leat_drop_(e->type, held);                   /* behind the answer: the sender, whose it still is, has its ends again by then */
-    mem_free(held);
-    end_unref(e);
+    deliver_end_unlock(e, err);
     return LEAT_OK;
+}
+
+/* [lock held] What becomes of an offer whose task has no stack: at a home it waits on, and meets who comes (AGAIN); a relay can only refuse
+ * it, or lose it. */
+static leat_err starved_fate(struct end *e, bool *waits, struct task **wake)
+{
+    struct home *h = e->home;
+    if (e->dead || e->withdrawn || e->held_refused || leat_ctx_err() != LEAT_OK)
+        return LEAT_CANCELED;
+    if (h->sealing)
+        return LEAT_CLOSED;
+    if (h->up)
+        return e->held_select || e->held_soft ? LEAT_AGAIN : LEAT_NOMEM;
+    if (chan_meet_locked(e->c, e->held, wake))
+        return LEAT_OK;
+    *waits = true;
+    return LEAT_AGAIN;
+}
+
+static leat_err deliver_task(struct end *e);
+
+/* In place of deliver: it has no stack. */
+static leat_err deliver_starved(struct end **arg)
+{
+    struct end *e = *arg;
+    struct task *wake = NULL;
+    bool waits = false;
+    lock(&e->c->lock);
+    leat_err err = starved_fate(e, &waits, &wake);
+    if (waits) {
+        unlock(&e->c->lock);
+        SOMETIMES("chan.offer_starved", NULL);
+        err = deliver_task(e);                       /* another time: soon */
+        if (err == LEAT_OK)
+            return err;
+        if (err != LEAT_CANCELED)
+            sess_break(e->s, err, "an offer waits, and %s", leat_err_detail());
+        lock(&e->c->lock);
+    }
+    deliver_end_unlock(e, err);
+    if (wake)
+        task_ready(worker_self(), wake);
+    return LEAT_OK;
+}
+
+static leat_err deliver_task(struct end *e)
+{
+    static const leat_site_ site = { "deliver", __FILE__, __LINE__ };
+    return task_go(node_group(sess_node(e->s)), (leat_fn_ *)(void (*)(void))deliver, &site, &e, sizeof e,
+        (leat_fn_ *)(void (*)(void))deliver_starved);
 }
 
 static leat_err deliver_start(struct end *e)
 {
-    static const leat_site_ site = { "deliver", __FILE__, __LINE__ };
     end_ref(e);
-    leat_err err = leat_go_(node_group(sess_node(e->s)), (leat_fn_ *)(void (*)(void))deliver, &site, &e, sizeof e);
+    leat_err err = deliver_task(e);
     if (err == LEAT_OK)
         return err;
     lock(&e->c->lock);

@@ -362,9 +362,10 @@ static bool begin(struct greeting *g, struct knock *k)
         return leat_fail(LEAT_NOMEM, "no memory") == LEAT_OK;
     }
     s->put_out = &k->put_out;
-    e = sess_start(s);
+    leat_err no_writer;
+    e = sess_start(s, &no_writer);
     if (e == LEAT_OK) {
-        sess_read(s);
+        sess_read(s);                                /* without a writer it ends at once */
         return true;
     }
     g->link = s->link;
@@ -428,19 +429,39 @@ static leat_err serve(struct knock *k)
     return LEAT_OK;
 }
 
-static void take_in(leat_node *n, struct link *l)
+/* NOMEM: it is still the caller's; after any other error it is closed. */
+static leat_err take_in(leat_node *n, struct link *l)
 {
     struct knock k = { n, l, false, false };
     leat_err e = knock_in(n);
-    if (e == LEAT_OK && (e = leat_go(&n->group, serve, k)) != LEAT_OK)
+    if (e == LEAT_OK && (e = go_begun(&n->group, serve, k)) != LEAT_OK)
         knock_out(&k);
-    if (e != LEAT_OK) {
-        node_log(n, "refused a link from %s: %s", l->text, leat_err_detail());
+    if (e != LEAT_OK)
+        node_log(n, "%s a link from %s: %s", e == LEAT_NOMEM ? "cannot serve" : "refused", l->text, leat_err_detail());
+    if (e != LEAT_OK && e != LEAT_NOMEM)
         link_close(l);
-    }
+    return e;
 }
 
 struct door { leat_node *n; struct link_listener *l; };
+
+/* No descriptors, no memory.  false: the node closes. */
+static bool better_soon(leat_node *n)
+{
+    door_make_room(n);
+    return leat_sleep(LEAT_MS(ACCEPT_PAUSE_MS)) == LEAT_OK;
+}
+
+/* Who has come waits for memory as those do who have not been accepted yet.  false: the node closes. */
+static bool take_in_sometime(leat_node *n, struct link *l)
+{
+    while (take_in(n, l) == LEAT_NOMEM)
+        if (!better_soon(n)) {
+            link_close(l);
+            return false;
+        }
+    return true;
+}
 
 static leat_err accept_all(struct door *d)
 {
@@ -452,39 +473,75 @@ static leat_err accept_all(struct door *d)
         if (e == LEAT_CLOSED || e == LEAT_CANCELED)
             return LEAT_OK;
         if (e == LEAT_OK) {
-            take_in(n, l);
+            if (!take_in_sometime(n, l))
+                return LEAT_OK;
             continue;
         }
         node_log(n, "%s: cannot accept: %s", link_listener_url(d->l), leat_err_detail());
-        door_make_room(n);
-        if (leat_sleep(LEAT_MS(ACCEPT_PAUSE_MS)) != LEAT_OK)         /* no descriptors, no memory: better soon */
+        if (!better_soon(n))
             return LEAT_OK;
     }
 }
 
+static void not_listening(struct listening *x)
+{
+    link_listener_close(x->l);
+    mem_free(x);
+}
+
+/* false: the node is being closed. */
+static bool listening_in(leat_node *n, struct listening *x)
+{
+    lock(&n->lock);
+    struct listening **at = &n->listening;
+    while (*at)
+        at = &(*at)->next;
+    bool closing = n->closing;
+    if (!closing)
+        *at = x;
+    unlock(&n->lock);
+    return !closing;
+}
+
+/* false: the node has closed, and x with it. */
+static bool listening_out(leat_node *n, const struct listening *x)
+{
+    lock(&n->lock);
+    struct listening **at = &n->listening;
+    while (*at && *at != x)
+        at = &(*at)->next;
+    bool found = *at;
+    if (found)
+        *at = x->next;
+    unlock(&n->lock);
+    return found;
+}
+
 static leat_err listen_at(leat_node *n, struct link_listener *l)
 {
-    struct listening *x = mem_alloc(sizeof *x), **at = &n->listening;
+    struct listening *x = mem_alloc(sizeof *x);
     if (!x) {
         leat_err e = leat_fail(LEAT_NOMEM, "%s: no memory to listen", l->url);
         link_listener_close(l);
         return e;
     }
-    *x = (struct listening){ NULL, l };
-    lock(&n->lock);
-    bool closing = n->closing;
-    while (*at)
-        at = &(*at)->next;
-    if (!closing)
-        *at = x;
-    unlock(&n->lock);
-    if (closing) {
-        link_listener_close(l);
-        mem_free(x);
+    *x = (struct listening){ NULL, l, false };
+    if (!listening_in(n, x)) {
+        not_listening(x);
         return leat_fail(LEAT_REFUSED, "%s is being closed", n->name);
     }
     struct door d = { n, l };
-    return leat_go(&n->group, accept_all, d);        /* on failure nobody accepts; the listener is closed with the node */
+    node_ref(n);
+    leat_err e = go_begun(&n->group, accept_all, d);
+    if (e == LEAT_OK) {
+        lock(&n->lock);
+        x->known = true;
+        unlock(&n->lock);
+    } else if (listening_out(n, x)) {
+        not_listening(x);
+    }
+    node_unref(n);
+    return e;
 }
 
 leat_err leat_node_listen(leat_node *n, const char *url)
@@ -511,7 +568,10 @@ leat_err node_listen_fd(leat_node *n, int fd, const char *url)
 const char *leat_node_url(leat_node *n)
 {
     lock(&n->lock);
-    const char *url = n->listening ? n->listening->l->url : NULL;
+    const struct listening *x = n->listening;
+    while (x && !x->known)
+        x = x->next;
+    const char *url = x ? x->l->url : NULL;
     unlock(&n->lock);
     return url;
 }
@@ -574,18 +634,20 @@ static leat_err dialed(struct greeting *g, const struct hello *mine, const char 
         return leat_fail(LEAT_NOMEM, "leat_node_dial: no memory for a session");
     }
     s->handle = true;
-    leat_err e = sess_start(s);
+    leat_err no_writer, e = sess_start(s, &no_writer);
     if (e != LEAT_OK) {
         hello_leave(s->link, e, "the other side cannot begin a session");
         sess_unref(s);
         return e;
     }
-    e = leat_go(&s->node->group, read_dialed, s);
+    e = no_writer == LEAT_OK ? go_begun(&s->node->group, read_dialed, s) : no_writer;
     if (e != LEAT_OK) {
+        char why[FAIL_MAX];
+        snprintf(why, sizeof why, "%s", no_writer == LEAT_OK ? leat_err_detail() : s->fail);
         sess_break(s, e, "the other side has no task for the session");
         s->handle = false;
         sess_read(s);                                /* ends at once */
-        return e;
+        return leat_fail(e, "leat_node_dial: %s", why);
     }
     *ret = s;
     return LEAT_OK;
@@ -635,8 +697,11 @@ leat_err leat_node_self(leat_node *n, leat_peer **ret)
     unlock(&n->lock);
     if (!s) {
         LEAT_TRY(link_pair("itself", &a, &b));
-        take_in(n, b);
-        leat_err e = count_in(n);
+        leat_err e = take_in(n, b);
+        if (e == LEAT_NOMEM)
+            link_close(b);
+        if (e == LEAT_OK)
+            e = count_in(n);
         if (e != LEAT_OK) {
             link_close(a);
             return e;
@@ -751,14 +816,16 @@ static void close_end(leat_node *n)
     for (const struct sess_user *const *u = n->users; *u; u++)
         if ((*u)->node_close)
             (*u)->node_close(n);
-    for (struct listening *x = n->listening, *next; x; x = next) {
+    lock(&n->lock);
+    struct listening *all = n->listening;
+    n->listening = NULL;
+    unlock(&n->lock);
+    for (struct listening *x = all, *next; x; x = next) {
         next = x->next;
-        link_listener_close(x->l);
-        mem_free(x);
+        not_listening(x);
     }
     node_monitors_end(n);
     lock(&n->lock);
-    n->listening = NULL;
     n->closed = true;
     sess_wake_all(&n->waiters);
     unlock(&n->lock);

@@ -257,6 +257,13 @@ static leat_err watch(struct watch *w)
     return LEAT_OK;
 }
 
+/* In place of watch: it has no stack. */
+static leat_err no_watch(struct watch *w)
+{
+    (void)w;
+    return LEAT_OK;                                  /* the grace is waited for */
+}
+
 /* Where the dialer is a process of this host it comes back before it ends, or never. */
 static leat_err wait_dialer_alive(struct sess *s)
 {
@@ -267,8 +274,10 @@ static leat_err wait_dialer_alive(struct sess *s)
         dialer_gone(s);
     if (w != CHILD_LIVES)
         return wait_dialer(s);
+    static const leat_site_ site = { "watch", __FILE__, __LINE__ };
+    struct watch arg = { s, fd };
     leat_with_group(g, err) {
-        leat_ignore(leat_go(&g, watch, (struct watch){ s, fd }));    /* without memory for it the grace is waited for */
+        leat_ignore(task_go(&g, (leat_fn_ *)(void (*)(void))watch, &site, &arg, sizeof arg, (leat_fn_ *)(void (*)(void))no_watch));
         e = wait_dialer(s);
         leat_group_cancel(&g);
     }
@@ -334,14 +343,26 @@ static leat_err give_up(struct sess *s, leat_err e)
     return LEAT_PEER_LOST;
 }
 
+/* Until there is a link, or there will be none.  *again: there was no memory to wait in the right way. */
+static leat_err await_link(struct sess *s, bool *again)
+{
+    struct absent a;
+    absent_in(&a, s);
+    leat_err e = s->dialed ? redial(s, (leat_dur){ MAX(s->down_until - leat_now().ns, (int64_t)0) }) : wait_dialer_alive(s);
+    absent_out(&a, s->node);
+    *again = e == LEAT_CANCELED && leat_ctx_err() == LEAT_OK && at_load_acq(&s->state) < SESS_BROKEN;
+    return e;
+}
+
 leat_err sess_next_link(struct sess *s)
 {
+    leat_err e;
+    bool again;
     drop_link(s);
     lock(&s->out_lock);
     bool farewell = farewell_locked(s);
     if (farewell)
         s->down_until = MIN(s->down_until, leat_time_add(leat_now(), node_silence(s->node)).ns);
-    int64_t left = s->down_until - leat_now().ns;
     unlock(&s->out_lock);
     if (s->grace.ns <= 0)
         return give_up(s, LEAT_PEER_LOST);
@@ -350,18 +371,14 @@ leat_err sess_next_link(struct sess *s)
             (*u)->down(s);
     if (!farewell)
         sess_tell(s, LEAT_PEER_DOWN, 0);
-    struct absent a;
-    absent_in(&a, s);
-    leat_err e = s->dialed ? redial(s, (leat_dur){ MAX(left, (int64_t)0) }) : wait_dialer_alive(s);
-    absent_out(&a, s->node);
+    while ((e = await_link(s, &again)) != LEAT_OK && again) {
+        leat_ignore(leat_sleep(LEAT_MS(PAUSE_FIRST_MS)));
+        if (leat_now().ns >= s->down_until)
+            return give_up(s, LEAT_DEADLINE);
+    }
     if (e == LEAT_OK)
         return e;
-    bool mine = leat_ctx_err() != LEAT_OK, over = at_load_acq(&s->state) >= SESS_BROKEN;
-    if (e == LEAT_CANCELED && !mine && !over) {      /* no memory for a context */
-        leat_ignore(leat_sleep(LEAT_MS(PAUSE_FIRST_MS)));
-        return leat_now().ns < s->down_until ? sess_next_link(s) : give_up(s, LEAT_DEADLINE);
-    }
-    if (mine && !over)
+    if (leat_ctx_err() != LEAT_OK && at_load_acq(&s->state) < SESS_BROKEN)
         sess_break(s, LEAT_CANCELED, "the node was closed");
     return give_up(s, e);
 }

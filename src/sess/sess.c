@@ -143,7 +143,7 @@ static void start_failed(struct sess *s)
     unlock(&s->out_lock);
 }
 
-leat_err sess_start(struct sess *s)
+leat_err sess_start(struct sess *s, leat_err *no_writer)
 {
     uint32_t attempt = s->attempt;                   /* once it is on the list, its dialer may come back with the next one */
     for (const struct sess_user *const *u = s->node->users; *u; u++)
@@ -159,8 +159,8 @@ leat_err sess_start(struct sess *s)
         sess_tell(s, LEAT_PEER_UP, attempt);
     }
     sess_ref(s);
-    leat_err e = leat_go(&s->node->group, sess_write, s);
-    if (e != LEAT_OK) {
+    *no_writer = go_begun(&s->node->group, sess_write, s);
+    if (*no_writer != LEAT_OK) {
         sess_unref(s);
         start_failed(s);
     }
