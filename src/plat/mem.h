@@ -22,4 +22,7 @@ bool plat_mem_forget(void *p, size_t bytes);
  * environment has set malloc's thresholds, those stand.  At no cost when it is called again. */
 enum { PLAT_MEM_STAYS = 16 << 20 };
 void plat_mem_recycle(void);
+/* Where the heap has been told to be of large pages (proc_large_heap): a block for free(), up to where the first of them begins; what is
+ * allocated from now on has few page faults.  NULL: not so. */
+void *plat_mem_pad(void);
 #endif

@@ -74,7 +74,7 @@ struct proc_var proc_large_heap(void)
     if (getenv("GLIBC_TUNABLES"))
         return (struct proc_var){ NULL, NULL };
     return (struct proc_var){ "GLIBC_TUNABLES", "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=8388608:"
-        "glibc.malloc.trim_threshold=67108864:glibc.malloc.mmap_threshold=33554432" };
+        "glibc.malloc.trim_threshold=67108864:glibc.malloc.mmap_threshold=33554432:glibc.malloc.tcache_count=60000" };
 }
 
 int proc_start(const struct proc_start *p, pid_t *ret)

@@ -12,8 +12,8 @@
 
 struct proc_var { const char *name, *value; };
 
-/* What has the child's C library take its memory in large pieces and keep it: a short life has fewer page faults.  Without a name where the
- * environment says already how it is to be taken. */
+/* What has the child's C library take its memory in large pieces and keep it, small blocks in a list for each size: a short life has fewer
+ * page faults, and puts no free blocks together.  Without a name where the environment says already how memory is to be taken. */
 struct proc_var proc_large_heap(void);
 
 struct proc_start {
@@ -45,6 +45,8 @@ bool proc_ignores(int signo);
 void proc_ignore(int signo);
 
 int proc_pipe(int *ret_read, int *ret_write);
+int proc_packets(int *ret_a, int *ret_b);            /* two ends of one socket that keeps packets apart */
+int proc_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds);  /* a packet, with descriptors; EPIPE */
 /* A terminal of our own, for a program's output: what is written to *ret_slave is read from *ret_master unchanged. */
 int proc_pty(int *ret_master, int *ret_slave);
 int proc_pty_size(int pty, int like, unsigned less_columns);  /* the size of the terminal `like`, so many columns narrower */
@@ -61,7 +63,7 @@ int proc_listen_unix(const char *path, int *ret);
 int proc_listen_loopback(int *ret, uint16_t *ret_port);      /* 127.0.0.1, a free port */
 int proc_random(void *ret, size_t len);
 int64_t proc_clock_ms(void);                         /* monotonic */
-int64_t proc_children_cpu_ms(void);                  /* user and system time of the children that were waited for */
+int64_t proc_cpu_ms(void);                           /* user and system time, ours and of the children that were waited for */
 bool proc_is_bad_program(int error);                 /* of proc_start: it is the program named that cannot be run */
 const char *proc_error(int error);                   /* "no such file or directory": in words, in lower case; static */
 const char *proc_signal_name(int signo);             /* "KILL"; "?" */

@@ -28,6 +28,32 @@ int proc_pipe(int *ret_read, int *ret_write)
     return 0;
 }
 
+int proc_packets(int *ret_a, int *ret_b)
+{
+    int fd[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) != 0)
+        return errno;
+    *ret_a = fd[0];
+    *ret_b = fd[1];
+    return 0;
+}
+
+int proc_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds)
+{
+    enum { MOST = 8 };
+    union { struct cmsghdr h; char room[CMSG_SPACE(MOST * sizeof(int))]; } c = { .room = { 0 } };
+    struct iovec v = { (void *)(uintptr_t)buf, len };
+    struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = CMSG_SPACE(n_fds * sizeof(int)) };
+    if (n_fds == 0 || n_fds > MOST)
+        return EINVAL;
+    c.h = (struct cmsghdr){ .cmsg_len = CMSG_LEN(n_fds * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+    memcpy(CMSG_DATA(&c.h), fds, n_fds * sizeof(int));
+    ssize_t n;
+    while ((n = sendmsg(sock, &m, MSG_NOSIGNAL)) < 0 && errno == EINTR)
+        ;
+    return n < 0 ? errno : 0;
+}
+
 int proc_pty(int *ret_master, int *ret_slave)
 {
     char name[64];
@@ -175,12 +201,17 @@ int64_t proc_clock_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int64_t proc_children_cpu_ms(void)
+static int64_t cpu_us(int whose)
 {
     struct rusage u;
-    if (getrusage(RUSAGE_CHILDREN, &u) != 0)
+    if (getrusage(whose, &u) != 0)
         return 0;
-    return (int64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+    return (int64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+}
+
+int64_t proc_cpu_ms(void)
+{
+    return (cpu_us(RUSAGE_SELF) + cpu_us(RUSAGE_CHILDREN)) / 1000;
 }
 
 const char *proc_error(int error)

@@ -81,6 +81,9 @@ static leat_err set(const struct part *p, struct sim_conf *c)
     } else if (is(p, "fd")) {
         LEAT_TRY(number(p, 0, 1 << 20, &n));
         c->fd = (int)n;
+    } else if (is(p, "serve")) {
+        LEAT_TRY(number(p, 0, 1 << 20, &n));
+        c->serve = (int)n;
     } else {
         return leat_fail(LEAT_INVAL, "LEAT_SIM: there is no setting '%.*s'; see docs/sim.md", p->name_len, p->name);
     }
@@ -90,7 +93,7 @@ static leat_err set(const struct part *p, struct sim_conf *c)
 leat_err sim_conf_parse(const char *text, struct sim_conf *ret)
 {
     struct sim_conf c = { .seed = 1, .nodes = SIM_NODES_DEFAULT, .faults = FAULTS_ALL, .most = PLAN_DEFAULT,
-        .steps = STEPS_DEFAULT, .fd = -1,
+        .steps = STEPS_DEFAULT, .fd = -1, .serve = -1,
         .limit_ns = (int64_t)LIMIT_S_DEFAULT * 1000000000 };
     while (*text) {
         size_t len = strcspn(text, ","), name = strcspn(text, "=,");

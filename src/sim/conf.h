@@ -22,6 +22,7 @@ struct sim_conf {
     int64_t limit_ns;                                /* virtual time after which the world ends */
     uint64_t steps;                                  /* turns of tasks after which it ends */
     int fd;                                          /* the report goes there; -1: to standard error, as a sentence */
+    int serve;                                       /* orders come there: each is another text like this one; -1: this one is all */
     char trace[SIM_TRACE_MAX];                       /* the readable trace goes to this file; "": nowhere */
 };
 

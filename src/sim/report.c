@@ -68,10 +68,32 @@ static void collect(void *arg, const struct probe *p)
     x->level += p->level;
 }
 
-static void write_line(int fd, const char *line, int n, size_t cap)
+/* Lines go out together: who reads them wakes once.  A process has one world at a time. */
+static struct { char text[16 << 10]; size_t len; } lines;
+
+static void lines_out(int fd)
 {
-    if (n > 0 && write(fd, line, MIN((size_t)n, cap - 1)) < 0)
-        fputs("leat: cannot write the report of a simulated run\n", stderr);
+    ssize_t k;
+    for (size_t n = 0; n < lines.len; n += (size_t)k)
+        if ((k = write(fd, lines.text + n, lines.len - n)) <= 0) {
+            fputs("leat: cannot write the report of a simulated run\n", stderr);
+            break;
+        }
+    lines.len = 0;
+}
+
+__attribute__((format(printf, 2, 3))) static void lines_add(int fd, const char *fmt, ...)
+{
+    char line[4096];
+    va_list a;
+    va_start(a, fmt);
+    int n = vsnprintf(line, sizeof line, fmt, a);
+    va_end(a);
+    size_t len = n < 0 ? 0 : MIN((size_t)n, sizeof line - 1);
+    if (len > sizeof lines.text - lines.len)
+        lines_out(fd);
+    memcpy(lines.text + lines.len, line, len);
+    lines.len += len;
 }
 
 /* What was drawn of rare turns, as text for another run. */
@@ -86,12 +108,11 @@ static void bugs_format(const struct points *s, char *to, size_t cap)
 
 static void report_points(const struct world *w, const struct points *s)
 {
-    char line[200];
     for (uint32_t i = 0; i < s->len; i++) {
         const struct point *x = &s->at[i];
         if (x->kind == PROBE_SOMETIMES || (x->kind == PROBE_BUGGIFY && x->active))
-            write_line(w->conf.fd, line, snprintf(line, sizeof line, "point %s %s %" PRIu64 " %s\n",
-                x->kind == PROBE_BUGGIFY ? "bug" : "met", x->name, x->count, x->of ? x->of : "-"), sizeof line);
+            lines_add(w->conf.fd, "point %s %s %" PRIu64 " %s\n", x->kind == PROBE_BUGGIFY ? "bug" : "met", x->name, x->count,
+                x->of ? x->of : "-");
     }
 }
 
@@ -113,21 +134,22 @@ const struct probe_watch sim_watch = { on_fired, on_broken, NULL };
 /* Told at the beginning: whatever becomes of the process, it is known what its world was to meet. */
 void report_drawn(const struct world *w)
 {
-    char plan[SIM_PLAN_MAX], bugs[SIM_BUGS_MAX], line[SIM_PLAN_MAX + SIM_BUGS_MAX + 64];
+    char plan[SIM_PLAN_MAX], bugs[SIM_BUGS_MAX];
     static struct points points;
     points.len = 0;
     probes_each(collect, &points);
     plan_format(&w->plan, plan, sizeof plan);
     bugs_format(&points, bugs, sizeof bugs);
-    if (w->conf.fd >= 0)
-        write_line(w->conf.fd, line, snprintf(line, sizeof line, "drawn planned=%u plan=%s bugs=%s\n", w->plan.len, plan, bugs),
-            sizeof line);
+    if (w->conf.fd < 0)
+        return;
+    lines_add(w->conf.fd, "drawn planned=%u plan=%s bugs=%s\n", w->plan.len, plan, bugs);
+    lines_out(w->conf.fd);
 }
 
 /* -- the report ---------------------------------------------------------------------------------------------------------------- */
 void report(struct world *w, const char *verdict)
 {
-    char hits[HIT_COUNT * 40], line[4096];
+    char hits[HIT_COUNT * 40];
     static struct points points;
     int64_t ns = w->now - START_NS;
     const char *fault = w->plan.text[0] ? w->plan.text : w->plan.len ? "planned faults that never came" : "no fault";
@@ -144,9 +166,9 @@ void report(struct world *w, const char *verdict)
         return;
     }
     report_points(w, &points);
-    int n = snprintf(line, sizeof line, "end verdict=%s ns=%" PRId64 " steps=%" PRIu64 " hash=%016" PRIx64 " struck=%u hits=%s fault=%s\n",
+    lines_add(w->conf.fd, "end verdict=%s ns=%" PRId64 " steps=%" PRIu64 " hash=%016" PRIx64 " struck=%u hits=%s fault=%s\n",
         verdict, ns, w->steps, w->trace.hash, w->plan.struck, hits, fault);
-    write_line(w->conf.fd, line, n, sizeof line);
+    lines_out(w->conf.fd);
 }
 
 void report_leaks(struct world *w)

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/probe.h"
+#include "plat/copies.h"
+#include "plat/mem.h"
 #include "run/err.h"
 #include "run/host.h"
 #include "run/rt.h"
@@ -221,6 +223,7 @@ static void world_free(struct world *w)
         net_close(w);
     free(w->events.at);
     machines_free(w);
+    free(w->pad);
     free(w);
 }
 
@@ -229,6 +232,7 @@ static leat_err world_new(const struct rt_main *m, const struct sim_conf *c, str
     struct world *w = sim_alloc(sizeof *w);
     uint64_t seed = c->seed;
     w->conf = *c;
+    w->pad = plat_mem_pad();
     w->main = m;
     w->now = START_NS;
     rng_init(&w->sched, rng_mix(&seed));
@@ -264,12 +268,26 @@ static void probes_start(struct world *w)
         w->conf.faults > FAULTS_DELAY && w->conf.faults != FAULTS_HEAL, &watch);
 }
 
+/* Goes on in a copy of this process, for each order of `leat sim`; another leat_run in the same copy finds that order in LEAT_SIM. */
+static leat_err next_order(struct sim_conf *c)
+{
+    char order[8 << 10];
+    int report = -1;
+    copies_serve(c->serve, order, sizeof order - 32, &report);
+    snprintf(order + strlen(order), 32, ",fd=%d", report);
+    if (setenv("LEAT_SIM", order, 1) != 0)
+        return LEAT_NOMEM;
+    return sim_conf_parse(order, c);
+}
+
 leat_err sim_run(const struct rt_main *m, const char *config)
 {
     static const leat_site_ site = { "world", "sim", 0 };
     struct sim_conf c;
     struct world *w;
     LEAT_TRY(sim_conf_parse(config, &c));
+    if (c.serve >= 0)
+        LEAT_TRY(next_order(&c));
     if (c.fd >= 0 && write(c.fd, "begin\n", 6) != 6)
         return leat_fail(LEAT_INVAL, "LEAT_SIM: fd=%d: nothing can be written there", c.fd);
     LEAT_TRY(world_new(m, &c, &w));

@@ -74,6 +74,7 @@ struct world {
     struct rt *rt;
     leat_group group;                                /* the machines' main functions */
     char nodes[ENV_MAX];                             /* LEAT_NODES */
+    void *pad;                                       /* plat_mem_pad */
 };
 
 static inline struct machine *machine_of(struct host *h) { return (struct machine *)(void *)h; }

@@ -15,7 +15,7 @@ struct sim_opts {
     uint64_t first, last, enough;                    /* seeds; how many that could have reached a point must, for a miss to count */
     const char *nodes, *faults, *limit, *trace, *plan, *bugs, *most, *state;     /* NULL: not given */
     uint32_t jobs, timeout_s;
-    bool twice, any_output, no_restarts, tasks, must_succeed, no_shrink;
+    bool twice, any_output, no_restarts, tasks, must_succeed, no_shrink, start_each;
     char **argv;                                     /* the program; ends with NULL */
 };
 
@@ -47,6 +47,17 @@ struct sim_result {
 /* sim_runs.c: runs all seeds, calls `each` with the results in the order of seeds until it returns a code other than 0.  Returns
  * that, or 0, or 2: the program cannot be started (it has said so). */
 int sim_runs(const struct sim_opts *o, int (*each)(void *arg, const struct sim_result *r), void *arg);
+
+/* sim_copies.c: a program that is started once, up to its first leat_run, and copied there for each seed. */
+struct proc_end;
+struct sim_copies { int sock; pid_t pid; int64_t cpu_us; };
+/* false: it is none that can be copied, and nothing is left of it. */
+bool sim_copies_open(struct sim_copies *c, const struct sim_opts *o);
+/* Has it make a copy with LEAT_SIM=text and these descriptors: output, errors, report (plat/copies.h).  false: it does not run. */
+bool sim_copies_order(struct sim_copies *c, const char *text, const int fd[3], pid_t *ret);
+void sim_copies_wait(struct sim_copies *c, struct proc_end *ret);    /* waits for that copy */
+void sim_copies_close(struct sim_copies *c);         /* when no copy of it runs */
+int64_t sim_cpu_ms(void);                            /* user and system time of all processes of `leat sim` so far */
 
 /* sim_report.c */
 void sim_report_line(struct sim_result *r, char *line);              /* one line of the library's report; changes it */

@@ -34,6 +34,7 @@ static const char help_text[] =
     "  --limit S       ends a world after S seconds of virtual time (default 3600)\n"
     "  --timeout S     and after S seconds of real time (default 300)\n"
     "  --jobs N        processes at a time (default 2)\n"
+    "  --start-each    starts PROGRAM anew for each seed, also where what it does before leat_run could be done once\n"
     "\n"
     "Each seed gets a line: how it ended, its faults, and a hash of all that happened.  Failed are a deadlock, a limit, a crash, a\n"
     "sanitizer's report, a broken law of the library, an error without a fault, and an output that differs from other seeds'.\n"
@@ -133,7 +134,7 @@ static bool *switch_of(const char *name, struct sim_opts *o)
 {
     const struct { const char *name; bool *at; } all[] = { { "--twice", &o->twice }, { "--any-output", &o->any_output },
         { "--no-restarts", &o->no_restarts }, { "--must-succeed", &o->must_succeed }, { "--tasks", &o->tasks },
-        { "--no-shrink", &o->no_shrink } };
+        { "--no-shrink", &o->no_shrink }, { "--start-each", &o->start_each } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(name, all[i].name) == 0)
             return all[i].at;

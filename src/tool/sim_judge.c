@@ -190,7 +190,7 @@ static const char *differs(struct sim_judge *j, const struct sim_result *r, char
 
 static void keep_place(struct sim_judge *j)
 {
-    j->t.cpu_ms = j->cpu_before_ms + proc_children_cpu_ms();
+    j->t.cpu_ms = j->cpu_before_ms + sim_cpu_ms();
     sim_state_save(j->o, &j->t);
 }
 

@@ -1,4 +1,5 @@
 /* sim_runs.c - the processes of `leat sim`: a few at a time, each with three pipes: its output, its errors, the library's report.
+ * Each is a copy of one that stands before its first leat_run (sim_copies.c) where the program allows that, else it is started anew.
  * Results are handed on in the order of seeds; those that are early wait for their turn. */
 #include <poll.h>
 #include <signal.h>
@@ -15,6 +16,7 @@ enum { OUT, ERR, REPORT, PIPES, QUEUE = 4 * SIM_JOBS_MAX };
 struct run {                                         /* one process */
     struct sim_result *result;
     pid_t pid;
+    bool copied;                                     /* of the copies of the same place */
     int fd[PIPES];
     int64_t due_ms;                                  /* killed then */
     char line[SIM_LINE_MAX];                         /* of the report, as far as it has come */
@@ -23,6 +25,8 @@ struct run {                                         /* one process */
 struct runs {
     const struct sim_opts *o;
     struct run run[SIM_JOBS_MAX];                    /* in use: result is set */
+    struct sim_copies copies[SIM_JOBS_MAX];          /* those that are open have a pid */
+    bool start_each;                                 /* the program is none to be copied */
     struct sim_result *done[QUEUE];                  /* by number modulo QUEUE */
     uint64_t started, handed, count;                 /* numbers: seed first + number, or half of it when each runs twice */
 };
@@ -83,16 +87,42 @@ static void take(struct run *x, int which)
 }
 
 /* -- processes ----------------------------------------------------------------------------------------------------------------- */
-static int exec(const struct sim_opts *o, struct run *x, const int write_end[PIPES])
+/* LEAT_SIM for this seed, without the place of its report. */
+static void conf_of(const struct sim_opts *o, uint64_t seed, char conf[SIM_LINE_MAX])
 {
-    char conf[SIM_LINE_MAX];
     const struct { const char *name, *value; } more[] = { { "trace", o->trace }, { "plan", o->plan }, { "bugs", o->bugs },
         { "most", o->most }, { "restarts", o->no_restarts ? "0" : NULL }, { "tasks", o->tasks ? "1" : NULL } };
-    int n = snprintf(conf, sizeof conf, "seed=%llu,nodes=%s,faults=%s,limit=%s,fd=%d", (unsigned long long)x->result->seed, o->nodes,
-        o->faults, o->limit, write_end[REPORT]);
+    size_t n = (size_t)snprintf(conf, SIM_LINE_MAX, "seed=%llu,nodes=%s,faults=%s,limit=%s", (unsigned long long)seed, o->nodes, o->faults,
+        o->limit);
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
-        if (more[i].value && (size_t)n < sizeof conf)
-            n += snprintf(conf + n, sizeof conf - (size_t)n, ",%s=%s", more[i].name, more[i].value);
+        if (more[i].value && n < SIM_LINE_MAX)
+            n += (size_t)snprintf(conf + n, SIM_LINE_MAX - n, ",%s=%s", more[i].name, more[i].value);
+}
+
+/* As a copy: false: there are none. */
+static bool copy(struct runs *s, struct run *x, const char *conf, const int write_end[PIPES])
+{
+    struct sim_copies *c = &s->copies[x - s->run];
+    if (!c->pid && !s->start_each)
+        s->start_each = !sim_copies_open(c, s->o);
+    if (!c->pid)
+        return false;
+    x->copied = sim_copies_order(c, conf, write_end, &x->pid);
+    if (!x->copied)
+        sim_copies_close(c);
+    return x->copied;
+}
+
+static int exec(struct runs *s, struct run *x, const int write_end[PIPES])
+{
+    char conf[SIM_LINE_MAX];
+    const struct sim_opts *o = s->o;
+    conf_of(o, x->result->seed, conf);
+    bool second = o->twice && s->started % 2;        /* has its memory at other addresses: nothing may depend on them */
+    if (!o->start_each && s->count > 1 && !second && copy(s, x, conf, write_end))
+        return 0;
+    size_t n = strlen(conf);
+    snprintf(conf + n, sizeof conf - n, ",fd=%d", write_end[REPORT]);
     const struct proc_var vars[] = { { "LEAT_SIM", conf }, proc_large_heap(), { NULL, NULL } };
     return proc_start(&(struct proc_start){ .argv = o->argv, .vars = vars, .keep_fd = write_end[REPORT], .out_fd = write_end[OUT],
         .err_fd = write_end[ERR], .own_group = true }, &x->pid);
@@ -111,7 +141,7 @@ static int start(struct runs *s, struct run *x)
     for (int i = 0; i < PIPES && !e; i++)
         e = proc_pipe(&x->fd[i], &write_end[i]);
     if (!e)
-        e = exec(s->o, x, write_end);
+        e = exec(s, x, write_end);
     for (int i = 0; i < PIPES; i++)
         proc_close(&write_end[i]);
     if (!e) {
@@ -128,7 +158,9 @@ static int start(struct runs *s, struct run *x)
 static void end(struct runs *s, struct run *x, uint64_t number)
 {
     struct proc_end how = { 0 };
-    if (proc_wait(x->pid, &how) == 0) {
+    if (x->copied)
+        sim_copies_wait(&s->copies[x - s->run], &how);
+    if (x->copied || proc_wait(x->pid, &how) == 0) {
         x->result->code = how.code;
         x->result->signo = how.signo;
     }
@@ -175,11 +207,17 @@ static void drop_all(struct runs *s)
         if (!x->result)
             continue;
         proc_kill(-x->pid, SIGKILL);
-        proc_wait(x->pid, &how);
+        if (x->copied)
+            sim_copies_wait(&s->copies[i], &how);
+        else
+            proc_wait(x->pid, &how);
         for (int k = 0; k < PIPES; k++)
             proc_close(&x->fd[k]);
         free(x->result);
     }
+    for (uint32_t i = 0; i < SIM_JOBS_MAX; i++)
+        if (s->copies[i].pid)
+            sim_copies_close(&s->copies[i]);
     for (size_t i = 0; i < QUEUE; i++)
         free(s->done[i]);
 }

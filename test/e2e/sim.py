@@ -138,6 +138,39 @@ def wordcount():
         return (problems and problems + text.splitlines()) + differ('the words', counted[:2], alone[:2]) + w.left()
 
 
+def started_once():
+    """A program is started once and copied where it calls leat_run, unless a copy would lack something, or share it: then it is started for
+    each seed, as it is by --start-each and where it runs within another.  (ThreadSanitizer has a thread of its own.)"""
+    problems = []
+    with World() as w:
+        def starts(what, *flags):
+            path = w.file('starts', b'')
+            code, out, err = w.run(LEAT, 'sim', '--seeds', '1..4', '--nodes', '1', '--jobs', '1', *flags, '--', *what, env={'EARLY': path})
+            return code, len([how for how in SEED.findall(out) if how[1] == 'ok']), os.path.getsize(path), out + err
+        once, all_four, apart = 1, 4, 5                          # apart: the first, which cannot be copied, and one a seed
+        for early, flags, n in (('none', (), once), ('buffer', (), once), ('none', ('--start-each',), all_four), ('print', (), apart),
+                                ('open', (), apart), ('memory', (), apart), ('child', (), apart), ('alarm', (), apart),
+                                ('thread', (), apart)):
+            code, ok, number, text = starts([PROGRAM, 'early-' + early], *flags)
+            bad = differ('the exit code', code, 0) + differ('the number that are ok', ok, 4)
+            bad += [] if 'TSAN_OPTIONS' in w.env else differ('the number of starts', number, n)
+            problems += [early + ':'] + bad + text.splitlines() if bad else []
+        code, ok, number, text = starts(['sh', '-c', PROGRAM + ' early-none; exit 7'], '--no-shrink')
+        bad = differ('the exit code', code, 1) + differ('failures by 7', text.count('FAILED, exit code 7 without a fault'), 4)
+        return problems + (bad and ['within another:'] + bad + text.splitlines()) + w.left()
+
+
+def copies_are_as_good():
+    """A copy runs as the program does that was started for the seed."""
+    problems = []
+    with World() as w:
+        path = w.file('text', text_of(6000))
+        for what in ([CHANNELS], [example('wordcount'), 'run', path]):
+            copied, each = (sim(w, what, '--seeds', '1..20', *flags)[:2] for flags in ((), ('--start-each',)))
+            problems += differ('what was not copied', each, copied)
+        return problems + w.left()
+
+
 CHANNELS = os.path.join(BUILD, 'test', 'sim_channels')
 
 
@@ -261,6 +294,7 @@ tap.main([
     ('sim_of_a_good_program_is_ok', good_seeds_are_ok), ('sim_of_one_seed_has_one_hash_every_time', same_seed_same_hash),
     ('sim_reports_a_deadlock', deadlock), ('sim_ends_at_the_limit_of_virtual_time', limit),
     ('sim_ends_at_the_limit_of_real_time', real_time),
+    ('sim_starts_a_program_once_if_it_can_be_copied', started_once), ('sim_of_copies_is_the_same', copies_are_as_good),
     ('sim_reports_a_signal', abort), ('sim_reports_an_exit_inside_leat_run', exit_inside),
     ('sim_fails_on_an_error_without_a_fault', error_without_fault), ('sim_finds_a_race_by_its_output', race),
     ('sim_says_what_never_happened', says_what_never_happened), ('sim_writes_a_trace_of_one_seed', trace),

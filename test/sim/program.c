@@ -1,8 +1,14 @@
-/* program.c - a program for the tests of `leat sim`: does what its argument says. */
+/* program.c - a program for the tests of `leat sim`: does what its argument says.  "early-...": before leat_run, what may forbid that
+ * a process is copied there; each start of the program adds a byte to the file that EARLY names. */
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "leat.h"
 
 struct what { const char *name; };
@@ -70,8 +76,75 @@ static leat_err lost(void)
     return err;
 }
 
+/* -- before leat_run, and what the run finds of it ----------------------------------------------------------------------------------- */
+static struct { int fd, *shared; pid_t child; pthread_t thread; volatile bool ran; } early;
+
+static void *mark(void *arg)
+{
+    (void)arg;
+    while (!__atomic_load_n(early.shared, __ATOMIC_SEQ_CST))
+        usleep(1000);
+    early.ran = true;
+    return NULL;
+}
+
+static void *shared_page(void)
+{
+    void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        exit(4);
+    return p;
+}
+
+static void do_early(const char *what)
+{
+    static int own;
+    const char *path = getenv("EARLY");
+    int fd = open(path ? path : "", O_WRONLY | O_APPEND);
+    if (fd < 0 || write(fd, "x", 1) != 1 || close(fd) != 0)
+        exit(4);
+    early.shared = &own;
+    if (strcmp(what, "print") == 0 || strcmp(what, "buffer") == 0)
+        printf("early\n");
+    if (strcmp(what, "print") == 0)
+        fflush(stdout);
+    if (strcmp(what, "open") == 0)
+        early.fd = open(path, O_RDONLY);
+    if (strcmp(what, "memory") == 0)
+        early.shared = shared_page();
+    if (strcmp(what, "child") == 0 && (early.child = fork()) == 0)
+        _exit(5);
+    if (strcmp(what, "alarm") == 0)
+        alarm(1000);
+    if (strcmp(what, "thread") == 0 && pthread_create(&early.thread, NULL, mark, NULL) != 0)
+        exit(4);
+}
+
+/* As it must be, where the program was started for this run alone. */
+static leat_err look_early(const char *what)
+{
+    char c;
+    int status = 0;
+    if (strcmp(what, "open") == 0 && read(early.fd, &c, 1) != 1)
+        return leat_fail(LEAT_INVAL, "the file was read by another");
+    if (strcmp(what, "memory") == 0 && early.shared[0]++ != 0)
+        return leat_fail(LEAT_INVAL, "the memory was written by another");
+    if (strcmp(what, "child") == 0 && (waitpid(early.child, &status, 0) != early.child || WEXITSTATUS(status) != 5))
+        return leat_fail(LEAT_INVAL, "the child is not there");
+    if (strcmp(what, "alarm") == 0 && alarm(0) == 0)
+        return leat_fail(LEAT_INVAL, "the alarm is not set");
+    if (strcmp(what, "thread") == 0) {
+        __atomic_store_n(early.shared, 1, __ATOMIC_SEQ_CST);
+        if (pthread_join(early.thread, NULL) != 0 || !early.ran)
+            return leat_fail(LEAT_INVAL, "the thread is not there");
+    }
+    return LEAT_OK;
+}
+
 static leat_err run(struct what *w)
 {
+    if (strncmp(w->name, "early-", 6) == 0)
+        return look_early(w->name + 6);
     if (strcmp(w->name, "lost") == 0)
         return lost();
     if (strcmp(w->name, "year") == 0)
@@ -97,6 +170,8 @@ int main(int argc, char **argv)
 {
     if (argc != 2)
         return 3;
+    if (strncmp(argv[1], "early-", 6) == 0)
+        do_early(argv[1] + 6);
     leat_err err = leat_run(NULL, run, (struct what){ argv[1] });
     if (err != LEAT_OK)
         fprintf(stderr, "leat: %s: %s\n", leat_err_name(err), leat_err_detail());
