@@ -16,10 +16,12 @@ struct talker {
     uint64_t sent;                                   /* numbered frames */
     bool dialer;                                     /* the peer is */
     uint64_t made, opened;                           /* ids */
-    struct told { uint64_t id, number, total, granted, returned; } end[ENDS];    /* ends the peer speaks of */
+    struct told { uint64_t id, number, total, granted, returned; bool later; } end[ENDS];    /* ends the peer speaks of */
     uint64_t opens[ENDS];
     struct buf got;                                  /* what the node said and has not been looked at */
     uint64_t asked_ends[3], asked_calls[4];          /* ids of what the node asked for, by its name; 0: not yet */
+    bool later_ends[3], later_calls[4];              /* they were refused: our type is another */
+    bool form_told;                                  /* by frames FORM, for who refers to it */
 };
 static struct cur input;
 static bool structured;
@@ -106,6 +108,52 @@ static void print_field(struct talker *t, struct buf *b, const leat_type *type)
     buf_put(b, p.b, sizeof p.b);
 }
 
+/* What a peer of a later version has in the place of our types, and one that nobody can read as ours. */
+LEAT_STRUCT(num_later, (string, note), (int64, n));
+LEAT_STRUCT(item_later, (list(num_later), nums), (string, text), (uint8, fresh));
+LEAT_STRUCT(pass_later, (rx(num_later), in), (uint8, how), (tx(num_later), out), (bool, more));
+LEAT_STRUCT(num_other, (string, n));
+enum { NUM, ITEM, PASS, LATER };                     /* LATER + ITEM: that of a later version */
+static const leat_type *const forms[] = { &num_type, &item_type, &pass_type, &num_later_type, &item_later_type, &pass_later_type,
+    &num_other_type, NULL };
+enum { FORMS = ARRAY_LEN(forms) };
+
+static struct cur form_of(uint32_t which)
+{
+    struct cur form = { 0 };
+    if (forms[which % FORMS])
+        FUZZ_CHECK(type_form(forms[which % FORMS], &form) == LEAT_OK);
+    return form;
+}
+
+/* The form itself, or the byte that stands for the one that went before. */
+static void form_field(struct talker *t, struct buf *b, uint32_t which)
+{
+    struct cur form = form_of(which);
+    size_t n = cur_left(&form), at;
+    bool told = t->form_told;
+    t->form_told = false;
+    if (told)
+        buf_text(b, "", 1);
+    else
+        buf_text(b, (const char *)form.p, n);
+    at = b->len - (told ? 1 : n);
+    if (wrong-- == 0 && b->len > at && buf_err(b) == LEAT_OK)
+        b->p[at + fuzz_u64(&t->in) % (b->len - at)] ^= fuzz_u8(&t->in);
+}
+
+/* A frame FORM: how 0: all of it, 1: the first half, 2: the rest, 3: all, and then more. */
+static void form_piece(struct talker *t, struct buf *b, uint32_t which, uint32_t how)
+{
+    struct cur form = form_of(which);
+    size_t n = cur_left(&form), half = n / 2;
+    const uint8_t *p = how == 2 ? form.p + half : form.p;
+    buf_put(b, p, how == 1 ? half : how == 2 ? n - half : n);
+    if (wrong-- == 0 && n)
+        buf_u8(b, fuzz_u8(&t->in));
+    t->form_told = !(how & 1);
+}
+
 static void text_field(struct talker *t, struct buf *b, const char *text)
 {
     size_t n = strlen(text);
@@ -124,18 +172,31 @@ static void text_field(struct talker *t, struct buf *b, const char *text)
 static uint64_t new_id(struct talker *t) { return ++t->made << 1 | t->dialer; }
 
 /* An end inside a value. */
-static void end_record(struct talker *t, struct buf *b, bool rx, struct told *e)
+static void end_record(struct talker *t, struct buf *b, bool rx, bool later, struct told *e)
 {
-    *e = (struct told){ .id = new_id(t), .granted = 4 };
+    *e = (struct told){ .id = new_id(t), .granted = 4, .later = later };
     u8_field(t, b, 1);
     u8_field(t, b, rx);
     num_field(t, b, e->id);
-    print_field(t, b, &num_type);
+    print_field(t, b, later ? &num_later_type : &num_type);
     u32_field(t, b, 4);
     num_field(t, b, 0);
 }
 
-enum { NUM, ITEM, PASS };
+static void end_or_none(struct talker *t, struct buf *b, bool some, bool rx, bool later, struct told *e)
+{
+    if (some)
+        end_record(t, b, rx, later, e);
+    else
+        u8_field(t, b, 0);
+}
+
+static void later_num(struct talker *t, struct buf *b, uint8_t how)
+{
+    text_field(t, b, how & 1 ? "noted" : "");
+    u64_field(t, b, how);
+}
+
 static void value(struct talker *t, struct buf *b, int type)
 {
     uint8_t how = fuzz_u8(&t->in);
@@ -149,16 +210,23 @@ static void value(struct talker *t, struct buf *b, int type)
         u8_field(t, b, how >> 1 & 1);
         if (how & 2)
             u64_field(t, b, 6);
-    } else {
+    } else if (type == PASS) {
         u8_field(t, b, how);
-        if (how & 0x40)
-            end_record(t, b, false, &t->end[how & 7]);
-        else
-            u8_field(t, b, 0);
-        if (how & 0x80)
-            end_record(t, b, true, &t->end[(how + 1) & 7]);
-        else
-            u8_field(t, b, 0);
+        end_or_none(t, b, how & 0x40, false, false, &t->end[how & 7]);
+        end_or_none(t, b, how & 0x80, true, false, &t->end[(how + 1) & 7]);
+    } else if (type == LATER + NUM) {
+        later_num(t, b, how);
+    } else if (type == LATER + ITEM) {
+        num_field(t, b, how >> 4);
+        for (int i = 0; i < how >> 4; i++)
+            later_num(t, b, how);
+        text_field(t, b, how & 1 ? "some text that is longer" : "");
+        u8_field(t, b, how);
+    } else {
+        end_or_none(t, b, how & 0x80, true, true, &t->end[(how + 1) & 7]);
+        u8_field(t, b, how);
+        end_or_none(t, b, how & 0x40, false, true, &t->end[how & 7]);
+        u8_field(t, b, how >> 5 & 1);
     }
 }
 
@@ -175,18 +243,18 @@ static const struct { const char *name; const leat_type *in, *out; int kind; } c
 
 static void element(struct talker *t, struct buf *b, struct told *e, uint8_t arg)
 {
-    int kind = arg >> 3 & 3, what = arg >> 5 & 3;
+    int kind = (arg >> 3 & 3) % 3 + (e->later ? LATER : 0), what = arg >> 5 & 3;
     num_field(t, b, e->id);
     u8_field(t, b, (uint8_t)what);
     if (what >= 2)
         num_field(t, b, ++e->number);
     e->total++;
     if (what != 0) {
-        value(t, b, kind % 3);
+        value(t, b, kind);
         return;
     }
     struct buf v = { 0 };
-    value(t, &v, kind % 3);
+    value(t, &v, kind);
     num_field(t, b, v.len);
     buf_put(b, v.p, v.len);
     buf_free(&v);
@@ -195,17 +263,19 @@ static void element(struct talker *t, struct buf *b, struct told *e, uint8_t arg
 static void open_call(struct talker *t, struct buf *b, uint8_t arg)
 {
     struct buf v = { 0 };
-    int i = arg & 7;
+    int i = arg & 7, kind = calls[i].kind + (arg & 16 ? LATER : 0);
     uint64_t id = ++t->opened << 1 | t->dialer;
     t->opens[id >> 1 & 7] = id;
-    value(t, &v, calls[i].kind);
+    value(t, &v, kind);
     num_field(t, b, id);
-    u8_field(t, b, calls[i].out == NULL);
+    u8_field(t, b, (uint8_t)((calls[i].out == NULL) | (arg & 32 ? 8 : 0)));
     text_field(t, b, calls[i].name);
     u64_field(t, b, arg & 8 ? 1000000 : UINT64_MAX);
-    print_field(t, b, calls[i].in);
+    print_field(t, b, arg & 16 ? forms[kind] : calls[i].in);
     print_field(t, b, calls[i].out);
     num_field(t, b, v.len);
+    if (arg & 32)
+        form_field(t, b, (uint32_t)kind);
     buf_put(b, v.p, v.len);
     buf_free(&v);
 }
@@ -213,26 +283,38 @@ static void open_call(struct talker *t, struct buf *b, uint8_t arg)
 /* The answer to a call of the node's. */
 static void answer(struct talker *t, struct buf *b, uint8_t arg)
 {
+    static const int results[] = { NUM, ITEM, PASS, PASS };      /* of calls[], but for the task, which has none */
+    int kind = arg >> 5 & 3;
     num_field(t, b, t->asked_calls[arg & 3]);
     u8_field(t, b, arg & 8 ? LEAT_TYPE : LEAT_OK);
     u8_field(t, b, arg >> 4 & 1);
-    text_field(t, b, arg & 8 ? "argument of another type\x1b[2J" : "");
-    text_field(t, b, "");
+    text_field(t, b, !(arg & 8) ? "" : arg & 4 ? "result of another type" : "argument of another type\x1b[2J");
+    if (arg & 8 && !(arg & 16)) {
+        form_field(t, b, arg >> 5);
+        t->later_calls[arg & 3] = arg & 4;
+    } else {
+        text_field(t, b, "");
+    }
     if (!(arg & 8))
-        value(t, b, arg >> 5 & 3);
+        value(t, b, t->later_calls[arg & 3] ? LATER + results[kind] : kind);
 }
 
 static void attached(struct talker *t, struct buf *b, uint8_t arg)
 {
-    uint64_t id = t->asked_ends[(arg & 7) % 3];
+    int i = (arg & 7) % 3;
+    uint64_t id = t->asked_ends[i];
     num_field(t, b, id);
-    u8_field(t, b, arg & 8 ? LEAT_REFUSED : LEAT_OK);
-    if (arg & 8) {
+    u8_field(t, b, !(arg & 8) ? LEAT_OK : arg & 32 ? LEAT_TYPE : LEAT_REFUSED);
+    if (arg & 8 && arg & 32) {
+        text_field(t, b, "it is another type here");
+        form_field(t, b, arg & 16 ? FORMS - 2 : LATER + NUM);
+        t->later_ends[i] = true;
+    } else if (arg & 8) {
         text_field(t, b, "no\r\nsuch\x1b[2Jname");
         text_field(t, b, "");
     } else {
         u32_field(t, b, arg & 16 ? 4 : 0);
-        t->end[arg & 7] = (struct told){ .id = id };     /* of "b" 0, 3, 6, of "u" 1, 4, 7, of "r" 2, 5 */
+        t->end[arg & 7] = (struct told){ .id = id, .later = t->later_ends[i] };     /* of "b" 0, 3, 6, of "u" 1, 4, 7, of "r" 2, 5 */
     }
 }
 
@@ -254,8 +336,38 @@ static void numbers(struct talker *t, struct buf *b, uint8_t kind, struct told *
     }
 }
 
+static void fields(struct talker *t, struct buf *b, uint8_t kind, struct told *e, uint8_t arg)
+{
+    switch (kind) {
+    case FRAME_TYPE:
+        num_field(t, b, e->id);
+        form_field(t, b, LATER + (arg >> 3 & 3));
+        e->later = true;
+        break;
+    case FRAME_FORM: form_piece(t, b, arg & 7, arg >> 3 & 3); break;
+    case FRAME_ATTACH:
+        *e = (struct told){ .id = new_id(t) };
+        num_field(t, b, e->id);
+        u8_field(t, b, names[arg >> 3 & 7].sends);
+        print_field(t, b, names[arg >> 3 & 7].type);
+        text_field(t, b, names[arg >> 3 & 7].name);
+        break;
+    case FRAME_ELEM: element(t, b, e, arg); break;
+    case FRAME_ATTACHED: attached(t, b, arg); break;
+    case FRAME_OPEN: open_call(t, b, arg); break;
+    case FRAME_RESULT: answer(t, b, arg); break;
+    case FRAME_CANCEL: num_field(t, b, t->opens[arg & 7]); u8_field(t, b, arg >> 3); break;
+    case FRAME_DONE: num_field(t, b, t->asked_calls[arg & 3]); break;
+    case FRAME_PING: case FRAME_PONG: case FRAME_ACK: u64_field(t, b, 0); break;
+    case FRAME_DEAD: u8_field(t, b, LEAT_LIMIT); text_field(t, b, "so\nlong"); break;
+    case FRAME_BYE: break;
+    default: numbers(t, b, kind, e, arg); break;
+    }
+}
+
 /* u8 op: the kind of the frame from `kinds` (op & 31), 0x20: the flag more, 0x40: a yield after it, 0x80: a field is wrong, the one that
- * the next byte counts.  u8 arg: which end (3 bits) and what else the frame needs. */
+ * the next byte counts.  u8 arg: which end (3 bits) and what else the frame needs.  Kind 0: a pause of so many milliseconds; from 0xc0 on
+ * TYPE, from 0xe0 on FORM. */
 static bool step(struct talker *t)
 {
     static const uint8_t kinds[32] = { 0, FRAME_ATTACH, FRAME_ELEM, FRAME_ELEM, FRAME_NEED, FRAME_RETURN, FRAME_WITHDRAW, FRAME_CLOSE,
@@ -266,32 +378,17 @@ static bool step(struct talker *t)
     uint8_t op = fuzz_u8(&t->in), kind = kinds[op & 31];
     wrong = op & 0x80 ? fuzz_u8(&t->in) & 31 : -1;
     uint8_t arg = fuzz_u8(&t->in);
-    if (kind == 0) {
+    if (kind == 0 && arg < 0xc0) {
         leat_ignore(leat_sleep(LEAT_MS(arg)));
         return true;
     }
+    if (kind == 0)
+        kind = arg < 0xe0 ? FRAME_TYPE : FRAME_FORM;
     struct buf b = { 0 };
     struct told *e = &t->end[arg & 7];
-    size_t at = peer_begin(&b, kind, op & 0x20 ? FRAME_MORE : 0, kind >= FRAME_FIRST_NUMBERED ? ++t->sent : 0);
-    switch (kind) {
-    case FRAME_ATTACH:
-        *e = (struct told){ .id = new_id(t) };
-        num_field(t, &b, e->id);
-        u8_field(t, &b, names[arg >> 3 & 7].sends);
-        print_field(t, &b, names[arg >> 3 & 7].type);
-        text_field(t, &b, names[arg >> 3 & 7].name);
-        break;
-    case FRAME_ELEM: element(t, &b, e, arg); break;
-    case FRAME_ATTACHED: attached(t, &b, arg); break;
-    case FRAME_OPEN: open_call(t, &b, arg); break;
-    case FRAME_RESULT: answer(t, &b, arg); break;
-    case FRAME_CANCEL: num_field(t, &b, t->opens[arg & 7]); u8_field(t, &b, arg >> 3); break;
-    case FRAME_DONE: num_field(t, &b, t->asked_calls[arg & 3]); break;
-    case FRAME_PING: case FRAME_PONG: case FRAME_ACK: u64_field(t, &b, 0); break;
-    case FRAME_DEAD: u8_field(t, &b, LEAT_LIMIT); text_field(t, &b, "so\nlong"); break;
-    case FRAME_BYE: break;
-    default: numbers(t, &b, kind, e, arg); break;
-    }
+    uint8_t flags = op & 0x20 || (kind == FRAME_FORM && arg & 8) ? FRAME_MORE : 0;
+    size_t at = peer_begin(&b, kind, flags, kind >= FRAME_FIRST_NUMBERED ? ++t->sent : 0);
+    fields(t, &b, kind, e, arg);
     peer_end(&b, at);
     bool good = send(t, &b);
     if (op & 0x40)
