@@ -1,7 +1,8 @@
 /* clock.c - when the processor's counter stands for the monotonic clock.
  *
  * clock_gettime costs 22 ns here and the counter 10.  The kernel's own clock is the counter times a rate that it corrects by 500
- * millionths at most (adjtimex), and that is measured here over at least BASE_NS, by readings that are sharp to SHARP_NS. */
+ * millionths at most (adjtimex).  It is measured here between two readings of both, each of which is known to be sharp to so many ns,
+ * over PRECISE times as much: most often that is half a millisecond, so short programs have the counter too. */
 #include "plat/clock.h"
 #include "plat/atomic.h"
 #include <fcntl.h>
@@ -10,9 +11,10 @@
 #include <unistd.h>
 
 enum {
-    BASE_NS = 20000000,                              /* a rate is measured over this at least, */
-    BASE_MAX_NS = 1000000000,                        /* and anew from here on after this */
-    SHARP_NS = 2000,                                 /* 200 millionths of the shortest base, at its two ends */
+    PRECISE = 5000,                                  /* a rate is right to 200 millionths, */
+    BASE_MIN_NS = 500000,                            /* measured over this at least, and over all of the time until */
+    BASE_MAX_NS = 1000000000,                        /* it begins anew */
+    SHARP_NS = 2000,                                 /* a blunter reading is none */
     MARGIN_NS = 5000,                                /* of the span: 200 millionths, and 1000 between the ends of what adjtimex does */
 };
 
@@ -36,54 +38,57 @@ bool plat_ticks_good(void)
     return at_load(&known) == 1;
 }
 
-/* A tick and a time not before it.  false: the thread was interrupted in between each time. */
-static bool read_both(uint64_t *ticks, int64_t *ns)
+struct both { uint64_t ticks; int64_t ns, sharp; };  /* a tick, and a time that is not before it and at most `sharp` after */
+
+/* false: the thread was interrupted in between each time. */
+static bool read_both(struct both *ret)
 {
     for (int i = 0; i < 4; i++) {
         int64_t before = plat_now();
-        *ticks = plat_ticks();
-        *ns = plat_now();
-        if (*ns - before < SHARP_NS)
+        ret->ticks = plat_ticks();
+        ret->ns = plat_now();
+        ret->sharp = ret->ns - before;
+        if (ret->sharp < SHARP_NS)
             return true;
     }
     return false;
 }
 
-static void start_again(struct plat_clock *c, uint64_t ticks, int64_t ns)
+static int64_t start_again(struct plat_clock *c, const struct both *now)
 {
-    c->first = ticks;
-    c->first_ns = ns;
+    c->first = now->ticks;
+    c->first_ns = now->ns;
+    c->first_sharp = now->sharp;
     c->mult = c->span = 0;
+    return now->ns;
 }
 
 int64_t plat_clock_compare(struct plat_clock *c)
 {
-    uint64_t ticks;
-    int64_t ns;
+    struct both now;
     c->span = 0;
-    if (!plat_ticks_good() || !read_both(&ticks, &ns))
+    if (!c->mult && c->first_ns && (now.ns = plat_now()) - c->first_ns < BASE_MIN_NS)
+        return now.ns;                               /* one reading for now, not three */
+    if (!plat_ticks_good() || !read_both(&now))
         return plat_now();
-    int64_t base = ns - c->first_ns;
-    if (!c->first_ns || ticks <= c->first) {
-        start_again(c, ticks, ns);
-        return ns;
-    }
-    if (base < BASE_NS && !c->mult)
-        return ns;
-    if (base >= BASE_NS) {
-        uint64_t mult = (uint64_t)((double)base * 4294967296.0 / (double)(ticks - c->first));
-        if (c->mult && (mult > c->mult + (c->mult >> 10) || mult < c->mult - (c->mult >> 10))) {
-            start_again(c, ticks, ns);               /* the machine slept, or was moved to another: no rate can be told from that */
-            return ns;
-        }
+    int64_t base = now.ns - c->first_ns;
+    if (!c->first_ns || now.ticks <= c->first)
+        return start_again(c, &now);
+    if (base >= PRECISE * (c->first_sharp + now.sharp)) {
+        uint64_t mult = (uint64_t)((double)base * 4294967296.0 / (double)(now.ticks - c->first));
+        if (c->mult && (mult > c->mult + (c->mult >> 10) || mult < c->mult - (c->mult >> 10)))
+            return start_again(c, &now);             /* the machine slept, or was moved to another: no rate can be told from that */
         c->mult = mult;
         if (base >= BASE_MAX_NS) {
-            c->first = ticks;
-            c->first_ns = ns;
+            c->first = now.ticks;
+            c->first_ns = now.ns;
+            c->first_sharp = now.sharp;
         }
+    } else if (!c->mult) {
+        return now.sharp < c->first_sharp / 2 ? start_again(c, &now) : now.ns;
     }
-    c->at = ticks;
-    c->ns = ns + MARGIN_NS;
+    c->at = now.ticks;
+    c->ns = now.ns + MARGIN_NS;
     c->span = ((uint64_t)PLAT_CLOCK_SPAN_NS << 32) / c->mult;
-    return ns;
+    return now.ns;
 }

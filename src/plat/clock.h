@@ -37,17 +37,23 @@ struct plat_clock {
     uint64_t mult;                                   /* ns a tick, 32 bits behind the point */
     int64_t ns;                                      /* the clock then, and the margin */
     uint64_t first;                                  /* from where the rate is measured */
-    int64_t first_ns;
+    int64_t first_ns, first_sharp;
 };
 
 int64_t plat_clock_compare(struct plat_clock *c);    /* what plat_now_soon does from time to time */
 
+/* Without a comparison, and so without a call: false: it is time for one. */
+static inline bool plat_clock_read(const struct plat_clock *c, int64_t *ns)
+{
+    uint64_t past = plat_ticks() - c->at;
+    *ns = c->ns + (int64_t)(past * c->mult >> 32);
+    return __builtin_expect(past < c->span, 1);
+}
+
 /* For instants in the future, which must not come early.  Where it matters what time it is, plat_now() says it. */
 static inline int64_t plat_now_soon(struct plat_clock *c)
 {
-    uint64_t past = plat_ticks() - c->at;
-    if (__builtin_expect(past < c->span, 1))
-        return c->ns + (int64_t)(past * c->mult >> 32);
-    return plat_clock_compare(c);
+    int64_t ns;
+    return plat_clock_read(c, &ns) ? ns : plat_clock_compare(c);
 }
 #endif

@@ -5,8 +5,12 @@
 TEST(a_reading_is_never_before_the_clock_and_little_after)
 {
     struct plat_clock c = { 0 };
-    int64_t start = plat_now(), counted = 0, end = start + (getenv("T_QUICK") ? 100000000 : 400000000);
+    int64_t start = plat_now(), counted = 0, end = start + (getenv("T_QUICK") ? 100000000 : 400000000), anew = start;
     for (int64_t before = start, after; before < end; before = after) {
+        if (before > anew && before < start + (end - start) / 2) {   /* a rate that was found in a short time is as good */
+            c = (struct plat_clock){ 0 };
+            anew = before + 10000000;
+        }
         bool by_counter = plat_ticks() - c.at < c.span;
         int64_t soon = plat_now_soon(&c);
         after = plat_now();

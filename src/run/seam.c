@@ -17,7 +17,6 @@ int64_t rt_now(struct rt *rt)
 
 int64_t rt_until(struct rt *rt, leat_dur d)
 {
-    enum { FAR_NS = 1000000 };
     struct worker *w = worker_self();
     bool cheap = d.ns >= FAR_NS && likely(w != NULL) && likely(w->rt->seam == NULL);
     return leat_time_add((leat_time){ cheap ? plat_now_soon(&w->clock) : rt_now(rt) }, d).ns;

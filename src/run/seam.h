@@ -37,5 +37,6 @@ leat_err rt_run(const struct rt_main *m);            /* rt.c: makes a runtime, r
 int64_t rt_now(struct rt *rt);                       /* the clock of this runtime's world; rt NULL: the real one */
 /* The instant this far from now.  Never earlier; up to PLAT_CLOCK_AHEAD_NS later, where it is more than a millisecond away. */
 int64_t rt_until(struct rt *rt, leat_dur d);
+enum { FAR_NS = 1000000 };
 uint64_t rt_random(struct rt *rt);                   /* not for secrets */
 #endif
