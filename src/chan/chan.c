@@ -8,11 +8,11 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "chan/edges.h"
+#include "chan/quick.h"
 #include "run/block.h"
 #include "run/err.h"
 
 enum { ELEM_MAX = 1 << 30 };
-#define ALWAYS inline __attribute__((always_inline))
 
 static inline void copy(const leat_chan_ *c, void *to, const void *from)
 {
@@ -173,12 +173,6 @@ void chan_net_unref(leat_chan_ *c)
 static leat_err shut_err(const leat_chan_ *c)
 {
     return c->err ? (leat_err)c->err : LEAT_CLOSED;
-}
-
-static inline uint32_t slot_of(const leat_chan_ *c, uint32_t n)
-{
-    uint32_t i = c->read + n;
-    return i >= c->cap ? i - c->cap : i;
 }
 
 static inline void buffer_put(leat_chan_ *c, const void *v, uint32_t n)
@@ -398,10 +392,11 @@ __attribute__((noinline)) void chan_wait_net(leat_chan_ *c, struct waiters *q)
 
 /* [lock held] queues the caller, lets go of the lock and waits.  What it knows it reads from `me` afterwards (*at and *v too), so that it
  * keeps no register over the wait: it would be saved on the stack, and a stack is cold when its task wakes. */
-static ALWAYS leat_err wait_in(struct task *t, bool net, leat_chan_ **at, bool sends, void **v)
+static ALWAYS leat_err wait_in(struct worker *w, bool net, leat_chan_ **at, bool sends, void **v)
 {
     struct waiter me;
     leat_chan_ *c = *at;
+    struct task *t = likely(w != NULL) ? w->cur : task_foreign();
     me.task = t;
     __asm__("" ::: "memory");                        /* two stores, not one of both: a load of one of them follows */
     me.val = *v;
@@ -418,7 +413,7 @@ static ALWAYS leat_err wait_in(struct task *t, bool net, leat_chan_ **at, bool s
     if (net)
         chan_wait_net(c, sends ? &c->sq : &c->rq);
     unlock_fence(&c->lock);
-    uint32_t why = task_wait_at(&me.task);
+    uint32_t why = likely(w != NULL) ? task_wait_on(w, &me.task) : task_wait_foreign(t);
     leat_err e = LEAT_OK;
     if (unlikely(why != PARK_CHAN))
         e = undone(&me.owner, sends, why);
@@ -433,7 +428,7 @@ static ALWAYS leat_err wait_in(struct task *t, bool net, leat_chan_ **at, bool s
 /* A channel that another process knows, or a thread that is no task. */
 static __attribute__((noinline)) leat_err wait_any(leat_chan_ *c, bool sends, void *v)
 {
-    return wait_in(task_self(), c->net, &c, sends, &v);
+    return wait_in(worker_self(), c->net, &c, sends, &v);
 }
 
 /* It was only a hint, or v needs a lock that somebody has.  May be long, so it takes no stack. */
@@ -469,7 +464,7 @@ static __attribute__((noinline, flatten)) leat_err send_wait(leat_chan_ *c, void
     struct worker *w = worker_self();
     if (unlikely(!w || c->net))
         return send_net(c, v);
-    leat_err e = wait_in(w->cur, false, &c, true, &v);
+    leat_err e = wait_in(w, false, &c, true, &v);
     return likely(e != LEAT_AGAIN) ? e : send_again(c, v);
 }
 
@@ -488,7 +483,7 @@ static __attribute__((noinline, flatten)) leat_err recv_wait(leat_chan_ *c, void
     struct worker *w = worker_self();
     if (unlikely(!w || c->net))
         return recv_net(c, out);
-    leat_err e = wait_in(w->cur, false, &c, false, &out);
+    leat_err e = wait_in(w, false, &c, false, &out);
     if (e == LEAT_OK)
         edge_writes(out, c->size);
     return likely(e != LEAT_AGAIN) ? e : recv_again(c, out);
@@ -528,37 +523,22 @@ static __attribute__((noinline)) leat_err recv_any(leat_chan_ *c, void *out, boo
     return wake ? task_ready_ok(worker_self(), wake) : LEAT_OK;
 }
 
-/* [lock held] The quick ways below are for open channels of this process, of elements of 4 or 8 bytes.  They are written so that every
- * call in them comes last: then they save no register. */
-static ALWAYS bool quick(const leat_chan_ *c)
-{
-    uint32_t flags;
-    _Static_assert(offsetof(leat_chan_, needy) == offsetof(leat_chan_, closed) + 3, "closed, ended, site, needy are read as one");
-    memcpy(&flags, (const char *)c + offsetof(leat_chan_, closed), 4);
-    return !SAN_EDGES && likely((flags | ((c->size - 4) & ~4u)) == 0);
-}
-
-static ALWAYS void quick_copy(const leat_chan_ *c, void *to, const void *from)
-{
-    if (likely(c->size == 8))
-        memcpy(to, from, 8);
-    else
-        memcpy(to, from, 4);
-}
-
+/* The quick ways (quick.h) are written so that every call in them comes last: then they save no register. */
 leat_err leat_send_(leat_chan_ *c, const void *v)
 {
     struct waiter *r;
+    struct task *t;
     if (unlikely(c == NULL))
         return no_channel("leat_send");
     if (unlikely(atomic_exchange_explicit(&c->lock, 1, ACQ)))
         return send_any(c, v, false);
-    if (!quick(c))
+    if (!chan_is_quick(c))
         return send_any(c, v, true);
-    if (at_load(&c->rq.head) && likely((r = waiter_claim(&c->rq)) != NULL)) {
-        struct task *t = r->task;
+    if ((r = at_load(&c->rq.head))) {
+        if (!waiter_claim_first(&c->rq, r, &t))
+            return send_any(c, v, true);
         quick_copy(c, r->val, v);
-        waiter_win(r, true);
+        waiter_served(r, t);
         unlock(&c->lock);
         return task_ready_ok(worker_self(), t);
     }
@@ -571,57 +551,56 @@ leat_err leat_send_(leat_chan_ *c, const void *v)
     return LEAT_OK;
 }
 
-/* [lock held, quick(c)] Takes an element, if there is one or a sender waits.  *wake: to be made ready after unlocking, or null. */
-static ALWAYS bool recv_quick(leat_chan_ *c, void *out, struct task **wake)
+static __attribute__((noinline)) leat_err recv_sender(leat_chan_ *c, void *out)
 {
-    struct waiter *s = NULL;
-    uint32_t n = at_load(&c->count);
-    if (n == 0) {
-        if (!at_load(&c->sq.head) || unlikely(!(s = waiter_claim(&c->sq))))
-            return false;
-        quick_copy(c, out, s->val);
-    } else {
-        uint32_t slot = c->read;
-        quick_copy(c, out, c->buf + (size_t)slot * c->size);
-        c->read = slot + 1 == c->cap ? 0 : slot + 1;
-        if (at_load(&c->sq.head) && (s = waiter_claim(&c->sq)))      /* the next one's value takes the slot, or the one behind the last */
-            quick_copy(c, c->buf + (size_t)slot_of(c, n - 1) * c->size, s->val);
-        else
-            at_store(&c->count, n - 1);
-    }
-    *wake = NULL;
-    if (s) {
-        *wake = s->task;
-        waiter_win(s, true);
-    }
-    return true;
+    struct task *t;
+    if (!recv_from(c, out, at_load(&c->sq.head), &t))
+        return recv_any(c, out, true);
+    unlock(&c->lock);
+    return task_ready_ok(worker_self(), t);
 }
 
 leat_err leat_recv_(leat_chan_ *c, void *out)
 {
-    struct task *t;
     if (unlikely(c == NULL))
         return no_channel("leat_recv");
     if (unlikely(atomic_exchange_explicit(&c->lock, 1, ACQ)))
         return recv_any(c, out, false);
-    if (!quick(c))
+    if (!chan_is_quick(c))
         return recv_any(c, out, true);
-    if (!recv_quick(c, out, &t))
+    uint32_t n = at_load(&c->count);
+    if (at_load(&c->sq.head))
+        return recv_sender(c, out);
+    if (!n)
         return recv_wait(c, out);
+    recv_oldest(c, out);
+    at_store(&c->count, n - 1);
     unlock(&c->lock);
-    return t ? task_ready_ok(worker_self(), t) : LEAT_OK;
+    return LEAT_OK;
+}
+
+static __attribute__((noinline)) bool now_from_sender(leat_chan_ *c, void *out)
+{
+    struct waiter *s = chan_is_plain(c) ? at_load(&c->sq.head) : NULL;
+    struct task *t;
+    bool got = s && recv_from(c, out, s, &t);
+    unlock(&c->lock);
+    if (got)
+        task_ready(worker_self(), t);
+    return got;
 }
 
 bool chan_recv_now(leat_chan_ *c, void *out)
 {
-    struct task *t;
-    if (SAN_EDGES || ((c->size - 4) & ~4u) || unlikely(atomic_exchange_explicit(&c->lock, 1, ACQ)))
+    if (!chan_quick_size(c) || unlikely(atomic_exchange_explicit(&c->lock, 1, ACQ)))
         return false;
-    bool got = quick(c) && recv_quick(c, out, &t);
+    uint32_t n = at_load(&c->count);
+    if (!chan_is_plain(c) || at_load(&c->sq.head) || !n)
+        return now_from_sender(c, out);
+    recv_oldest(c, out);
+    at_store(&c->count, n - 1);
     unlock(&c->lock);
-    if (got && t)
-        leat_ignore(task_ready_ok(worker_self(), t));
-    return got;
+    return true;
 }
 
 leat_err leat_try_send_(leat_chan_ *c, const void *v)

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "chan/quick.h"
 #include "chan/select.h"
 #include "run/err.h"
 
-#define ALWAYS inline __attribute__((always_inline))
 enum { MORE_FIRST = 16 };
 
 /* Grows in powers of two.  With no memory the case goes nowhere, and the select says so. */
@@ -32,7 +32,7 @@ leat_case_ *leat_case_more_(leat_select_ *s)
     return &s->more[n];
 }
 
-static inline uint64_t quick_array(const leat_case_ *k)
+static ALWAYS uint64_t quick_array(const leat_case_ *k)
 {
     const char *at = (const char *)k->c + (size_t)k->n * sizeof(void *);
     uint64_t mask = 0;
@@ -42,31 +42,9 @@ static inline uint64_t quick_array(const leat_case_ *k)
         memcpy(&c, at, sizeof c);                    /* the program's own type of a pointer to a channel */
         mask <<= 1;
         if (likely(c != NULL))
-            mask |= (uint64_t)(at_load(&c->count) != 0) | (uint64_t)(at_load(&c->sq.head) != NULL);
+            mask += (at_load(&c->count) | (uintptr_t)at_load(&c->sq.head)) != 0;
     }
     return mask;
-}
-
-/* Nothing but an array of ends: most often one of them has an element.  null: go the usual way; *few: none had one, and they are few. */
-static inline const leat_case_ *quick_any(const leat_select_ *s, bool *few)
-{
-    const leat_case_ *k = s->on;
-    *few = false;
-    if (s->n != 1 || k->op != 'a' || (uint64_t)k->n > OPS_ON_STACK)
-        return NULL;
-    uint64_t mask = quick_array(k);
-    if (!mask) {
-        *few = (uint64_t)k->n <= OPS_FEW;
-        return NULL;
-    }
-    uint32_t bit = select_draw_bit(mask);
-    leat_chan_ *c;
-    memcpy(&c, (const char *)k->c + bit * sizeof c, sizeof c);
-    if (!chan_recv_now(c, k->p))
-        return NULL;
-    if (k->which)
-        *k->which = bit;
-    return k;
 }
 
 /* A bit for each end that looks ready, in the order of the cases.  false: there are cases of another kind, or too many. */
@@ -180,18 +158,76 @@ static const leat_case_ *quick(const leat_select_ *s, bool *looked, leat_err *er
     return NULL;
 }
 
-int leat_select_run_(leat_select_ *s, leat_err *err)
+static __attribute__((noinline)) int run_any(leat_select_ *s, leat_err *err)
 {
     bool looked;
-    const leat_case_ *k = quick_any(s, &looked);
-    if (k) {
-        *err = LEAT_OK;
-        return k->id;
-    }
-    if (looked)
-        return select_array(s, err);
-    k = quick(s, &looked, err);
+    const leat_case_ *k = quick(s, &looked, err);
     return likely(k && *err == LEAT_OK) ? k->id : select_slowly(s, k, looked, err);
+}
+
+static __attribute__((noinline)) int any_locked(leat_select_ *s, leat_chan_ *c, leat_err *err)
+{
+    unlock(&c->lock);
+    return run_any(s, err);
+}
+
+static __attribute__((noinline)) int woke(struct task *t, int id)
+{
+    task_ready(worker_self(), t);
+    return id;
+}
+
+static ALWAYS int took(const leat_select_ *s, leat_chan_ *c, uint32_t bit, leat_err *err)
+{
+    const leat_case_ *k = s->on;
+    unlock(&c->lock);
+    *err = LEAT_OK;
+    if (k->which)
+        *k->which = bit;
+    return k->id;
+}
+
+static __attribute__((noinline)) int take_from_sender(leat_select_ *s, leat_chan_ *c, uint32_t bit, leat_err *err)
+{
+    struct waiter *x = at_load(&c->sq.head);
+    struct task *t;
+    return x && recv_from(c, s->on->p, x, &t) ? woke(t, took(s, c, bit, err)) : any_locked(s, c, err);
+}
+
+/* The only case is an array of ends, of which this one looked ready.  All that is rarer than an element in a buffer is called last. */
+static ALWAYS int take_end(leat_select_ *s, uint32_t bit, leat_err *err)
+{
+    leat_chan_ *c;
+    memcpy(&c, (const char *)s->on->c + bit * sizeof c, sizeof c);
+    if (!chan_quick_size(c) || unlikely(atomic_exchange_explicit(&c->lock, 1, ACQ)))
+        return run_any(s, err);
+    if (!chan_is_plain(c))
+        return any_locked(s, c, err);
+    uint32_t n = at_load(&c->count);
+    if (at_load(&c->sq.head) || unlikely(!n))
+        return take_from_sender(s, c, bit, err);
+    recv_oldest(c, s->on->p);
+    at_store(&c->count, n - 1);
+    return took(s, c, bit, err);
+}
+
+static __attribute__((noinline)) int take_drawn(leat_select_ *s, uint64_t mask, leat_err *err)
+{
+    return take_end(s, select_draw_bit(mask), err);
+}
+
+/* The commonest select is of an array of ends and nothing else. */
+int leat_select_run_(leat_select_ *s, leat_err *err)
+{
+    const leat_case_ *k = s->on;
+    if (s->n != 1 || k->op != 'a' || (uint64_t)k->n > OPS_ON_STACK)
+        return run_any(s, err);
+    uint64_t mask = quick_array(k);
+    if (!mask) {
+        *err = LEAT_OK;
+        return k->n <= OPS_FEW ? select_array(s, err) : select_slowly(s, NULL, true, err);
+    }
+    return mask & (mask - 1) ? take_drawn(s, mask, err) : take_end(s, (uint32_t)__builtin_ctzll(mask), err);
 }
 
 void leat_select_lost_(const leat_select_ *s)

@@ -201,13 +201,11 @@ static inline void sched_switch(struct worker *w, struct task *cur, struct task 
     san_arrive(&cur->stack->san);
 }
 
-/* Parks the calling task, *at, until claimed.  park is PARK_WAIT (or already claimed) and the waiters are queued.  Returns the reason. */
-static inline __attribute__((always_inline)) uint32_t task_wait_at(struct task **at)
+/* Parks the calling task, *at, of worker w, until claimed.  park is PARK_WAIT (or already claimed) and the waiters are queued.  Returns the
+ * reason. */
+static inline __attribute__((always_inline)) uint32_t task_wait_on(struct worker *w, struct task **at)
 {
     struct task *t = *at, *n;
-    struct worker *w = worker_self();
-    if (unlikely(w == NULL))
-        return task_wait_foreign(t);
     assert(t == w->cur);
     if (unlikely(!at_load(&t->registered))) {
         task_register(w, t);
@@ -229,7 +227,11 @@ static inline __attribute__((always_inline)) uint32_t task_wait_at(struct task *
     t->on = NULL;
     return at_load(&t->park);
 }
-static inline uint32_t task_wait(struct task *t) { return task_wait_at(&t); }
+static inline uint32_t task_wait(struct task *t)
+{
+    struct worker *w = worker_self();
+    return likely(w != NULL) ? task_wait_on(w, &t) : task_wait_foreign(t);
+}
 
 /* After a wait that was not served: CANCELED, DEADLINE, or AGAIN: it was only a hint, wait once more. */
 leat_err task_wait_err(struct task *t, uint32_t why);

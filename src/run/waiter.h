@@ -57,6 +57,29 @@ static inline struct waiter *waiter_claim(struct waiters *q)
     return NULL;
 }
 
+/* For who is in a hurry: takes x, the first one, *t is its task.  false: not without a second look, and x is where it was. */
+static inline __attribute__((always_inline)) bool waiter_claim_first(struct waiters *q, struct waiter *x, struct task **t)
+{
+    uint32_t e = PARK_WAIT;
+    *t = x->task;
+    if (unlikely(!atomic_compare_exchange_strong_explicit(&(*t)->park, &e, PARK_CHAN, ACQ_REL, RLX)))
+        return false;
+    struct waiter *next = x->next;
+    at_store(&q->head, next);
+    if (unlikely(next != NULL))
+        next->prev = NULL;
+    else
+        q->tail = NULL;
+    x->on = false;
+    return true;
+}
+
+static inline void waiter_served(struct waiter *x, struct task *t)
+{
+    x->ok = true;
+    t->win = x;
+}
+
 static inline void waiter_win(struct waiter *x, bool ok)
 {
     x->ok = ok;
