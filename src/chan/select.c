@@ -225,7 +225,7 @@ int leat_select_run_(leat_select_ *s, leat_err *err)
     uint64_t mask = quick_array(k);
     if (!mask) {
         *err = LEAT_OK;
-        return k->n <= OPS_FEW ? select_array(s, err) : select_slowly(s, NULL, true, err);
+        return select_array(s, err);
     }
     return mask & (mask - 1) ? take_drawn(s, mask, err) : take_end(s, (uint32_t)__builtin_ctzll(mask), err);
 }

@@ -2,7 +2,7 @@
  *
  * select.c       its entry, and the quick way: something is ready, so nothing is laid out and nobody queues
  * select_ops.c   one case: whether it is ready, and trying it
- * select_few.c   a wait for one of a few receives
+ * select_few.c   a wait for one of several receives and nothing else
  * select_wait.c  any select, laid out: looking, waiting in all queues, looking again
  * select_kinds.c what reports say of one that waits
  * offers.c       what it takes to send to another process */
@@ -138,15 +138,15 @@ static inline bool select_others_wait(const struct waiters *q, const struct task
 /* select.c: nothing that looked ready has fired: leat_otherwise, if it is so at one moment and no timer must be asked first; or null */
 const leat_case_ *select_quick_otherwise(const leat_select_ *s);
 
-/* select_few.c: waits, as nothing is ready, for one of the ends of the only case, an array; or for one of the cases, all of them
- * receives; at most OPS_FEW.  true: over: *id, or *err.  false: go the long way. */
+/* select_few.c: waits, as nothing is ready, for one of the ends of the only case, an array of at most OPS_ON_STACK; or for one of the cases,
+ * all of them receives, at most OPS_FEW.  true: over: *id, or *err.  false: go the long way. */
 bool select_few_array(const leat_select_ *s, int *id, leat_err *err);
 bool select_few_cases(const leat_select_ *s, int *id, leat_err *err);
 
 /* select_wait.c */
 /* What comes after the quick way: k has failed (*err), or is null; looked: nothing is ready.  The id of the case that ran, or -1. */
 int select_slowly(leat_select_ *s, const leat_case_ *k, bool looked, leat_err *err);
-/* The same of nothing but an array of at most OPS_FEW ends, none of which has an element. */
+/* The same of nothing but an array of at most OPS_ON_STACK ends, none of which has an element. */
 int select_array(leat_select_ *s, leat_err *err);
 /* Queues op i.  false: it has become ready (or its wait cannot be begun: *err). */
 bool select_op_queue_up(struct sel *x, uint32_t i, struct task *t, leat_err *err);

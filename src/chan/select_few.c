@@ -1,4 +1,5 @@
-/* select_few.c - a wait for one of a few receives and nothing else: the commonest select, without laying it out.
+/* select_few.c - a wait for one of several receives and nothing else, an array of at most 64 or a case each of a few: the commonest select,
+ * without laying it out.
  *
  * It was looked at just now and nothing was ready.  As in select_wait.c: PARK_WAIT first, then channel by channel lock, look again, queue,
  * unlock; after the wait out of the queues.  Whatever is not a plain receive on a channel of this process, or not a plain end of the wait,
@@ -18,18 +19,35 @@ static ALWAYS leat_chan_ *end_of(const leat_select_ *s, bool array, uint32_t i)
     return c;
 }
 
+/* Whichever of two receives on one channel stands first is served, so they are for the long way, which draws.  [c locked] Somebody waits
+ * there already; is it one of mine, which are ws[0] to ws[i - 1]? */
+static __attribute__((noinline)) bool has_twin(const struct waiter *ws, uint32_t i, const leat_chan_ *c)
+{
+    enum { NEAR = 8 };
+    const struct waiter *x = c->rq.tail;
+    for (int k = 0; x && k < NEAR; x = x->prev, k++)
+        if (x->task == ws[i].task)
+            return true;
+    while (x && i--)
+        if (ws[i].owner == c)
+            return true;
+    return false;
+}
+
 enum { QUEUED, DEAD, NOT };                          /* DEAD: c never becomes ready again, and that is no error */
 
-/* Queues w for a value of c.  NOT: there may be one now, or an error, or c is for the long way. */
-static ALWAYS int queue_up(leat_chan_ *c, struct waiter *w, bool last)
+/* Queues ws[i] for a value of c.  NOT: there may be one now, or an error, or c is for the long way. */
+static ALWAYS int queue_up(leat_chan_ *c, struct waiter *ws, uint32_t i, bool last)
 {
     int how = QUEUED;
     lock(&c->lock);
     if (unlikely(at_load(&c->count) || at_load(&c->sq.head) || at_load(&c->ended) || c->net)) {
         how = at_load(&c->count) || at_load(&c->sq.head) || c->err || c->net ? NOT : DEAD;
+    } else if (c->rq.tail && has_twin(ws, i, c)) {
+        how = NOT;
     } else {
-        w->owner = c;
-        waiter_add(&c->rq, w);
+        ws[i].owner = c;
+        waiter_add(&c->rq, &ws[i]);
     }
     if (last)
         unlock_fence(&c->lock);                      /* PARK_WAIT before the context's done word: Dekker */
@@ -49,15 +67,6 @@ static ALWAYS void leave(struct waiter *w)
     unlock(&c->lock);
 }
 
-/* Whichever of two receives on one channel stands first is served, so they are for the long way, which draws. */
-static ALWAYS bool has_twin(const struct waiter *ws, uint32_t i, const leat_chan_ *c)
-{
-    while (i--)
-        if (ws[i].owner == c)
-            return true;
-    return false;
-}
-
 /* How many have been written; all of them: *alive says whether one of them is queued. */
 static ALWAYS uint32_t queue_all(const leat_select_ *s, bool array, uint32_t n, struct waiter *ws, struct task *t, bool *alive)
 {
@@ -65,8 +74,6 @@ static ALWAYS uint32_t queue_all(const leat_select_ *s, bool array, uint32_t n, 
     for (uint32_t i = 0; i < n; i++) {
         leat_chan_ *c = end_of(s, array, i);
         struct waiter *w = &ws[i];
-        if (c && has_twin(ws, i, c))
-            return i;
         w->task = t;
         w->val = array ? s->on->p : s->on[i].p;
         w->id = i;
@@ -74,7 +81,7 @@ static ALWAYS uint32_t queue_all(const leat_select_ *s, bool array, uint32_t n, 
         w->err = 0;
         w->owner = NULL;
         w->kind = &chan_wait_recv;
-        int how = c ? queue_up(c, w, i + 1 == n) : DEAD;
+        int how = c ? queue_up(c, ws, i, i + 1 == n) : DEAD;
         if (unlikely(how == NOT))
             return i;
         *alive |= how == QUEUED;
@@ -100,9 +107,9 @@ static __attribute__((noinline)) bool ended(struct task *t, uint32_t why, leat_e
 }
 
 /* true: over: *op has been received, or *err. */
-static ALWAYS bool wait_few(const leat_select_ *s, bool array, uint32_t n, uint32_t *op, leat_err *err)
+static ALWAYS bool wait_in(const leat_select_ *s, bool array, uint32_t n, struct waiter *ws, uint32_t *op, leat_err *err)
 {
-    struct waiter ws[OPS_FEW], me;
+    struct waiter me;
     struct task *t = task_self();
     if (SAN_EDGES || unlikely(t->foreign))
         return false;
@@ -118,7 +125,8 @@ static ALWAYS bool wait_few(const leat_select_ *s, bool array, uint32_t n, uint3
     if (likely(i == n && alive)) {
         if (unlikely(!end_of(s, array, n - 1)))
             full_fence();                            /* no lock was let go of last */
-        why = task_wait(t);
+        why = task_wait_on(worker_self(), &me.task);
+        t = me.task;
     } else if (!task_claim(t, why = PARK_NONE)) {
         task_park_plain(t);                          /* somebody ended the wait already: take that wake */
         why = at_load(&t->park);
@@ -133,10 +141,21 @@ static ALWAYS bool wait_few(const leat_select_ *s, bool array, uint32_t n, uint3
     return true;
 }
 
+/* Each in a frame of its own, or a select of two would wait on the stack of one of 64. */
+#define WAIT_IN(name, array, most) \
+    static __attribute__((noinline)) bool name(const leat_select_ *s, uint32_t n, uint32_t *op, leat_err *err) \
+    { \
+        struct waiter ws[most]; \
+        return wait_in(s, array, n, ws, op, err); \
+    }
+WAIT_IN(wait_cases, false, OPS_FEW)
+WAIT_IN(wait_few, true, OPS_FEW)
+WAIT_IN(wait_many, true, OPS_ON_STACK)
+
 bool select_few_array(const leat_select_ *s, int *id, leat_err *err)
 {
-    uint32_t op = 0;
-    if (!wait_few(s, true, (uint32_t)s->on->n, &op, err))
+    uint32_t op = 0, n = (uint32_t)s->on->n;
+    if (!(n <= OPS_FEW ? wait_few(s, n, &op, err) : wait_many(s, n, &op, err)))
         return false;
     *id = s->on->id;
     if (*err == LEAT_OK && s->on->which)
@@ -147,7 +166,7 @@ bool select_few_array(const leat_select_ *s, int *id, leat_err *err)
 bool select_few_cases(const leat_select_ *s, int *id, leat_err *err)
 {
     uint32_t op = 0;
-    if (!wait_few(s, false, s->n, &op, err))
+    if (!wait_cases(s, s->n, &op, err))
         return false;
     *id = s->on[op].id;
     if (*err == LEAT_OK && s->on[op].which)
