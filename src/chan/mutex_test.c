@@ -18,7 +18,7 @@ static void watch(const _Atomic uint32_t *l)
 {
     struct mutex *m = mutex_of(&the_mutex);
     CHECK(l == &m->lock);
-    CHECK(at_load(&m->word) & HELD);
+    CHECK(at_load(&m->word) & TAKEN);
     lets_go++;
 }
 static void unlock_watched(_Atomic uint32_t *l)

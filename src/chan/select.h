@@ -138,8 +138,8 @@ static inline bool select_others_wait(const struct waiters *q, const struct task
 /* select.c: nothing that looked ready has fired: leat_otherwise, if it is so at one moment and no timer must be asked first; or null */
 const leat_case_ *select_quick_otherwise(const leat_select_ *s);
 
-/* select_few.c: waits, as nothing is ready, for one of the ends of the only case, an array of at most OPS_ON_STACK; or for one of the cases,
- * all of them receives, at most OPS_FEW.  true: over: *id, or *err.  false: go the long way. */
+/* select_few.c: waits, as nothing is ready, for one of the ends of the only case, an array of at most OPS_ON_STACK; or for one of the
+ * cases, all of them receives, at most OPS_FEW.  true: over: *id, or *err.  false: go the long way. */
 bool select_few_array(const leat_select_ *s, int *id, leat_err *err);
 bool select_few_cases(const leat_select_ *s, int *id, leat_err *err);
 

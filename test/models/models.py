@@ -453,25 +453,27 @@ def group(broken):
         count=4, waiter=0, ready=0, result1=0, result2=0, group1='', group2=''))
 
 
-HELD, WAITERS, LOSSES_MAX = 1, 2, 1
+KEEP, WAITED, HELD, LOSSES_MAX = 1, 2, 4, 1
+TAKEN, WAITERS = HELD | KEEP, WAITED | KEEP
 
 
 def mutex(broken, again=False):
     """Three tasks lock and unlock: one at a time, none forgotten, and the last may free the mutex."""
     lockers = 3
+    taken = HELD if 'one that is passed on looks free' in broken else TAKEN
 
     def wait(me, lost, woken):                       # lock_wait
         yield lock('lock')
         word = yield load('word')
         while True:
-            if not word & HELD:
+            if not word & taken:
                 queue = yield na_read('queue')
                 to = HELD | (WAITERS if queue and 'who takes it forgets who waits' not in broken else 0)
                 seen = yield cas('word', word, to, 'acq')
                 if seen == word:
                     yield unlock('lock')
                     return 'taken'
-            elif word & WAITERS:
+            elif word & WAITED:
                 break
             else:
                 seen = yield cas('word', word, word | WAITERS, 'acq')
@@ -494,13 +496,14 @@ def mutex(broken, again=False):
             if how:
                 return woken
             word = yield load('word')
-            if not word & HELD and (yield cas('word', word, word | HELD, 'acq')) == word:
+            if not word & taken and (yield cas('word', word, HELD | (WAITERS if word else 0), 'acq')) == word:
                 return woken
             lost += 1
 
     def passes_on(me):                               # pass_on
         while True:
             yield lock('lock')
+            yield store('word', HELD | WAITERS)
             queue = yield na_read('queue')
             first, rest = (queue[0], queue[1:]) if queue else (None, ())
             yield na_write('queue', rest)
@@ -512,7 +515,7 @@ def mutex(broken, again=False):
             yield na_write('mutex%d' % me, 'used')
             yield unlock('lock')
             if first and not over:
-                yield rmw('word', lambda w: w & ~HELD, 'rel')
+                yield rmw('word', lambda w: w & WAITED, 'rel')
             if first:
                 yield add('ready%d' % first[0], 1)
                 return
@@ -526,7 +529,7 @@ def mutex(broken, again=False):
         yield na_write('mutex%d' % me, 'used')
         if 'an unlock forgets who waits' in broken:
             yield store('word', 0, 'rel')
-        elif (yield cas('word', HELD, 0, '' if 'an unlock does not release' in broken else 'rel')) != HELD:
+        elif (yield add('word', -HELD, '' if 'an unlock does not release' in broken else 'rel')) != HELD:
             yield from passes_on(me)
         if 'it touches the mutex after it is free' in broken:
             yield na_write('mutex%d' % me, 'used')
@@ -668,7 +671,8 @@ MODELS = [
     (spin_before_sleep, ['it sleeps whatever its word says', 'it wakes nobody']),
     (pinned_task, ['it does not look again', 'it wakes before it queues']),
     (group, ['a member leaves without releasing', 'it looks at the count again', 'it says that it waits first']),
-    (mutex, ['an unlock forgets who waits', 'an unlock does not release', 'it touches the mutex after it is free']),
+    (mutex, ['an unlock forgets who waits', 'an unlock does not release', 'it touches the mutex after it is free',
+             'one that is passed on looks free']),
     (mutex_taken_again, ['who takes it forgets who waits']),
     (stand_in, ['it looks at the park word', 'it wakes and then says so', 'its word does not release']),
     (leaving_a_stack, ['it says so before it has left', 'the stack pointer does not release',
