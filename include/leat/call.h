@@ -20,15 +20,17 @@ LEAT_BEGIN_
 
 /* -- Futures.  The call is a task of group g (NULL: of leat_run), which ends with it, well or not; its result is received from *ret, once:
  * a struct T_reply, where T is what the method gives; leat_reply_err gives its error.  `in` is copied.  So select waits for several calls,
- * and for what else it waits for.  A reply that nobody receives is dropped when *ret has been let go of before it came.
+ * and for what else it waits for.  What was received is yours: leat_drop(T_reply, &r), or what is in it one by one.  A reply that nobody
+ * receives is dropped, with all it owns, when *ret has been let go of.
  * [*ret is owned: leat_unref]  NOMEM, LIMIT, CANCELED: it was not begun */
 #define leat_call_async(g, p, S, method, in, ret)   LEAT_CALL_ASYNC_(g, p, S, method, in, ret)
 
 /* -- Hooks: around each call that a node makes and each task that it starts elsewhere, or around each method and task that it runs for
  * a peer.  The one that was added first is outermost.  A hook goes on with leat_proceed, once, or returns an error instead, and then
  * nothing is sent, or run; it may look at the values, and do what it likes before and after.  It runs in the task of the call, under its
- * context.  Of leat_go_on leat_proceed only starts the task: its OK, or its error, is that of the start, and an error that a hook returns
- * after an OK is ignored; OK of one that has not gone on is INVAL. */
+ * context.  OK of one that has not gone on is INVAL, and so is OK of a call that has failed; a result is dropped when a hook returns an
+ * error after it.  Of leat_go_on leat_proceed only starts the task: its OK, or its error, is that of the start, and an error that a hook
+ * returns after an OK is ignored. */
 typedef struct leat_called {
     const char *name;                                /* "service.method", or the function's; this and all else: until it returns */
     leat_peer *peer;                                 /* who is called, or who calls; borrowed */

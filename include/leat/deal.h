@@ -54,8 +54,9 @@ typedef struct leat_deal_opts {                      /* 0: the default; grows on
     void *self;
 } leat_deal_opts;
 /* Deals what comes from in, until in is closed and every result is in out, which stays open: close it when this is LEAT_OK.  Results come
- * as they are ready; `number` counts elements from 0.  in's elements are dropped when they are done; out's are the receiver's.  Both ends
- * are of channels of this process.  The deadline and a cancel of this task reach the methods.
+ * as they are ready; `number` counts elements from 0.  in's elements are dropped when they are done; out's are the receiver's
+ * (leat_drop(T_reply, &r)), and what is queued in it when nobody receives any more is dropped.  Both ends are of channels of this process.
+ * The deadline and a cancel of this task reach the methods.
  * [blocks] the first error of a method, its number and worker before the detail; LIMIT: max_attempts, or an element over 16 MiB; REFUSED,
  * TYPE: a worker does not serve such a method; PEER_LOST: give_up, or a sender of in was lost; CLOSED, GONE: nobody receives from out;
  * INVAL: a deal with these workers is under way.  Then some elements have no result, and what was out is dropped. */

@@ -39,14 +39,19 @@ typedef struct leat_date   { int64_t s; uint32_t ns; int32_t offset_s; } leat_da
  * one, owned as an optional is (from malloc), or NULL.  At most 16 hang in a row. */
 typedef struct leat_error  { leat_err code; leat_string text, node; leat_bytes details; struct leat_error *cause; } leat_error;
 enum { LEAT_BARE = 1, LEAT_PAIRS = 2 };
-/* With every described struct S comes a struct S_reply { leat_reply reply; <S> value; }: a result that was waited for in a channel. */
+/* With every described struct S comes a struct S_reply { leat_reply reply; <S> value; }: a result that was waited for in a channel.  It is
+ * described, too: leat_drop(S_reply, &r) gives back all it owns, which is `value` after an OK and `error` after a failure. */
 typedef struct leat_reply {
     leat_err err, why;                               /* OK: value is there, and yours to drop; why: as leat_err_why */
     uint32_t worker, attempt;                        /* of a deal: which of the workers (leat_workers_look), which attempt */
     uint64_t number;                                 /* of a deal: which element */
     char detail[160];                                /* of the error; the rest is cut */
+    leat_error error;                                /* all of it, as leat_error_of gives it: owned.  Code OK: there is none, there was no
+                                                        memory for it, or leat_reply_err has it */
 } leat_reply;
-leat_err leat_reply_err(const leat_reply *r);        /* r->err, as if it had just been returned: with its detail and its why */
+/* r->err, as if the call had just returned it to this task: with its detail, its why, and what leat_error_of gives of it, which moves out
+ * of *r.  After that a reply that is no OK owns nothing.  A second time it is code and detail alone. */
+leat_err leat_reply_err(leat_reply *r);
 typedef struct leat_dealt { uint64_t number; uint32_t attempt; } leat_dealt;          /* see leat_dealt_here */
 #define LEAT_STRING(lit) LEAT_VALUE_(leat_string, "" lit, sizeof(lit) - 1, 0) /* only a literal compiles; borrows */
 leat_string leat_string_of(const char *s);           /* borrows s; NULL is empty; of 4 GiB or more only the first 4 GiB - 1 */
@@ -61,7 +66,8 @@ void leat_bytes_drop(leat_bytes *b);                 /* the same */
 LEAT_CHECK leat_err leat_error_of(leat_err e, leat_error *ret);
 /* *e becomes the cause of a new error, which is *e then; text is copied.  NOMEM; LIMIT: over 16 in a row: then *e is as it was. */
 LEAT_CHECK leat_err leat_error_wrap(leat_error *e, leat_err code, const char *text);
-/* e->code, as if it had just been returned: its detail is "text: text of the cause: ..."; OK: e is NULL, or its code is OK */
+/* e->code, as if it had just been returned: its detail is "text: text of the cause: ..."; OK: e is NULL, or its code is OK;
+ * REMOTE: its code is none of leat_err's */
 leat_err leat_error_raise(const leat_error *e);
 const leat_error *leat_error_find(const leat_error *e, leat_err code);        /* the first in the row with it, borrowed; NULL: none */
 void leat_error_drop(leat_error *e);                 /* what leat_drop does, to an error; NULL: nothing */
@@ -175,7 +181,7 @@ size_t leat_node_dump(leat_node *n, int fd);
  * it did not run; DEADLINE, CANCELED: it was not sent yet, and did not run.  Once sent, a call that has no answer is UNKNOWN: it may
  * have run, and leat_err_why says DEADLINE, CANCELED or PEER_LOST.  Else the function's own error, with the peer's name before its
  * detail; LEAT_REMOTE where its code would be taken for one of this session (PEER_LOST, UNKNOWN, SYS, GONE, AGAIN).  An error that it
- * raised (leat_error_raise) comes with its details and causes: leat_error_of; a leat_reply has code and detail alone.  A remote task gives
+ * raised (leat_error_raise) comes with its details and causes: leat_error_of; a leat_reply has them, too.  A remote task gives
  * its error to its group in the same way; a group waits for it after a cancel as for any task, until it has ended or its session has. */
 #define LEAT_SERVICE(S, ...)            LEAT_SERVICE_(S, __VA_ARGS__)         /* (method, in, out) ...: struct S_impl */
 #define leat_serve(n, S, impl, self)    LEAT_SERVE_(n, S, impl, self)         /* INVAL: a method is NULL; impl and self stay yours */

@@ -72,7 +72,7 @@ template <class C> using leat_reply_elem_t = leat_elem_t<typename std::remove_re
         code, sizeof(leat_field), alignof(T) }; } \
     static_assert(std::is_trivially_copyable<T>::value && std::is_standard_layout<T>::value, \
         #T " travels as its members: it has no constructor, no virtual function and nothing of its own to copy")
-#define LEAT_DESCRIBE_(S, T, ...) LEAT_REPLY_(S, T); LEAT_TABLE_(S, T, LEAT_K_STRUCT_, LEAT_DESCR_, __VA_ARGS__)
+#define LEAT_DESCRIBE_(S, T, ...) LEAT_REPLY_(S, T); LEAT_TABLE_(S, T, LEAT_K_STRUCT_, LEAT_DESCR_, __VA_ARGS__); LEAT_REPLY_TABLE_(S)
 /* 32 bits, as in C; and any number may be in them, also one that has no name */
 #define LEAT_ENUM_(E, ...) enum E : int32_t { LEAT_MAP_(LEAT_ENUMERATOR_, E, __VA_ARGS__) }; \
     LEAT_TABLE_(E, enum E, LEAT_K_ENUM_, LEAT_ENUM_DESCR_, __VA_ARGS__)

@@ -14,7 +14,7 @@ typedef struct leat_field {                          /* read by the library by i
 struct leat_type { const char *name; const leat_field *fields; uint32_t size, count; uint16_t kind, field_size; uint32_t align; };
 
 extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, leat_int32_type_, leat_int64_type_, leat_uint8_type_,
-    leat_uint16_type_, leat_uint32_type_, leat_uint64_type_, leat_float32_type_, leat_float64_type_;
+    leat_uint16_type_, leat_uint32_type_, leat_uint64_type_, leat_float32_type_, leat_float64_type_, leat_reply_type_;
 /* a kind is three words: the C type of the member, the code, the description of what is inside */
 #define LEAT_K__Bool      bool, LEAT_K_BOOL_, NULL   /* `bool` is a macro for _Bool before C23 */
 #define LEAT_K_bool       bool, LEAT_K_BOOL_, NULL
@@ -48,6 +48,8 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
 #define LEAT_K_cstr       char *, LEAT_K_CSTR_, NULL
 #define LEAT_K_chars(n)   char[n], LEAT_K_CHARS_, NULL
 #define LEAT_K_local      void, LEAT_K_LOCAL_, NULL
+#define LEAT_K_reply_     leat_reply, LEAT_K_STRUCT_, &leat_reply_type_
+#define LEAT_K_replied_(S) S##_c_, LEAT_K_STRUCT_, &S##_type
 #define LEAT_MEMBER_(S, kind, name, ...) LEAT_CALL2_(LEAT_MEMBER2_, name, LEAT_K_##kind, )
 #define LEAT_MEMBER2_(name, C, ...) __typeof__(C) name;
 #ifndef __cplusplus
@@ -67,7 +69,7 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
     .size = (uint32_t)(sizeof(((S##_c_ *)0)->n) + 0 * sizeof(struct { \
     _Static_assert(LEAT_MEMBER_IS_(__typeof__(((S##_c_ *)0)->n), C, code), \
     "the member " #n " is not of the C type of its kind, " #C); char leat_; })), __VA_ARGS__ },
-#define LEAT_DESCRIBE_(S, T, ...) LEAT_REPLY_(S, T); LEAT_TABLE_(S, T, LEAT_K_STRUCT_, LEAT_DESCR_, __VA_ARGS__)
+#define LEAT_DESCRIBE_(S, T, ...) LEAT_REPLY_(S, T); LEAT_TABLE_(S, T, LEAT_K_STRUCT_, LEAT_DESCR_, __VA_ARGS__); LEAT_REPLY_TABLE_(S)
 #define LEAT_TABLE_(S, T, code, F, ...) LEAT_MAYBE_ static const leat_type S##_type; \
     LEAT_MAYBE_ static const leat_field S##_fields[] = { LEAT_MAP_(F, S, __VA_ARGS__) }; \
     LEAT_MAYBE_ static const leat_type S##_type = { #S, S##_fields, sizeof(T), sizeof S##_fields / sizeof *S##_fields, \
@@ -79,7 +81,9 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
     struct O { enum O##_case which; union { LEAT_MAP_(LEAT_MEMBER_, O, __VA_ARGS__) }; }; typedef struct O O##_c_; \
     LEAT_TABLE_(O, struct O, LEAT_K_ONEOF_, LEAT_DESCR_, __VA_ARGS__)
 #endif
-#define LEAT_REPLY_(S, T) typedef T S##_c_; struct S##_reply { leat_reply reply; S##_c_ value; }
+#define LEAT_REPLY_(S, T) typedef T S##_c_; struct S##_reply { leat_reply reply; S##_c_ value; }; \
+    typedef struct S##_reply S##_reply_c_
+#define LEAT_REPLY_TABLE_(S) LEAT_TABLE_(S##_reply, struct S##_reply, LEAT_K_STRUCT_, LEAT_DESCR_, (reply_, reply), (replied_(S), value))
 /* A struct of the members that are described, which nobody uses: one that is described twice is there twice, and without one that was left
  * out it is smaller, unless that lay in a gap. */
 #define LEAT_WHOLE_(S, T, ...) LEAT_ONCE_OF_(S, T, __VA_ARGS__); LEAT_NONE_LEFT_OUT_(S, T)
@@ -114,7 +118,7 @@ LEAT_CHECK leat_err leat_export_(leat_node *n, const char *name, leat_chan_ *c, 
 void leat_chan_owns_(leat_chan_ *c, const leat_type *t);
 void leat_unexport_(leat_node *n, const char *name);
 LEAT_CHECK leat_err leat_import_(leat_peer *p, const char *name, leat_chan_ **ret, int sends, const leat_type *t, size_t capacity);
-typedef struct leat_method { const char *name; const leat_type *in, *out; } leat_method;
+typedef struct leat_method { const char *name; const leat_type *in, *out, *reply; } leat_method;      /* reply: of a struct OUT_reply */
 typedef leat_err leat_method_fn_(void *self, const void *in, void *out);
 LEAT_CHECK leat_err leat_serve_(leat_node *n, const char *svc, const leat_method *m, size_t count, const void *impl, void *self);
 LEAT_CHECK leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const void *in, void *out);
@@ -142,7 +146,7 @@ LEAT_CHECK leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, c
 #define LEAT_DUP_(S, p, ret) leat_must_check_(__extension__ ({ const S##_c_ *leat_d_ = (p); S##_c_ *leat_r_ = (ret); \
     leat_dup_(&S##_type, leat_d_, leat_r_); }))
 #define LEAT_SLOT_(S, m, IN, OUT, ...) leat_err (*m)(void *self, const IN##_c_ *in, OUT##_c_ *out);
-#define LEAT_METHOD_(S, m, IN, OUT, ...) { #m, &IN##_type, &OUT##_type },
+#define LEAT_METHOD_(S, m, IN, OUT, ...) { #m, &IN##_type, &OUT##_type, &OUT##_reply_type },
 #define LEAT_SERVICE_(S, ...) struct S##_impl { LEAT_MAP_(LEAT_SLOT_, S, __VA_ARGS__) }; \
     LEAT_MAYBE_ static const leat_method S##_methods[] = { LEAT_MAP_(LEAT_METHOD_, S, __VA_ARGS__) }
 #define LEAT_SERVE_(n, S, impl, self) leat_must_check_(__extension__ ({ const struct S##_impl *leat_i_ = (impl); \

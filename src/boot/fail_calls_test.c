@@ -49,6 +49,51 @@ static leat_err more_of_calls(struct pair *x)
 }
 ANYWHERE(more_of_calls)
 
+/* -- errors in replies: all there is, or code and detail where there is no memory for more; never something between ---------------- */
+static leat_err calc_fail(void *self, const struct num *in, struct num *out)
+{
+    leat_error e = { .code = LEAT_REFUSED, .text = LEAT_STRING("no") };
+    (void)self;
+    (void)in;
+    (void)out;
+    leat_err err = leat_bytes_dup("why", 3, &e.details);
+    if (err == LEAT_OK)
+        err = leat_error_wrap(&e, LEAT_REFUSED, "not now");
+    err = err == LEAT_OK ? leat_error_raise(&e) : err;
+    leat_error_drop(&e);
+    return err;
+}
+static leat_err replies(struct pair *x)
+{
+    static const struct calc_impl fails = { .twice = calc_fail };
+    leat_rx(struct num_reply) heard = NULL, unheard = NULL;
+    struct num_reply r = { .value = { 0 } };
+    leat_error e;
+    leat_err err;
+    LEAT_TRY(leat_serve(x->a, calc, &fails, NULL));
+    leat_with_group(g, err) {
+        err = leat_call_async(&g, x->p, calc, twice, &(struct num){ 4 }, &heard);
+        if (err == LEAT_OK)
+            err = leat_call_async(&g, x->p, calc, twice, &(struct num){ 4 }, &unheard);
+    }
+    if (err == LEAT_OK)
+        err = leat_recv(heard, &r);
+    leat_unref(heard);
+    leat_unref(unheard);
+    LEAT_TRY(err);
+    CHECK(r.reply.err != LEAT_OK && r.reply.detail[0]);
+    CHECK(r.reply.error.code == LEAT_OK ? !r.reply.error.text.p && !r.reply.error.cause : r.reply.error.code == r.reply.err);
+    err = leat_reply_err(&r.reply);
+    CHECK(r.reply.error.code == LEAT_OK && !r.reply.error.text.p && !r.reply.error.cause);
+    if (leat_error_of(err, &e) != LEAT_OK)
+        return LEAT_NOMEM;
+    bool all = e.code == LEAT_REFUSED && e.cause && e.cause->details.len == 3;
+    leat_error_drop(&e);
+    leat_drop(num_reply, &r);
+    return all ? LEAT_OK : err;
+}
+ANYWHERE(replies)
+
 /* -- what tells of sessions ----------------------------------------------------------------------------------------------------- */
 static leat_err tells(struct pair *x)
 {

@@ -24,10 +24,22 @@ leat_err leat_proceed(leat_next *n)
     return step(n);
 }
 
+struct core { around_fn *fn; void *arg; bool ran; };
+static leat_err core(void *arg)
+{
+    struct core *k = arg;
+    k->ran = true;
+    return k->fn(k->arg);
+}
+
 leat_err around(struct hook *first, const leat_called *c, around_fn *fn, void *arg)
 {
-    struct leat_next n = { .at = first, .c = c, .fn = fn, .arg = arg };
-    return step(&n);
+    struct core k = { fn, arg, false };
+    struct leat_next n = { .at = first, .c = c, .fn = core, .arg = &k };
+    leat_err err = step(&n);
+    if (err == LEAT_OK && !k.ran)
+        return leat_fail(LEAT_INVAL, "a hook said OK of %s and did not go on: it has not run", c->name);
+    return err;
 }
 
 /* A hook that is there never moves, so those inside a call go on with the list as they found it. */

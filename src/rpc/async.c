@@ -1,24 +1,8 @@
-/* async.c - calls as futures, and replies: see include/leat/call.h. */
-#include <stdio.h>
-#include <string.h>
+/* async.c - calls as futures: see include/leat/call.h. */
 #include "base/alloc.h"
 #include "chan/chan.h"
 #include "rpc/calls.h"
-#include "run/err.h"
-
-leat_err leat_reply_err(const leat_reply *r)
-{
-    if (r->err == LEAT_UNKNOWN)
-        return err_unknown(r->why, "%s", r->detail);
-    return r->err == LEAT_OK ? LEAT_OK : leat_fail(r->err, "%s", r->detail);
-}
-
-void reply_fill(leat_reply *r, leat_err err, leat_err why, const char *detail)
-{
-    *r = (leat_reply){ .err = err, .why = why };
-    if (err != LEAT_OK)
-        snprintf(r->detail, sizeof r->detail, "%.*s", (int)sizeof r->detail - 1, detail);
-}
+#include "type/error.h"
 
 struct future {
     leat_chan_ *to;
@@ -31,9 +15,9 @@ struct future {
 
 static leat_err future_end(struct future *f, leat_err err)
 {
-    reply_fill((leat_reply *)(void *)f->reply, err, err == LEAT_UNKNOWN ? leat_err_why() : err, leat_err_detail());
-    if (leat_try_send_(f->to, f->reply) != LEAT_OK && err == LEAT_OK)             /* there is room: nobody will receive it */
-        leat_drop_(f->m->out, f->reply + f->value);
+    reply_fill((leat_reply *)(void *)f->reply, err);
+    if (leat_try_send_(f->to, f->reply) != LEAT_OK)  /* there is room: nobody will receive it */
+        leat_drop_(f->m->reply, f->reply);
     leat_unref_end_(f->to, LEAT_TX_END_);
     leat_drop_(f->m->in, f->in);
     sess_unref(sess_of(f->p));
@@ -65,6 +49,7 @@ static struct future *future_new(const leat_method *m, size_t size, leat_chan_ *
         mem_free(f);
         return NULL;
     }
+    chan_describe(c, m->reply, leat_drop_);          /* what has come and is not received is dropped with its channel */
     f->reply = (char *)f + head;
     f->in = f->reply + reply;
     f->size = size;

@@ -308,28 +308,40 @@ static leat_err not_sent(const struct call *x, leat_err err, const char *name)
     return leat_fail(err, "%s: %s: %s: it was not sent", leat_err_name(err), sess_text(x->s), name);
 }
 
+/* The name of the node that an answer is of, if its error says none.  Before that is made the last one: this may fail. */
+static void name_node(struct call *x)
+{
+    if (x->error && x->error->node.len == 0)         /* without memory it stays empty */
+        leat_ignore(leat_string_dup(sess_name(x->s), strlen(sess_name(x->s)), &x->error->node));
+}
+
+/* The error has the peer's name before its own text, is of that node, and has what it brought along. */
+static leat_err answered(struct call *x, leat_err e)
+{
+    leat_error *value = x->error;
+    x->error = NULL;
+    err_node(sess_name(x->s), strlen(sess_name(x->s)));
+    if (unlikely(value != NULL)) {
+        size_t said = strlen(leat_err_detail()), own = strlen(x->text);
+        error_attach(value, said > own ? said - own : 0);
+    }
+    return e;
+}
+
 /* The error of an answer, with the peer's name.  What speaks of sessions and outcomes there would be misread here: LEAT_REMOTE. */
 static leat_err answer_err(struct call *x, const char *name)
 {
     leat_err e = x->err;
-    leat_error *value = x->error;
     bool means_other = e == LEAT_PEER_LOST || e == LEAT_UNKNOWN || e == LEAT_SYS || e == LEAT_GONE || e == LEAT_AGAIN;
     bool known = e > LEAT_OK && e <= LEAT_SYS;
     if (e == LEAT_OK)
         return e;
-    if (value && value->node.len == 0)               /* without memory it stays empty */
-        leat_ignore(leat_string_dup(sess_name(x->s), strlen(sess_name(x->s)), &value->node));
+    name_node(x);
     if (x->own && (means_other || !known))
         e = leat_fail(LEAT_REMOTE, "%s: %s: %s: %s", sess_text(x->s), name, leat_err_name(e), x->text);
     else
         e = leat_fail(known ? e : LEAT_REMOTE, "%s: %s: %s", sess_text(x->s), name, x->text);
-    err_node(sess_name(x->s), strlen(sess_name(x->s)));
-    if (unlikely(value != NULL)) {
-        size_t said = strlen(leat_err_detail()), own = strlen(x->text);
-        x->error = NULL;
-        error_attach(value, said > own ? said - own : 0);
-    }
-    return e;
+    return answered(x, e);
 }
 
 static leat_err lost(const struct call *x, const char *name)
@@ -408,7 +420,8 @@ static leat_err call_once(const struct what *w, void *out, bool *own, struct ret
         *r = (struct retry){ true, x->next_as };
         err = answer_err(x, name);
     } else if (err == LEAT_OK && (*own = x->own) && (x->err == LEAT_DEADLINE || x->err == LEAT_CANCELED)) {
-        err = err_unknown(x->err, "%s: %s: %s: %s", leat_err_name(x->err), sess_text(x->s), name, x->text);   /* it did run */
+        name_node(x);
+        err = answered(x, err_unknown(x->err, "%s: %s: %s: %s", leat_err_name(x->err), sess_text(x->s), name, x->text));   /* it ran */
     } else if (err == LEAT_OK && (err = answer_err(x, name)) == LEAT_OK) {
         memcpy(out, x->value, w->out->size);
         if (x->value != x->room)
@@ -478,18 +491,30 @@ static leat_err call_plain(const struct what *w, void *out, bool *own)
     return likely(!r.again) ? err : call_again(w, out, own, r);
 }
 
-struct asking { const struct what *w; void *out; bool *own; };
-static leat_err ask(void *arg) { struct asking *a = arg; return call_plain(a->w, a->out, a->own); }
+struct asking { const struct what *w; void *out; bool *own, answered; };
+
+static leat_err ask(void *arg)
+{
+    struct asking *a = arg;
+    leat_err err = call_plain(a->w, a->out, a->own);
+    a->answered = err == LEAT_OK;
+    return err;
+}
 
 leat_err call_do(const struct what *w, void *out, bool *own)
 {
     struct hook *hook = w->p ? at_load_acq(&exposures_of(sess_node(sess_of(w->p)))->calls_hook) : NULL;
     if (likely(!hook))
         return call_plain(w, out, own);
-    struct asking a = { w, out, own };
+    struct asking a = { w, out, own, false };
     leat_called c = { w->name, w->p, w->arg, out, w->key, w->dealt.attempt ? &w->dealt : NULL };
     *own = true;                                     /* an error of a hook says nothing of the peer */
-    return around(hook, &c, ask, &a);
+    leat_err err = around(hook, &c, ask, &a);
+    if (err != LEAT_OK && a.answered)                /* a hook says no to what it has got: nobody else will look at it */
+        leat_drop_(w->out, out);
+    if (err == LEAT_OK && !a.answered)
+        return leat_fail(LEAT_INVAL, "a hook said OK of %s, which has failed: there is no result", w->name);
+    return err;
 }
 
 leat_err leat_call_(leat_peer *p, const char *svc, const leat_method *m, const void *in, void *out)
@@ -650,7 +675,7 @@ leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_t
     leat_err err = around(hook, &c, start_inside, &a);
     if (a.started)
         return LEAT_OK;                              /* whatever a hook says behind it: it runs, and its argument has moved */
-    return err != LEAT_OK ? err : leat_fail(LEAT_INVAL, "leat_go_on: a hook said OK of %s and did not go on: it was not started", name);
+    return err != LEAT_OK ? err : leat_fail(LEAT_INVAL, "a hook said OK of %s, which has failed: it was not started", name);
 }
 
 /* -- answers ------------------------------------------------------------------------------------------------------------------- */

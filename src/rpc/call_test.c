@@ -434,6 +434,43 @@ static leat_err refusals(leat_none *none)
 }
 ANYWHERE(a_hook_refuses_and_goes_on_once, refusals)
 
+/* OK without going on, or of what has failed. */
+static leat_err all_is_well(void *self, const leat_called *c, leat_next *next)
+{
+    (void)self;
+    if (((const struct num *)c->in)->n > 0)
+        leat_ignore(leat_proceed(next));
+    return LEAT_OK;
+}
+
+static leat_err oks(leat_none *none)
+{
+    (void)none;
+    struct pair x = served();
+    struct num out = { 7 };
+    CHECK_EQ(leat_hook_calls(x.b, all_is_well, NULL), LEAT_OK);
+    CHECK_EQ(leat_call(x.p, calc, twice, &(struct num){ 0 }, &out), LEAT_INVAL);
+    CHECK_HAS(leat_err_detail(), "did not go on");
+    CHECK_EQ(leat_call(x.p, calc, fail, &(struct num){ LEAT_LIMIT }, &out), LEAT_INVAL);
+    CHECK_HAS(leat_err_detail(), "there is no result");
+    CHECK_EQ(out.n, 7);
+    CHECK_EQ(leat_call(x.p, calc, twice, &(struct num){ 2 }, &out), LEAT_OK);
+    CHECK_EQ(out.n, 4);
+    pair_close(&x);
+    at_store(&ran, 0);
+    x = served();
+    CHECK_EQ(leat_hook_served(x.a, all_is_well, NULL), LEAT_OK);
+    CHECK_EQ(leat_call(x.p, calc, twice, &(struct num){ 0 }, &out), LEAT_INVAL);
+    CHECK_HAS(leat_err_detail(), "did not go on");
+    CHECK_EQ(leat_call_once(x.p, calc, twice, &(struct num){ 0 }, &out, LEAT_STRING("key")), LEAT_INVAL);
+    CHECK_EQ(at_load(&ran), 0);
+    CHECK_EQ(leat_call_once(x.p, calc, twice, &(struct num){ 2 }, &out, LEAT_STRING("key")), LEAT_OK);     /* it was not used up */
+    CHECK_EQ(out.n, 4);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_hook_does_not_say_ok_of_what_has_not_run, oks)
+
 LEAT_STRUCT(errand, (string, text), (tx(num), out));
 static leat_err errand_task(struct errand *e) { return leat_send(e->out, { e->text.len }); }
 

@@ -166,7 +166,6 @@ struct what { leat_peer *p; const char *name; uint8_t kind; const leat_type *in,
 };
 /* [blocks] A call, as leat_call.  *own: the error is the method's own, not of leat. */
 leat_err call_do(const struct what *w, void *out, bool *own);
-void reply_fill(leat_reply *r, leat_err err, leat_err why, const char *detail);
 bool call_name(char to[CALL_NAME + 1], const char *svc, const char *method);         /* false: too long */
 
 extern const struct sess_user calls_user;            /* what boot/ gives to node_open (table.c) */

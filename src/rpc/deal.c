@@ -17,6 +17,7 @@
 #include "rpc/calls.h"
 #include "rpc/workers.h"
 #include "run/err.h"
+#include "type/error.h"
 
 enum { WINDOW = 8, ATTEMPTS = 5 };
 
@@ -26,10 +27,9 @@ struct elem {
     struct hand *w;
     uint64_t number;
     uint32_t attempt;
-    bool own, full, given;                           /* own: err is the method's; full: it has a value; given: its result is in out */
-    leat_err err, why;
+    bool own, given;                                 /* own: the error is the method's; given: its result is in out */
+    leat_reply *reply;                               /* how its last call ended: the head of out */
     char *in, *out;                                  /* an element of each channel, behind this record */
-    char detail[CALL_TEXT];
 };
 
 struct deal {
@@ -68,6 +68,7 @@ static struct elem *elem_new(struct deal *d)
     else if (!(e = mem_alloc(head + in + d->what->out_size)))
         return NULL;
     *e = (struct elem){ .d = d, .attempt = 1, .in = (char *)e + head, .out = (char *)e + head + in };
+    e->reply = memset(e->out, 0, d->what->out_size);
     return e;
 }
 
@@ -77,8 +78,8 @@ static void elem_free(struct elem *e, bool has_in)
 {
     if (e && has_in)
         leat_drop_(e->d->what->method->in, e->in);
-    if (e && e->full && !e->given)
-        leat_drop_(e->d->what->method->out, value_of(e));
+    if (e && !e->given)
+        leat_drop_(e->d->what->method->reply, e->out);
     mem_free(e);
 }
 
@@ -119,11 +120,7 @@ static leat_err attempt(struct elem **arg)
     const leat_method *m = e->d->what->method;
     struct what w = { .p = e->w->peer, .name = e->d->name, .kind = OPEN_CALL, .in = m->in, .out = m->out, .arg = e->in,
         .dealt = { e->number, e->attempt } };
-    e->err = call_do(&w, value_of(e), &e->own);
-    e->full = e->err == LEAT_OK;
-    e->why = e->err == LEAT_UNKNOWN ? leat_err_why() : e->err;
-    if (e->err != LEAT_OK)
-        snprintf(e->detail, sizeof e->detail, "%s", leat_err_detail());
+    reply_fill(e->reply, call_do(&w, value_of(e), &e->own));
     put_back(e);
     return LEAT_OK;
 }
@@ -132,22 +129,10 @@ static leat_err attempt(struct elem **arg)
 static leat_err attempt_starved(struct elem **arg)
 {
     struct elem *e = *arg;
-    e->err = e->why = LEAT_NOMEM;
-    e->own = e->full = false;
-    snprintf(e->detail, sizeof e->detail, "'%s' was not called: no memory for a stack", e->d->name);
+    e->own = false;
+    reply_fill(e->reply, leat_fail(LEAT_NOMEM, "'%s' was not called: no memory for a stack", e->d->name));
     put_back(e);
     return LEAT_OK;
-}
-
-static void fill(struct elem *e)
-{
-    leat_reply *r = (leat_reply *)(void *)e->out;
-    reply_fill(r, e->err, e->why, e->detail);
-    r->worker = e->w->index;
-    r->attempt = e->attempt;
-    r->number = e->number;
-    if (e->err != LEAT_OK)
-        memset(value_of(e), 0, e->d->what->method->out->size);
 }
 
 static void give_failed(struct deal *d, struct elem *rest, leat_err err)
@@ -304,7 +289,9 @@ static leat_err deal_to(struct deal *d, struct hand *w, struct elem *e)
 /* -- what came back ------------------------------------------------------------------------------------------------------------------ */
 static void pass_on(struct deal *d, struct elem *e)
 {
-    fill(e);
+    e->reply->worker = e->w->index;
+    e->reply->attempt = e->attempt;
+    e->reply->number = e->number;
     e->next = NULL;
     lock(&d->lock);
     bool first = !d->give;
@@ -336,13 +323,15 @@ static void finished(struct deal *d, struct elem *e)
 /* The element has failed for good: a result, or the end. */
 static leat_err failed(struct deal *d, struct elem *e, bool of_element)
 {
-    leat_err err = e->err == LEAT_UNKNOWN ? e->why : e->err;
+    leat_reply *r = e->reply;
+    r->err = r->why;
+    if (r->error.code != LEAT_OK)
+        r->error.code = r->err;
     if (of_element && d->opts.errors) {
-        e->err = e->why = err;
         finished(d, e);
         return LEAT_OK;
     }
-    err = leat_fail(err, "element %llu: %s", (unsigned long long)e->number, e->detail);
+    leat_err err = leat_wrap(leat_reply_err(r), "element %llu", (unsigned long long)e->number);
     keep(e);
     return err;
 }
@@ -350,8 +339,22 @@ static leat_err failed(struct deal *d, struct elem *e, bool of_element)
 /* Whether it is the worker that has failed, and not the element.  *ran: the method may have run. */
 static bool is_lost(const struct elem *e, bool *ran)
 {
-    *ran = e->err == LEAT_UNKNOWN;
-    return e->own ? e->err == LEAT_UNKNOWN && e->why == LEAT_CANCELED : e->err == LEAT_UNKNOWN || e->err == LEAT_PEER_LOST;
+    const leat_reply *r = e->reply;
+    *ran = r->err == LEAT_UNKNOWN;
+    return e->own ? r->err == LEAT_UNKNOWN && r->why == LEAT_CANCELED : r->err == LEAT_UNKNOWN || r->err == LEAT_PEER_LOST;
+}
+
+/* The last loss is the cause. */
+static void lost_too_often(struct elem *e)
+{
+    char text[80], detail[sizeof e->reply->detail];
+    leat_reply *r = e->reply;
+    snprintf(text, sizeof text, "%u workers in a row were lost with it, the last one", e->attempt);
+    snprintf(detail, sizeof detail, "%s: %.*s", text, (int)(sizeof detail - sizeof text - 2), r->detail);
+    memcpy(r->detail, detail, sizeof detail);
+    if (r->error.code == LEAT_OK || leat_error_wrap(&r->error, LEAT_LIMIT, text) != LEAT_OK)
+        leat_error_drop(&r->error);
+    r->err = r->why = LEAT_LIMIT;
 }
 
 static leat_err lost(struct deal *d, struct elem *e, bool ran)
@@ -362,12 +365,10 @@ static leat_err lost(struct deal *d, struct elem *e, bool ran)
     e->w->is.again++;
     unlock(&d->ws->lock);
     if (ran && e->attempt == d->opts.max_attempts) {
-        char text[CALL_TEXT];
-        snprintf(text, sizeof text, "%u workers in a row were lost with it, the last one: %.*s", e->attempt, CALL_TEXT - 80, e->detail);
-        memcpy(e->detail, text, sizeof e->detail);
-        e->err = LEAT_LIMIT;
+        lost_too_often(e);
         return failed(d, e, true);
     }
+    leat_error_drop(&e->reply->error);
     e->attempt += ran;
     e->next = NULL;
     *d->again_end = e;
@@ -387,16 +388,17 @@ static leat_err came_back(struct deal *d, struct elem *e)
     }
     lock(&d->ws->lock);
     e->w->is.out--;
-    e->w->is.done += e->err == LEAT_OK;
+    e->w->is.done += e->reply->err == LEAT_OK;
     d->ws->news |= e->w->ended;
     unlock(&d->ws->lock);
-    if (e->err == LEAT_OK) {
+    if (e->reply->err == LEAT_OK) {
         finished(d, e);
         return LEAT_OK;
     }
     if (is_lost(e, &ran))
         return lost(d, e, ran);
-    return failed(d, e, (e->own && e->err != LEAT_CANCELED) || e->err == LEAT_LIMIT || e->err == LEAT_NOMEM);
+    leat_err err = e->reply->err;
+    return failed(d, e, (e->own && err != LEAT_CANCELED) || err == LEAT_LIMIT || err == LEAT_NOMEM);
 }
 
 static leat_err look_at_back(struct deal *d)
@@ -567,6 +569,7 @@ leat_err leat_deal_run_(leat_workers *ws, const leat_deal_ *what, const leat_dea
             err = leat_fail(LEAT_LIMIT, "leat_deal: a name has at most %d bytes", CALL_NAME);
     }
     if (err == LEAT_OK && (err = begin(d)) == LEAT_OK) {
+        chan_describe(what->out, what->method->reply, leat_drop_);
         err = run(d);
         end(d);
     }

@@ -72,10 +72,10 @@ static leat_err grind_never(void *self, const void *in, void *out)
     return LEAT_OK;
 }
 
+#define GRIND(in, out) { "grind", &in##_type, &out##_type, &out##_reply_type }
 static const leat_method methods[KINDS] = {
-    [SAME] = { "grind", &piece_type, &tally_type }, [NEWER] = { "grind", &piece_new_type, &tally_new_type },
-    [OLDER] = { "grind", &piece_old_type, &tally_old_type }, [BAD_IN] = { "grind", &piece_bad_type, &tally_type },
-    [BAD_OUT] = { "grind", &piece_type, &tally_bad_type },
+    [SAME] = GRIND(piece, tally), [NEWER] = GRIND(piece_new, tally_new), [OLDER] = GRIND(piece_old, tally_old),
+    [BAD_IN] = GRIND(piece_bad, tally), [BAD_OUT] = GRIND(piece, tally_bad),
 };
 static void (*const functions[KINDS])(void) = {
     (void (*)(void))grind, (void (*)(void))grind_new, (void (*)(void))grind_old, (void (*)(void))grind_never, (void (*)(void))grind_never,

@@ -166,8 +166,8 @@ static leat_err echo_same(void *self, const struct answer1 *in, struct answer1 *
 static const struct echo_impl echo = { .say = echo_say, .same = echo_same };
 
 /* what the other side's program has */
-static const leat_method say_old = { "say", &ask1_type, &answer1_type }, say_new = { "say", &ask1_type, &answer3_type },
-    say_ask_bad = { "say", &ask_bad_type, &answer1_type }, say_answer_bad = { "say", &ask1_type, &answer_bad_type };
+static const leat_method say_old = { "say", &ask1_type, &answer1_type, NULL }, say_new = { "say", &ask1_type, &answer3_type, NULL },
+    say_ask_bad = { "say", &ask_bad_type, &answer1_type, NULL }, say_answer_bad = { "say", &ask1_type, &answer_bad_type, NULL };
 
 static leat_err calls(leat_none *none)
 {

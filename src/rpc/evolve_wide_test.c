@@ -68,8 +68,8 @@ static leat_err widen(void *self, const struct wide *in, struct wide *out)
     return is_wide(in, in->at[0], true) ? LEAT_OK : LEAT_INVAL;
 }
 
-static const leat_method there[] = { { "a", &wide_type, &wide_type }, { "b", &wide_type, &wide_type } };
-static const leat_method here[] = { { "a", &narrow_type, &narrow_type }, { "b", &narrow_type, &narrow_type } };
+static const leat_method there[] = { { "a", &wide_type, &wide_type, NULL }, { "b", &wide_type, &wide_type, NULL } };
+static const leat_method here[] = { { "a", &narrow_type, &narrow_type, NULL }, { "b", &narrow_type, &narrow_type, NULL } };
 static void (*const functions[])(void) = { (void (*)(void))widen, (void (*)(void))widen };
 
 struct caller { leat_peer *p; int first; };

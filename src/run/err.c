@@ -42,10 +42,15 @@ static const struct { const char *name, *text; } errors[] = {
     [LEAT_DEADLOCK] = { "DEADLOCK", "all tasks were asleep for ever" },
 };
 
+bool err_known(leat_err e) { return (unsigned)e < ARRAY_LEN(errors) && errors[e].name; }
+
 const char *leat_err_name(leat_err e)
 {
-    return (unsigned)e < ARRAY_LEN(errors) && errors[e].name ? errors[e].name : "an unknown error";
+    return err_known(e) ? errors[e].name : "an unknown error";
 }
+
+/* The standing sentence. */
+static const char *text_of(leat_err e) { return err_known(e) ? errors[e].text : "an error that leat does not know"; }
 
 static void forget_value(struct fault *f)
 {
@@ -133,7 +138,7 @@ leat_err leat_wrap(leat_err e, const char *fmt, ...)
         kept.before = old->before;
         old->value = NULL;
     }
-    const char *tail = old ? old->text : errors[(unsigned)e < ARRAY_LEN(errors) ? e : 0].text;
+    const char *tail = old ? old->text : text_of(e);
     if (n >= 0 && (size_t)n < sizeof text - 3) {     /* what does not fit is cut */
         size_t room = sizeof text - (size_t)n - 3;
         memcpy(text + n, ": ", 2);
@@ -170,7 +175,7 @@ const char *leat_err_detail(void)
 {
     struct task *t = task_self();
     struct fault *f = fault_now(t);
-    return f ? f->text : errors[t->last_err].text;
+    return f ? f->text : text_of((leat_err)t->last_err);
 }
 
 void err_node(const char *name, size_t n)
@@ -208,7 +213,7 @@ const char *err_detail_of(leat_err e, char *node, size_t cap)
     struct task *t = task_self();
     struct fault *f = t->last_err == (uint8_t)e ? fault_now(t) : NULL;
     snprintf(node, cap, "%s", f ? f->node : "");
-    return f ? f->text : errors[(unsigned)e < ARRAY_LEN(errors) ? e : 0].text;
+    return f ? f->text : text_of(e);
 }
 
 int leat_err_sys(void)

@@ -88,31 +88,58 @@ leat_err leat_error_wrap(leat_error *e, leat_err code, const char *text)
     return LEAT_OK;
 }
 
-leat_err leat_error_raise(const leat_error *e)
+/* The words of the row, and the node where it began. */
+static const leat_string *words(const leat_error *e, char text[DETAIL_MAX])
 {
-    char text[DETAIL_MAX] = "";
     const leat_string *node = NULL;
     size_t n = 0;
     int row = 0;
+    text[0] = 0;
+    for (const leat_error *x = e; x && row < LIMIT_ERROR_CHAIN; x = x->cause, row++) {
+        if (x->text.len > 0 && n < DETAIL_MAX)
+            n += (size_t)snprintf(text + n, DETAIL_MAX - n, "%s%.*s", n ? ": " : "",
+                (int)MIN(x->text.len, (uint32_t)DETAIL_MAX), x->text.p);
+        node = x->node.len > 0 ? &x->node : node;
+    }
+    return node;
+}
+
+leat_err leat_error_raise(const leat_error *e)
+{
+    char text[DETAIL_MAX];
     if (!e || e->code == LEAT_OK)
         return LEAT_OK;
-    for (const leat_error *x = e; x && row < LIMIT_ERROR_CHAIN; x = x->cause, row++) {
-        if (x->text.len > 0 && n < sizeof text)
-            n += (size_t)snprintf(text + n, sizeof text - n, "%s%.*s", n ? ": " : "",
-                (int)MIN(x->text.len, (uint32_t)DETAIL_MAX), x->text.p);
-        node = x->node.len > 0 ? &x->node : node;    /* of the innermost: where it began */
-    }
+    const leat_string *node = words(e, text);
     leat_error *v = error_has_more(e) ? mem_zalloc(sizeof *v) : NULL;         /* without memory it is code and text */
     if (v && leat_dup_(&error_type, e, v) != LEAT_OK) {
         mem_free(v);
         v = NULL;
     }
-    leat_err r = n || v ? leat_fail(e->code, "%s", n ? text : leat_err_name(e->code)) : err_of(e->code);
+    leat_err code = err_known(e->code) ? e->code : LEAT_REMOTE;
+    leat_err r = text[0] || v ? leat_fail(code, "%s", text[0] ? text : leat_err_name(code)) : err_of(code);
     if (node)
         err_node(node->p, node->len);
     if (v)
         error_attach(v, 0);
     return r;
+}
+
+leat_err error_raise_moved(leat_error *e, leat_err err, leat_err why)
+{
+    char text[DETAIL_MAX];
+    const leat_string *node = words(e, text);
+    err = err_known(err) && err != LEAT_OK ? err : LEAT_REMOTE;
+    err = err == LEAT_UNKNOWN ? err_unknown(why, "%s", text) : leat_fail(err, "%s", text);
+    if (node)
+        err_node(node->p, node->len);
+    leat_error *v = e->details.len > 0 || e->cause ? mem_alloc(sizeof *v) : NULL;     /* else the failure has all of it */
+    if (v) {
+        *v = *e;
+        *e = (leat_error){ 0 };
+        error_attach(v, 0);
+    }
+    leat_error_drop(e);
+    return err;
 }
 
 leat_err error_pack(leat_err e, struct buf *out)

@@ -19,5 +19,10 @@ void error_free(leat_error *e);                      /* NULL: nothing */
 /* The last failure of this task is that of *e, which is taken over: leat_error_of gives it, and its text is what ends the detail. */
 void error_attach(leat_error *e, size_t before);     /* before: so many bytes of the detail come before its text */
 
+/* err, and why if it is UNKNOWN, is the last failure of this task, with all that is in *e, which is then empty.  REMOTE: err is none. */
+leat_err error_raise_moved(leat_error *e, leat_err err, leat_err why);
+/* *r says OK, or err, which is the last failure of this task.  Without memory it is code and detail. */
+void reply_fill(leat_reply *r, leat_err err);
+
 static inline bool error_has_more(const leat_error *e) { return e->node.len > 0 || e->details.len > 0 || e->cause; }
 #endif

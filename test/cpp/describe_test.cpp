@@ -164,8 +164,11 @@ static leat_err futures_tasks_and_deals(both *x)
     LEAT_TRY(leat_workers_add(w, x->a_of_b));
     LEAT_TRY(leat_deal(w, geo, area, leat_rx_of(shapes), leat_tx_of(areas), nullptr));
     leat_close(areas);
-    leat_each(a, areas, err)
+    leat_chan_owns(areas, circle_reply);
+    leat_each(a, areas, err) {
         sum += a.value.r;
+        leat_drop(circle_reply, &a);
+    }
     CHECK(sum == 3 + 12);
     return err;
 }
