@@ -399,9 +399,7 @@ TEST(tasks_and_threads_share_all_of_them)
 }
 
 /* -- mistakes ---------------------------------------------------------------------------------------------------------------- */
-#ifndef NDEBUG
 static void bad_unlock(void) { leat_mutex m = { { NULL } }; leat_unlock(&m); }
-#endif
 static void bad_runlock(void) { leat_rwlock l = { { NULL } }; leat_runlock(&l); }
 static void bad_runlock_2(void) { leat_rwlock l = { { NULL } }; leat_ignore(leat_rlock(&l)); leat_runlock(&l); leat_runlock(&l); }
 static void bad_runlock_3(void) { leat_rwlock l = { { NULL } }; leat_ignore(leat_wlock(&l)); leat_runlock(&l); }
@@ -413,9 +411,7 @@ static void bad_wait(void) { leat_cond c = { { NULL } }; leat_mutex m = { { NULL
 
 TEST(mistakes_stop_the_program_with_a_line)
 {
-#ifndef NDEBUG
     stops(bad_unlock, "leat: leat_unlock: the mutex is not locked\n");
-#endif
     stops(bad_runlock, "leat: leat_runlock: no reader holds this lock\n");
     stops(bad_runlock_2, "leat: leat_runlock: no reader holds this lock\n");
     stops(bad_runlock_3, "leat: leat_runlock: no reader holds this lock\n");

@@ -58,10 +58,8 @@ AT_TASK(TestMutex, test_mutex)
 
 static leat_mutex m;
 static leat_rwlock l;
-#ifndef NDEBUG
 static void mutex_unlock(void) { leat_unlock(&m); }
 static void mutex_unlock_2(void) { leat_ignore(leat_lock(&m)); leat_unlock(&m); leat_unlock(&m); }
-#endif
 static void rw_unlock(void) { leat_wunlock(&l); }
 static void rw_unlock_2(void) { leat_ignore(leat_rlock(&l)); leat_wunlock(&l); }
 static void rw_unlock_3(void) { leat_ignore(leat_wlock(&l)); leat_wunlock(&l); leat_wunlock(&l); }
@@ -70,10 +68,8 @@ static void rw_runlock_2(void) { leat_ignore(leat_wlock(&l)); leat_runlock(&l); 
 static void rw_runlock_3(void) { leat_ignore(leat_rlock(&l)); leat_runlock(&l); leat_runlock(&l); }
 TEST(TestMutexMisuse)
 {
-#ifndef NDEBUG
     stops(mutex_unlock, "leat_unlock: the mutex is not locked");
     stops(mutex_unlock_2, "leat_unlock: the mutex is not locked");
-#endif
     stops(rw_unlock, "leat_wunlock: no writer holds this lock");
     stops(rw_unlock_2, "leat_wunlock: no writer holds this lock");
     stops(rw_unlock_3, "leat_wunlock: no writer holds this lock");
