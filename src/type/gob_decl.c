@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include "type/gob.h"
 
-enum { DEPTH = 100 };                                /* of types without a name inside each other: a hostile stream can make a circle */
+/* Types without a name are written wherever they are used, which of a few that use each other twice makes more than anybody reads, and of
+ * a circle more than there is.  So only so deep inside each other, and all of them at most UNNAMED_TIMES as much as is there, and
+ * UNNAMED_FREE bytes.  PART: what a type or a field takes beside its name, more or less. */
+enum { DEPTH = 100, UNNAMED_TIMES = 8, UNNAMED_FREE = 64 << 10, PART = 64 };
 
 static bool is_name(struct gob_text t)
 {
@@ -18,8 +21,8 @@ static bool is_name(struct gob_text t)
     return t.n > 0;
 }
 
-/* of: in the order of the stream, by which second says whether an earlier one has the same name */
-struct decls { const struct gob *g; const struct json_sink *s; const struct gob_type **of; bool *second; size_t n; };
+/* of: in the order of the stream, by which second says whether an earlier one has the same name.  unnamed: bytes that are left for those */
+struct decls { const struct gob *g; const struct json_sink *s; const struct gob_type **of; bool *second; size_t n, unnamed; };
 
 static void text(const struct decls *d, struct gob_text t)
 {
@@ -36,9 +39,17 @@ static void name(const struct decls *d, const struct gob_type *t)
     }
 }
 
-static void body(const struct decls *d, const struct gob_type *t, int depth);
+static size_t weight(const struct gob_type *t)
+{
+    size_t n = PART + t->name.n;
+    for (size_t i = 0; i < t->nfields; i++)
+        n += PART + t->fields[i].name.n;
+    return n;
+}
 
-static void use(const struct decls *d, int64_t id, int depth)
+static void body(struct decls *d, const struct gob_type *t, int depth);
+
+static void use(struct decls *d, int64_t id, int depth)
 {
     static const char *const basic[] = { "?", "bool", "int", "uint", "float64", "[]byte", "string", "complex128", "interface{}" };
     const struct gob_type *t = gob_type_of(d->g, id);
@@ -50,11 +61,15 @@ static void use(const struct decls *d, int64_t id, int depth)
         json_put(d->s, "time.Time");
     else if (is_name(t->name))
         name(d, t);
-    else
+    else if (weight(t) > d->unnamed)
+        json_put(d->s, "struct{} /* more without a name than is written */");
+    else {
+        d->unnamed -= weight(t);
         body(d, t, depth + 1);
+    }
 }
 
-static void body(const struct decls *d, const struct gob_type *t, int depth)
+static void body(struct decls *d, const struct gob_type *t, int depth)
 {
     static const char *const methods[] = { "GobEncode", "MarshalBinary", "MarshalText" };
     switch (t->kind) {
@@ -106,9 +121,12 @@ static int by_name(const void *a, const void *b)
 
 static void declare_all(struct decls *d)
 {
+    d->unnamed = UNNAMED_FREE;
     for (size_t i = 0; i < d->g->size; i++)
-        if (d->g->table[i])
+        if (d->g->table[i]) {
             d->of[d->n++] = d->g->table[i];
+            d->unnamed += UNNAMED_TIMES * weight(d->g->table[i]);
+        }
     qsort((void *)d->of, d->n, sizeof *d->of, by_name);
     for (size_t i = 1; i < d->n; i++) {
         const struct gob_text *x = &d->of[i - 1]->name, *y = &d->of[i]->name;

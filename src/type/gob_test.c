@@ -180,6 +180,29 @@ TEST(streams_are_read_to_their_end)
     buf_free(&out);
 }
 
+/* 40 types without a name, each a map of the next one to the next one: 2^40 words, were they all written. */
+TEST(declarations_of_types_within_types_end)
+{
+    static const uint8_t head[] = { 0xff, 0x81, 3, 1, 1, 1, 'T', 1, 0xff, 0x82, 0, 1, 1, 1, 1, 'A', 1, 0xff, 0x84, 0, 0, 0 };
+    struct feed f = { 0 };
+    buf_reset(&out);
+    struct json_sink s = json_to_buf(&out);
+    CHECK(gob_message(&f.gob, head, sizeof head, 1) == LEAT_OK);
+    for (int id = 66; id < 66 + 40; id++) {
+        uint8_t next = (uint8_t)(id < 105 ? 2 * id + 2 : 4), more = id < 105;
+        uint8_t p[] = { 0xff, (uint8_t)(2 * id - 1), 4, 1, 2, 0xff, (uint8_t)(2 * id), 0, 1, 0xff, next, 1, 0xff, next, 0, 0 };
+        uint8_t last[] = { 0xff, (uint8_t)(2 * id - 1), 4, 1, 2, 0xff, (uint8_t)(2 * id), 0, 1, next, 1, next, 0, 0 };
+        CHECK(gob_message(&f.gob, more ? p : last, more ? sizeof p : sizeof last, 100) == LEAT_OK);
+    }
+    CHECK(gob_declarations(&f.gob, &s) == LEAT_OK);
+    CHECK(buf_err(&out) == LEAT_OK && out.len > 5000 && out.len < 200000);
+    buf_u8(&out, 0);
+    CHECK_HAS((char *)out.p, "type T struct {\n\tA map[map[map[");
+    CHECK_HAS((char *)out.p, "/* more without a name than is written */");
+    gob_free(&f.gob);
+    buf_free(&out);
+}
+
 TEST(damaged_streams_break_nothing)
 {
     struct rng r;

@@ -7,10 +7,12 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include "base/alloc.h"
 #include "base/limits.h"
 #include "base/rng.h"
 #include "leat.h"
@@ -69,6 +71,7 @@ static size_t foreign(struct rng *r, char *to, size_t cap)
 }
 
 /* Knocks, says something foreign, and hears the answer out or hangs up. */
+static struct said { _Atomic uint64_t links, bytes; } *said_in_all;      /* shared with the strangers, if somebody counts */
 static void knock(struct rng *r)
 {
     char said[300], got[600];
@@ -77,6 +80,10 @@ static void knock(struct rng *r)
     if (fd < 0)
         return;
     bool whole = n > 20 || rng_below(r, 2);
+    if (said_in_all) {
+        atomic_fetch_add(&said_in_all->links, 1);
+        atomic_fetch_add(&said_in_all->bytes, n);
+    }
     if (n && send(fd, said, n, MSG_NOSIGNAL) < 0)
         n = 0;
     if (whole)
@@ -167,12 +174,32 @@ static bool ended(pid_t pid)
 }
 
 /* -- masses that speak something else ------------------------------------------------------------------------------------------------- */
+/* What this process allocates meanwhile: for each stranger so much, and 64 times what it said; and LARGE blocks are address space for
+ * stacks. */
+enum { FOR_A_LINK = 8 << 10, FOR_A_BYTE = 64, BLOCKS_FOR_A_LINK = 20, LARGE = 16 << 20 };
+static _Atomic uint64_t taken, blocks;
+static bool count_memory(void *self, size_t n)
+{
+    (void)self;
+    atomic_fetch_add_explicit(&taken, n < LARGE ? n : 0, memory_order_relaxed);
+    atomic_fetch_add_explicit(&blocks, 1, memory_order_relaxed);
+    return false;
+}
+
+static double cpu_s(const struct rusage *u)
+{
+    return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) + (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6;
+}
+
 static leat_err masses(leat_none *none)
 {
     struct good g;
     struct rusage was, is;
     (void)none;
     good_open(&g, 5000);
+    said_in_all = mmap(NULL, sizeof *said_in_all, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(said_in_all != MAP_FAILED);
+    uint64_t taken_before = atomic_load(&taken), blocks_before = atomic_load(&blocks);
     leat_time began = leat_now();
     getrusage(RUSAGE_SELF, &was);
     pid_t pid = start();
@@ -188,8 +215,14 @@ static leat_err masses(leat_none *none)
         leat_ignore(leat_sleep(LEAT_MS(5)));
         alarm(60);                                   /* what counts is that it goes on */
     }
+    uint64_t links = atomic_load(&said_in_all->links), bytes = atomic_load(&said_in_all->bytes);
+    uint64_t memory = atomic_load(&taken) - taken_before, pieces = atomic_load(&blocks) - blocks_before;
     newcomer(&g);
     getrusage(RUSAGE_SELF, &is);
+    fprintf(stderr, "# %llu strangers said %llu bytes; for each %.1f blocks of together %.0f bytes, and %.1f us of a processor; "
+        "%ld KiB more at the most\n", (unsigned long long)links, (unsigned long long)bytes, (double)pieces / (double)links,
+        (double)memory / (double)links, (cpu_s(&is) - cpu_s(&was)) * 1e6 / (double)links, is.ru_maxrss - was.ru_maxrss);
+    CHECK(links > 0 && memory < links * FOR_A_LINK + bytes * FOR_A_BYTE && pieces < links * BLOCKS_FOR_A_LINK);
     CHECK(is.ru_maxrss - was.ru_maxrss < (getenv("T_SLOW") ? 200 << 10 : 64 << 10));        /* KiB, however many they were */
     int64_t seconds = leat_since(began).ns / 1000000000 + 2;
     CHECK(atomic_load(&lines) >= 1 && atomic_load(&lines) <= 10 * seconds);
@@ -198,7 +231,9 @@ static leat_err masses(leat_none *none)
 }
 static void over(bool tcp_, leat_err (*fn)(leat_none *))
 {
+    static const struct mem_hook hook = { count_memory, NULL };
     tcp = tcp_;
+    mem_hook = &hook;
     CHECK_EQ(leat_run(&opts, fn, LEAT_NONE), LEAT_OK);
 }
 TEST(masses_that_speak_something_else_are_refused_in_few_words_unix) { over(false, masses); }
