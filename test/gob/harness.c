@@ -5,6 +5,8 @@
  *   k  a stream: its types, a line each
  *   t  a type as text, NUL, a stream: how many values of it fit that type (32 bits), the length of the following (32 bits), those values
  *      as a stream of leat's own encoder, then what is wrong or nothing
+ *   n  numbers: 4 or 8, and the bits of such a float, in 8 bytes, of each: a line each, its JSON, a blank, and the bits, in base 16,
+ *      of what is read from that
  *
  * The text of a type, which describe in fuzz/types.go writes: b bool; i8, u2, f4 ... numbers of so many bytes; s string; c cstr; y bytes;
  * t date; d duration; e enum; x error; {NAME.FIELD=T.FIELD=T} struct; r3; the fourth struct that began; *T optional; [T list; a5;T array;
@@ -297,6 +299,41 @@ static void through(const uint8_t *p, size_t n, struct buf *out)
     gob_writer_free(&w);
 }
 
+/* == Floats ================================================================================================================= */
+
+LEAT_STRUCT(wide, (float64, v));
+LEAT_STRUCT(narrow, (float32, v));
+
+/* {"v":1.5}: 1.5 and what is read back, bits */
+static void put_float(struct buf *out, leat_string json, uint64_t bits)
+{
+    char text[24];
+    buf_put(out, json.p + 5, json.len - 6);
+    int n = snprintf(text, sizeof text, " %llx\n", (unsigned long long)bits);
+    buf_put(out, text, (size_t)n);
+    leat_string_drop(&json);
+}
+
+static void numbers(const uint8_t *p, size_t n, struct buf *out)
+{
+    for (const uint8_t *end = p + n - n % 9; p < end; p += 9) {
+        leat_string json = { 0 };
+        uint32_t less;
+        uint64_t bits;
+        struct narrow f, f_again = { 0 };
+        struct wide d, d_again = { 0 };
+        memcpy(&d.v, p + 1, sizeof d.v);
+        memcpy(&f.v, p + 1, sizeof f.v);
+        if ((p[0] == 4 ? leat_json_write(narrow, &f, &json) : leat_json_write(wide, &d, &json)) != LEAT_OK)
+            need(NULL);
+        if ((p[0] == 4 ? leat_json_read(narrow, json.p, json.len, &f_again) : leat_json_read(wide, json.p, json.len, &d_again)) != LEAT_OK)
+            abort();
+        memcpy(&less, &f_again.v, sizeof less);
+        memcpy(&bits, &d_again.v, sizeof bits);
+        put_float(out, json, p[0] == 4 ? less : bits);
+    }
+}
+
 static void *serve(void *none)
 {
     struct buf out = { 0 };
@@ -311,6 +348,8 @@ static void *serve(void *none)
         buf_reset(&out);
         if (head[0] == 't')
             through(block, n, &out);
+        else if (head[0] == 'n')
+            numbers(block, n, &out);
         else
             decode(block, n, &out, head[0] == 'k');
         free(block);

@@ -160,7 +160,7 @@ def test_fuzz():
     """What differs from Go on purpose still does, and some thousand streams show nothing else (make gob-fuzz: millions)."""
     program = gopeer.build(os.path.join(HERE, 'fuzz'), 'gob-fuzz')
     files = ['-differences', os.path.join(HERE, 'differences'), os.path.join(gopeer.BUILD, 'test', 'gob_harness')]
-    for args in (['-samples'], ['-seed', '7', '-count', '1500']):
+    for args in (['-samples'], ['-seed', '7', '-count', '1500'], ['-seed', '7', '-floats', '1500']):
         got = subprocess.run([program] + args + files, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=250)
         if got.returncode:
             yield from got.stdout.decode('utf-8', 'replace')[:4000].splitlines()

@@ -134,7 +134,7 @@ func twice(all []reflect.Type) bool {
 var samplesInto = map[string]reflect.Type{
 	"int": reflect.TypeOf(0), "int8": reflect.TypeOf(int8(0)), "Fault": faultType, "any": anyType, "time.Time": timeType,
 	"[2]int": reflect.TypeOf([2]int{}), "map[string]int": reflect.TypeOf(map[string]int{}), "cstr": reflect.TypeOf(""),
-	"Two": of((*Two)(nil)), "Left": reflect.TypeOf(struct{ Y int }{}),
+	"Two": of((*Two)(nil)), "Within": of((*Within)(nil)), "Left": reflect.TypeOf(struct{ Y int }{}),
 }
 
 // samples looks whether each difference is still one; the exit code

@@ -411,12 +411,16 @@ func main() {
 	found := flag.String("found", "", "where streams go that the two disagree on")
 	progress := flag.String("progress", "", "a file that holds the number of the case that runs")
 	samples := flag.Bool("samples", false, "only the samples of the differences")
+	numbers := flag.Int("floats", 0, "only floats as text, sixteen times so many beside those at the edges")
 	most := flag.Int("most", 20, "stops after so many findings")
 	flag.Parse()
 	f := &fuzzer{seed: *seed, peer: start(flag.Arg(0)), counts: map[string]int{}, boxes: registerAll()}
 	f.differ = readDifferences(*differences)
 	if *samples {
 		os.Exit(f.samples())
+	}
+	if *numbers > 0 {
+		os.Exit(f.floats(rand.New(rand.NewSource(*seed)), *numbers))
 	}
 	var note *os.File
 	if *progress != "" {

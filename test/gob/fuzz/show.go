@@ -315,7 +315,7 @@ func (s *shower) entries(v reflect.Value) {
 			if strings.HasPrefix(key, `"`) {
 				key = key[1 : len(key)-1]
 			}
-			s.unknown = s.unknown || p.unknown
+			s.unknown, s.ghost = s.unknown || p.unknown, s.ghost || p.ghost
 		}
 		if _, twice := all[key]; twice {
 			s.unknown = true
