@@ -190,4 +190,71 @@ static leat_err gives_up(leat_none *none)
 }
 ANYWHERE(who_gives_up_leaves_its_place_and_the_others_keep_theirs, gives_up)
 
+/* -- whose caller has gone ------------------------------------------------------------------------------------------------------- */
+LEAT_SERVICE(inn, (stay, num, num));
+static _Atomic uint32_t inside, told;
+
+/* Learns of the cancel, and stays until the gate opens. */
+static leat_err inn_stay(void *self, const struct num *in, struct num *out)
+{
+    leat_err err = LEAT_OK;
+    (void)self;
+    *out = *in;
+    if (in->n == 0)
+        return LEAT_OK;
+    atomic_fetch_add(&inside, 1);
+    for (int ms = 0; leat_ctx_err() == LEAT_OK; ms++) {
+        CHECK(ms < 60000);
+        leat_ignore(leat_sleep(LEAT_MS(1)));
+    }
+    CHECK_EQ(leat_ctx_err(), LEAT_CANCELED);
+    at_store(&told, 1);
+    leat_with_shield(LEAT_S(60))
+        for (int ms = 0; !at_load(&gate) && err == LEAT_OK; ms++)
+            err = leat_sleep(LEAT_MS(1));
+    return err;
+}
+static const struct inn_impl inn = { inn_stay };
+
+static void is_there(_Atomic uint32_t *what)
+{
+    for (int ms = 0; !at_load(what); ms++) {
+        CHECK(ms < 60000);
+        CHECK_EQ(leat_sleep(LEAT_MS(1)), LEAT_OK);
+    }
+}
+
+static leat_err keeps_slot(leat_call_limits of_service, leat_call_limits of_peer)
+{
+    struct pair x = served("inn", of_service, of_peer);
+    struct num out = { 0 };
+    leat_err err;
+    CHECK_EQ(leat_serve(x.a, inn, &inn, NULL), LEAT_OK);
+    leat_rx(struct num_reply) reply = NULL;
+    struct num_reply r;
+    leat_with_group(g, err) {
+        CHECK_EQ(leat_call_async(&g, x.p, inn, stay, &(struct num){ 1 }, &reply), LEAT_OK);
+        is_there(&inside);
+        leat_group_cancel(&g);
+    }
+    CHECK_EQ(leat_recv(reply, &r), LEAT_OK);
+    CHECK_EQ(r.reply.err, LEAT_UNKNOWN);             /* for the caller it is over */
+    leat_drop(num_reply, &r);
+    leat_unref(reply);
+    is_there(&told);
+    CHECK_EQ(leat_call(x.p, inn, stay, &(struct num){ 0 }, &out), LEAT_LIMIT);           /* its place is still taken */
+    at_store(&gate, 1);
+    leat_with_deadline(LEAT_S(50))
+        do {
+            err = leat_call(x.p, inn, stay, &(struct num){ 0 }, &out);
+        } while (err == LEAT_LIMIT && leat_sleep(LEAT_MS(1)) == LEAT_OK);
+    CHECK_EQ(err, LEAT_OK);
+    pair_close(&x);
+    return LEAT_OK;
+}
+static leat_err slot_of_service(leat_none *n) { (void)n; return keeps_slot((leat_call_limits){ 1, 0 }, none_at_all); }
+static leat_err slot_of_peer(leat_none *n) { (void)n; return keeps_slot(none_at_all, (leat_call_limits){ 1, 0 }); }
+ANYWHERE(a_method_that_was_cancelled_keeps_its_place_at_a_service_until_it_returns, slot_of_service)
+ANYWHERE(a_method_that_was_cancelled_keeps_its_place_of_a_peer_until_it_returns, slot_of_peer)
+
 T_MAIN()
