@@ -9,22 +9,22 @@ enum { FEW = 3 };
     leat_err e_ = leat_run(&(leat_opts){ .workers = w_ }, fn, LEAT_NONE); \
     if (e_ != LEAT_OK) t_fail(__FILE__, __LINE__, "%u workers: %s: %s", w_, leat_err_name(e_), leat_err_detail()); } } while (0)
 
-enum form { ARRAY, CASES, MANY, FORMS };             /* an array of the ends; a case each; the ends among others in a long array */
+enum form { ARRAY, CASES, SOME, MANY, FORMS };       /* an array of the ends; a case each; the ends among others in a longer array */
 enum { LONG = 40 };
-static const int at[FEW] = { 5, 20, LONG - 2 };      /* where they are then */
 
-static leat_err pick_many(leat_rx(int) *rx, int *v, size_t *which)
+static leat_err pick_many(leat_rx(int) *rx, int n, int *v, size_t *which)
 {
+    const int at[FEW] = { 1, n / 2, n - 2 };
     leat_chan(int) idle[LONG] = { NULL };
     leat_rx(int) all[LONG] = { NULL };               /* the last one stays so */
     leat_err err = LEAT_OK;
     size_t i = 0;
-    for (int k = 0; k < LONG - 1; k++)
+    for (int k = 0; k < n - 1; k++)
         all[k] = leat_rx_of(idle[k] = leat_chan_make(int, 0));
     for (int k = 0; k < FEW; k++)
         all[at[k]] = rx[k];
     leat_select(err)
-        leat_on_recv_any(all, LONG, v, &i) { }
+        leat_on_recv_any(all, n, v, &i) { }
     for (int k = 0; k < LONG; k++)
         leat_unref(idle[k]);
     for (size_t k = 0; k < FEW && err == LEAT_OK; k++)
@@ -37,8 +37,8 @@ static leat_err pick_many(leat_rx(int) *rx, int *v, size_t *which)
 static leat_err pick(leat_rx(int) *rx, enum form form, int *v, size_t *which)
 {
     leat_err err = LEAT_OK;
-    if (form == MANY)
-        return pick_many(rx, v, which);
+    if (form == SOME || form == MANY)
+        return pick_many(rx, form == SOME ? 12 : LONG, v, which);
     if (form == ARRAY)
         leat_select(err)
             leat_on_recv_any(rx, FEW, v, which) { }
@@ -126,7 +126,7 @@ static leat_err dead(leat_none *none)
         leat_rx(int) rx[FEW] = { NULL, p.rx[1], NULL };
         size_t which = 99;
         leat_err err;
-        if (form != MANY)                            /* which has others that are open */
+        if (form == ARRAY || form == CASES)          /* the others have ends that are open */
             CHECK_EQ(pick(rx, form, &v, &which), LEAT_CLOSED);
         rx[alive] = p.rx[alive];
         leat_with_group(g, err) {

@@ -150,12 +150,13 @@ static ALWAYS bool wait_in(const leat_select_ *s, bool array, uint32_t n, struct
     }
 WAIT_IN(wait_cases, false, OPS_FEW)
 WAIT_IN(wait_few, true, OPS_FEW)
+WAIT_IN(wait_some, true, OPS_SOME)
 WAIT_IN(wait_many, true, OPS_ON_STACK)
 
 bool select_few_array(const leat_select_ *s, int *id, leat_err *err)
 {
     uint32_t op = 0, n = (uint32_t)s->on->n;
-    if (!(n <= OPS_FEW ? wait_few(s, n, &op, err) : wait_many(s, n, &op, err)))
+    if (!(n <= OPS_FEW ? wait_few(s, n, &op, err) : n <= OPS_SOME ? wait_some(s, n, &op, err) : wait_many(s, n, &op, err)))
         return false;
     *id = s->on->id;
     if (*err == LEAT_OK && s->on->which)
