@@ -75,16 +75,16 @@ void buf_set_u32(struct buf *b, size_t at, uint32_t v)
 uint64_t cur_varint_(struct cur *c)
 {
     uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
+    for (unsigned shift = 0;; shift += 7) {
         uint8_t x = cur_u8(c);
-        if (c->bad || (shift == 63 && x > 1) || (shift > 0 && x == 0))     /* over 64 bits; not the shortest form */
-            break;
+        if (c->bad || (shift == 63 && x > 1) || (shift > 0 && x == 0)) {   /* over 64 bits; not the shortest form */
+            cur_fail(c);
+            return 0;
+        }
         v |= (uint64_t)(x & 0x7f) << shift;
-        if (x < 0x80)
+        if (x < 0x80)                                /* the one at 63 at the latest */
             return v;
     }
-    cur_fail(c);
-    return 0;
 }
 
 const char *cur_text(struct cur *c, size_t *n)

@@ -4,16 +4,20 @@
 #include "make.h"
 #include "peer.h"
 
-/* The first byte: how many bytes go at once, at most 63; 0x80: hang up at the end instead of reading on; 0x40: the node belongs to a
- * launch. */
+/* The first byte: how many bytes go at once, at most 61; 0x80: hang up at the end instead of reading on; 0x40: the node belongs to a
+ * launch, or who dials has little time.  ON_AND_ON instead of a number of bytes: all at once, and then more for two seconds; STAYS: all
+ * at once, and the link is there until the node has ended.
+ * Memory is counted, and may run out, while the stranger is there. */
 #define JOB "0123456789abcdef"
+enum { STAYS = 0x3e, ON_AND_ON = 0x3f };
 static struct cur input;
 
 static leat_err say(struct link *l)
 {
     struct cur in = input;
     uint8_t how = fuzz_u8(&in);
-    size_t step = how & 0x3f ? how & 0x3f : cur_left(&in) + 1, n;
+    unsigned at_once = how & 0x3f;
+    size_t step = at_once && at_once < STAYS ? at_once : cur_left(&in) + 1, n;
     char got[512];
     while (cur_left(&in)) {
         size_t k = MIN(step, cur_left(&in));
@@ -22,9 +26,13 @@ static leat_err say(struct link *l)
             return e;
         leat_yield();
     }
-    if (how & 0x80)
-        return LEAT_OK;
     leat_err e = LEAT_OK;
+    for (int i = 0; at_once == ON_AND_ON && i < 100 && e == LEAT_OK; i++) {
+        e = peer_write(l, "on", 2);
+        leat_ignore(leat_sleep(LEAT_MS(20)));
+    }
+    if (how & 0x80 || at_once == STAYS)
+        return LEAT_OK;
     leat_with_deadline(LEAT_S(30))
         while (e == LEAT_OK)
             e = link_read(l, got, sizeof got, &n);
@@ -47,13 +55,20 @@ static leat_err door(void *arg)
     FUZZ_CHECK(leat_node_listen(a, "inproc:a") == LEAT_OK);
     FUZZ_CHECK(leat_node_dial(b, "inproc:a", &p) == LEAT_OK);
     FUZZ_CHECK(link_dial("inproc:a", &l) == LEAT_OK);
+    struct cur in = input;
+    bool stays = (fuzz_u8(&in) & 0x3f) == STAYS;
+    fuzz_memory_start();
     leat_ignore(say(l));
-    link_close(l);
+    if (!stays)
+        link_close(l);
+    (void)fuzz_memory();
     FUZZ_CHECK(leat_node_dial(b, "inproc:a", &q) == LEAT_OK);        /* others do not notice */
     leat_peer_close(q);
     leat_peer_close(p);
     leat_node_close(b);
     leat_node_close(a);
+    if (stays)
+        link_close(l);
     return LEAT_OK;
 }
 
@@ -68,7 +83,10 @@ void fuzz_accept(const uint8_t *p, size_t n)
 static leat_err answer(struct link_listener **l)
 {
     struct link *x;
-    if (link_accept(*l, &x) != LEAT_OK)
+    leat_err e = LEAT_OK;
+    leat_with_deadline(LEAT_S(200))                  /* nobody comes whose memory has run out before */
+        e = link_accept(*l, &x);
+    if (e != LEAT_OK)
         return LEAT_OK;
     leat_ignore(say(x));
     link_close(x);
@@ -81,13 +99,18 @@ static leat_err behind(void *arg)
     struct link_listener *l;
     struct link_listen_opts o = { 0 };
     leat_peer *p = NULL;
-    leat_err err;
+    leat_err err, e = LEAT_OK;
+    struct cur in = input;
+    int64_t ms = fuzz_u8(&in) & 0x40 ? 5 : 60000;
     (void)arg;
     FUZZ_CHECK(link_listen("inproc:x", &o, &l) == LEAT_OK);
     leat_with_group(g, err) {
         FUZZ_CHECK(leat_go(&g, answer, l) == LEAT_OK);
-        leat_err e = leat_node_dial(b, "inproc:x", &p);
-        FUZZ_CHECK(e == LEAT_OK || e == LEAT_REFUSED || e == LEAT_PEER_LOST);
+        fuzz_memory_start();
+        leat_with_deadline(LEAT_MS(ms))
+            e = leat_node_dial(b, "inproc:x", &p);
+        (void)fuzz_memory();
+        FUZZ_CHECK(e == LEAT_OK || e == LEAT_REFUSED || e == LEAT_PEER_LOST || (e == LEAT_DEADLINE && ms == 5) || fuzz_starved(e));
         FUZZ_CHECK(e == LEAT_OK || (*leat_err_detail() && p == NULL));
         for (const char *c = e == LEAT_OK ? "" : leat_err_detail(); *c; c++)
             FUZZ_CHECK((unsigned char)*c >= ' ' && *c != 127);       /* what a stranger says is shown to people */

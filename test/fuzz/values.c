@@ -81,6 +81,23 @@ static leat_err decode_part(const leat_type *t, struct cur *c, void *v, struct t
 
 /* What is understood is written as the same bytes; what is not leaves nothing.  0x20: some of them come by themselves, see decode_part;
  * 0x10: those that are found to be worth it in the first `at`. */
+/* The value into a buffer on borrowed room that may have no more than some part of its bytes, which has something else in it when that is
+ * said. */
+static void into_little(const leat_type *t, const void *v, size_t len, uint8_t how, struct type_ends *ends)
+{
+    static const char before[40] = "";
+    uint8_t room[16];
+    size_t there = how & 1 ? sizeof before : how & 2 ? 4 : 0, most = there + len * (how & 7) / 7;
+    struct buf b = buf_on(room, sizeof room, 4096);
+    buf_put(&b, before, there);
+    buf_limit(&b, how & 8 && there ? there - 1 : most ? most : 1);
+    leat_err e = type_encode(t, v, &b, ends);
+    if (b.len >= 4)
+        buf_set_u32(&b, 0, 7);                      /* or nothing, when something did not fit */
+    FUZZ_CHECK(b.len <= MAX(most, (size_t)1) && (e == LEAT_OK || e == LEAT_LIMIT));
+    buf_free(&b);
+}
+
 void fuzz_own(const uint8_t *p, size_t n)
 {
     struct cur in = cur_of(p, n);
@@ -117,6 +134,7 @@ void fuzz_own(const uint8_t *p, size_t n)
         struct buf b = { 0 };
         FUZZ_CHECK(type_encode(t, v, &b, &ends) == LEAT_OK);
         FUZZ_CHECK(b.len == k - cur_left(&c) && memcmp(b.p, exact, b.len) == 0);
+        into_little(t, v, b.len, how, &ends);
         buf_free(&b);
         leat_drop_(t, v);
     } else {
