@@ -231,7 +231,7 @@ static leat_err read_key(struct gob *g, int64_t type, struct buf *keys, struct e
             return err;
         if (keys->len - e->from >= 2 && keys->p[e->from] == '"') {
             e->from++;
-            buf_undo(keys, keys->len - 1);
+            keys->len--;                             /* and what has failed in keys stays so */
         }
     }
     e->len = keys->len - e->from;
