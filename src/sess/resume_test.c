@@ -1,5 +1,6 @@
 /* resume_test.c - sessions that outlive their links.  Between two nodes stands a relay that breaks the link where the test says: after
  * any byte of either direction.  Whatever is sent arrives once and in order, and every call runs once. */
+#include "base/alloc.h"
 #include "pair.h"
 #include "relay.h"
 #include "run/sched.h"
@@ -318,5 +319,49 @@ static leat_err asks_without_link(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(without_a_link_who_only_asks_is_answered_at_once, asks_without_link)
+
+/* -- no memory for a context, again and again: the reader stands where it did --------------------------------------------------- */
+enum { REFUSED_TIMES = 30 };
+static _Atomic(struct task *) refused_first;
+static _Atomic uintptr_t stood, moved;
+static _Atomic uint32_t refused;
+
+static bool no_context(void *self, size_t bytes)
+{
+    struct task *me = task_self(), *none = NULL;
+    char here;
+    (void)self;
+    if (bytes != sizeof(struct leat_ctx))
+        return false;
+    if (atomic_compare_exchange_strong(&refused_first, &none, me))
+        at_store(&stood, (uintptr_t)&here);
+    if (at_load(&refused_first) == me) {
+        at_store(&moved, (uintptr_t)&here > at_load(&stood) ? (uintptr_t)&here - at_load(&stood) : at_load(&stood) - (uintptr_t)&here);
+        atomic_fetch_add(&refused, 1);
+    }
+    return true;
+}
+
+static leat_err no_contexts(leat_none *none)
+{
+    static const struct mem_hook hook = { no_context, NULL };
+    struct pair x = pair_open();
+    struct sess *s = sess_of(x.p);
+    (void)none;
+    __atomic_store_n(&mem_hook, &hook, __ATOMIC_RELAXED);
+    lock(&s->out_lock);
+    link_shutdown(s->link);
+    unlock(&s->out_lock);
+    while (at_load(&refused) < REFUSED_TIMES)
+        CHECK_EQ(leat_sleep(LEAT_MS(1)), LEAT_OK);
+    __atomic_store_n(&mem_hook, NULL, __ATOMIC_RELAXED);
+    CHECK(at_load(&moved) < REFUSED_TIMES * 64);
+    while (sess_is_down(s))
+        CHECK_EQ(leat_sleep(LEAT_MS(1)), LEAT_OK);
+    CHECK(!sess_ended(s));
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(without_memory_to_wait_for_a_link_the_stack_does_not_grow, no_contexts)
 
 T_MAIN()
