@@ -117,7 +117,7 @@ typedef struct leat_doubt {
  * as after leat_flush), closes, calls, results.  Of all of n's sessions, also those that have ended since it was last called.
  * UNKNOWN: of sessions that have ended so much is in doubt; the detail has the numbers; it is told once.  DEADLINE, CANCELED: so many
  * elements are not known to have arrived yet; ask again.  *ret, unless it is NULL, is set in any case.  Without a link to a peer it waits
- * for one, or for the end of the grace. */
+ * for one, or for the end of the grace.  NOMEM: not all were asked. */
 LEAT_CHECK leat_err leat_node_flush(leat_node *n, leat_doubt *ret);
 /* [blocks] Lets go of exports, sends what was promised, says BYE to every peer and waits for theirs; then n is no more in any case.
  * OK: the peers' nodes have all that was sent.  UNKNOWN: they may not, as after leat_node_flush; leat_err_why is PEER_LOST, or the

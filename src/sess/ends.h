@@ -140,7 +140,7 @@ struct end *end_find(struct sess *s, uint64_t id);   /* [owned: end_unref] NULL:
 void end_out(struct end *e);                         /* takes it from the table */
 void end_ref(struct end *e);
 void end_unref(struct end *e);
-struct end **ends_all(struct sess *s, uint32_t *ret);                /* references to all; mem_free it.  NULL: none, or no memory */
+leat_err ends_all(struct sess *s, struct end ***ret, uint32_t *ret_n);       /* references to all; mem_free it.  NOMEM */
 uint64_t end_in_doubt(struct end *e, bool orderly);  /* elements that its peer may not have; orderly: it has all that was written */
 void *ends_scratch(struct sess *s, size_t size);     /* reader only; NULL: no memory, the detail is set */
 /* Of an unbuffered channel nothing overtakes. */

@@ -170,11 +170,13 @@ static leat_err wait_barrier(struct sess *s)
     return LEAT_OK;
 }
 
-/* The ends whose elements may still be on their way, which are asked to flush; *lost: elements of those that are lost beyond the peer. */
-static struct end **ask_ends(struct sess *s, uint32_t *ret, uint64_t *lost)
+/* The ends whose elements may still be on their way, which are asked to flush; *lost: elements of those that are lost beyond the peer.
+ * NOMEM: nobody was asked. */
+static leat_err ask_ends(struct sess *s, struct end ***ret_all, uint32_t *ret, uint64_t *lost)
 {
     uint32_t n, k = 0;
-    struct end **all = ends_all(s, &n);
+    struct end **all;
+    LEAT_TRY(ends_all(s, &all, &n));
     for (uint32_t i = 0; i < n; i++) {
         struct end *e = all[i];
         lock(&e->c->lock);
@@ -190,15 +192,17 @@ static struct end **ask_ends(struct sess *s, uint32_t *ret, uint64_t *lost)
             end_unref(e);
     }
     *ret = k;
-    return all;
+    *ret_all = all;
+    return LEAT_OK;
 }
 
 /* [blocks] OK: as above. */
 static leat_err flush_ends(struct sess *s, uint64_t *lost)
 {
     uint32_t n;
+    struct end **all;
+    LEAT_TRY(ask_ends(s, &all, &n, lost));
     leat_err err = LEAT_OK;
-    struct end **all = ask_ends(s, &n, lost);
     for (uint32_t i = 0; i < n; i++) {
         if (err == LEAT_OK)
             err = all[i]->net.ops->flush(all[i]->c);
@@ -230,7 +234,9 @@ static void add_pending(struct sess *s, leat_doubt *d)
 {
     uint32_t n;
     uint64_t pending = 0;
-    struct end **all = ends_all(s, &n);
+    struct end **all;
+    if (ends_all(s, &all, &n) != LEAT_OK)
+        return;                                      /* fewer are told of */
     for (uint32_t i = 0; i < n; i++) {
         pending += end_in_doubt(all[i], false);
         end_unref(all[i]);
@@ -261,7 +267,9 @@ static leat_err flush_all(leat_node *n, leat_doubt *d)
     for (struct sess *s = node_next_session(n, NULL); s; s = node_next_session(n, s)) {
         uint32_t k;
         uint64_t lost = 0;
-        struct end **all = ask_ends(s, &k, &lost);
+        struct end **all;
+        if (ask_ends(s, &all, &k, &lost) != LEAT_OK)
+            continue;                                /* its turn comes */
         for (uint32_t i = 0; i < k; i++)
             end_unref(all[i]);
         mem_free(all);

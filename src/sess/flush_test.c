@@ -1,4 +1,5 @@
 /* flush_test.c - leat_node_flush, and what leat_node_close and leat_peer_close say of what was sent. */
+#include "base/alloc.h"
 #include "relay.h"
 #include "sess/impl.h"
 #include "far.h"
@@ -438,5 +439,25 @@ static leat_err beyond(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(a_flush_of_a_node_counts_what_was_lost_beyond_its_peer, beyond)
+
+/* Without memory to look at the ends nothing is known of them: that is no OK. */
+static bool one_pointer(void *self, size_t bytes) { (void)self; return bytes == sizeof(void *); }
+static leat_err without_memory(leat_none *none)
+{
+    static const struct mem_hook hook = { one_pointer, NULL };
+    struct link_of x = open_pair(4);
+    leat_doubt d;
+    (void)none;
+    send(x.tx, 1);
+    __atomic_store_n(&mem_hook, &hook, __ATOMIC_RELAXED);
+    leat_err err = leat_node_flush(x.b, &d);
+    __atomic_store_n(&mem_hook, NULL, __ATOMIC_RELAXED);
+    CHECK_EQ(err, LEAT_NOMEM);
+    CHECK_EQ(leat_node_flush(x.b, &d), LEAT_OK);
+    CHECK_EQ(leat_node_close(x.b), LEAT_OK);
+    close_rest(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_flush_that_has_no_memory_to_ask_is_no_success, without_memory)
 
 T_MAIN()

@@ -59,7 +59,7 @@ static void show(struct end *e, int fd)
     put_line(fd, line, (size_t)n);
 }
 
-struct end **ends_all(struct sess *s, uint32_t *ret)
+leat_err ends_all(struct sess *s, struct end ***ret, uint32_t *ret_n)
 {
     struct ends *t = ends_of(s);
     uint32_t room = 0, n = 0;
@@ -78,10 +78,11 @@ struct end **ends_all(struct sess *s, uint32_t *ret)
             break;
         mem_free(all);
         if (!(all = mem_alloc(room * sizeof *all)))
-            break;
+            return leat_fail(LEAT_NOMEM, "no memory to look at the %u ends of channels that %s knows", room, sess_text(s));
     }
-    *ret = n;
-    return all;
+    *ret = all;
+    *ret_n = n;
+    return LEAT_OK;
 }
 
 static int of_link(struct sess *s, char *at, size_t room)
@@ -114,7 +115,9 @@ static void show_session(struct sess *s, int fd)
 static size_t show_all(struct sess *s, int fd)
 {
     uint32_t n;
-    struct end **all = ends_all(s, &n);
+    struct end **all;
+    if (ends_all(s, &all, &n) != LEAT_OK)
+        return 0;
     if (fd >= 0)
         show_session(s, fd);
     for (uint32_t i = 0; i < n; i++) {

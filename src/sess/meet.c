@@ -367,7 +367,7 @@ enum fate { FATE_TAKEN, FATE_BUSY, FATE_WAITS, FATE_NONE, FATE_TWICE };
 static enum fate decide(struct end *e, uint8_t what, const struct chan_offer *by, const void *v, struct task **wake)
 {
     struct home *h = e->home;
-    if (!h || e->dead || h->sealing)
+    if (!h || e->dead || h->sealing || e->refused_here)
         return FATE_NONE;                            /* the SEAL on its way says that it was not taken */
     if (e->delivering)
         return FATE_TWICE;

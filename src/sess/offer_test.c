@@ -66,7 +66,7 @@ static uint64_t expect_offer(uint64_t id, int32_t n) { return expect_offer_at(&p
 
 /* -- a select of the node ----------------------------------------------------------------------------------------------------------- */
 enum { GOT = 1, SENT, SENT_OFF, TIMER };
-struct choice { leat_err err, why; int fired, got; leat_ctx *ctx; bool timer; _Atomic bool done; };
+struct choice { leat_err err, why; int fired, got; leat_ctx *ctx; int timer_ms; _Atomic bool done; };
 static struct choice choice;
 
 static leat_err choose(leat_none *none)
@@ -80,8 +80,8 @@ static leat_err choose(leat_none *none)
             leat_on_recv(in, &v) { c->fired = GOT; }
             leat_on_send(out, &to_out) { c->fired = SENT; }
             leat_on_send(off, &to_off) { c->fired = SENT_OFF; }
-            if (c->timer)
-                leat_on_after(LEAT_MS(2)) { c->fired = TIMER; }
+            if (c->timer_ms)
+                leat_on_after(LEAT_MS(c->timer_ms)) { c->fired = TIMER; }
         }
         c->why = c->err == LEAT_UNKNOWN ? leat_err_why() : LEAT_OK;
         c->got = v.n;
@@ -91,11 +91,11 @@ static leat_err choose(leat_none *none)
 }
 
 /* It waits in all its cases: it stands at both homes. */
-static void opens(bool timer)
+static void opens(int timer_ms)
 {
     choice.err = choice.why = LEAT_OK;
     choice.fired = choice.got = 0;
-    choice.timer = timer;
+    choice.timer_ms = timer_ms;
     choice.done = false;
     CHECK_EQ(leat_go(tasks, choose, LEAT_NONE), LEAT_OK);
     bool stands[2] = { false, false };
@@ -178,7 +178,7 @@ static leat_err with_peer(leat_none *none)
 /* -- the sending side ----------------------------------------------------------------------------------------------------------------- */
 SCRIPT(invited_offered_taken)
 {
-    opens(false);
+    opens(0);
     silent();                                        /* nothing is offered before it is invited */
     uint64_t number = tries(OUT, 10);
     PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
@@ -188,7 +188,7 @@ SCRIPT(invited_offered_taken)
 
 SCRIPT(invited_offered_busy_and_again)
 {
-    opens(false);
+    opens(0);
     for (int i = 0; i < 3; i++) {
         uint64_t number = tries(OUT, 10);
         silent();                                    /* one offer at a time */
@@ -203,7 +203,7 @@ SCRIPT(invited_offered_busy_and_again)
 
 SCRIPT(an_invitation_during_an_offer_is_remembered)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     PEER_SAY(&peer, FRAME_INVITE, OFF);
     silent();
@@ -216,13 +216,13 @@ SCRIPT(an_invitation_during_an_offer_is_remembered)
 
 SCRIPT(an_invitation_that_nobody_uses_is_void)
 {
-    opens(false);
+    opens(0);
     CHECK_EQ(leat_send(in, { 1 }), LEAT_OK);
     ended(LEAT_OK, GOT);
     leaves();
     PEER_SAY(&peer, FRAME_INVITE, OUT);              /* it was on its way */
     silent();
-    opens(false);
+    opens(0);
     silent();                                        /* the next select waits for its own */
     uint64_t number = tries(OUT, 10);
     PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
@@ -230,12 +230,38 @@ SCRIPT(an_invitation_that_nobody_uses_is_void)
     leaves();
 }
 
+/* As opens and tries, before its timer is due: else once more, with a longer one. */
+static uint64_t tries_before(int *timer_ms)
+{
+    for (;; *timer_ms *= 5) {
+        opens(*timer_ms);
+        PEER_SAY(&peer, FRAME_INVITE, OUT);
+        struct peer_frame f = peer_next(&peer);
+        while (f.kind < FRAME_FIRST_NUMBERED)
+            f = peer_next(&peer);
+        uint64_t id = cur_varint(&f.in), zero = 1;
+        if (f.kind == FRAME_ELEM) {
+            CHECK_EQ(id, OUT);
+            CHECK_EQ(cur_u8(&f.in), ELEM_SELECT);
+            return cur_varint(&f.in);
+        }
+        CHECK_EQ(f.kind, FRAME_NEED);                /* it has left one of its homes, and leaves the other one */
+        while (zero) {
+            f = peer_expect(&peer, FRAME_NEED);
+            if (cur_varint(&f.in) != id)
+                zero = cur_varint(&f.in);
+        }
+        ended(LEAT_OK, TIMER);
+        silent();                                    /* and the invitation is void */
+    }
+}
+
 SCRIPT(local_cases_wait_while_an_offer_is_out)
 {
-    opens(true);
-    uint64_t number = tries(OUT, 10);
+    int timer_ms = 200;
+    uint64_t number = tries_before(&timer_ms);
     leat_err err = LEAT_OK;
-    leat_with_deadline(LEAT_MS(10))                  /* longer than its timer */
+    leat_with_deadline(LEAT_MS(timer_ms + 10))       /* longer than its timer, which began before */
         err = leat_send(in, { 7 });
     CHECK_EQ(err, LEAT_DEADLINE);
     CHECK(!choice.done);
@@ -246,7 +272,7 @@ SCRIPT(local_cases_wait_while_an_offer_is_out)
 
 SCRIPT(a_cancel_withdraws_and_learns_that_it_was_not_taken)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     leat_cancel(choice.ctx, LEAT_CANCELED);
     expect(FRAME_WITHDRAW, OUT, number);
@@ -257,7 +283,7 @@ SCRIPT(a_cancel_withdraws_and_learns_that_it_was_not_taken)
 
 SCRIPT(a_cancel_withdraws_and_learns_that_it_was_taken)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     leat_cancel(choice.ctx, LEAT_CANCELED);
     expect(FRAME_WITHDRAW, OUT, number);
@@ -268,7 +294,7 @@ SCRIPT(a_cancel_withdraws_and_learns_that_it_was_taken)
 
 SCRIPT(a_cancel_withdraws_and_learns_nothing)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     leat_cancel(choice.ctx, LEAT_CANCELED);
     expect(FRAME_WITHDRAW, OUT, number);
@@ -279,7 +305,7 @@ SCRIPT(a_cancel_withdraws_and_learns_nothing)
 
 SCRIPT(a_cancel_before_the_offer_is_certain)
 {
-    opens(false);
+    opens(0);
     leat_cancel(choice.ctx, LEAT_CANCELED);
     ended(LEAT_CANCELED, 0);
     leaves();
@@ -287,7 +313,7 @@ SCRIPT(a_cancel_before_the_offer_is_certain)
 
 SCRIPT(a_session_that_ends_during_an_offer_leaves_it_unknown)
 {
-    opens(false);
+    opens(0);
     (void)tries(OUT, 10);
     peer_hang_up(&peer);
     peer.l = NULL;
@@ -297,7 +323,7 @@ SCRIPT(a_session_that_ends_during_an_offer_leaves_it_unknown)
 
 SCRIPT(a_session_that_ends_before_the_offer_is_a_lost_peer)
 {
-    opens(false);
+    opens(0);
     peer_hang_up(&peer);
     peer.l = NULL;
     ended(LEAT_PEER_LOST, 0);
@@ -305,7 +331,7 @@ SCRIPT(a_session_that_ends_before_the_offer_is_a_lost_peer)
 
 SCRIPT(a_channel_that_is_closed_during_an_offer_was_not_taken)
 {
-    opens(false);
+    opens(0);
     (void)tries(OUT, 10);
     PEER_SAY(&peer, FRAME_SEAL, OUT, LEAT_CLOSED);
     expect(FRAME_SEALED, OUT, NOBODY);
@@ -389,7 +415,7 @@ SCRIPT(an_offer_to_nobody_is_refused)
 
 SCRIPT(an_offer_meets_a_select_that_waits)
 {
-    opens(false);
+    opens(0);
     offer(1, 5, false);
     expect(FRAME_TAKEN, IN, 1);
     ended(LEAT_OK, GOT);
@@ -416,7 +442,7 @@ static void answered_and_leaves(uint8_t kind)
 
 SCRIPT(a_lesser_offer_waits_for_a_select_that_comes_back)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     offer(1, 5, true);
     silent();
@@ -428,7 +454,7 @@ SCRIPT(a_lesser_offer_waits_for_a_select_that_comes_back)
 
 SCRIPT(a_lesser_offer_is_refused_when_the_select_does_not_come_back)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     offer(1, 5, true);
     silent();
@@ -496,6 +522,14 @@ SCRIPT(a_relay_whose_own_link_breaks_says_so_where_the_select_is)
     leat_unref(c);
 }
 
+static void ask_nothing(struct peer *p)
+{
+    struct buf b = { 0 };
+    put_attach(&b, 1001, &mark_type, "no such", true);
+    peer_send(p, FRAME_ATTACH, 0, &b);
+    buf_free(&b);
+}
+
 /* An end that has come by eight relays goes no further: the offer that has it is answered all the same. */
 SCRIPT(what_a_relay_cannot_offer_further_is_lost_to_who_offered_it)
 {
@@ -530,6 +564,49 @@ SCRIPT(what_a_relay_cannot_offer_further_is_lost_to_who_offered_it)
         CHECK_EQ(cur_u8(&f.in), 1);                  /* it was not taken */
         break;
     }
+    for (int i = 0; i < 3; i++) {                    /* who offers all the same is told nothing any more, and nobody else is */
+        struct buf again = { 0 };
+        buf_varint(&again, PAST);
+        buf_u8(&again, ELEM_FIRM);
+        buf_varint(&again, 2);
+        buf_u8(&again, 0);
+        peer_send(&peer, FRAME_ELEM, 0, &again);
+        buf_free(&again);
+    }
+    for (uint8_t kind = 0; kind != FRAME_ATTACHED; ) {               /* the end in the first one goes as well */
+        if (!kind)
+            ask_nothing(&peer);
+        kind = peer_next(&peer).kind;
+        CHECK(kind != FRAME_SEAL && kind != FRAME_DEAD);
+    }
+    peer_heard(&far, 1001);
+    peer_hang_up(&far);
+    leat_unref(c);
+}
+
+/* Who says it again and again costs the home's session nothing, which may be slow, or without a link. */
+SCRIPT(a_relay_passes_a_tear_on_once)
+{
+    enum { THIRD = 3, PAST = 9 };
+    leat_chan(struct mark) c = leat_chan_make(struct mark, 0);
+    CHECK_EQ(leat_export(a, "third", leat_rx_of(c), mark), LEAT_OK);
+    peer_dial(&far, leat_node_url(a), 2);
+    attach_at(&far, THIRD, "third", false);
+    CHECK_EQ(leat_export(a, "past", leat_tx_of(c), mark), LEAT_OK);
+    attach(PAST, "past", true);
+    for (int i = 0; i < 5; i++) {
+        struct buf b = { 0 };
+        buf_varint(&b, PAST);
+        buf_text(&b, "node x", 6);
+        peer_send(&peer, FRAME_TORN, 0, &b);
+        buf_free(&b);
+    }
+    silent();
+    struct peer_frame f = peer_expect(&far, FRAME_TORN);
+    size_t n;
+    CHECK_EQ(cur_varint(&f.in), THIRD);
+    CHECK_MEM(cur_text(&f.in, &n), "node x", 6);
+    peer_heard(&far, 1001);
     peer_hang_up(&far);
     leat_unref(c);
 }
@@ -551,7 +628,7 @@ SCRIPT(no_offer_waits_for_a_select_whose_own_link_has_broken)
 
 SCRIPT(a_greater_offer_is_refused_at_once)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     offer(1, 5, false);
     expect(FRAME_BUSY, IN, 1);
@@ -562,7 +639,7 @@ SCRIPT(a_greater_offer_is_refused_at_once)
 
 SCRIPT(a_select_that_is_back_invites)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     PEER_SAY(&peer, FRAME_NEED, IN, 1, 0, 0);
     silent();                                        /* it is not ready */
@@ -578,7 +655,7 @@ SCRIPT(a_select_that_is_back_invites)
 
 SCRIPT(an_offer_that_waits_is_withdrawn)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     offer(1, 5, true);
     PEER_SAY(&peer, FRAME_WITHDRAW, IN, 1);
@@ -601,7 +678,7 @@ static void plain(uint64_t number, uint8_t what, int32_t n)
 
 SCRIPT(a_plain_offer_waits_for_a_select_that_comes_back)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     plain(1, ELEM_FIRM, 5);
     silent();
@@ -612,7 +689,7 @@ SCRIPT(a_plain_offer_waits_for_a_select_that_comes_back)
 
 SCRIPT(a_try_waits_for_nobody)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     plain(1, ELEM_SOFT, 5);
     expect(FRAME_BUSY, IN, 1);
@@ -624,7 +701,7 @@ SCRIPT(a_try_waits_for_nobody)
 /* Its home has learned that the way beyond it has a gap: nobody waits for this select. */
 SCRIPT(no_offer_waits_for_a_select_whose_offer_is_stuck_beyond_its_peer)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     offer(1, 5, true);
     silent();
@@ -747,7 +824,7 @@ SCRIPT(a_second_poll_asks_again)
 /* A site answers behind the offer that its select makes. */
 SCRIPT(a_site_that_is_polled_answers_behind_its_offer)
 {
-    opens(false);
+    opens(0);
     PEER_SAY(&peer, FRAME_INVITE, OUT);
     PEER_SAY(&peer, FRAME_RECALL, OUT);
     uint64_t number = expect_offer(OUT, 10);
@@ -764,7 +841,7 @@ SCRIPT(a_site_that_is_polled_answers_behind_its_offer)
 
 SCRIPT(a_close_while_an_offer_waits_is_its_answer)
 {
-    opens(false);
+    opens(0);
     uint64_t number = tries(OUT, 10);
     offer(1, 5, true);
     silent();

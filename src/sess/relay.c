@@ -152,8 +152,9 @@ void home_torn_locked(struct home *h, const char *who)
 
 void relay_torn(struct home *h, const char *who)
 {
+    bool first = !h->torn;
     home_torn_locked(h, who);
-    if (h->up)
+    if (first && h->up)                              /* a channel is torn once, however often one behind it says so */
         site_torn_locked(h->up);
 }
 
