@@ -123,16 +123,22 @@ int64_t alarm_ring(struct timer *t, int64_t now, struct worker *into)
     return next < now ? NEVER : next;
 }
 
+static void list_clear(struct wheel *h, struct timer **list)
+{
+    for (struct timer *t; (t = *list); ) {
+        wheel_stop(h, t);
+        if (!t->of_task) {
+            struct alarm *a = container_of(t, struct alarm, timer);
+            (void)a->ring(a, 0, NULL);
+        }
+    }
+}
+
 static void wheel_clear(struct wheel *h)
 {
+    list_clear(h, &h->due);
     for (uint32_t i = 0; i < WHEEL_LEVELS * WHEEL_SLOTS; i++)
-        for (struct timer *t; (t = h->slot[i / WHEEL_SLOTS][i % WHEEL_SLOTS]); ) {
-            wheel_stop(h, t);
-            if (!t->task) {
-                struct alarm *a = container_of(t, struct alarm, timer);
-                (void)a->ring(a, 0, NULL);
-            }
-        }
+        list_clear(h, &h->slot[i / WHEEL_SLOTS][i % WHEEL_SLOTS].head);
 }
 
 void alarms_end(struct rt *rt)

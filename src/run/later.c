@@ -107,7 +107,7 @@ static void wait_begin(struct later *l, struct task *t, struct worker *w, int64_
     p->due = due;
     l->task = t;
     at_store(&t->deadline, MIN(due, p->deadline));
-    if (t->timer.task)                               /* a handler may be at it still, for who had this record before */
+    if (t->timer.of_task)                            /* a handler may be at it still, for who had this record before */
         timer_stop(&t->timer);
     atomic_exchange_explicit(&t->park, PARK_WAIT, SEQ);
     ctx_register(t);
@@ -119,7 +119,7 @@ static void wait_begin(struct later *l, struct task *t, struct worker *w, int64_
     if (now) {
         task_ready(w, t);
     } else if (at_load(&t->deadline) != NEVER) {
-        t->timer.task = t;
+        t->timer.of_task = true;
         wheel_start(at, &t->timer, at_load(&t->deadline), rt_now(rt));
         if (at != w)
             idle_wake(at);

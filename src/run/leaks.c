@@ -399,13 +399,19 @@ static void read_thread(struct look *k, const struct frozen *f)
 }
 
 /* What rings at a time: it lies in a record of the program's, or of a timer whose channel tasks wait for. */
+static void read_alarms_of(struct look *k, const struct timer *t)
+{
+    for (; t; t = t->next)
+        if (!t->of_task)
+            visit(k, (uintptr_t)t);
+}
+
 static void read_alarms(struct look *k, const struct worker *w)
 {
+    read_alarms_of(k, w->wheel.due);
     for (int level = 0; level < WHEEL_LEVELS; level++)
         for (int slot = 0; slot < WHEEL_SLOTS; slot++)
-            for (const struct timer *t = w->wheel.slot[level][slot]; t; t = t->next)
-                if (!t->task)
-                    visit(k, (uintptr_t)t);
+            read_alarms_of(k, w->wheel.slot[level][slot].head);
 }
 
 static void read_callers(struct look *k)

@@ -61,9 +61,10 @@ struct waiters {
 struct timer {                                       /* protected by the lock of the wheel of worker wk */
     struct timer *next, **pprev;
     _Atomic int64_t when;
-    struct task *task;                               /* to wake; its deadline decides.  Null: an alarm (alarm.h) */
+    struct timer *ahead;                             /* who came some places before it into its slot: to fetch, perhaps it is gone */
     uint8_t level, slot, wk;
     _Atomic uint8_t armed;                           /* the task reads armed and when without the lock */
+    bool of_task;                                    /* that of a task, whose deadline decides; else an alarm (alarm.h) */
 };
 
 enum { STACK_CANARY = 1, STACK_NAMED = 2, STACK_GROUPS = 4 };        /* CANARY: it has no guard, but a pattern at its end */
@@ -167,16 +168,23 @@ struct host {                                        /* the first member of a si
 enum { NAP_CODE = 0x1f, NAP_USUAL = 0x20, NAP_WHOLE = 0x40, NAP_AWAY = 0x80 };
 enum { NAPS_AT_ONCE = 16, USUAL = 64 };
 
-enum { RING = 256, WHEEL_LEVELS = 6, WHEEL_SLOTS = 128, TIMER_SHIFT = 15 };
+enum { RING = 256, WHEEL_LEVELS = 6, WHEEL_SLOTS = 128, WHEEL_AHEAD = 4, TIMER_SHIFT = 15 };
+
+struct wheel_slot {
+    struct timer *head;
+    uint32_t n, came;                                /* with those in `due`; how many ever came */
+    struct timer *last[WHEEL_AHEAD];                 /* who came last, by `came` */
+};
 
 struct wheel {                                       /* timers of one worker; lock protects all, n and next_due may be read without */
     _Atomic uint32_t lock, n;
     int64_t tick;                                    /* the last tick that was run, in 2^TIMER_SHIFT ns */
     _Atomic int64_t next_due;                        /* ns: nothing is due before */
     _Atomic int64_t far_due;                         /* ns: what other threads have put in since the worker ran its wheel; else NEVER */
+    struct timer *due;                               /* those of `tick` that have not been looked at yet */
     uint64_t map[2];                                 /* slots of level 0 that hold timers */
-    uint32_t level_count[WHEEL_LEVELS], slot_count[WHEEL_LEVELS][WHEEL_SLOTS];
-    struct timer *slot[WHEEL_LEVELS][WHEEL_SLOTS];
+    uint32_t level_count[WHEEL_LEVELS];
+    struct wheel_slot slot[WHEEL_LEVELS][WHEEL_SLOTS];
 };
 
 struct sighting {                                    /* what a thief saw of a victim, and when */

@@ -6,14 +6,19 @@
  *
  * One timer a task, and it is lazy: a wait whose deadline is later than the armed time leaves it alone.  When it fires it looks at
  * the task's deadline and goes back for that, so a loop of receives with 10 s deadlines touches the wheel once in 10 s.
+ * A look at the wheel makes FIRE_AT_ONCE tasks ready at the most; the others that are due stay in the wheel until the next look.  More than
+ * its worker can run until then would go round by the global list, where each is a miss once more.
  * In a simulated world the wheel jumps from one slot that holds timers to the next, however far: a sleep of a year takes few steps.
  * A timer is touched only under the lock of the wheel it was last in: a handler elsewhere may be putting it back at this moment. */
 #include "run/timer.h"
+#include <limits.h>
 #include "run/alarm.h"
 #include "run/hiber.h"
 #include "run/sched.h"
 
-enum { RATIO_SHIFT = 6 };
+enum { RATIO_SHIFT = 6, FIRE_AT_ONCE = 64 };
+
+static inline struct task *task_of(struct timer *t) { return container_of(t, struct task, timer); }
 
 /* base: the first tick that has not been run */
 static void wheel_put(struct wheel *h, struct timer *t, int64_t base)
@@ -29,15 +34,18 @@ static void wheel_put(struct wheel *h, struct timer *t, int64_t base)
     if (slot - first >= WHEEL_SLOTS)                 /* beyond the horizon: as far as the wheel goes, then again */
         slot = first + WHEEL_SLOTS - 1;
     int s = (int)(slot & (WHEEL_SLOTS - 1));
-    struct timer **head = &h->slot[level][s];
+    struct wheel_slot *x = &h->slot[level][s];
     t->level = (uint8_t)level;
     t->slot = (uint8_t)s;
-    t->next = *head;
+    t->next = x->head;
     if (t->next)
         t->next->pprev = &t->next;
-    t->pprev = head;
-    *head = t;
-    h->slot_count[level][s]++;
+    t->pprev = &x->head;
+    x->head = t;
+    struct timer **last = &x->last[x->came++ % WHEEL_AHEAD];
+    t->ahead = *last;
+    *last = t;
+    x->n++;
     h->level_count[level]++;
     if (level == 0)
         h->map[s >> 6] |= UINT64_C(1) << (s & 63);
@@ -50,7 +58,7 @@ static void wheel_unlink(struct wheel *h, struct timer *t)
     if ((*t->pprev = t->next))
         t->next->pprev = t->pprev;
     h->level_count[l]--;
-    if (!--h->slot_count[l][s] && l == 0)
+    if (!--h->slot[l][s].n && l == 0)
         h->map[s >> 6] &= ~(UINT64_C(1) << (s & 63));
 }
 
@@ -93,13 +101,13 @@ bool wheel_stop(struct wheel *h, struct timer *t)
 
 void timer_stop(struct timer *t)
 {
-    (void)wheel_stop(&t->task->rt->workers[t->wk]->wheel, t);
+    (void)wheel_stop(&task_of(t)->rt->workers[t->wk]->wheel, t);
 }
 
 /* The task waits with a deadline: its timer shall fire by then. */
 void timer_arm(struct worker *w, struct task *t, int64_t when)
 {
-    if (t->timer.task) {
+    if (t->timer.of_task) {
         struct wheel *h = &t->rt->workers[t->timer.wk]->wheel;
         lock(&h->lock);
         if (at_load(&t->timer.armed)) {
@@ -113,8 +121,25 @@ void timer_arm(struct worker *w, struct task *t, int64_t when)
         }
         unlock(&h->lock);
     }
-    t->timer.task = t;
+    t->timer.of_task = true;
     wheel_start(w, &t->timer, when, w->now);
+}
+
+/* Timers of a great many tasks are each a miss, and to follow their list would be to wait for one after the other. */
+static inline void fetch_ahead(const struct timer *t)
+{
+    if (!t->ahead)
+        return;
+    __builtin_prefetch(t->ahead);
+    __builtin_prefetch((const char *)t->ahead - offsetof(struct task, timer));
+}
+
+static inline void wheel_move(struct wheel *h, struct timer *t, int64_t k)
+{
+    if (t->ahead)
+        __builtin_prefetch(t->ahead);
+    wheel_unlink(h, t);
+    wheel_put(h, t, k);
 }
 
 /* Moves timers of the levels above down as tick k is reached.  true: some wait in a slot that has begun to move. */
@@ -127,72 +152,78 @@ static bool wheel_cascade(struct wheel *h, int64_t k)
         int64_t q = k >> RATIO_SHIFT * l, span = INT64_C(1) << RATIO_SHIFT * l;
         struct timer *t;
         if (!(k & (span - 1)))
-            while ((t = h->slot[l][q & (WHEEL_SLOTS - 1)])) {
-                wheel_unlink(h, t);
-                wheel_put(h, t, k);
-            }
-        int s = (int)((q + 1) & (WHEEL_SLOTS - 1));
-        uint32_t count = h->slot_count[l][s];
-        if (!count)
+            while ((t = h->slot[l][q & (WHEEL_SLOTS - 1)].head))
+                wheel_move(h, t, k);
+        struct wheel_slot *x = &h->slot[l][(q + 1) & (WHEEL_SLOTS - 1)];
+        if (!x->n)
             continue;
         more = true;
-        for (int64_t m = count / (span - (k & (span - 1))) + 1; m && (t = h->slot[l][s]); m--) {
-            __builtin_prefetch(t->next);
-            wheel_unlink(h, t);
-            wheel_put(h, t, k);
-        }
+        for (int64_t m = x->n / (span - (k & (span - 1))) + 1; m && (t = x->head); m--)
+            wheel_move(h, t, k);
     }
     return more;
 }
 
-/* Takes all timers out of a slot of level 0: one that goes back may belong 128 ticks on, in this very slot. */
-static struct timer *wheel_take(struct wheel *h, int s)
+/* Tick k is reached: all timers leave its slot, for one that goes back may belong 128 ticks on, in this very slot.  They count as in it. */
+static void wheel_take(struct wheel *h, int64_t k)
 {
-    struct timer *list = h->slot[0][s];
-    h->level_count[0] -= h->slot_count[0][s];
-    at_store(&h->n, at_load(&h->n) - h->slot_count[0][s]);
-    h->slot_count[0][s] = 0;
-    h->slot[0][s] = NULL;
-    h->map[s >> 6] &= ~(UINT64_C(1) << (s & 63));
-    return list;
+    struct wheel_slot *x = &h->slot[0][k & (WHEEL_SLOTS - 1)];
+    if ((h->due = x->head))
+        h->due->pprev = &h->due;
+    x->head = NULL;
 }
 
-static void wheel_again(struct wheel *h, struct timer *t, int64_t when, int64_t base)
+static void wheel_again(struct wheel *h, struct timer *t, int64_t when)
 {
     at_store(&t->when, when);
-    wheel_put(h, t, base);
+    wheel_put(h, t, h->tick + 1);
     at_store(&h->n, at_load(&h->n) + 1);
 }
 
-static void wheel_fire(struct wheel *h, int64_t k, int64_t now, struct worker *into)
+/* 1: it is ready. */
+static int task_due(struct wheel *h, struct timer *t, int64_t now, struct worker *into)
 {
-    struct timer *next;
-    for (struct timer *t = wheel_take(h, (int)(k & (WHEEL_SLOTS - 1))); t; t = next) {
-        next = t->next;                              /* the lock is held: nobody stops a timer of this list meanwhile */
-        __builtin_prefetch(next);
-        at_store(&t->armed, 0);
-        full_fence();                                /* armed = 0 before deadline is read: Dekker with task_wait */
-        struct task *x = t->task;
-        if (!x) {
-            int64_t when = alarm_ring(t, now, into);
-            if (when != NEVER)
-                wheel_again(h, t, when, k + 1);
-            continue;
-        }
-        int64_t deadline = at_load(&x->deadline), when = deadline;
-        if (unlikely(at_load(&x->nap)) && deadline > now)
-            when = MIN(deadline, nap_due(into, x, now));
-        if (when != NEVER && deadline > now) {
-            wheel_again(h, t, when, k + 1);
-            continue;
-        }
-        if (deadline != NEVER && task_claim(x, PARK_TIMER)) {
-            if (into->rt->seam || x->pinned)
-                task_ready(into, x);
-            else
-                ring_push(into, x);
-        }
+    struct task *x = task_of(t);
+    int64_t deadline = at_load(&x->deadline), when = deadline;
+    if (unlikely(at_load(&x->nap)) && deadline > now)
+        when = MIN(deadline, nap_due(into, x, now));
+    if (when != NEVER && deadline > now) {
+        wheel_again(h, t, when);
+        return 0;
     }
+    if (deadline == NEVER || !task_claim(x, PARK_TIMER))
+        return 0;
+    if (into->rt->seam || x->pinned)
+        task_ready(into, x);
+    else
+        ring_push(into, x);
+    return 1;
+}
+
+/* Looks at the next few that are due; returns how many tasks that made ready, room of them at most.  The lock is held: nobody stops
+ * or arms one of them meanwhile. */
+static int wheel_fire(struct wheel *h, int64_t now, struct worker *into, int room)
+{
+    enum { AT_ONCE = 16 };
+    struct timer *t, *b[AT_ONCE];
+    int n = 0, woken = 0;
+    for (; n < MIN(room, (int)AT_ONCE) && (t = h->due); b[n++] = t) {
+        fetch_ahead(t);
+        wheel_unlink(h, t);
+        at_store(&h->n, at_load(&h->n) - 1);
+        at_store(&t->armed, 0);
+    }
+    full_fence();                                    /* armed = 0 before deadline is read: Dekker with task_wait */
+    for (int i = 0; i < n; i++) {
+        if (b[i]->of_task) {
+            woken += task_due(h, b[i], now, into);
+            continue;
+        }
+        int64_t when = alarm_ring(b[i], now, into);
+        if (when != NEVER)
+            wheel_again(h, b[i], when);
+    }
+    return woken;
 }
 
 /* The next tick at which a slot of any level is due: what a simulated world jumps to. */
@@ -202,7 +233,7 @@ static int64_t wheel_jump(const struct wheel *h)
     for (int l = 0; l < WHEEL_LEVELS; l++) {
         int64_t q = (h->tick >> RATIO_SHIFT * l) + 1;
         for (int64_t i = q; h->level_count[l] && i < q + WHEEL_SLOTS && i << RATIO_SHIFT * l < best; i++)
-            if (h->slot_count[l][i & (WHEEL_SLOTS - 1)])
+            if (h->slot[l][i & (WHEEL_SLOTS - 1)].n)
                 best = i << RATIO_SHIFT * l;
     }
     return best;
@@ -212,6 +243,8 @@ static int64_t wheel_next(struct wheel *h, bool exact)
 {
     if (!at_load(&h->n))
         return NEVER;
+    if (h->due)
+        return h->tick << TIMER_SHIFT;
     if (exact)
         return wheel_jump(h) << TIMER_SHIFT;
     int64_t next = (h->tick | 63) + 1;
@@ -239,20 +272,26 @@ int64_t timers_run(struct worker *w, struct worker *into, int64_t now)
         return NEVER;
     lock(&h->lock);
     int64_t end = now >> TIMER_SHIFT;
-    bool exact = w->rt->seam != NULL;
-    while (h->tick < end) {
-        int64_t k = exact ? MIN(wheel_jump(h), end) : h->tick + 1;
-        bool more = wheel_cascade(h, k);
-        h->tick = k;
-        wheel_fire(h, k, now, into);
+    bool exact = w->rt->seam != NULL, more = true;
+    for (int room = exact ? INT_MAX : FIRE_AT_ONCE; ; ) {
+        while (h->due && room > 0)
+            room -= wheel_fire(h, now, into, room);
+        if (h->due)
+            break;
         if (!exact && !more && !h->level_count[0]) {           /* nothing before the lowest level with timers moves on by a slot */
             int l = 1;
             while (l < WHEEL_LEVELS - 1 && !h->level_count[l])
                 l++;
-            int64_t j = k | ((INT64_C(1) << RATIO_SHIFT * l) - 1);
+            int64_t j = h->tick | ((INT64_C(1) << RATIO_SHIFT * l) - 1);
             j = MIN(j, end);
             h->tick = MAX(h->tick, j);
         }
+        if (h->tick >= end)
+            break;
+        int64_t k = exact ? MIN(wheel_jump(h), end) : h->tick + 1;
+        more = wheel_cascade(h, k);
+        h->tick = k;
+        wheel_take(h, k);
     }
     int64_t next = wheel_next(h, exact);
     at_store(&h->next_due, next);

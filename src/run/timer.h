@@ -4,8 +4,8 @@
 #include "run/task.h"
 
 void wheel_init(struct wheel *h, int64_t now);
-/* Runs what is due in w's wheel; woken tasks become ready on `into`.  Returns when the next tick needs work (ns, a lower bound) or
- * NEVER.  `into` is the caller's own worker. */
+/* Runs what is due in w's wheel; woken tasks become ready on `into`, some at a time.  Returns when the next tick needs work (ns, a lower
+ * bound; not after `now`: at once) or NEVER.  `into` is the caller's own worker. */
 int64_t timers_run(struct worker *w, struct worker *into, int64_t now);
 int64_t timers_next(struct worker *w);               /* the same, but as late as may be, for a long sleep */
 void timer_stop(struct timer *t);                    /* of a task */

@@ -52,25 +52,32 @@ static void arm(struct clockwork *c, struct task *t, int64_t when)
     timer_arm(c->w, t, when);
 }
 
-/* Moves the clock and returns how many woke; each must be due and, if all steps are small, not late. */
-static int move(struct clockwork *c, int64_t now, int64_t late)
+/* What has been made ready; each must be due and, if all steps are small, not late. */
+static int ready(struct clockwork *c, int64_t late)
 {
     int woke = 0;
     struct task *t;
-    c->now = now;
-    timers_run(c->w, c->w, now);
     while ((t = ring_pop(c->w)) || (c->rt.global_head && (t = c->rt.global_head, c->rt.global_head = t->next, t))) {
         int64_t d = at_load(&t->deadline);
-        if (d > now)
-            t_fail(__FILE__, __LINE__, "woken %lld ns early", (long long)(d - now));
-        if (now - d > late)
-            t_fail(__FILE__, __LINE__, "woken %lld ns late", (long long)(now - d));
+        if (d > c->now)
+            t_fail(__FILE__, __LINE__, "woken %lld ns early", (long long)(d - c->now));
+        if (c->now - d > late)
+            t_fail(__FILE__, __LINE__, "woken %lld ns late", (long long)(c->now - d));
         CHECK_EQ(at_load(&t->park), PARK_TIMER);
         woke++;
     }
     if (!c->rt.global_head)
         c->rt.global_tail = NULL;
     return woke;
+}
+
+/* Moves the clock and returns how many woke, however many looks at the wheel that takes. */
+static int move(struct clockwork *c, int64_t now, int64_t late)
+{
+    c->now = now;
+    while (timers_run(c->w, c->w, now) <= now)
+        ;
+    return ready(c, late);
 }
 
 TEST(timers_of_all_ranges_fire_in_their_tick)
@@ -146,6 +153,57 @@ TEST(an_earlier_deadline_moves_the_timer_and_a_later_one_waits_its_turn)
     CHECK_EQ(move(&c, 30 * TICK, 0), 0);
     CHECK_EQ(move(&c, 499 * TICK, 0), 0);
     CHECK_EQ(move(&c, 501 * TICK, 2 * TICK), 1);
+}
+
+TEST(of_many_that_are_due_at_once_a_few_wake_at_a_time)
+{
+    enum { N = 1000, MOST = 64 };
+    CLOCKWORK c;
+    clockwork_open(&c, N, 0);
+    for (int i = 0; i < N; i++)
+        arm(&c, &c.tasks[i], 100 * TICK + i % 3 * TICK);
+    c.now = 200 * TICK;
+    int woke = 0, looks = 0;
+    for (int64_t next = 0; next <= c.now; looks++) {
+        next = timers_run(c.w, c.w, c.now);
+        int now = ready(&c, 100 * TICK);
+        CHECK(now <= MOST);
+        woke += now;
+    }
+    CHECK_EQ(woke, N);
+    CHECK(looks >= N / MOST);
+}
+
+/* A few have woken, the others are due and have not been looked at: those are stopped, wait longer, and end as if none had been due. */
+TEST(one_that_is_due_may_still_be_stopped_or_armed_anew)
+{
+    enum { N = 300, TURN = 128 };
+    CLOCKWORK c;
+    clockwork_open(&c, N, 0);
+    for (int i = 0; i < N; i++)
+        arm(&c, &c.tasks[i], 100 * TICK);
+    c.now = 101 * TICK;
+    CHECK(timers_run(c.w, c.w, c.now) <= c.now);
+    int woke = ready(&c, TICK), stopped = 0, later = 0;
+    CHECK(woke > 0 && woke < N - 3);
+    for (int i = 0; i < N; i++) {
+        struct task *t = &c.tasks[i];
+        if (at_load(&t->park) != PARK_WAIT)
+            continue;
+        if (i % 3 == 0) {
+            timer_stop(&t->timer);
+            stopped++;
+        } else if (i % 3 == 1) {                     /* in the very slot that is being emptied, a turn later */
+            timer_stop(&t->timer);
+            arm(&c, t, (100 + TURN) * TICK);
+            later++;
+        }
+    }
+    CHECK_EQ(at_load(&c.w->wheel.n), N - woke - stopped);
+    CHECK_EQ(move(&c, 102 * TICK, 2 * TICK), N - woke - stopped - later);
+    CHECK_EQ(move(&c, (99 + TURN) * TICK, 0), 0);
+    CHECK_EQ(move(&c, (101 + TURN) * TICK, 2 * TICK), later);
+    CHECK_EQ(at_load(&c.w->wheel.n), 0);
 }
 
 T_MAIN()
