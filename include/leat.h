@@ -196,7 +196,8 @@ int  leat_conn_fd(const leat_conn *c);               /* borrowed, for getsockopt
 void leat_conn_close(leat_conn *c);                  /* wakes whoever waits on it with LEAT_CLOSED */
 void leat_listener_close(leat_listener *l);
 #define leat_blocking(fn, ...)          LEAT_BLOCKING_(fn, __VA_ARGS__) /* [blocks] fn on a pool thread: disks, resolvers, old code */
-leat_rx(int) leat_signals(const int *signo, size_t n);          /* [owned: leat_unref] signals as values; NULL: no memory */
+leat_rx(int) leat_signals(const int *signo, size_t n);          /* [owned: leat_unref] signals as values; NULL: no memory.
+                            A recv gets NOMEM when the task behind it has found no memory for its stack */
 #include "leat/os.h"                                 /* more of it: streams, names of hosts, files, other programs */
 #include "leat/abi.h"                                /* the functions the macros end in: the binary interface */
 LEAT_END_

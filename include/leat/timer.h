@@ -24,13 +24,14 @@ LEAT_CHECK leat_err leat_timer_reset(leat_timer *t, leat_dur d, bool *was);    /
                             task if its group is NULL: then it is stopped */
 void leat_timer_close(leat_timer *t);                /* stops it */
 /* fn(arg) as a task of the group after d, as leat_go would start it; until then it counts in the group, is bound by the deadline of the
- * task that starts it (DEADLINE is the task's error then), and a cancel of the group ends it unbegun.  What it takes is taken now: at
- * its time nothing can fail.  [owned: leat_timer_close]  NOMEM, LIMIT, CANCELED; group NULL: ends with leat_run */
+ * task that starts it (DEADLINE is the task's error then), and a cancel of the group ends it unbegun.  What it takes is taken now, but
+ * for its stack: a task that finds no memory for that does not run, and has NOMEM.  [owned: leat_timer_close]  NOMEM, LIMIT, CANCELED;
+ * group NULL: ends with leat_run */
 #define leat_timer_func(ret, group, d, fn, ...)  LEAT_TIMER_FUNC_(ret, group, d, fn, __VA_ARGS__)
 
 /* fn(arg) as a task of its own (group NULL) when ctx is over: cancelled, past the deadline that it had when this was called, or at the
  * end of its block.  It runs outside of ctx.  ctx NULL: the context of the calling task.  [task] [owned: leat_after_close]  NOMEM, LIMIT,
- * CANCELED */
+ * CANCELED.  As of any task without a group: if it finds no memory for a stack, it does not run, and the log says so */
 typedef struct leat_after leat_after;
 #define leat_after_func(ret, ctx, fn, ...)       LEAT_AFTER_FUNC_(ret, ctx, fn, __VA_ARGS__)
 bool leat_after_stop(leat_after *a);                 /* true: it will not run; false: it has begun, or was stopped before, or a is NULL */

@@ -44,6 +44,17 @@ static leat_err pump_wait(struct pump *p, int fd)
     return e == LEAT_AGAIN ? LEAT_OK : e;
 }
 
+/* Receivers get why from now on, once they have what was queued. */
+static leat_err pump_end(struct pump *p, leat_err why)
+{
+    signals_close(p->receiver);
+    chan_end(p->c, why);
+    leat_unref_(p->c);
+    return LEAT_OK;
+}
+
+static leat_err pump_starved(struct pump *p) { return pump_end(p, LEAT_NOMEM); }
+
 static leat_err pump(struct pump *p)
 {
     int signo;
@@ -53,10 +64,7 @@ static leat_err pump(struct pump *p)
             leat_ignore(leat_try_send_(p->c, &signo));
         e = pump_wait(p, signals_fd(p->receiver));
     }
-    signals_close(p->receiver);
-    chan_end(p->c, LEAT_CLOSED);
-    leat_unref_(p->c);
-    return LEAT_OK;
+    return pump_end(p, LEAT_CLOSED);
 }
 
 static leat_err pump_open(struct pump *p, const int *signo, size_t n)
@@ -81,7 +89,8 @@ static leat_err pump_start(leat_chan_ *c, const int *signo, size_t n)
     leat_err e = pump_open(&p, signo, n);
     if (e != LEAT_OK)
         return e;
-    e = leat_go(NULL, pump, p);
+    static const leat_site_ site = { "pump", __FILE__, __LINE__ };
+    e = task_go(NULL, (leat_fn_ *)(void (*)(void))pump, &site, &p, sizeof p, (leat_fn_ *)(void (*)(void))pump_starved);
     if (e != LEAT_OK)
         signals_close(p.receiver);
     return e;

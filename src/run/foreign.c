@@ -181,8 +181,10 @@ leat_err go_foreign(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const
     if (!t)
         return go_no_record(rt, site);
     leat_err e = task_arg(t, arg, len);
-    if (e != LEAT_OK)
-        return e;                                    /* the record stays unused: this is rare */
+    if (e != LEAT_OK) {
+        task_record_unused(rt, t);
+        return e;
+    }
     group_add(g);
     t->fn = fn;
     t->site = site;

@@ -97,4 +97,42 @@ TEST(a_cancel_ends_a_threads_wait_for_a_descriptor)
     close(fd[1]);
 }
 
+/* -- tasks ------------------------------------------------------------------------------------------------------------------- */
+enum { ALIVE = 100, MAX_TASKS = 2000, ROUNDS = 5 * MAX_TASKS / ALIVE };
+struct starts { leat_group *g; leat_chan(int) done, over; };
+
+static leat_err ends(struct starts *s) { return leat_send(s->done, 1); }
+static void *starts(void *arg)
+{
+    struct starts *s = arg;
+    for (int i = 0, v; i < ROUNDS; i++) {
+        for (int k = 0; k < ALIVE; k++)
+            CHECK_EQ(leat_go(s->g, ends, *s), LEAT_OK);
+        for (int k = 0; k < ALIVE; k++)
+            CHECK_EQ(leat_recv(s->done, &v), LEAT_OK);
+    }
+    CHECK_EQ(leat_send(s->over, 1), LEAT_OK);
+    return NULL;
+}
+static leat_err many_from_outside(leat_none *none)
+{
+    leat_auto leat_chan(int) done = leat_chan_make(int, ALIVE);
+    leat_auto leat_chan(int) over = leat_chan_make(int, 1);
+    leat_err err;
+    (void)none;
+    leat_with_group(g, err) {
+        struct starts s = { &g, done, over };
+        pthread_t t;
+        int v;
+        CHECK_EQ(pthread_create(&t, NULL, starts, &s), 0);
+        LEAT_TRY(leat_recv(over, &v));
+        CHECK_EQ(pthread_join(t, NULL), 0);
+    }
+    return err;
+}
+TEST(a_thread_may_start_more_tasks_than_may_be_alive_at_a_time)
+{
+    CHECK_EQ(leat_run((&(leat_opts){ .workers = 2, .max_tasks = MAX_TASKS }), many_from_outside, LEAT_NONE), LEAT_OK);
+}
+
 T_MAIN()

@@ -52,15 +52,12 @@ static void later_unref(struct later *l)
         free(l);
 }
 
-/* What the task runs. */
-static leat_err later_main(void *arg)
+/* The task begins: from here on it is one like another, and l knows nothing of it.  Returns how its wait has ended. */
+static uint32_t later_begin(const struct pack *p, struct task *t)
 {
-    struct pack *p = arg;
     struct later *l = p->later;
-    struct task *t = task_self();
     uint32_t why = at_load(&t->park);
     lock(&l->lock);
-    leat_fn_ *fn = l->fn;
     at_store(&t->deadline, p->deadline);
     if (l->task == t)
         l->task = NULL;
@@ -69,6 +66,22 @@ static leat_err later_main(void *arg)
     edge_acquire(&l->after);                         /* the cancel comes before what it starts */
     later_unref(l);
     at_store(&t->park, PARK_NONE);
+    return why;
+}
+
+/* It has found no memory for a stack, and ends without having run. */
+static leat_err later_starved(void *arg)
+{
+    return later_begin(arg, task_self()) == PARK_CANCEL ? (leat_err)TASK_WITHDRAWN : LEAT_NOMEM;
+}
+
+/* What the task runs. */
+static leat_err later_main(void *arg)
+{
+    struct pack *p = arg;
+    struct task *t = task_self();
+    leat_fn_ *fn = p->later->fn;
+    uint32_t why = later_begin(p, t);
     if (t->ctx->nap)
         nap_begin(worker_self(), t);
     if (why == PARK_CANCEL)
@@ -86,13 +99,17 @@ static leat_err task_new(struct later *l, struct group *g, struct worker *w, str
         return go_no_record(g->rt, l->site);
     leat_err e = task_arg(t, &l->pack, l->len);
     if (e != LEAT_OK && mine)
-        task_free(w, t);                             /* a record for others stays unused: this is rare */
+        task_free(w, t);
+    else if (e != LEAT_OK)
+        task_record_unused(g->rt, t);
     if (e != LEAT_OK)
         return e;
     group_add(g);
     t->fn = later_main;
     t->site = l->site;
     task_fill(t, task_self(), g);
+    t->fresh = FRESH_HEARD;
+    t->starved = later_starved;
     *ret = t;
     return LEAT_OK;
 }

@@ -57,4 +57,5 @@ leat_err go_foreign(leat_group *g, leat_fn_ *fn, const leat_site_ *site, const v
 void task_wake_foreign(struct task *t);
 void task_wait_plain_foreign(struct task *t);
 struct task *task_record_foreign(struct rt *rt);     /* stack.c */
+void task_record_unused(struct rt *rt, struct task *t);              /* one of those, after all */
 #endif

@@ -9,6 +9,7 @@
 #include "run/hiber.h"
 #include "run/idle.h"
 #include "run/io.h"
+#include "run/report.h"
 #include "run/rt.h"
 #include "run/seam.h"
 #include "run/stack.h"
@@ -306,6 +307,17 @@ static leat_err starve(struct worker *w, struct task *t)
     return e;
 }
 
+/* It belongs to no group that could have the error. */
+static void tell_starved(struct worker *w, struct task *t)
+{
+    struct report r;
+    report_open_log(&r, w->rt);
+    report_who(&r, t);
+    report_text(&r, " has found no memory for a stack, and ends without having run; put it into a group to be told");
+    report_end(&r);
+    report_close(&r);
+}
+
 /* [the worker's own context] Others must end first.  But those may be waiting for this one, so after a while it is told to the group. */
 void fresh_starved(struct worker *w, struct task *t)
 {
@@ -321,6 +333,8 @@ void fresh_starved(struct worker *w, struct task *t)
         return;
     }
     leat_err e = starve(w, t);
+    if (e == LEAT_NOMEM && g->loose)
+        tell_starved(w, t);
     if (e != LEAT_OK || g->race)
         group_result(g, t, e);
     task_settle(w, t);

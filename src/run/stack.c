@@ -95,13 +95,27 @@ static struct task *slab_task(struct rt *rt, char **at, char **end)
     return t;
 }
 
+/* Records that other threads have started tasks with come back through the depot, since it is a worker that ends those. */
 struct task *task_record_foreign(struct rt *rt)
 {
-    struct task *t = NULL;
     lock(&rt->foreign_lock);
-    t = slab_task(rt, &rt->foreign_slab, &rt->foreign_slab_end);
+    struct task *t = rt->foreign_tasks;
+    if (!t && at_load(&rt->task_depot.n))
+        t = depot_take(rt, &rt->task_depot);
+    if (t)
+        rt->foreign_tasks = t->next;
+    else
+        t = slab_task(rt, &rt->foreign_slab, &rt->foreign_slab_end);
     unlock(&rt->foreign_lock);
     return t;
+}
+
+void task_record_unused(struct rt *rt, struct task *t)
+{
+    lock(&rt->foreign_lock);
+    t->next = rt->foreign_tasks;
+    rt->foreign_tasks = t;
+    unlock(&rt->foreign_lock);
 }
 
 /* free_tasks is empty: the spare batch, one from the depot, or a new record. */

@@ -292,6 +292,7 @@ struct rt {
     _Atomic uint64_t tasks;                          /* records made, at most opts.max_tasks */
     _Atomic uint32_t foreign_lock;
     char *foreign_slab, *foreign_slab_end;           /* foreign_lock: records for tasks that other threads start */
+    struct task *foreign_tasks;                      /* foreign_lock: and those that are free again */
     leat_opts opts;
     _Atomic uint64_t hibernated;                     /* how often so far */
     _Atomic uint32_t usual_known;                    /* 2: usual is there, and stays */
