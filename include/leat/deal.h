@@ -21,7 +21,8 @@ LEAT_BEGIN_
 /* -- Workers: those a deal is made to, now and later.  They outlive a deal, and serve one at a time. */
 typedef struct leat_workers leat_workers;
 LEAT_CHECK leat_err leat_workers_open(leat_node *n, leat_workers **ret);      /* none yet; NOMEM; [owned: leat_workers_close, before n's] */
-void leat_workers_close(leat_workers *w);            /* [blocks] no deal may be under way.  Closes the peers that were dialed here */
+void leat_workers_close(leat_workers *w);            /* [blocks] no deal may be under way.  Closes the peers that were dialed here;
+                            on the thread that drives a guest it does not wait: those stay until their node is closed */
 #define leat_auto_workers               LEAT_CLEANUP_(leat_workers_end_)      /* leat_auto_workers leat_workers *w = NULL; */
 /* One more, at once, also while a deal runs.  p stays n's; one that is lost is dialed again at the address it was dialed at.  A node may
  * be its own worker: leat_node_self.  INVAL: p is NULL or another node's; LIMIT: LEAT_PEERS_MAX already; NOMEM. */

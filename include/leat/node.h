@@ -125,9 +125,11 @@ LEAT_CHECK leat_err leat_node_flush(leat_node *n, leat_doubt *ret);
  * How long: a peer that is well answers at once, when it has sent what it had promised.  One without a link: until it is back, or its
  * grace is over.  One whose last word is lost: idle + patience.  One that reads nothing and still says that it lives: for ever, so close
  * under a deadline.  When the context ends, or has ended before: 0.1 s more for peers that are well; then what is left is given up,
- * within 2 s. */
+ * within 2 s.
+ * On the thread that drives a guest, outside of its tasks: INVAL, and n is as before; a task closes it, or the guest's end. */
 leat_err leat_node_close(leat_node *n);
-leat_err leat_peer_close(leat_peer *p);              /* [blocks] the same for one peer that was dialed; then p is no more */
+leat_err leat_peer_close(leat_peer *p);              /* [blocks] the same for one peer that was dialed; then p is no more.  INVAL, and p
+                            is as before: as above, if its session has not ended yet */
 LEAT_CHECK leat_err leat_peer_wait(leat_peer *p);    /* [blocks] until the session ends: OK (closed by a side) or PEER_LOST */
 /* What happens to a session, as a channel of this process, for a select too.  First comes how it is now, then each change, and after
  * ENDED the channel is closed; there may be several of one peer, and they may outlive it and its node.  Nothing waits for who

@@ -762,6 +762,8 @@ leat_err leat_peer_close(leat_peer *p)
     struct sess *s = sess_of(p);
     if (!s)
         return LEAT_OK;
+    if (task_self()->foreign > 1 && at_load_acq(&s->state) != SESS_ENDED)
+        return foreign_would_block();
     struct before b = before_keep();
     sess_ref(s);
     sess_close_begin(s, true);
@@ -854,6 +856,8 @@ leat_err leat_node_close(leat_node *n)
     leat_err e = LEAT_OK;
     if (!n)
         return e;
+    if (task_self()->foreign > 1)                    /* its sessions end in tasks, which stand still as long as this waits */
+        return foreign_would_block();
     struct before b = before_keep();
     node_ref(n);
     if (close_begin(n)) {
