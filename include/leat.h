@@ -6,7 +6,10 @@
  *   [task]    only from a task          [signal]  also from a signal handler
  * A call to a wrong thing that the compiler cannot see (a freed channel, a foreign unlock) is a bug: debug builds abort and say so.
  *   [owned]   the caller gives the result back, with the function named
- * Every close, break, end, stop, unref and drop accepts NULL: there is nothing to do, and nothing to stop.
+ * Every close, break, end, stop, unref, drop and cancel accepts NULL: there is nothing to do, and nothing to stop.
+ * Not said again with each: NULL where a channel, a node, a peer, workers or a net/rpc connection is needed is LEAT_INVAL, any other NULL
+ * a bug.  What makes something or goes to a peer may be LEAT_NOMEM.  What would have to wait is LEAT_INVAL on a thread that drives a
+ * guest (leat/guest.h) and in the child of a fork.
  *  A name with a trailing underscore is for the macros, not for you. */
 #ifndef LEAT_H
 #define LEAT_H
@@ -75,8 +78,10 @@ typedef struct leat_none { char unused_; } leat_none;         /* the argument of
 #define LEAT_NONE ((leat_none){ 0 })
 /* The child of a fork in a running program has none of its tasks: there, leat_run and what would wait return LEAT_INVAL; exec or _exit. */
 #define leat_run(opts, fn, ...)         LEAT_RUN_(opts, fn, __VA_ARGS__)  /* from main: run fn as the first task; its error, or DEADLOCK;
+                            NOMEM, SYS: it could not begin; INVAL: in a task, a child of fork, or a library of another version.
                             opts with a comma in it stands in parentheses: (&(leat_opts){ .workers = 2, .max_tasks = 9 }) */
-#define leat_go(group, fn, ...)         LEAT_GO_(group, fn, __VA_ARGS__)  /* NOMEM, LIMIT, CANCELED; group NULL: it is on its own:
+#define leat_go(group, fn, ...)         LEAT_GO_(group, fn, __VA_ARGS__)  /* NOMEM, LIMIT, CANCELED; INVAL: a thread that is no task,
+                            and a group that no task has used; group NULL: it is on its own:
                             its error is nobody's and cancels nobody, and it is cancelled and awaited when leat_run's fn has returned */
 LEAT_CHECK leat_err leat_group_wait(leat_group *g);  /* [blocks] the first error; it has cancelled the siblings.  Reusable. */
 void leat_group_cancel(leat_group *g);
@@ -140,16 +145,20 @@ leat_err leat_ctx_cause(void);                       /* why: leat_cancel's cause
  * may know the channel; else they are forgotten, and what they own is lost. */
 #define leat_unref(c)                   LEAT_UNREF_(c)          /* and sets the variable c to NULL */
 #define leat_auto                       LEAT_AUTO_              /* leat_auto leat_chan(int) c = ...: unref at the end of scope */
-#define leat_send(c, ...)               LEAT_SEND_(c, __VA_ARGS__)    /* [blocks] CLOSED, GONE, peer errors; as in T x = value */
+#define leat_send(c, ...)               LEAT_SEND_(c, __VA_ARGS__)    /* [blocks] CLOSED, GONE; to another process: leat/node.h;
+                                                        as in T x = value */
 #define leat_send_from(c, p)            LEAT_SEND_FROM_(c, p)   /* the same from a T *: large T, arrays */
 #define leat_recv(c, out)               LEAT_RECV_(c, out)      /* [blocks] CLOSED, PEER_LOST; out is a T *; you own *out */
-#define leat_try_send(c, ...)           LEAT_TRY_SEND_(c, __VA_ARGS__)  /* AGAIN instead of waiting */
-#define leat_try_recv(c, out)           LEAT_TRY_RECV_(c, out)
+#define leat_try_send(c, ...)           LEAT_TRY_SEND_(c, __VA_ARGS__)  /* AGAIN instead of waiting for a receiver, or for room.
+                            Of a channel whose other ends are elsewhere: [blocks] for one answer from there, and errors as leat_send */
+#define leat_try_recv(c, out)           LEAT_TRY_RECV_(c, out)        /* AGAIN instead of waiting for a sender; elsewhere as above */
 #define leat_close(c)                   LEAT_CLOSE_(c)          /* a send end only; twice is once; receivers drain first */
 #define leat_finish(c)                  LEAT_FINISH_(c)         /* this sender is done: the last one to say so closes */
-#define leat_flush(c)                   LEAT_FLUSH_(c)          /* [blocks] until its home has all it sent; UNKNOWN: some may be lost */
-#define leat_len(c)                     LEAT_LEN_(c)            /* queued now: a hint, old when you read it */
-#define leat_cap(c)                     LEAT_CAP_(c)
+#define leat_flush(c)                   LEAT_FLUSH_(c)          /* [blocks] until its home has all it sent; in one process OK at
+                            once; UNKNOWN: some may be lost, the detail says how many, once */
+#define leat_len(c)                     LEAT_LEN_(c)            /* queued now: a hint, old when you read it; 0 where the receive end
+                            is in another process, and of NULL */
+#define leat_cap(c)                     LEAT_CAP_(c)            /* as its maker gave it, wherever that is; of NULL 0 */
 #define leat_each(v, c, err)            LEAT_EACH_(v, c, err)   /* for each T v until the close; then err is LEAT_OK */
 
 /* == Select.  Waits for one of its cases and runs that one.  [blocks] unless it has leat_otherwise. ======================= *
@@ -182,12 +191,13 @@ enum { LEAT_READ = 1, LEAT_WRITE = 4 };
 typedef struct leat_listener leat_listener;
 typedef struct leat_conn leat_conn;                  /* bytes both ways; one reader and one writer at a time */
 LEAT_CHECK leat_err leat_fd_wait(int fd, int events);       /* [blocks] the descriptor stays yours; INVAL: it is not open, or
-                            events are none */
+                            events are none; LIMIT: its number is too high; NOMEM; SYS: as of a file on a disk */
 LEAT_CHECK leat_err leat_listen(const char *url, leat_listener **ret);            /* tcp: unix:; [owned: leat_listener_close]
                             INVAL: no such url; SYS: the detail says why; NOMEM */
 LEAT_CHECK leat_err leat_accept(leat_listener *l, leat_conn **ret);               /* [blocks] [owned: leat_conn_close] CLOSED: l was
                             closed or broken meanwhile; SYS: as when descriptors run out: l goes on; NOMEM */
-LEAT_CHECK leat_err leat_dial(const char *url, leat_conn **ret);  /* [blocks] [owned: leat_conn_close] REFUSED: nobody listens there; SYS */
+LEAT_CHECK leat_err leat_dial(const char *url, leat_conn **ret);  /* [blocks] [owned: leat_conn_close] REFUSED: nobody listens there;
+                            INVAL: no such url; SYS; NOMEM */
 LEAT_CHECK leat_err leat_read(leat_conn *c, void *buf, size_t cap, size_t *ret);  /* [blocks] at least 1 byte; CLOSED at the end,
                             or when it is closed here; INVAL: cap is 0; SYS */
 LEAT_CHECK leat_err leat_write(leat_conn *c, const void *buf, size_t len);        /* [blocks] all of it, or an error whose
@@ -195,8 +205,11 @@ LEAT_CHECK leat_err leat_write(leat_conn *c, const void *buf, size_t len);      
 int  leat_conn_fd(const leat_conn *c);               /* borrowed, for getsockopt and the like */
 void leat_conn_close(leat_conn *c);                  /* wakes whoever waits on it with LEAT_CLOSED */
 void leat_listener_close(leat_listener *l);
-#define leat_blocking(fn, ...)          LEAT_BLOCKING_(fn, __VA_ARGS__) /* [blocks] fn on a pool thread: disks, resolvers, old code */
-leat_rx(int) leat_signals(const int *signo, size_t n);          /* [owned: leat_unref] signals as values; NULL: no memory.
+#define leat_blocking(fn, ...)          LEAT_BLOCKING_(fn, __VA_ARGS__) /* [blocks] fn on a pool thread: disks, resolvers, old code.
+                            A cancel or a deadline ends the system call that fn is in (EINTR); this returns when fn has: OK if fn was,
+                            else CANCELED or DEADLINE.  NOMEM, SYS: fn did not run.  A thread that is no task runs fn itself */
+leat_rx(int) leat_signals(const int *signo, size_t n);          /* [owned: leat_unref] signals as values.  NULL: no memory, a number
+                            that cannot be received, 64 receivers already, or a thread that is no task: leat_err_detail() says which.
                             A recv gets NOMEM when the task behind it has found no memory for its stack */
 #include "leat/os.h"                                 /* more of it: streams, names of hosts, files, other programs */
 #include "leat/abi.h"                                /* the functions the macros end in: the binary interface */

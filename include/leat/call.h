@@ -15,14 +15,15 @@ LEAT_BEGIN_
  *   The method runs to its end: a deadline, a cancel or a loss ends the caller's waiting, not the method; closing its node does.
  *   A result, or the method's error, is kept for 5 minutes after its end, in the node's memory: a node that was started again has none.
  *   All that is kept is at most 64 MiB; when there is no room for one more, a call with a new key is LIMIT, and has not run.
- * Also INVAL: that key came with another argument, or the types hold ends of channels; LIMIT: the result has over 256 KiB. */
+ * Also INVAL: that key came with another argument, has not 1 to 64 bytes, or the types hold ends of channels; LIMIT: the result has over
+ * 256 KiB: it has run. */
 #define leat_call_once(p, S, method, in, out, key)  LEAT_CALL_ONCE_(p, S, method, in, out, key)  /* [blocks] as leat_call */
 
 /* -- Futures.  The call is a task of group g (NULL: of leat_run), which ends with it, well or not; its result is received from *ret, once:
  * a struct T_reply, where T is what the method gives; leat_reply_err gives its error.  `in` is copied.  So select waits for several calls,
  * and for what else it waits for.  What was received is yours: leat_drop(T_reply, &r), or what is in it one by one.  A reply that nobody
  * receives is dropped, with all it owns, when *ret has been let go of.
- * [*ret is owned: leat_unref]  NOMEM, LIMIT, CANCELED: it was not begun */
+ * [*ret is owned: leat_unref]  NOMEM, LIMIT, CANCELED, and INVAL as leat_go: it was not begun */
 #define leat_call_async(g, p, S, method, in, ret)   LEAT_CALL_ASYNC_(g, p, S, method, in, ret)
 
 /* -- Hooks: around each call that a node makes and each task that it starts elsewhere, or around each method and task that it runs for
@@ -42,7 +43,7 @@ typedef struct leat_called {
 typedef struct leat_next leat_next;
 LEAT_CHECK leat_err leat_proceed(leat_next *next);   /* [blocks] the rest of it; INVAL: the second time */
 typedef leat_err leat_hook(void *self, const leat_called *c, leat_next *next);
-LEAT_CHECK leat_err leat_hook_calls(leat_node *n, leat_hook *hook, void *self);      /* NOMEM; there until n is closed */
+LEAT_CHECK leat_err leat_hook_calls(leat_node *n, leat_hook *hook, void *self);      /* NOMEM; INVAL: no hook; there until n is closed */
 LEAT_CHECK leat_err leat_hook_served(leat_node *n, leat_hook *hook, void *self);     /* the same; what runs already is not hooked */
 
 /* -- Limits of what a node runs for its peers at a time.  So many run, so many more wait their turn under the context of their
@@ -54,8 +55,10 @@ LEAT_CHECK leat_err leat_hook_served(leat_node *n, leat_hook *hook, void *self);
  * first, and arrives at its service when it has that.  Who gives up leaves the row.  Calls with a key, and all calls while a hook is
  * around what is served, arrive when their own task gets there: of those no order is promised. */
 typedef struct leat_call_limits { uint32_t running, waiting; } leat_call_limits;
-LEAT_CHECK leat_err leat_limit_service(leat_node *n, const char *service, leat_call_limits l);  /* INVAL: 0, or it has one; NOMEM */
-LEAT_CHECK leat_err leat_limit_peers(leat_node *n, leat_call_limits l);   /* for sessions to come, so before n listens; INVAL */
+LEAT_CHECK leat_err leat_limit_service(leat_node *n, const char *service, leat_call_limits l);  /* INVAL: none may run, no service,
+                            or it has one; NOMEM */
+LEAT_CHECK leat_err leat_limit_peers(leat_node *n, leat_call_limits l);   /* for sessions to come, so before n listens; INVAL: none
+                            may run */
 
 #include "call_macros.h"
 LEAT_END_

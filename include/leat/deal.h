@@ -27,7 +27,8 @@ void leat_workers_close(leat_workers *w);            /* [blocks] no deal may be 
 /* One more, at once, also while a deal runs.  p stays n's; one that is lost is dialed again at the address it was dialed at.  A node may
  * be its own worker: leat_node_self.  INVAL: p is NULL or another node's; LIMIT: LEAT_PEERS_MAX already; NOMEM. */
 LEAT_CHECK leat_err leat_workers_add(leat_workers *w, leat_peer *p);
-LEAT_CHECK leat_err leat_workers_add_url(leat_workers *w, const char *url);   /* who will be there: the deal dials; INVAL, LIMIT, NOMEM */
+LEAT_CHECK leat_err leat_workers_add_url(leat_workers *w, const char *url);   /* who will be there: the deal dials; INVAL: no such
+                            url; LIMIT, NOMEM */
 /* Adds those that work for this program, found as leat_node_join finds them, which is called instead of it: with nobody, n itself.  One
  * that cannot be reached is a worker that is not there yet; an error only if none can, or the list is none.  [blocks] as leat_node_join. */
 LEAT_CHECK leat_err leat_workers_join(leat_workers *w, const char *urls);
@@ -38,7 +39,7 @@ typedef struct leat_worker {                         /* how it goes: for a progr
     uint32_t out, losses;                            /* elements it has now; how often it was lost */
     uint64_t dealt, done, again;                     /* elements given to it; that came back done; that were dealt again */
 } leat_worker;
-uint32_t leat_workers_look(leat_workers *w, leat_worker *at, uint32_t cap);   /* the first cap of them; how many there are */
+uint32_t leat_workers_look(leat_workers *w, leat_worker *at, uint32_t cap);   /* the first cap of them; how many there are; NULL: none */
 
 /* -- A deal. */
 typedef struct leat_deal_opts {                      /* 0: the default; grows only at the end */

@@ -92,22 +92,31 @@ typedef struct leat_node leat_node;
 typedef struct leat_peer leat_peer;                  /* a session with one other node; lives through broken links */
 typedef struct leat_node_opts {                      /* 0: the default; grows only at the end */
     const char *name;                                /* shown to peers and in traces */
-    const char *cert, *key, *ca;                     /* files; needed off this host: a link there is TLS both ways */
+    const char *cert, *key, *ca;                     /* of links with keys, which this version has not: NULL, or LEAT_INVAL */
     leat_dur grace;                                  /* how long a broken link may be made anew: the shorter one of both sides counts;
                                                         default 30 s; below 0: a session ends with its link */
-    leat_err (*allow)(void *self, const char *peer_key, const char *name, bool sends);   /* policy of every export */
+    /* Policy of every export: OK, or an error, whose detail the importer gets as REFUSED (LIMIT and NOMEM as they are).  sends: it asks
+     * for a send end.  peer_key: "" in this version.  In the task that reads from the peer, which waits meanwhile: be short. */
+    leat_err (*allow)(void *self, const char *peer_key, const char *name, bool sends);
     void *self;
     bool insecure;                                   /* listens and dials in plain TCP beyond this host too: whoever reaches the port is
                                                         a peer, and whoever is on the way reads and writes */
     leat_dur idle, patience;                         /* a silent peer is asked after idle; after patience more its link counts as
                                                         broken; default 5 s each */
 } leat_node_opts;
-LEAT_CHECK static inline leat_err leat_node_open(const leat_node_opts *o, leat_node **ret);   /* [owned: leat_node_close] NOMEM */
-LEAT_CHECK leat_err leat_node_listen(leat_node *n, const char *url);  /* inproc: shm: unix: tcp: tls:; then returns.  REFUSED, SYS, NOMEM */
-const char *leat_node_url(leat_node *n);             /* where it listens in fact (port 0); until close; NULL: nowhere */
+LEAT_CHECK static inline leat_err leat_node_open(const leat_node_opts *o, leat_node **ret);   /* [owned: leat_node_close] NOMEM;
+                            INVAL: below no leat_run, a name over 63 bytes, cert, key or ca; SYS: no random numbers */
+/* At inproc:NAME (within this leat_run), unix:/PATH, or tcp://HOST:PORT; any number of them.  It goes on in the background.  INVAL: no such
+ * url; REFUSED: beyond this host without .insecure, another node has that inproc: name, or n is being closed; SYS: the detail says why;
+ * NOMEM. */
+LEAT_CHECK leat_err leat_node_listen(leat_node *n, const char *url);
+const char *leat_node_url(leat_node *n);             /* where it listens in fact (port 0), the first of several; until close;
+                                                        NULL: nowhere, or no node */
 LEAT_CHECK leat_err leat_node_wait(leat_node *n);    /* [blocks] until the node is closed (OK) or the context ends */
 LEAT_CHECK leat_err leat_node_dial(leat_node *n, const char *url, leat_peer **ret);   /* [blocks] n owns *ret.  REFUSED: nobody
-                            listens there, or who does said no; PEER_LOST; SYS; NOMEM */
+                            listens there, who does said no or is not leat, it is beyond this host without .insecure, or n is being
+                            closed; PEER_LOST: it ended at once; INVAL: no such url; LIMIT: as many sessions as may be; SYS;
+                            NOMEM */
 /* What became of what was sent. */
 typedef struct leat_doubt {
     uint64_t elements, calls;                        /* that may not have arrived; that have no answer, and may have run */
@@ -130,7 +139,8 @@ LEAT_CHECK leat_err leat_node_flush(leat_node *n, leat_doubt *ret);
 leat_err leat_node_close(leat_node *n);
 leat_err leat_peer_close(leat_peer *p);              /* [blocks] the same for one peer that was dialed; then p is no more.  INVAL, and p
                             is as before: as above, if its session has not ended yet */
-LEAT_CHECK leat_err leat_peer_wait(leat_peer *p);    /* [blocks] until the session ends: OK (closed by a side) or PEER_LOST */
+LEAT_CHECK leat_err leat_peer_wait(leat_peer *p);    /* [blocks] until the session ends: OK (closed by a side) or PEER_LOST;
+                                                        also for one that is over */
 /* What happens to a session, as a channel of this process, for a select too.  First comes how it is now, then each change, and after
  * ENDED the channel is closed; there may be several of one peer, and they may outlive it and its node.  Nothing waits for who
  * receives: of events that are not taken the oldest are dropped, never the last, and `number` shows the gap.  An end that is given to
@@ -148,13 +158,15 @@ leat_rx(leat_peer_event) leat_peer_events(leat_peer *p);             /* [owned: 
 /* The same of all sessions of n, those that peers dialed too, from now on: the UP of each that begins, to its ENDED.  The last 256
  * events are kept; closed when n is. */
 leat_rx(leat_peer_event) leat_node_events(leat_node *n);             /* [owned: leat_unref] NULL: no memory, or no node */
-LEAT_CHECK leat_err leat_node_self(leat_node *n, leat_peer **ret);    /* [blocks] a session with n itself, in this process; n owns it */
+LEAT_CHECK leat_err leat_node_self(leat_node *n, leat_peer **ret);    /* [blocks] a session with n itself, in this process; n owns it;
+                            REFUSED: n is being closed; LIMIT; PEER_LOST */
 const char *leat_peer_name(const leat_peer *p);      /* "node 2", or the url it was dialed at; until the node is closed */
 /* Finds the other nodes of this program and gives the peers that can work for it.  urls is a list "URL,URL" of nodes that already run;
  * NULL: what the launcher says (LEAT_NODES and LEAT_RANK, see docs/launch.md); neither: only n itself.  *ret has at least one peer.
  * In a launched program this returns OK on node 0 alone; every other node listens at its address, serves what it has exposed until
  * node 0 ends, and then gets LEAT_CANCELED, with which leat_run ends as LEAT_OK.  So a program needs no `if` for who it is.
- * [blocks] REFUSED, SYS: a node cannot be reached (the detail names it); PEER_LOST: one that was launched has died; INVAL: a bad url. */
+ * [blocks] REFUSED, SYS: a node cannot be reached (the detail names it); PEER_LOST: one that was launched has died; INVAL: a bad url,
+ * or the environment is wrong: the detail names the variable; LIMIT: over LEAT_PEERS_MAX, or what leat_node_dial says. */
 enum { LEAT_PEERS_MAX = 1024 };
 typedef struct leat_peers { leat_peer **at; uint32_t len, rank; } leat_peers;         /* at belongs to the node */
 LEAT_CHECK leat_err leat_node_join(leat_node *n, const char *urls, leat_peers *ret);
@@ -170,10 +182,14 @@ size_t leat_node_dump(leat_node *n, int fd);
  * REFUSED while a task waits on it, or another owner has a receive end alone).  A channel has the capacity
  * its maker gave it, wherever its ends are; `capacity` is a hint that this version ignores.  Names live as long as the node.
  * REFUSED: no such name, the other end, a policy; LIMIT: more than 8 nodes between this one and the receiver, or 1,024 imports that the
- * peer has not answered; TYPE: the detail names the field. */
-#define leat_export(n, name, end, S)    LEAT_EXPORT_(n, name, end, S)         /* INVAL: the name is taken; keeps a reference */
-#define leat_unexport(n, name)          leat_unexport_(n, name)
-#define leat_import(p, name, ret, S, capacity)  LEAT_IMPORT_(p, name, ret, S, capacity)  /* [blocks] REFUSED, TYPE, PEER_LOST;
+ * peer has not answered; TYPE: the detail names the field.
+ *   A send to another process may return besides, and then the value is yours: PEER_LOST; LIMIT: it is over 16 MiB, has over 16 ends, or
+ * one that has come through 8 nodes; REFUSED: a receive end in it that cannot move; NOMEM.  And UNKNOWN, with leat_err_why. */
+#define leat_export(n, name, end, S)    LEAT_EXPORT_(n, name, end, S)         /* INVAL: the name is taken, or has not 1 to 255 bytes;
+                                                        INVAL, LIMIT: what S describes; keeps a reference */
+#define leat_unexport(n, name)          leat_unexport_(n, name)               /* lets go of it; no such name, or NULL: nothing */
+#define leat_import(p, name, ret, S, capacity)  LEAT_IMPORT_(p, name, ret, S, capacity)  /* [blocks] REFUSED, TYPE, PEER_LOST,
+                                                        LIMIT; INVAL: the name has not 1 to 255 bytes;
                                                         ret: a leat_tx or leat_rx of struct S *; [owned: leat_unref] */
 
 /* == Calls and remote tasks.  The caller's deadline and cancellation travel; errors come back with their detail. =========== *
@@ -186,10 +202,15 @@ size_t leat_node_dump(leat_node *n, int fd);
  * raised (leat_error_raise) comes with its details and causes: leat_error_of; a leat_reply has them, too.  A remote task gives
  * its error to its group in the same way; a group waits for it after a cancel as for any task, until it has ended or its session has. */
 #define LEAT_SERVICE(S, ...)            LEAT_SERVICE_(S, __VA_ARGS__)         /* (method, in, out) ...: struct S_impl */
-#define leat_serve(n, S, impl, self)    LEAT_SERVE_(n, S, impl, self)         /* INVAL: a method is NULL; impl and self stay yours */
+#define leat_serve(n, S, impl, self)    LEAT_SERVE_(n, S, impl, self)         /* INVAL: a method is NULL, or is served already, and
+                            so are those before it then; LIMIT: "S.method" has over 255 bytes; INVAL, LIMIT: what a type describes.
+                            impl is copied, self stays yours, to the end of n */
 #define leat_call(p, S, method, in, out) LEAT_CALL_(p, S, method, in, out)    /* [blocks] the method's error, PEER_LOST; own *out */
-#define leat_expose(n, fn, S)           LEAT_EXPOSE_(n, fn, S)                /* peers may start fn(struct S *) */
-#define leat_go_on(g, p, fn, S, ...)    LEAT_GO_ON_(g, p, fn, S, __VA_ARGS__) /* joins g like a local task; the argument is a struct S */
+#define leat_expose(n, fn, S)           LEAT_EXPOSE_(n, fn, S)                /* peers may start fn(struct S *); INVAL,
+                            LIMIT: as leat_serve */
+#define leat_go_on(g, p, fn, S, ...)    LEAT_GO_ON_(g, p, fn, S, __VA_ARGS__) /* [blocks] while the peer has as many calls as it takes, or
+                            has no link and much is kept for it; joins g like a local task; the argument is a struct S.  Also what leat_go
+                            says */
 #include "node_macros.h"
 LEAT_END_
 #endif

@@ -60,8 +60,10 @@ LEAT_CHECK leat_err leat_file_write_at(leat_file *f, int64_t at, const void *buf
                             whose detail says how many bytes were written; CLOSED: it is being closed; INVAL: at is below 0; SYS */
 LEAT_CHECK leat_err leat_file_append(leat_file *f, const void *buf, size_t len);   /* [blocks] the same, at the end wherever that is
                             by then; INVAL: not opened with O_APPEND */
-LEAT_CHECK leat_err leat_file_sync(leat_file *f);    /* [blocks] until it is on the disk, its size too.  SYS: it may not be */
-LEAT_CHECK leat_err leat_file_size(leat_file *f, int64_t *ret);                    /* [blocks] in bytes; INVAL: no regular file; SYS */
+LEAT_CHECK leat_err leat_file_sync(leat_file *f);    /* [blocks] until it is on the disk, its size too.  SYS: it may not be;
+                            CLOSED: it is being closed */
+LEAT_CHECK leat_err leat_file_size(leat_file *f, int64_t *ret);                    /* in bytes; INVAL: no regular file; CLOSED;
+                            SYS */
 /* [blocks] Waits for the calls that are under way, then gives the file back.  SYS: the error of close(2), and f is gone, as with OK;
  * no cancel and no deadline ends this.  Calls that come after it has begun get CLOSED.  INVAL, and f is as it was: calls are under way,
  * and this thread drives a guest. */

@@ -22,18 +22,20 @@ void leat_unlock(leat_mutex *m);                     /* by the task that locked,
  * before the next writer: so no reader may take the lock again while it has it.  Its memory may be reused when no call on it is under
  * way. */
 typedef struct leat_rwlock { void *opaque_[8]; } leat_rwlock;
-LEAT_CHECK leat_err leat_rlock(leat_rwlock *l);      /* [blocks] */
-LEAT_CHECK leat_err leat_wlock(leat_rwlock *l);      /* [blocks] */
+LEAT_CHECK leat_err leat_rlock(leat_rwlock *l);      /* [blocks] while a writer has it or waits for it */
+LEAT_CHECK leat_err leat_wlock(leat_rwlock *l);      /* [blocks] while anybody has it; writers come in as they do to a mutex.  One that
+                            gives up lets the readers in that it kept out */
 LEAT_CHECK leat_err leat_try_rlock(leat_rwlock *l);  /* AGAIN: a writer has it or waits for it */
 LEAT_CHECK leat_err leat_try_wlock(leat_rwlock *l);  /* AGAIN: somebody has it */
-void leat_runlock(leat_rwlock *l);
-void leat_wunlock(leat_rwlock *l);
+void leat_runlock(leat_rwlock *l);                   /* by any task or thread, once for each that got it */
+void leat_wunlock(leat_rwlock *l);                   /* by the task that locked, on any thread */
 #define leat_with_rlock(l, err)         LEAT_WITH_RLOCK_(l, err)        /* the block runs only when err is LEAT_OK */
 #define leat_with_wlock(l, err)         LEAT_WITH_WLOCK_(l, err)
 
 /* -- Once. */
 typedef struct leat_once  { void *opaque_[4]; } leat_once;
-LEAT_CHECK leat_err leat_do_once(leat_once *o, leat_err (*fn)(void));  /* [blocks] every caller gets fn's error */
+LEAT_CHECK leat_err leat_do_once(leat_once *o, leat_err (*fn)(void));  /* [blocks] every caller gets fn's error.  CANCELED,
+                            DEADLINE: another ran it meanwhile, and was not awaited */
 
 /* -- Condition.  leat_cond_wait lets go of m, waits for a signal and has m again when it returns, also when it returns an error.
  * Whoever waits longest is signalled first, and a signal that meets a cancel goes to one or the other: it is never lost.  Another

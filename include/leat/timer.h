@@ -21,7 +21,7 @@ leat_rx(leat_time) leat_timer_rx(leat_timer *t);     /* borrowed; capacity 1, la
 bool leat_timer_stop(leat_timer *t);
 LEAT_CHECK leat_err leat_timer_reset(leat_timer *t, leat_dur d, bool *was);    /* as if opened anew; was may be NULL.  INVAL: t is NULL, or
                             a ticker without a period; of a leat_timer_func: NOMEM, LIMIT, CANCELED, and INVAL on a thread that is no
-                            task if its group is NULL: then it is stopped */
+                            task if its group is NULL.  On an error, but for a NULL, it is stopped */
 void leat_timer_close(leat_timer *t);                /* stops it */
 /* fn(arg) as a task of the group after d, as leat_go would start it; until then it counts in the group, is bound by the deadline of the
  * task that starts it (DEADLINE is the task's error then), and a cancel of the group ends it unbegun.  What it takes is taken now, but

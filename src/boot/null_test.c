@@ -7,6 +7,10 @@ LEAT_STRUCT(item, (string, text), (tx(item), out));
 
 static void closes_(void)
 {
+    leat_conn_break(NULL);
+    leat_listener_break(NULL);
+    leat_cancel(NULL, LEAT_CANCELED);
+    leat_unexport(NULL, "name");
     leat_conn_close(NULL);
     leat_listener_close(NULL);
     CHECK_EQ(leat_file_close(NULL), LEAT_OK);

@@ -159,6 +159,8 @@ leat_err cluster_join(leat_node *n, const struct cluster *c, leat_peers *ret)
 leat_err leat_node_join(leat_node *n, const char *urls, leat_peers *ret)
 {
     struct cluster c;
+    if (!n)
+        return leat_fail(LEAT_INVAL, "leat_node_join: no node");
     if (urls)
         return join_list(n, urls, ret);
     LEAT_TRY(cluster_self(&c));

@@ -668,6 +668,8 @@ static leat_err start_inside(void *arg) { return start_plain(arg); }
 leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_type *t, const void *arg)
 {
     struct starting a = { .g = g, .w = { .p = p, .name = name, .kind = OPEN_TASK, .in = t, .arg = arg } };
+    if (unlikely(strlen(name) > CALL_NAME))          /* the peer would take it for a malformed frame */
+        return leat_fail(LEAT_LIMIT, "leat_go_on: a name has at most %d bytes", CALL_NAME);
     struct hook *hook = p ? at_load_acq(&exposures_of(sess_node(sess_of(p)))->calls_hook) : NULL;
     if (likely(!hook))
         return start_plain(&a);

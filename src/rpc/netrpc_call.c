@@ -218,6 +218,9 @@ static leat_err wait_answer(leat_netrpc *c, struct netrpc_call *x, const char *m
 static leat_err netrpc_call(leat_netrpc *c, const char *method, struct netrpc_call *x, netrpc_body_fn *body, void *arg)
 {
     struct Request head = { .service_method = leat_string_of(method) };
+    at_store(&x->refs, 1);
+    if (!c || !method)
+        return leat_fail(LEAT_INVAL, "net/rpc: no %s", c ? "method" : "connection");
     at_store(&x->refs, 2);
     x->done = leat_chan_make(leat_none, 1);
     leat_err e = x->done ? add(c, x) : leat_fail(LEAT_NOMEM, "net/rpc: no memory for a call");

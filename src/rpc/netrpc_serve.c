@@ -145,6 +145,8 @@ static leat_err serve_open(struct server *v)
 
 leat_err leat_netrpc_serve_conn(leat_node *n, leat_conn *c)
 {
+    if (!n || !c)
+        return leat_fail(LEAT_INVAL, "leat_netrpc_serve_conn: no %s", n ? "connection" : "node");
     struct server v = { .n = n, .slots = leat_chan_make(leat_none, AT_ONCE) };
     leat_err e = v.slots ? netrpc_open(&v.s, c) : leat_fail(LEAT_NOMEM, "net/rpc: no memory for a connection");
     if (e == LEAT_OK)
@@ -168,6 +170,8 @@ leat_err leat_netrpc_serve(leat_node *n, leat_listener *l)
     leat_err e;
     int64_t pause = PAUSE_FIRST_MS;
     struct accepted a = { .n = n };
+    if (!n || !l)
+        return leat_fail(LEAT_INVAL, "leat_netrpc_serve: no %s", n ? "listener" : "node");
     leat_with_group(conns, e)
         for (;;) {
             e = a.c ? LEAT_OK : leat_accept(l, &a.c);            /* who has come waits as well */

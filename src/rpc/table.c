@@ -191,6 +191,8 @@ static leat_err expose(leat_node *n, struct exposed *x, const char *what)
 
 leat_err leat_expose_(leat_node *n, const char *name, leat_fn_ *fn, const leat_type *t)
 {
+    if (!n)
+        return leat_fail(LEAT_INVAL, "leat_expose: no node");
     struct exposed *x = mem_zalloc(sizeof *x);
     if (!x)
         return leat_fail(LEAT_NOMEM, "leat_expose: no memory");
@@ -205,6 +207,8 @@ leat_err leat_expose_(leat_node *n, const char *name, leat_fn_ *fn, const leat_t
 leat_err leat_serve_(leat_node *n, const char *svc, const leat_method *m, size_t count, const void *impl, void *self)
 {
     void (*const *fns)(void) = impl;
+    if (!n || !fns)
+        return leat_fail(LEAT_INVAL, "leat_serve %s: no %s", svc, n ? "methods" : "node");
     for (size_t i = 0; i < count; i++)
         if (!fns[i])
             return leat_fail(LEAT_INVAL, "leat_serve: the method %s.%s is NULL", svc, m[i].name);

@@ -110,6 +110,8 @@ leat_err leat_workers_add_url(leat_workers *ws, const char *url)
 
 uint32_t leat_workers_look(leat_workers *ws, leat_worker *at, uint32_t cap)
 {
+    if (!ws)
+        return 0;
     lock(&ws->lock);
     uint32_t n = ws->n;
     for (uint32_t i = 0; i < n && i < cap; i++)

@@ -94,8 +94,8 @@ leat_err leat_export_(leat_node *n, const char *name, leat_chan_ *c, int sends, 
 {
     size_t len = name ? strlen(name) : 0;
     struct type_print print;
-    if (!c)
-        return leat_fail(LEAT_INVAL, "leat_export: the channel is NULL");
+    if (!n || !c)
+        return leat_fail(LEAT_INVAL, "leat_export: the %s is NULL", n ? "channel" : "node");
     if (len == 0 || len > NAME_MAX_)
         return leat_fail(LEAT_INVAL, "leat_export: a name has from 1 to %d bytes", NAME_MAX_);
     LEAT_TRY(type_print(t, &print));
@@ -124,7 +124,9 @@ leat_err leat_export_(leat_node *n, const char *name, leat_chan_ *c, int sends, 
 
 void leat_unexport_(leat_node *n, const char *name)
 {
-    struct exports *e = exports_of(n);
+    struct exports *e = n && name ? exports_of(n) : NULL;
+    if (!e)
+        return;
     lock(&e->lock);
     struct export *x = find_locked(e, name, strlen(name)), **p = &e->first;
     while (x && *p != x)

@@ -104,6 +104,9 @@ static leat_err identify(leat_node *n)
 {
     const char *job = host_getenv("LEAT_JOB");
     leat_node_opts *o = &n->opts;
+    if (o->cert || o->key || o->ca)
+        return leat_fail(LEAT_INVAL, "leat_node_open: cert, key and ca are for links with keys, and there are none in this version: lead "
+            "the link through something that has, such as ssh");
     if (o->name && strlen(o->name) > LIMIT_NODE_NAME)
         return leat_fail(LEAT_INVAL, "leat_node_open: the name '%.20s...' has more than %d bytes", o->name, LIMIT_NODE_NAME);
     if (o->name && *o->name)
@@ -567,6 +570,8 @@ leat_err node_listen_fd(leat_node *n, int fd, const char *url)
 
 const char *leat_node_url(leat_node *n)
 {
+    if (!n)
+        return NULL;
     lock(&n->lock);
     const struct listening *x = n->listening;
     while (x && !x->known)

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """run.py - every function of the public headers is accounted for, three times: a row of docs/semantics.md says what it does, the tests
-of src/boot/fail* use it while requests are refused, and, if it [blocks], test/cancel races it against its cancel.
+of src/boot/fail* use it while requests are refused, and, if it [blocks], test/cancel races it against its cancel.  And each has a contract:
+a comment that says which errors there are, each of which exists, and which a test gets; what [blocks] is begun by src/boot/blocks_test.c
+in a context that is over.
 
 INDEX has what stands elsewhere, and why what is left out is left out; it may say nothing that is not needed.
 """
@@ -25,25 +27,44 @@ def read(*path):
         return f.read()
 
 
-def functions():
-    """{name: whether it [blocks]}"""
+TOKEN = re.compile(r'/\*.*?\*/|#(?:[^\n\\/]|\\.|/(?!\*))*|(?:[^\n;/#]|/(?!\*))+;?|\n|;', re.S)
+MARKS = r'\[[^]]*\]|[/*\s]'                                     # of a comment, what says nothing about errors
+
+
+def names_in(code):
+    if code.startswith('#'):
+        return [n for n in re.findall(r'^#define (%s)(?=[( ]|$)' % NAME, code) if n not in TYPES]
+    return [n for n in re.findall(r'(?<![\w.>])(%s)\s*\(' % NAME, code) if n not in TYPES]
+
+
+def contracts():
+    """{name: (its comments, whether it [blocks])}: the comment behind it, and the one before it, if it is the first behind that, or has
+    none of its own."""
     found = {}
     for header in HEADERS:
-        text = read('include', header)
-        bare = re.sub(r'/\*.*?\*/', ' ', text, flags=re.S)
-        names = re.findall(r'^#define (%s)(?=[( ])' % NAME, bare, re.M)
-        names += re.findall(r'(?<![\w.>])(%s)\s*\(' % NAME, re.sub(r'^#.*(?:\\\n.*)*', '', bare, flags=re.M))
-        for n in names:
-            if n not in TYPES:
-                found.setdefault(n, False)
-        for line in text.splitlines():                          # the mark stands behind the declaration
-            m = re.match(r'(?:#define |LEAT_CHECK |[a-z].*?)?.*?\b(%s)\s*\(.*/\*.*\[blocks\]' % NAME, line)
-            if m and m.group(1) in found:
-                found[m.group(1)] = True
-        for comment, name in re.findall(r'^(/\*(?:(?!\*/).)*\*/)\n(?:LEAT_CHECK |#define |[a-z_]+ )*\*?(%s)\(' % NAME, text, re.S | re.M):
-            if '[blocks]' in comment and name in found:          # or before it
-                found[name] = True
+        lead, first, names, code, remark = '', False, [], False, ''
+        for token in TOKEN.findall(read('include', header) + '\n'):
+            if token == '\n':
+                for n in names:
+                    before, blocks = found.get(n, ('', False))
+                    whole = (lead + ' ' if first or not re.sub(MARKS, '', remark) else '') + remark
+                    found[n] = (before + whole, blocks or '[blocks]' in (lead if first else '') + remark)
+                first = first and not names
+                lead = lead if code or remark else ''
+                names, code, remark = [], False, ''
+            elif token.startswith('/*') and not code:
+                lead, first, remark = token, True, ' '
+            elif token.startswith('/*'):
+                remark += token
+            elif token.strip():
+                code = True
+                names += names_in(token)
     return found
+
+
+def functions():
+    """{name: whether it [blocks]}"""
+    return {n: blocks for n, (_, blocks) in contracts().items()}
 
 
 def index():
@@ -59,12 +80,12 @@ def index():
     return sections
 
 
-def compare(section, wanted, there, has):
+def compare(section, wanted, there, has, strict=True):
     """Those in `wanted` that are not `there` have a line; it says a reason after `--`, or something that `has` knows."""
     lines, wrong = index()[section], []
     for n in sorted(wanted):
         if n in there:
-            if n in lines:
+            if n in lines and strict:
                 wrong.append('INDEX [%s]: %s needs no line' % (section, n))
         elif n not in lines:
             wrong.append('%s: nothing in [%s] of INDEX says where it stands, or why it does not' % (n, section))
@@ -100,11 +121,79 @@ def in_cancel():
 
 def in_null():
     """What closes, ends, stops or drops is given NULL."""
-    closing = {n for n in functions() if re.search('_(close|end|stop|drop|unref)$', n)} | {n for n in functions() if re.search('_auto', n)}
+    closing = {n for n in functions() if re.search('_(close|end|stop|drop|unref|break|finish|unexport|cancel)$|_auto', n)}
+    closing -= {'leat_with_cancel', 'leat_group_cancel'}
     left = closing - words(read('src', 'boot', 'null_test.c'))
     return ['src/boot/null_test.c gives no NULL to ' + n for n in sorted(left)] if len(closing) > 15 else ['the pattern finds too few']
 
 
-tap.main([('what_closes_is_given_null', in_null), ('every_function_has_a_row', in_semantics),
+def errors():
+    return re.findall(r'\bLEAT_(\w+) = [1-9]', re.sub(r'/\*.*?\*/', ' ', read('include', 'leat.h'), flags=re.S).split('} leat_err;')[0])
+
+
+def has_contract():
+    """Every function has a comment; the errors in comments are errors; what returns one names one, or says that it blocks, or as which
+    other it is."""
+    wrong, known = [], set(errors()) | {'OK'}
+    paths = glob.glob(os.path.join(ROOT, 'include', '**', '*.h'), recursive=True) + glob.glob(os.path.join(ROOT, 'src', '*', '*.c'))
+    code = re.sub(r'/\*.*?\*/', ' ', ''.join(read(p) for p in paths), flags=re.S)
+    for n, (text, blocks) in sorted(contracts().items()):
+        if not re.sub(MARKS, '', text) and not blocks:
+            wrong.append(n + ' has no comment')
+        for e in re.findall(r'\bLEAT_([A-Z_]+)\b(?![({])', text):
+            if e not in known and not re.search(r'\bLEAT_%s\b' % e, code):
+                wrong.append('%s: there is no LEAT_%s' % (n, e))
+    for header in HEADERS:
+        for n in re.findall(r'^LEAT_CHECK (?:static inline )?leat_err (%s)\(' % NAME, read('include', header), re.M):
+            text, blocks = contracts()[n]
+            says = blocks or re.search(r'\b(%s)\b|\bas leat_|the same' % '|'.join(known), text)
+            if not says and n not in ('leat_fail', 'leat_wrap'):
+                wrong.append(n + ' returns an error, and no comment says which')
+    return wrong
+
+
+NEAR = 8                                                        # lines between a call and its error, in a test
+
+
+def got_near():
+    """{(function, error)} that stand near each other in some test."""
+    got = set()
+    for pattern in ('src/*/*test.[ch]', 'test/**/*.[ch]', 'test/**/*.cpp', 'src/*/fail*.h'):
+        for path in glob.glob(os.path.join(ROOT, pattern), recursive=True):
+            lines = [(set(re.findall(r'\b(%s)_?(?=[( ])' % NAME, x)), set(re.findall(r'\bLEAT_([A-Z_]+)\b', x)))
+                     for x in read(path).splitlines()]
+            for i, (calls, _) in enumerate(lines):
+                if calls:
+                    there = set().union(*(e for _, e in lines[max(0, i - NEAR):i + NEAR + 1]))
+                    got |= {(n, e) for n in calls for e in there}
+    return got
+
+
+def errors_are_got():
+    """Each error that the contract of a function names is got by a test.  No memory: while requests are refused, see in_fail."""
+    named = {'%s/%s' % (n, e) for n, (text, _) in contracts().items() for e in errors()
+             if e != 'NOMEM' and re.search(r'(?<!\w)(?:LEAT_)?%s(?!\w)' % e, text)}
+    if len(named) < 150:
+        return ['too few errors are named: is the pattern right?']
+    return compare('errors', named, {'%s/%s' % pair for pair in got_near()}, test_exists, False)
+
+
+def test_exists(where):
+    program, _, test = where.partition(':')
+    for path in ('src/%s_test.c' % program, 'test/%s_test.c' % program):
+        if os.path.exists(os.path.join(ROOT, path)):
+            return re.search(r'^[A-Z_]+\(%s[,)]' % re.escape(test), read(path), re.M)
+    return None
+
+
+def in_blocks():
+    """What [blocks] is begun where the context is over."""
+    used = words(read('src', 'boot', 'blocks_test.c'))
+    return ['src/boot/blocks_test.c does not use ' + n for n, blocks in sorted(functions().items()) if blocks and n not in used]
+
+
+tap.main([('every_function_has_a_contract', has_contract), ('every_error_named_is_got_by_a_test', errors_are_got),
+          ('what_blocks_is_begun_in_a_context_that_is_over', in_blocks),
+          ('what_closes_is_given_null', in_null), ('every_function_has_a_row', in_semantics),
           ('every_function_is_used_while_requests_are_refused', in_fail),
           ('what_blocks_is_raced_against_its_cancel', in_cancel)])
