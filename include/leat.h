@@ -73,7 +73,8 @@ typedef struct leat_opts {                           /* 0 everywhere means the d
 typedef struct leat_group { void *opaque_[24]; } leat_group;  /* {0} is ready; must not be copied or moved */
 /* The first use opens a group: deadline and context are those of who uses it, values too.  It may be waited for elsewhere: when a scope or
  * group around that first use ends before, what is around those is its context from then on; the deadline stays.
- * While somebody waits for a group, only its own tasks may start more in it. */
+ * While somebody waits for a group, only its own tasks may start more in it.  One in which a task was started, or that was cancelled, is to
+ * be waited for before its memory goes. */
 typedef struct leat_none { char unused_; } leat_none;         /* the argument of a task that needs none: LEAT_NONE */
 #define LEAT_NONE ((leat_none){ 0 })
 /* The child of a fork in a running program has none of its tasks: there, leat_run and what would wait return LEAT_INVAL; exec or _exit. */

@@ -236,8 +236,8 @@ GIVES_UP(a_group_by_its_tasks)
 {
     leat_group g = { { NULL } };
     (void)w;
-    leat_err e = leat_go(&g, sleeper, LEAT_NONE);
-    return e == LEAT_OK ? leat_group_wait(&g) : e;
+    leat_err e = leat_go(&g, sleeper, LEAT_NONE), first = leat_group_wait(&g);
+    return e == LEAT_OK ? first : e;
 }
 static leat_err never(leat_none *none) { (void)none; CHECK(false); return LEAT_OK; }
 GIVES_UP(a_call_on_the_pool) { (void)w; return leat_blocking(never, LEAT_NONE); }

@@ -55,6 +55,37 @@ static leat_err in_a_cancelled_group(leat_none *none)
 }
 TEST(a_cancelled_group_takes_no_task_that_begins_later) { CHECK_EQ(leat_run(NULL, in_a_cancelled_group, LEAT_NONE), LEAT_OK); }
 
+/* Its memory goes at once; what was around it then ends, and would find it if it knew it. */
+static void use_in_vain(leat_err why)
+{
+    static leat_group g[2];
+    leat_timer *t = NULL;
+    memset(g, 0, sizeof g);
+    CHECK_EQ(leat_go(&g[0], nothing, LEAT_NONE), why);
+    CHECK_EQ(leat_timer_func(&t, &g[1], LEAT_S(1000), nothing, LEAT_NONE), why);
+    memset(g, 0xee, sizeof g);
+}
+static leat_err groups_of_nobody(leat_none *none)
+{
+    leat_err err;
+    (void)none;
+    leat_with_cancel(ctx) {
+        use_in_vain(LEAT_LIMIT);
+        leat_cancel(ctx, LEAT_CANCELED);
+        use_in_vain(LEAT_CANCELED);
+    }
+    leat_with_group(around, err) {
+        use_in_vain(LEAT_LIMIT);
+        leat_group_cancel(&around);
+        use_in_vain(LEAT_CANCELED);
+    }
+    return err;
+}
+TEST(a_group_whose_first_task_cannot_start_need_not_be_waited_for)
+{
+    CHECK_EQ(leat_run(&(leat_opts){ .max_tasks = 1 }, groups_of_nobody, LEAT_NONE), LEAT_OK);
+}
+
 static leat_err files_of_the_wrong_sort(leat_none *none)
 {
     char folder[] = "/tmp/leat_errors.XXXXXX", path[64];

@@ -43,6 +43,15 @@ void group_open(struct group *g, struct worker *w)
     ctx_loose(&g->ctx);                              /* who waits for it may do so elsewhere */
 }
 
+void group_unused(struct group *g, struct worker *w)
+{
+    ctx_done(&g->ctx);
+    ctx_over(&g->ctx);
+    if (w)
+        group_on_stack(g, w, -1);
+    g->open = false;
+}
+
 void group_result(struct group *g, struct task *t, leat_err e)
 {
     uint32_t none = LEAT_OK;

@@ -150,12 +150,16 @@ leat_err later_start(struct later *l, int64_t due, leat_ctx *over)
     if (!w && !l->group)
         return leat_fail(LEAT_INVAL, "%s, later: this thread is no task: name a group that a task has opened", l->site->name);
     struct group *g = l->group ? group_of(l->group) : group_of(w->cur->host ? &w->cur->host->detached : &w->rt->detached);
-    if (!g->open && w)
+    bool first = !g->open && w;
+    if (first)
         group_open(g, w);
     if (!g->open || !g->rt)
         return leat_fail(LEAT_INVAL, "%s, later: this thread is no task: name a group that a task has opened", l->site->name);
-    if (at_load(&g->ctx.done))
+    if (at_load(&g->ctx.done)) {
+        if (first)
+            group_unused(g, w);
         return err_of(LEAT_CANCELED);
+    }
     struct rt *rt = g->rt;
     atomic_fetch_add_explicit(&rt->visitors, 1, RLX);                /* it may begin and end, and its runtime, before we are done */
     leat_err e = task_new(l, g, w, &t);
@@ -166,6 +170,8 @@ leat_err later_start(struct later *l, int64_t due, leat_ctx *over)
         unlock(&l->lock);
     }
     atomic_fetch_sub_explicit(&rt->visitors, 1, REL);
+    if (e != LEAT_OK && first)
+        group_unused(g, w);
     return e;
 }
 

@@ -33,6 +33,7 @@ leat_ctx *ctx_foreign(void);                         /* what a thread that is no
 /* groups (group.c) */
 static inline struct group *group_of(leat_group *g) { return (struct group *)(void *)g; }
 void group_open(struct group *g, struct worker *w);
+void group_unused(struct group *g, struct worker *w);            /* takes back an opening that nothing came of: nobody need wait for it */
 void group_open_in(struct group *g, struct rt *rt, leat_ctx *parent, int64_t deadline);
 void group_result(struct group *g, struct task *t, leat_err e);  /* of a member that failed, or of any member of a race */
 static inline void group_add(struct group *g) { atomic_fetch_add_explicit(&g->count, 2, RLX); }      /* one more member */

@@ -462,6 +462,17 @@ leat_err go_no_record(struct rt *rt, const leat_site_ *site)
     return leat_fail(LEAT_NOMEM, "leat_go %s: no memory for a task", site->name);
 }
 
+/* The first use of a group opens it; one that fails has not been a use. */
+static __attribute__((noinline)) leat_err go_first(struct group *g, leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const void *arg,
+    size_t len, leat_fn_ *starved)
+{
+    group_open(g, worker_self());
+    leat_err e = task_go(pub, fn, site, arg, len, starved);
+    if (e != LEAT_OK)
+        group_unused(g, worker_self());
+    return e;
+}
+
 static inline __attribute__((always_inline)) leat_err go(leat_group *pub, leat_fn_ *fn, const leat_site_ *site, const void *arg,
     size_t len, leat_fn_ *starved)
 {
@@ -470,7 +481,7 @@ static inline __attribute__((always_inline)) leat_err go(leat_group *pub, leat_f
         return go_foreign(pub, fn, site, arg, len, starved);
     struct group *g = pub ? group_of(pub) : group_of(w->cur->host ? &w->cur->host->detached : &w->rt->detached);
     if (unlikely(!g->open))
-        group_open(g, w);
+        return go_first(g, pub, fn, site, arg, len, starved);
     if (unlikely(g->rt != w->rt))
         return go_foreign(pub, fn, site, arg, len, starved);
     if (unlikely(at_load(&g->ctx.done))) {
