@@ -382,6 +382,7 @@ static leat_err deal(struct full *f, int stacks, char *text, size_t cap)
         CHECK_EQ(leat_recv(out, &r), LEAT_OK);
         if (r.reply.err != LEAT_OK)
             snprintf(text, cap, "%s", r.reply.detail);
+        leat_drop(num_reply, &r);
     }
     leat_unref(in);
     leat_unref(out);

@@ -201,6 +201,7 @@ static leat_err future(leat_none *none)
             leat_unref(to);
             CHECK(r.reply.err == LEAT_OK || r.reply.err == LEAT_NOMEM);
             seen = strstr(r.reply.detail, "'store.twice' was not called: no memory for a stack");
+            leat_drop(num_reply, &r);
         }
         CHECK(seen);
         empty(&f);
