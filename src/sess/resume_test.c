@@ -336,7 +336,8 @@ static bool no_context(void *self, size_t bytes)
     if (atomic_compare_exchange_strong(&refused_first, &none, me))
         at_store(&stood, (uintptr_t)&here);
     if (at_load(&refused_first) == me) {
-        at_store(&moved, (uintptr_t)&here > at_load(&stood) ? (uintptr_t)&here - at_load(&stood) : at_load(&stood) - (uintptr_t)&here);
+        uintptr_t by = (uintptr_t)&here > at_load(&stood) ? (uintptr_t)&here - at_load(&stood) : at_load(&stood) - (uintptr_t)&here;
+        at_store(&moved, MAX(by, at_load(&moved)));
         atomic_fetch_add(&refused, 1);
     }
     return true;
@@ -349,11 +350,13 @@ static leat_err no_contexts(leat_none *none)
     struct sess *s = sess_of(x.p);
     (void)none;
     __atomic_store_n(&mem_hook, &hook, __ATOMIC_RELAXED);
-    lock(&s->out_lock);
-    link_shutdown(s->link);
-    unlock(&s->out_lock);
-    while (at_load(&refused) < REFUSED_TIMES)
+    while (at_load(&refused) < REFUSED_TIMES) {
+        lock(&s->out_lock);
+        if (s->link)                                 /* a context that was there already may have served to make one */
+            link_shutdown(s->link);
+        unlock(&s->out_lock);
         CHECK_EQ(leat_sleep(LEAT_MS(1)), LEAT_OK);
+    }
     __atomic_store_n(&mem_hook, NULL, __ATOMIC_RELAXED);
     CHECK(at_load(&moved) < REFUSED_TIMES * 64);
     while (sess_is_down(s))
