@@ -160,7 +160,7 @@ void sess_refuse(struct sess *s, uint8_t kind, leat_err e);
 
 /* -- nodes ------------------------------------------------------------------------------------------------------------------- */
 LEAT_CHECK leat_err node_open(const leat_node_opts *o, const struct sess_user *const *users, leat_node **ret);   /* ends with NULL */
-LEAT_CHECK leat_err node_listen_fd(leat_node *n, int fd, const char *url);   /* a socket that listens at url; n's on LEAT_OK */
+LEAT_CHECK leat_err node_listen_fd(leat_node *n, int fd, const char *url);   /* a socket that listens at url: n's; not on INVAL, REFUSED */
 const char *node_name(const leat_node *n);
 struct chan_offer;
 void node_offer_id(leat_node *n, struct chan_offer *ret);             /* another at each call */
