@@ -51,6 +51,19 @@ static uint32_t quota_of_group(const char *group, bool v2)
     return found && slurp(path, period, sizeof period) ? quota(text, period) : 0;
 }
 
+/* Whether it is among these names, with commas between: cpu,cpuacct or cpuacct,cpu. */
+static bool is_among(const char *name, const char *names, size_t n)
+{
+    size_t len = strlen(name), k;
+    for (const char *p = names, *end = names + n; p < end; p += k + 1) {
+        const char *comma = memchr(p, ',', (size_t)(end - p));
+        k = (size_t)((comma ? comma : end) - p);
+        if (k == len && memcmp(p, name, k) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* The path of this process below the mount, in the hierarchy that rules CPUs. */
 static bool own_group(const char *lines, char *group, size_t cap, bool *v2)
 {
@@ -60,7 +73,7 @@ static bool own_group(const char *lines, char *group, size_t cap, bool *v2)
         const char *one = memchr(line, ':', n), *two = one ? memchr(one + 1, ':', n - (size_t)(one + 1 - line)) : NULL;
         if (two) {
             size_t names = (size_t)(two - one - 1), len = n - (size_t)(two + 1 - line);
-            bool cpu = (names == 3 && !memcmp(one + 1, "cpu", 3)) || (names > 3 && !memcmp(one + 1, "cpu,", 4));
+            bool cpu = is_among("cpu", one + 1, names);
             if ((names == 0 || cpu) && len < cap) {
                 memcpy(group, two + 1, len);
                 group[len] = 0;

@@ -62,6 +62,10 @@ TEST(the_smallest_quota_on_the_way_to_the_root_counts)
     put("cpu/y/z/cpu.cfs_quota_us", "-1\n");
     put("cpu/y/z/cpu.cfs_period_us", "100000\n");
     CHECK_EQ(plat_cpu_quota(), 2);
+    put("self", "0::/a/b\n4:cpuset,cpuacct,cpu:/y/z\n");
+    CHECK_EQ(plat_cpu_quota(), 2);
+    put("self", "4:cpuset,cpuacct:/y/z\n0::/a/b\n");
+    CHECK_EQ(plat_cpu_quota(), 1);
     put("self", "nonsense");
     CHECK_EQ(plat_cpu_quota(), 1);
     end();
