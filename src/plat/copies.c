@@ -1,5 +1,6 @@
 /* copies.c - see copies.h.  A fork() of a process with one thread, and no exec. */
 #include "plat/copies.h"
+#include "plat/cpu_time.h"
 #include "plat/errno.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -90,14 +90,6 @@ static bool hear(int sock, char *order, size_t cap, int fd[COPIES_FDS])
 }
 
 /* -- copies ------------------------------------------------------------------------------------------------------------------------ */
-static int64_t cpu_us(int whose)
-{
-    struct rusage u;
-    if (getrusage(whose, &u) != 0)
-        return 0;
-    return (int64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
-}
-
 static void begin(pid_t parent, int sock, int fd[COPIES_FDS])
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || setpgid(0, 0) != 0 || dup2(fd[0], 1) < 0 || dup2(fd[1], 2) < 0)
@@ -128,6 +120,8 @@ void copies_serve(int sock, char *order, size_t cap, int *ret_report)
             return;
         }
         s.error = s.pid < 0 ? errno : 0;
+        if (s.pid > 0)
+            (void)setpgid((pid_t)s.pid, (pid_t)s.pid);               /* as the copy does: whoever is told of it may kill the group */
         for (int i = 0; i < COPIES_FDS; i++)
             close(fd[i]);
         say(sock, &s);
@@ -139,7 +133,7 @@ void copies_serve(int sock, char *order, size_t cap, int *ret_report)
             ;
         s.signo = how.si_code == CLD_EXITED ? 0 : how.si_status;
         s.code = s.signo ? 128 + s.signo : how.si_status;
-        s.cpu_us = cpu_us(RUSAGE_SELF) + cpu_us(RUSAGE_CHILDREN);
+        s.cpu_us = cpu_time_us(RUSAGE_SELF) + cpu_time_us(RUSAGE_CHILDREN);
         say(sock, &s);
     }
 }

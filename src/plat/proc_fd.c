@@ -1,4 +1,5 @@
 /* proc_fd.c - the descriptors of proc.h: pipes, terminals, listening sockets, a private directory. */
+#include "plat/cpu_time.h"
 #include "plat/errno.h"
 #include <ctype.h>
 #include <fcntl.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -201,17 +201,9 @@ int64_t proc_clock_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int64_t cpu_us(int whose)
-{
-    struct rusage u;
-    if (getrusage(whose, &u) != 0)
-        return 0;
-    return (int64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
-}
-
 int64_t proc_cpu_ms(void)
 {
-    return (cpu_us(RUSAGE_SELF) + cpu_us(RUSAGE_CHILDREN)) / 1000;
+    return (cpu_time_us(RUSAGE_SELF) + cpu_time_us(RUSAGE_CHILDREN)) / 1000;
 }
 
 const char *proc_error(int error)

@@ -47,8 +47,7 @@ void group_unused(struct group *g, struct worker *w)
 {
     ctx_done(&g->ctx);
     ctx_over(&g->ctx);
-    if (w)
-        group_on_stack(g, w, -1);
+    group_on_stack(g, w, -1);
     g->open = false;
 }
 
