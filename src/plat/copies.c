@@ -17,19 +17,15 @@
 #include <unistd.h>
 
 /* -- what a copy would not have, or would share with others ------------------------------------------------------------------------ */
-/* How many numbers stand in that directory of /proc/self, but for `except` and its own descriptor; or -1. */
-static int numbers_in(const char *path, int except)
+static bool has_one_thread(void)
 {
-    DIR *d = opendir(path);
+    DIR *d = opendir("/proc/self/task");
     int n = 0;
-    if (!d)
-        return -1;
-    for (struct dirent *e; (e = readdir(d)); ) {
-        int at = isdigit((unsigned char)e->d_name[0]) ? atoi(e->d_name) : -1;
-        n += at >= 0 && at != except && at != dirfd(d);
-    }
-    closedir(d);
-    return n;
+    for (struct dirent *e; d && (e = readdir(d)); )
+        n += isdigit((unsigned char)e->d_name[0]) != 0;
+    if (d)
+        closedir(d);
+    return n == 1;
 }
 
 static bool shares_memory(void)
@@ -55,11 +51,11 @@ static bool has_timer(void)
     return any;
 }
 
-static bool may_be_copied(int sock)
+static bool may_be_copied(int sock, const struct copies_given *g)
 {
     struct sigaction chld;
     siginfo_t how;
-    return numbers_in("/proc/self/task", -1) == 1 && numbers_in("/proc/self/fd", sock) == 3 && !shares_memory() && !has_timer() &&
+    return has_one_thread() && copies_only_given(sock, g) && !shares_memory() && !has_timer() &&
         sigaction(SIGCHLD, NULL, &chld) == 0 && chld.sa_handler == SIG_DFL && !(chld.sa_flags & SA_NOCLDWAIT) &&
         waitid(P_ALL, 0, &how, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
 }
@@ -70,6 +66,14 @@ static void say(int sock, const struct copies_said *s)
     while (send(sock, s, sizeof *s, MSG_NOSIGNAL) < 0)
         if (errno != EINTR)
             _exit(0);                                /* nobody gives orders any more */
+}
+
+static bool hear_given(int sock, struct copies_given *g)
+{
+    ssize_t n;
+    while ((n = recv(sock, g, sizeof *g, 0)) < 0 && errno == EINTR)
+        ;
+    return n == (ssize_t)sizeof *g;
 }
 
 /* The next order; false: there is none. */
@@ -103,7 +107,8 @@ void copies_serve(int sock, char *order, size_t cap, int *ret_report)
 {
     pid_t self = getpid(), last = 0;
     int fd[COPIES_FDS];
-    bool may = may_be_copied(sock);
+    struct copies_given given;
+    bool may = hear_given(sock, &given) && may_be_copied(sock, &given);
     say(sock, &(struct copies_said){ .pid = self, .error = may ? 0 : EBUSY });
     if (!may)
         _exit(0);

@@ -34,13 +34,21 @@ static bool is_ready(struct sim_copies *c, int printed, uint32_t timeout_s)
     return !(at[1].revents & POLLIN);
 }
 
+/* Before it starts: which descriptors it has not opened itself. */
+static bool tell_given(struct sim_copies *c)
+{
+    struct copies_given given = { .n = 0 };
+    size_t n = 0;
+    return copies_given(&given) == 0 && proc_write(c->sock, &given, sizeof given, &n) == 0 && n == sizeof given;
+}
+
 bool sim_copies_open(struct sim_copies *c, const struct sim_opts *o)
 {
     char conf[32];
     int theirs = -1, printed = -1, print = -1;
     bool good = false;
     *c = (struct sim_copies){ .sock = -1 };
-    if (proc_packets(&c->sock, &theirs) == 0 && proc_pipe(&printed, &print) == 0) {
+    if (proc_packets(&c->sock, &theirs) == 0 && proc_pipe(&printed, &print) == 0 && tell_given(c)) {
         snprintf(conf, sizeof conf, "serve=%d", theirs);
         const struct proc_var vars[] = { { "LEAT_SIM", conf }, proc_large_heap(), { NULL, NULL } };
         good = proc_start(&(struct proc_start){ .argv = o->argv, .vars = vars, .keep_fd = theirs, .out_fd = print, .err_fd = print,

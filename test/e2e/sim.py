@@ -140,12 +140,14 @@ def wordcount():
 
 def started_once():
     """A program is started once and copied where it calls leat_run, unless a copy would lack something, or share it: then it is started for
-    each seed, as it is by --start-each and where it runs within another.  (ThreadSanitizer has a thread of its own.)"""
+    each seed, as it is by --start-each and where it runs within another.  Descriptors that `leat sim` was given itself, as shells and the
+    runners of tests leave some open, are none that the program has opened.  (ThreadSanitizer has a thread of its own.)"""
     problems = []
-    with World() as w:
-        def starts(what, *flags):
+    with World() as w, open(os.devnull) as given:
+        def starts(what, *flags, fds=()):
             path = w.file('starts', b'')
-            code, out, err = w.run(LEAT, 'sim', '--seeds', '1..4', '--nodes', '1', '--jobs', '1', *flags, '--', *what, env={'EARLY': path})
+            code, out, err = w.run(LEAT, 'sim', '--seeds', '1..4', '--nodes', '1', '--jobs', '1', *flags, '--', *what,
+                                   env={'EARLY': path, 'GIVEN': str(given.fileno())}, pass_fds=fds)
             return code, len([how for how in SEED.findall(out) if how[1] == 'ok']), os.path.getsize(path), out + err
         once, all_four, apart = 1, 4, 5                          # apart: the first, which cannot be copied, and one a seed
         for early, flags, n in (('none', (), once), ('buffer', (), once), ('none', ('--start-each',), all_four), ('print', (), apart),
@@ -155,6 +157,11 @@ def started_once():
             bad = differ('the exit code', code, 0) + differ('the number that are ok', ok, 4)
             bad += [] if 'TSAN_OPTIONS' in w.env else differ('the number of starts', number, n)
             problems += [early + ':'] + bad + text.splitlines() if bad else []
+        for early, n in (('none', once), ('close', once), ('open', apart), ('replace', apart)):
+            code, ok, number, text = starts([PROGRAM, 'early-' + early], fds=(given.fileno(),))
+            bad = differ('the exit code and what is ok', (code, ok), (0, 4))
+            bad += [] if 'TSAN_OPTIONS' in w.env else differ('the number of starts', number, n)
+            problems += [early + ', with a descriptor more:'] + bad + text.splitlines() if bad else []
         code, ok, number, text = starts(['sh', '-c', PROGRAM + ' early-none; exit 7'], '--no-shrink')
         bad = differ('the exit code', code, 1) + differ('failures by 7', text.count('FAILED, exit code 7 without a fault'), 4)
         return problems + (bad and ['within another:'] + bad + text.splitlines()) + w.left()

@@ -96,6 +96,14 @@ static void *shared_page(void)
     return p;
 }
 
+/* Closes the descriptor that was there at the start, and has another file under its number, unless that is NULL. */
+static void do_given(const char *number, const char *path)
+{
+    int given = number ? atoi(number) : -1;
+    if (given < 0 || close(given) != 0 || (path && (early.fd = open(path, O_RDONLY)) != given))
+        exit(4);
+}
+
 static void do_early(const char *what)
 {
     static int own;
@@ -110,6 +118,8 @@ static void do_early(const char *what)
         fflush(stdout);
     if (strcmp(what, "open") == 0)
         early.fd = open(path, O_RDONLY);
+    if (strcmp(what, "close") == 0 || strcmp(what, "replace") == 0)
+        do_given(getenv("GIVEN"), strcmp(what, "replace") == 0 ? path : NULL);
     if (strcmp(what, "memory") == 0)
         early.shared = shared_page();
     if (strcmp(what, "child") == 0 && (early.child = fork()) == 0)
@@ -125,7 +135,7 @@ static leat_err look_early(const char *what)
 {
     char c;
     int status = 0;
-    if (strcmp(what, "open") == 0 && read(early.fd, &c, 1) != 1)
+    if ((strcmp(what, "open") == 0 || strcmp(what, "replace") == 0) && read(early.fd, &c, 1) != 1)
         return leat_fail(LEAT_INVAL, "the file was read by another");
     if (strcmp(what, "memory") == 0 && early.shared[0]++ != 0)
         return leat_fail(LEAT_INVAL, "the memory was written by another");
