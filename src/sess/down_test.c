@@ -301,6 +301,50 @@ static leat_err all_wait(leat_none *none)
 }
 ANYWHERE(what_waits_for_a_link_goes_on_when_there_is_one, all_wait)
 
+/* -- the end of the session -------------------------------------------------------------------------------------------------------------- */
+struct told { size_t i; leat_err err; char detail[256]; };
+static leat_err until_end(struct told **t)
+{
+    (*t)->err = ops[(*t)->i].fn();
+    snprintf((*t)->detail, sizeof (*t)->detail, "%s", leat_err_detail());
+    return LEAT_OK;
+}
+
+/* What waits for an answer when the session ends, and what comes after, says with whom it was. */
+static leat_err named(leat_none *none)
+{
+    struct told t[2 * ARRAY_LEN(ops)];
+    leat_err err;
+    (void)none;
+    open_world();
+    at_store(&relay.held, 1);
+    leat_with_group(g, err) {
+        for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+            struct told *p = &t[i];
+            *p = (struct told){ .i = i };
+            LEAT_TRY(leat_go(&g, until_end, p));
+        }
+        LEAT_TRY(leat_sleep(LEAT_MS(5)));
+        sess_break(w.s, LEAT_INVAL, "the test ends it");
+    }
+    CHECK_EQ(err, LEAT_OK);
+    for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+        struct told *p = &t[ARRAY_LEN(ops) + i];
+        *p = (struct told){ .i = i };
+        CHECK_EQ(until_end(&p), LEAT_OK);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(t); i++)
+        if (t[i].err != LEAT_OK && t[i].err != LEAT_AGAIN && !strstr(t[i].detail, leat_peer_name(w.p)) && !strstr(t[i].detail, " peers")) {
+            fprintf(stderr, "# %s, %s the end: %s: %s\n", ops[t[i].i].name, i < ARRAY_LEN(ops) ? "before" : "after", leat_err_name(t[i].err), t[i].detail);
+            CHECK(false);
+        }
+    at_store(&relay.held, 0);
+    leat_with_deadline(LEAT_MS(0))                   /* its last word may be lost: the other side would wait for another link */
+        close_world();
+    return LEAT_OK;
+}
+ANYWHERE(what_the_end_of_a_session_ends_says_with_whom_it_was, named)
+
 /* -- imports that nobody answers ------------------------------------------------------------------------------------------------------- */
 static leat_err unanswered(leat_none *none)
 {

@@ -188,7 +188,10 @@ static leat_err ask_buffered(struct end *e)
         if (me.on)
             waiter_del(&e->askers, &me);
         unlock(&c->lock);
-        return why == PARK_CHAN || err == LEAT_AGAIN ? err_of(me.ok ? LEAT_OK : (leat_err)me.err) : err;
+        if (why != PARK_CHAN && err != LEAT_AGAIN)
+            return err;
+        err = me.ok ? LEAT_OK : (leat_err)me.err;
+        return err == LEAT_OK || err == LEAT_AGAIN ? err_of(err) : chan_explain(c, err);
     }
 }
 
