@@ -50,6 +50,8 @@ struct gob {                                         /* {0} is an empty stream *
     uint32_t depth, deepest;                         /* of gob_json: where it is, and may be (0: LIMIT_GOB_DEPTH) */
     struct buf places;                               /* of gob_skip */
     uint64_t around;                                 /* of gob_skip: 1 + the place of the innermost interface; 0: none */
+    struct buf maps;                                 /* of gob_skip: where the maps inside maps of this value end */
+    int64_t inside, keys;                            /* of gob_skip: in so many maps, and in so many of their keys */
     bool no_memory, again;                           /* again: a value is read a second time, to be written */
     const char *why;                                 /* why it was refused, or NULL */
     uint64_t at;                                     /* where in the stream */
@@ -140,5 +142,7 @@ static inline bool gob_may_be_time(const struct gob_type *t)
 {
     return gob_is_time(t) || (t->kind == GOB_OPAQUE && t->len == GOB_ENCODER && t->name.n == 0);
 }
+/* of: all types by their order.  Two that have one group, of g->used, are inside each other, or one and the same. */
+LEAT_CHECK leat_err gob_circles(const struct gob *g, const struct gob_type *const *of, size_t *group);
 leat_err gob_whole(struct gob *g, int64_t type);     /* whether all that is in the type was defined; once for each */
 #endif

@@ -204,7 +204,8 @@ static leat_err row(struct gob *g, const struct gob_type *t, const struct json_s
 
 /* == Maps: sorted by the text of the key, as Go's encoding/json prints them; of two equal keys the later one counts ====== */
 
-struct entry { size_t from, len; const uint8_t *value; };    /* where the key's text is in the buffer; where the value is on the wire */
+/* Where the key's text is in the buffer; where the key and the value are on the wire. */
+struct entry { size_t from, len; const uint8_t *key, *value; };
 struct entries { struct entry *of; struct buf keys; };
 
 static int by_key(const void *a, const void *b, void *self)
@@ -238,14 +239,25 @@ static leat_err read_key(struct gob *g, int64_t type, struct buf *keys, struct e
     return buf_err(keys);
 }
 
+/* Equal texts are not always equal keys: the 1 and the "1" of a map[interface{}]T are two, and so are two NaN. */
+static bool same_key(const struct entries *in, int64_t type, const struct entry *a, const struct entry *b)
+{
+    size_t raw = (size_t)(a->value - a->key);
+    if (a->len != b->len || (a->len && memcmp(in->keys.p + a->from, in->keys.p + b->from, a->len) != 0))
+        return false;
+    if (type == GOB_FLOAT)
+        return !(a->len == 3 && memcmp(in->keys.p + a->from, "NaN", 3) == 0);
+    return type < GOB_INTERFACE || (raw == (size_t)(b->value - b->key) && memcmp(a->key, b->key, raw) == 0);
+}
+
 static leat_err put_entries(struct gob *g, const struct gob_type *t, struct entries *in, size_t n, const struct json_sink *s)
 {
-    int64_t elem = t->elem;
+    int64_t key = t->key, elem = t->elem;
     bool any = false;
     qsort_r(in->of, n, sizeof *in->of, by_key, &in->keys);
     for (size_t i = 0; i < n; i++) {
-        const struct entry *e = &in->of[i], *next = e + 1;
-        if (i + 1 < n && next->len == e->len && (!e->len || memcmp(in->keys.p + e->from, in->keys.p + next->from, e->len) == 0))
+        const struct entry *e = &in->of[i];
+        if (i + 1 < n && same_key(in, key, e, e + 1))
             continue;
         json_put(s, any ? "," : "");
         any = true;
@@ -264,6 +276,7 @@ static leat_err map(struct gob *g, const struct gob_type *t, const struct json_s
     int64_t key = t->key, elem = t->elem;
     leat_err e = in.of ? LEAT_OK : LEAT_NOMEM;
     for (size_t i = 0; i < n && e == LEAT_OK; i++) {
+        in.of[i].key = g->c.p;
         e = read_key(g, key, &in.keys, &in.of[i]);
         in.of[i].value = g->c.p;
         if (e == LEAT_OK)

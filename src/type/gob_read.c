@@ -121,6 +121,7 @@ void gob_free(struct gob *g)
         }
     mem_free((void *)g->table);
     buf_free(&g->places);
+    buf_free(&g->maps);
     *g = (struct gob){ 0 };
 }
 
@@ -338,6 +339,7 @@ leat_err gob_message(struct gob *g, const uint8_t *msg, size_t n, uint64_t offse
     g->offset = offset;
     g->value = NULL;
     g->again = false;
+    buf_reset(&g->maps);
     if (n == 0)
         return gob_bad(g, "an empty message");
     int64_t id = gob_int(g);

@@ -11,8 +11,11 @@ struct place {
     const struct gob_type *type;                     /* STRUCT: where `n` is the field that comes next */
     int64_t elem, key;                               /* ROW, MAP: `n` values are left, of a map keys and elements */
     uint64_t n;                                      /* INTERFACE: where the value must end, from the start of the message */
-    uint64_t more;                                   /* STRUCT: so many of them follow each other; INTERFACE: around, before it */
+    uint64_t more;                                   /* STRUCT: so many of them follow each other; INTERFACE: around, before it;
+                                                        MAP: 1 + its place in g->maps, or 0 */
 };
+
+struct ended { uint64_t start, end; };               /* of a map, from the start of the message */
 
 static inline leat_err push(struct gob *g, struct place p)
 {
@@ -57,12 +60,59 @@ static leat_err enter_row(struct gob *g, const struct gob_type *t)
     return push(g, (struct place){ .what = ROW, .elem = t->elem, .n = n });
 }
 
+/* A map is gone over for its keys before it is written, and so would be what is in the innermost one as often as it is deep.  So where a
+ * map inside another ends is remembered when the value is checked, in the order of their starts. */
+static bool jump(struct gob *g, uint64_t start)
+{
+    const struct ended *of = (const struct ended *)(const void *)g->maps.p;
+    size_t low = 0, high = g->maps.len / sizeof *of;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (of[mid].start < start)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low == g->maps.len / sizeof *of || of[low].start != start)
+        return false;
+    g->c.p = g->start + of[low].end;
+    return true;
+}
+
+static leat_err remember(struct gob *g, uint64_t start, uint64_t *place)
+{
+    struct ended e = { .start = start };
+    buf_put(&g->maps, &e, sizeof e);
+    if (buf_err(&g->maps) != LEAT_OK) {
+        g->no_memory = true;
+        return gob_bad(g, "no memory"), LEAT_NOMEM;
+    }
+    *place = g->maps.len / sizeof e;
+    return LEAT_OK;
+}
+
+static void map_ended(struct gob *g, const struct place *p)
+{
+    g->inside--;
+    if (p->more)
+        ((struct ended *)(void *)g->maps.p)[p->more - 1].end = (uint64_t)(g->c.p - g->start);
+}
+
 static leat_err enter_map(struct gob *g, const struct gob_type *t)
 {
+    uint64_t start = (uint64_t)(g->c.p - g->start), place = 0;
+    if (g->again && jump(g, start))
+        return LEAT_OK;
     uint64_t n = gob_uint(g);
     if (n > UINT64_MAX / 2 || (!crosses(t->key) && !crosses(t->elem) && n > cur_left(&g->c) / 2))
         gob_bad(g, "a count that is over the bytes that are left");
-    return push(g, (struct place){ .what = MAP, .key = t->key, .elem = t->elem, .n = n * 2 });
+    if (g->keys)                                     /* Go has no such type, and its text in quotes in quotes would double with each */
+        gob_bad(g, "a map in a key of a map");
+    if (!g->again && g->inside && n && !g->why)
+        LEAT_TRY(remember(g, start, &place));
+    LEAT_TRY(push(g, (struct place){ .what = MAP, .key = t->key, .elem = t->elem, .n = n * 2, .more = place }));
+    g->inside++;
+    return LEAT_OK;
 }
 
 /* Where the innermost of the interfaces that are gone over ends.  NULL: there is none, or they are not gone over. */
@@ -223,7 +273,10 @@ static leat_err step(struct gob *g)
             gob_bad(g, "a value of another length than it says");
         g->around = p->more;
     } else if (p->n) {
-        type = p->what == MAP && p->n % 2 == 0 ? p->key : p->elem;
+        bool key = p->what == MAP && p->n % 2 == 0;
+        if (p->what == MAP)
+            g->keys += key ? 1 : -1;                 /* one begins; one has ended */
+        type = key ? p->key : p->elem;
         p->n--;
         if (type == 0)
             return gob_bad(g, "unknown type id or corrupted data");
@@ -232,18 +285,24 @@ static leat_err step(struct gob *g)
         return LEAT_INVAL;
     if (type)
         return gob_enter(g, type);
+    if (p->what == MAP)
+        map_ended(g, p);
     g->places.len -= sizeof *p;
     return LEAT_OK;
 }
 
 leat_err gob_skip(struct gob *g, int64_t type)
 {
-    size_t floor = g->places.len, around = g->around;
+    size_t floor = g->places.len;
+    uint64_t around = g->around;
+    int64_t inside = g->inside, keys = g->keys;
     g->around = 0;
     leat_err e = gob_enter(g, type);
     while (e == LEAT_OK && g->places.len > floor)
         e = step(g);
     g->places.len = floor;
     g->around = around;
+    g->inside = inside;
+    g->keys = keys;
     return g->no_memory ? LEAT_NOMEM : e;
 }

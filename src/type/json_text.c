@@ -325,7 +325,7 @@ void json_time(const struct json_sink *s, int64_t sec, uint32_t ns, int32_t offs
     if (c.year >= 0 && c.year <= 9999)
         to = two(two(to, (uint32_t)c.year / 100), (uint32_t)c.year % 100);
     else
-        to += sprintf(to, "%04lld", (long long)c.year);
+        to += sprintf(to, "%s%04lld", c.year < 0 ? "-" : "", (long long)(c.year < 0 ? -c.year : c.year));
     to = two(mark(to, '-'), c.month);
     to = two(mark(to, '-'), c.day);
     to = two(mark(to, 'T'), (uint32_t)(rest / 3600));
@@ -341,8 +341,10 @@ void json_time(const struct json_sink *s, int64_t sec, uint32_t ns, int32_t offs
     uint32_t east = (uint32_t)(offset_s < 0 ? -(int64_t)offset_s : offset_s) / 60;
     if (offset_s == 0)
         *to++ = 'Z';
+    else if (east < 6000)
+        to = two(mark(two(mark(to, offset_s < 0 ? '-' : '+'), east / 60), ':'), east % 60);
     else
-        to = two(mark(two(mark(to, offset_s < 0 ? '-' : '+'), east / 60 % 100), ':'), east % 60);
+        to += sprintf(to, "%c%u:%02u", offset_s < 0 ? '-' : '+', east / 60, east % 60);
     *to++ = '"';
     put(s, text, (size_t)(to - text));
 }

@@ -57,7 +57,8 @@ void json_float32(const struct json_sink *s, float v);
 enum { JSON_FLOAT_TEXT = 40 };
 size_t json_float_text(char room[JSON_FLOAT_TEXT], double v);                     /* the same without quotes and without a 0 at its end */
 int json_float_digits(double v);                     /* how many digits that takes, without zeros at either end; 0 for 0 and non-numbers */
-/* RFC 3339, in quotes: s seconds and ns after the start of 1970 in UTC, shown at offset_s east of it; digits of ns as needed */
+/* RFC 3339, in quotes: s seconds and ns after the start of 1970 in UTC, shown at offset_s east of it; digits of ns as needed.  Years and
+ * offsets that it has not are written with the digits they need, as Go's time.Format does. */
 void json_time(const struct json_sink *s, int64_t sec, uint32_t ns, int32_t offset_s);
 void json_big(const struct json_sink *s, bool negative, const uint8_t *p, size_t n);  /* a number of n bytes, the highest first */
 #endif

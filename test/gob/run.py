@@ -21,6 +21,9 @@ OTHERWISE = {
     'float_nan': ['"NaN"'],
     'float_specials': ['0', '-0', '"+Inf"', '"-Inf"', '5e-324', '1.7976931348623157e+308'],
     'netip_text': ['"AAAAAAAAAAAAAP//wAACAQ=="'],               # sent as bytes
+    'map_interface_keys': ['{"1":1,"1":1,"2.5":5,"n":4,"true":6,"{\\"X\\":1,\\"Y\\":2}":3}'],      # encoding/json has none
+    # as Go's time.Format: encoding/json refuses them
+    'time_far_zones': ['"1970-01-05T04:00:01+100:00"', '"1969-12-31T00:00:01-24:00"', '"-0001-01-01T00:00:00Z"', '"10000-01-01T00:00:00Z"'],
     'slice_nil_bigint': ['["",7]'],                             # no bytes: who does not know the type sees no number in them
     'struct_embedded': ['{"Point":{"X":1,"Y":2},"Z":3}'],       # sent as a field
     # refused only by a reader that wants another type
@@ -88,10 +91,53 @@ def test_types():
         'iface_registered_name': 'type Any struct {\n\tV interface{}\n}\ntype Nested struct {\n\tName string\n\tP Point\n\tQ Point\n}\n'
                                  'type Point struct {\n\tX int\n\tY int\n}\n',
         'bigint': '', 'int_0': '',
+        'list_pointer': 'type List struct {\n\tV int\n\tNext *List\n}\n',
+        'mutual_pointers': 'type A struct {\n\tB *B\n\tN int\n}\ntype B struct {\n\tA *A\n\tS string\n}\n',
+        'generic': 'type Pair_int_string struct {\n\tKey int\n\tVal string\n}\n'
+                   'type Pair_string_main_Point struct {\n\tKey string\n\tVal Point\n}\ntype Point struct {\n\tX int\n\tY int\n}\n'
+                   'type Chain_int struct {\n\tV int\n\tNext *Chain_int\n}\n'
+                   'type Pair_string_main_Pair_int_int_ struct {\n\tKey string\n\tVal Pair_int_int\n}\n'
+                   'type Pair_int_int struct {\n\tKey int\n\tVal int\n}\n',
+        'struct_in_struct': 'type HasEmpty struct {\n\tA int\n\tE struct {\n\t\tX []struct {\n\t\t\tY int\n\t\t}\n\t}\n}\n',
     }.items():
         code, out, err = decode('--types', '--from', 'gob', os.path.join(HERE, 'vectors', name + '.gob'))
         if (code, out, err) != (0, want, ''):
             yield '%s: %d %r %r' % (name, code, out, err)
+
+
+def test_types_are_go():
+    """What --types prints of each vector compiles."""
+    gopeer.need()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text, path in vectors():
+            os.mkdir(os.path.join(folder, name))
+            with open(os.path.join(folder, name, 'types.go'), 'w', encoding='utf-8') as f:
+                f.write('package types\n\nimport "time"\n\nvar _ time.Time\n\n' + decode('--types', path)[1])
+        with open(os.path.join(folder, 'go.mod'), 'w') as f:
+            f.write('module types\n\ngo 1.19\n')
+        got = subprocess.run(['go', 'build', './...'], cwd=folder, env=gopeer.environment(), stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, timeout=300)
+        if got.returncode:
+            yield from got.stdout.decode('utf-8', 'replace')[:4000].splitlines()
+
+
+def number(n):
+    return bytes([n]) if n < 128 else bytes([256 - (n.bit_length() + 7) // 8]) + n.to_bytes((n.bit_length() + 7) // 8, 'big')
+
+
+def test_maps_in_maps():
+    """A map is sorted: what is in the innermost of many is still read once, and not once for each around it."""
+    def message(body):
+        return number(len(body)) + body
+    deep, strings = 4990, 2000000
+    types = [b'\x7f\x03\x01\x01\x01N\x01\xff\x80\x00\x01\x02\x01\x01M\x01\xff\x82\x00\x01\x01L\x01\xff\x84\x00\x00\x00',
+             b'\xff\x81\x04\x01\x02\xff\x82\x00\x01\x0c\x01\xff\x80\x00\x00',      # type N struct { M map[string]N; L []string }
+             b'\xff\x83\x02\x01\x02\xff\x84\x00\x01\x0c\x00\x00']
+    value = b'\xff\x80' + b'\x01\x01\x01k' * deep + b'\x02' + number(strings) + b'\x01a' * strings + b'\x00' * (deep + 1)
+    code, out, err = decode('-', data=b''.join(message(part) for part in types + [value]))
+    inner = '{"M":null,"L":[' + ','.join(['"a"'] * strings) + ']}'
+    if (code, err) != (0, '') or out != '{"M":{"k":' * deep + inner + '},"L":null}' * deep + '\n':
+        yield '%d %r %r' % (code, err, out[:100])
 
 
 def test_hostile():
@@ -107,6 +153,9 @@ def test_hostile():
         ('http', b'GET / HTTP/1.1\r\n\r\n', 'byte'),
         ('circle', circle + message(b'\xff\x80\x00' + b'\x01' * 30000), '10000 deep'),
         ('twice', circle + circle, 'second definition'),
+        # type 64 is map[type 64]int: each key would be the text of one in quotes in quotes in quotes
+        ('keys', message(b'\x7f\x04\x01\x02\xff\x80\x00\x01\xff\x80\x01\x04\x00\x00')
+         + message(b'\xff\x80\x00' + b'\x01' * 100 + b'\x00' + b'\x04' * 100), 'a map in a key'),
         ('id', message(b'\xf8' + b'\xff' * 8), 'no id'),
         ('empty', b'\x00', 'empty message'),
     ]:
@@ -181,6 +230,8 @@ if __name__ == '__main__':
     tap.main([('vectors', test_vectors),
               ('cut', test_cut),
               ('types', test_types),
+              ('types_are_go', test_types_are_go),
+              ('maps_in_maps', test_maps_in_maps),
               ('hostile', test_hostile),
               ('arguments', test_arguments),
               ('beside_go', test_beside_go),

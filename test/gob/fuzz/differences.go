@@ -131,6 +131,40 @@ func twice(all []reflect.Type) bool {
 	return false
 }
 
+// twoForOne: somewhere in them one type of the reader's stands where the sender has two.  Go's reader compiles how to read a type once for
+// all of a value, for the first of them, and takes the other for that one, whatever it is: see "a type twice" in ../differences.
+func twoForOne(sent, read reflect.Type) bool { return two(sent, read, map[reflect.Type]reflect.Type{}) }
+
+func two(sent, read reflect.Type, first map[reflect.Type]reflect.Type) bool {
+	for ; sent.Kind() == reflect.Ptr; sent = sent.Elem() {
+	}
+	for ; read.Kind() == reflect.Ptr; read = read.Elem() {
+	}
+	if sent.Kind() != read.Kind() || byItself(reflect.Zero(read)) {
+		return false
+	}
+	switch read.Kind() {
+	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Array:
+		if was, seen := first[read]; seen {
+			return was != sent
+		}
+		first[read] = sent
+	}
+	switch read.Kind() {
+	case reflect.Map:
+		return two(sent.Key(), read.Key(), first) || two(sent.Elem(), read.Elem(), first)
+	case reflect.Slice, reflect.Array:
+		return two(sent.Elem(), read.Elem(), first)
+	case reflect.Struct:
+		for i := 0; i < read.NumField(); i++ {
+			if there, is := sent.FieldByName(read.Field(i).Name); is && two(there.Type, read.Field(i).Type, first) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 var samplesInto = map[string]reflect.Type{
 	"int": reflect.TypeOf(0), "int8": reflect.TypeOf(int8(0)), "Fault": faultType, "any": anyType, "time.Time": timeType,
 	"[2]int": reflect.TypeOf([2]int{}), "map[string]int": reflect.TypeOf(map[string]int{}), "cstr": reflect.TypeOf(""),

@@ -246,6 +246,10 @@ func (f *fuzzer) untyped(r *rand.Rand) (stream []byte, like []reflect.Type, prob
 			f.counts["values as encoding/json has them"]++
 		}
 		if mine := lines[i][16:]; !bytes.Equal(mine, s.Bytes()) {
+			if damage && bytes.Equal(emptyAsNone(mine), emptyAsNone(s.Bytes())) {
+				f.counts["values of damaged streams with an empty field"]++
+				continue
+			}
 			if other := (&shower{nameless: true}); s.noTime {
 				if other.value(got[i], false); bytes.Equal(mine, other.Bytes()) {
 					continue
@@ -270,6 +274,11 @@ func (f *fuzzer) untyped(r *rand.Rand) (stream []byte, like []reflect.Type, prob
 		}
 	}
 	return stream, like, f.verdict("untyped", like, stream, len(lines), leatWhy, len(got), goWhy)
+}
+
+// emptyAsNone: a field of no elements, which encoders leave out, so only damage makes it: to Go's reader it is none.  See ../differences.
+func emptyAsNone(b []byte) []byte {
+	return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte(":[]"), []byte(":null")), []byte(`:""`), []byte(":null"))
 }
 
 // asSent: the value of a damaged stream is still one of the type that was sent: else the two readers see two types.
@@ -343,6 +352,10 @@ func (f *fuzzer) described(r *rand.Rand) (stream []byte, like []reflect.Type, pr
 	for i := 0; i < len(got) && i < good; i++ {
 		a, b := showAlike(through[i], damage || t[0] != t[1]), showAlike(got[i], damage || t[0] != t[1])
 		if !a.unknown && !bytes.Equal(a.Bytes(), b.Bytes()) && !(damage && secondsOfZone(stream)) {
+			if damage && twice(like) || twoForOne(t[0], t[1]) {
+				f.counts["values of two types there for one here"]++
+				break
+			}
 			return stream, like, fmt.Sprintf("value %d:\nthrough leat %s\nGo           %s", i, near(a.Bytes(), b.Bytes()),
 				near(b.Bytes(), a.Bytes()))
 		}
