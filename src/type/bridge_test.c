@@ -312,6 +312,20 @@ TEST(a_case_is_found_by_its_name_and_is_none_where_it_is_not_known)
     CHECK_STR(WHY(o_old, o_narrow), "field o_narrow.pick.number: int16 here, int32 there");
 }
 
+LEAT_ONEOF(named_n, (int8, other), (int32, n, .tag = 7));
+LEAT_ONEOF(named_m, (int64, m, .tag = 7), (int8, other));
+LEAT_STRUCT(o_named_n, (oneof(named_n), pick));
+LEAT_STRUCT(o_named_m, (oneof(named_m), pick));
+
+TEST(a_tag_is_what_a_case_is_under_another_name)
+{
+    struct o_named_n n = { { .which = named_n_n, .n = -9 } };
+    struct o_named_m m;
+    CHECK_EQ(CROSS(o_named_n, &n, o_named_m, &m), LEAT_OK);
+    CHECK(m.pick.which == named_m_m && m.pick.m == -9);
+    CHECK_STR(WHY(o_named_m, o_named_n), "field o_named_n.pick.n: int32 here, int64 there");
+}
+
 LEAT_ONEOF(pick3, (string, words), (int32, number), (strings, many), (struct(square), square));
 LEAT_STRUCT(o_more, (oneof(pick3), pick), (int8, end));
 
@@ -352,6 +366,37 @@ TEST(structs_lists_maps_and_optionals_are_crossed_inside)
     CHECK_EQ(CROSS(deep1, &a, deep1, &back), LEAT_OK);           /* a bridge to the same type is one, too */
     CHECK(same_value(&deep1_type, &a, &back));
     leat_drop(deep1, &back);
+}
+
+/* lists, maps, optionals, oneofs, arrays and ends, one inside the other: 1 the older ones */
+LEAT_STRUCT(core1, (array(int16_t, 2), xs));
+LEAT_STRUCT(core2, (bool, fresh), (array(int32_t, 3), xs));
+LEAT_ONEOF(way1, (struct(core1), core), (string, name));
+LEAT_ONEOF(way2, (string, name), (struct(core2), core), (int8, speed));
+LEAT_STRUCT(hold1, (oneof(way1), way));
+LEAT_STRUCT(hold2, (int64, weight), (oneof(way2), way));
+LEAT_STRUCT(shelf1, (map(hold1), holds), (optional(hold1), best));
+LEAT_STRUCT(shelf2, (struct(hold2), best), (map(hold2), holds));
+LEAT_STRUCT(room1, (list(shelf1), shelves));
+LEAT_STRUCT(room2, (list(shelf2), shelves), (date, when));
+LEAT_STRUCT(house1, (list(room1), spare), (rx(room1), rooms));
+LEAT_STRUCT(house2, (rx(room2), rooms), (list(room2), spare));
+
+TEST(what_is_inside_all_of_them_is_crossed_and_what_is_not_is_named_with_its_whole_path)
+{
+    struct hold1 best = { { .which = way1_name, .name = LEAT_STRING("b") } };
+    struct hold1_entry holds[] = { { LEAT_STRING("k"), { { .which = way1_core, .core = { { -2, 32767 } } } } } };
+    struct shelf1 shelves[] = { { { holds, 1, 0 }, NULL }, { { NULL, 0, 0 }, &best } };
+    struct room1 a = { { shelves, 2, 0 } };
+    struct room2 b;
+    CHECK_EQ(CROSS(room1, &a, room2, &b), LEAT_OK);
+    CHECK_EQ(b.shelves.len, 2);
+    struct hold2 *held = &b.shelves.at[0].holds.at[0].value, *other = &b.shelves.at[1].best;
+    CHECK(held->way.which == way2_core && held->way.core.xs[0] == -2 && held->way.core.xs[1] == 32767 && held->way.core.xs[2] == 0);
+    CHECK(other->way.which == way2_name && other->way.name.len == 1 && b.shelves.at[0].best.way.which == way2_none);
+    leat_drop(room2, &b);
+    CHECK_STR(WHY(room2, room1), "field room1.shelves[].best.way.core.xs: array of 2 int16 here, array of 3 int32 there");
+    CHECK_STR(WHY(house2, house1), "field house1.rooms.shelves[].best.way.core.xs: array of 2 int16 here, array of 3 int32 there");
 }
 
 LEAT_STRUCT(tree1, (int8, n), (optional(tree1), left), (list(tree1), kids));
@@ -459,6 +504,21 @@ TEST(any_type_reads_any_other_or_says_why_not)
                 type_bridge_free(x);
             cross_any(types[a], form_of(types[b]), &r);
         }
+}
+
+/* A description of few bytes, all of them needed: a name of one letter in a name of one letter. */
+TEST(a_type_that_is_as_deep_as_may_be_reads_itself)
+{
+    enum { DEEP = LIMIT_TYPE_DEPTH - 1 };
+    static leat_type t[DEEP];
+    static leat_field f[DEEP];
+    for (int i = 0; i < DEEP; i++) {
+        f[i] = (leat_field){ .name = "x", .type = i ? &t[i - 1] : NULL, .size = 1, .kind = i ? LEAT_K_STRUCT_ : LEAT_K_INT_ };
+        t[i] = (leat_type){ "deep", &f[i], 1, 1, LEAT_K_STRUCT_, sizeof *f, 1 };
+        int8_t v = (int8_t)(i - 16), w = 0;
+        CHECK_EQ(cross(&t[i], &v, &t[i], &w), LEAT_OK);
+        CHECK_EQ(w, v);
+    }
 }
 
 TEST(a_form_that_was_changed_anywhere_makes_a_bridge_or_is_refused)

@@ -230,6 +230,7 @@ static leat_err read_members(struct reader *r, uint32_t i)
     for (uint32_t k = 0; k < count; k++) {
         size_t len;
         uint32_t type = 0;
+        r->promised--;                               /* its own bytes are read now */
         const char *name = cur_text(&r->in, &len);
         int64_t tag = form_unzigzag(cur_varint(&r->in));
         if (r->in.bad || len == 0 || len > LIMIT_TYPE_NAME || tag < INT32_MIN || tag > INT32_MAX)
@@ -238,7 +239,6 @@ static leat_err read_members(struct reader *r, uint32_t i)
             LEAT_TRY(read_type(r, &type));
         *shape_member(r->g, shape_at(r->g, i), k) = (struct shape_member){ .name = name, .len = (uint32_t)len, .tag = (int32_t)tag,
             .type = type };
-        r->promised--;
     }
     return members_sort(r->g, i);
 }

@@ -140,6 +140,7 @@ type fuzzer struct {
 	typed  [][3]reflect.Type // sent; read by leat, and written; read by Go
 	texts  []string
 	others [][]byte // streams to take pieces from
+	odd    bool     // the stream has a type that nobody has sent
 	typing *types
 }
 
@@ -222,6 +223,7 @@ func (f *fuzzer) untyped(r *rand.Rand) (stream []byte, like []reflect.Type, prob
 	if answer == nil {
 		return stream, like, "the harness died"
 	}
+	f.odd = damage && !f.typesAsSent(whole, stream)
 	end := bytes.IndexByte(answer, 0)
 	lines, leatWhy := bytes.Split(answer[:end], []byte{'\n'}), string(answer[end+1:])
 	lines = lines[:len(lines)-1]
@@ -291,9 +293,11 @@ func (f *fuzzer) asSent(whole, stream, line []byte, i int, t reflect.Type) bool 
 	}
 	answer := f.peer.ask('d', whole)
 	lines := bytes.Split(answer[:bytes.IndexByte(answer, 0)], []byte{'\n'})
-	if i >= len(lines)-1 || !bytes.Equal(lines[i][:16], line[:16]) {
-		return false
-	}
+	return i < len(lines)-1 && bytes.Equal(lines[i][:16], line[:16]) && f.typesAsSent(whole, stream)
+}
+
+// typesAsSent: each type of the stream is one of those that were sent, or lent pieces to it.
+func (f *fuzzer) typesAsSent(whole, stream []byte) bool {
 	known := map[string]bool{}
 	for _, b := range append([][]byte{whole}, f.others...) {
 		for _, one := range strings.Split(string(f.peer.ask('k', b)), "\n") {
