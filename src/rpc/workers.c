@@ -127,13 +127,9 @@ static leat_err watch(struct hand **arg)
     leat_err err = leat_peer_wait(w->peer);
     if (err != LEAT_OK && err != LEAT_PEER_LOST)
         return LEAT_OK;                              /* the deal is over */
-    const char *text = hand_text(w), *why = sess_fail_text(sess_of(w->peer));
-    size_t n = strlen(text);
-    if (strncmp(why, text, n) == 0 && strncmp(why + n, ": ", 2) == 0)
-        why += n + 2;                                /* it will be said with the text before it */
     lock(&w->ws->lock);
     w->ended = true;
-    snprintf(w->why, sizeof w->why, "%s", why);
+    snprintf(w->why, sizeof w->why, "%s", sess_fail_text(sess_of(w->peer)));    /* it will be said with the worker's name before it */
     unlock(&w->ws->lock);
     workers_poke(w->ws, true);
     return LEAT_OK;

@@ -259,23 +259,22 @@ bool sess_done_locked(const struct sess *s)
 
 const char *sess_fail_text(struct sess *s)
 {
+    size_t n = strlen(s->text);
     switch (at_load_acq(&s->state)) {
     case SESS_LIVE:
         return "the session lives";
     case SESS_CLOSING:
         return "the session is being closed";
     default:
+        if (strncmp(s->fail, s->text, n) == 0 && strncmp(s->fail + n, ": ", 2) == 0)
+            return s->fail + n + 2;
         return s->fail[0] ? s->fail : "the session was closed";
     }
 }
 
 leat_err sess_lost(struct sess *s)
 {
-    const char *why = sess_fail_text(s);
-    size_t n = strlen(s->text);
-    if (strncmp(why, s->text, n) == 0)
-        return leat_fail(LEAT_PEER_LOST, "%s", why);
-    return leat_fail(LEAT_PEER_LOST, "%s: %s", s->text, why);
+    return leat_fail(LEAT_PEER_LOST, "%s: %s", s->text, sess_fail_text(s));
 }
 
 void sess_close_begin(struct sess *s, bool here)

@@ -149,7 +149,7 @@ bool sess_is_down(const struct sess *s);             /* there is no link, and an
 /* For an operation that needs a session that has ended: sets the detail ("node 2 (unix:/tmp/x): the link broke: ...") and returns
  * LEAT_PEER_LOST, also after an orderly end. */
 LEAT_CHECK leat_err sess_lost(struct sess *s);
-const char *sess_fail_text(struct sess *s);          /* why it has ended; valid as long as s */
+const char *sess_fail_text(struct sess *s);          /* why it has ended, without the peer's name before it; valid as long as s */
 /* What a peer has said, n bytes, as it may be shown to people: cut to fit, and what could play tricks on a terminal is a blank. */
 void sess_show(char *to, size_t cap, const char *text, size_t n);
 /* Ends the session at once: the peer gets DEAD(reason).  From any task or thread, also from a handler. */
