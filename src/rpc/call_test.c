@@ -130,7 +130,11 @@ static leat_err bad_keys(leat_none *none)
     }
     CHECK_EQ(at_load(&ran), 2);
     free(key);
-    pair_close(&x);
+    CHECK_EQ(leat_node_close(x.a), LEAT_OK);
+    leat_ignore(leat_peer_wait(x.p));
+    CHECK_EQ(leat_call_once(x.p, calc, end, &e, &out, LEAT_STRING("a")), LEAT_INVAL);    /* nobody there has to say so */
+    CHECK_EQ(leat_call_once(x.p, calc, twice, &(struct num){ 4 }, &out, LEAT_STRING("a")), LEAT_PEER_LOST);
+    CHECK_EQ(leat_node_close(x.b), LEAT_OK);
     return LEAT_OK;
 }
 ANYWHERE(a_key_that_cannot_be_kept_is_an_error, bad_keys)

@@ -550,11 +550,50 @@ ANYWHERE(a_receive_end_moves_and_comes_back, home_and_back)
 ANYWHERE(a_receive_end_goes_around, home_around)
 ANYWHERE(a_receive_end_goes_around_against_its_senders, home_against)
 
-static leat_err wait_on(leat_rx(struct num) *in)
+/* Waits on it as `how` says, until something comes by `in`, or by `stop`. */
+enum { IN_RECEIVE, IN_SELECT, FOR_END, WAYS_TO_WAIT };
+struct waits { leat_rx(struct num) in, stop; int how; };
+static leat_err wait_on(struct waits *w)
 {
     struct num v;
-    CHECK_EQ(leat_recv(*in, &v), LEAT_OK);
+    leat_err err = LEAT_OK;
+    if (w->how == IN_RECEIVE)
+        err = leat_recv(w->in, &v);
+    else if (w->how == IN_SELECT)
+        leat_select(err) {
+            leat_on_recv(w->stop, &v) { }
+            leat_on_recv(w->in, &v) { }
+        }
+    else
+        leat_select(err) {
+            leat_on_closed(w->in) { CHECK(false); }
+            leat_on_recv(w->stop, &v) { }
+        }
+    CHECK_EQ(err, LEAT_OK);
     return LEAT_OK;
+}
+
+/* While a task waits on it p's receive end does not go by `to`; far: a send end of the same channel. */
+static void stays_while_waited_on(leat_tx(struct parcel) to, struct parcel *p, leat_tx(struct num) far)
+{
+    for (int how = 0; how < WAYS_TO_WAIT; how++) {
+        leat_chan(struct num) stop = leat_chan_make(struct num, 0);
+        const leat_chan_ *c = (const leat_chan_ *)(void *)p->in;
+        leat_err err;
+        leat_with_group(g, err) {
+            CHECK_EQ(leat_go(&g, wait_on, (struct waits){ p->in, leat_rx_of(stop), how }), LEAT_OK);
+            while (how == FOR_END ? !c->cq.head : !c->rq.head)
+                leat_yield();
+            CHECK_EQ(leat_send_from(to, p), LEAT_REFUSED);
+            CHECK_HAS(leat_err_detail(), "waits");
+            if (how == FOR_END)
+                CHECK_EQ(leat_send(stop, { .n = 1 }), LEAT_OK);
+            else
+                CHECK_EQ(leat_send(far, { .n = 1 }), LEAT_OK);
+        }
+        CHECK_EQ(err, LEAT_OK);
+        leat_unref(stop);
+    }
 }
 
 /* Somebody else has it, or waits on it: refused in words, and all goes on as before. */
@@ -572,15 +611,7 @@ static leat_err not_alone(leat_none *none)
         CHECK_EQ(leat_send_from(x.to[A][1], &p), LEAT_REFUSED);
         CHECK_HAS(leat_err_detail(), "another one");
         leat_unref(other);
-        leat_with_group(g, err) {
-            LEAT_TRY(leat_go(&g, wait_on, (leat_rx(struct num)){ p.in }));
-            while (!((leat_chan_ *)(void *)c)->rq.head)
-                leat_yield();
-            CHECK_EQ(leat_send_from(x.to[A][1], &p), LEAT_REFUSED);
-            CHECK_HAS(leat_err_detail(), "waits");
-            CHECK_EQ(leat_send(far, { .n = 1 }), LEAT_OK);
-        }
-        CHECK_EQ(err, LEAT_OK);
+        stays_while_waited_on(x.to[A][1], &p, far);
         trio_move(&x, A, B, &p);
         struct feed f = { .out = far, .from = 7, .count = 1 };
         leat_with_group(g, err) {
@@ -623,7 +654,7 @@ static leat_err too_far(leat_none *none)
     for (int i = 0; i < 7; i++, at = (at + 1) % 3)   /* it has one relay already, and goes around */
         trio_move(&x, at, (at + 1) % 3, &tx);
     CHECK_EQ(leat_send_from(x.to[at][1], &tx), LEAT_LIMIT);
-    CHECK_HAS(leat_err_detail(), "in a row: node ");
+    CHECK_HAS(leat_err_detail(), "in a row: node a, node c, node b, node a, node c, node b, node a, node c, node b");
     CHECK_EQ(leat_send(tx.out, { .n = 6 }), LEAT_OK);
     CHECK_EQ(leat_recv(rx.in, &v), LEAT_OK);
     CHECK_EQ(v.n, 6);

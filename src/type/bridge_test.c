@@ -208,6 +208,7 @@ TEST(a_widened_number_is_the_same_number)
 
 LEAT_STRUCT(a_i16, (array(int16_t, 3), at), (int8, end));
 LEAT_STRUCT(a_i32, (array(int32_t, 5), at), (int8, end));
+LEAT_STRUCT(a_few, (array(int16_t, 2), at), (int8, end));
 LEAT_STRUCT(l_i64, (int64s, at));
 struct l_i32 { struct { int32_t *at; uint32_t len, cap; } at; };
 static const leat_field l_i32_fields[] = { { .name = "at", .type = &leat_int32_type_, .size = 16, .kind = LEAT_K_LIST_ } };
@@ -227,6 +228,7 @@ TEST(arrays_and_lists_of_numbers_are_widened_too)
     leat_drop(l_i64, &m);
     CHECK_STR(WHY(l_i64, l_i32), "field l_i32.at[]: int32 here, int64 there");
     CHECK_STR(WHY(a_i32, a_i16), "field a_i16.at: array of 3 int16 here, array of 5 int32 there");
+    CHECK_STR(WHY(a_i16, a_few), "field a_few.at: array of 2 int16 here, array of 3 int16 there");
 }
 
 /* == Text. ================================================================================================================= */
@@ -585,6 +587,36 @@ TEST(a_form_that_means_harm_costs_what_its_bytes_cost)
         type_bridge_free(b);
     static const uint8_t promises[] = { 1, LEAT_K_STRUCT_, 0, 0xff, 0xff, 0xff, 0xff, 0x0f };
     CHECK_EQ(type_bridge_make(&node_type, cur_of(promises, sizeof promises), &b), LEAT_TYPE);
+}
+
+/* One bool of that name and tag. */
+static leat_err bridge_of_one(size_t name_bytes, uint64_t zigzag_tag)
+{
+    uint8_t form[300];
+    char name[260];
+    struct buf out = buf_on(form, sizeof form, sizeof form);
+    struct type_bridge *b = NULL;
+    memset(name, 'x', sizeof name);
+    buf_put(&out, (const uint8_t[]){ 1, LEAT_K_STRUCT_, 0, 1 }, 4);
+    buf_text(&out, name, name_bytes);
+    buf_varint(&out, zigzag_tag);
+    buf_u8(&out, LEAT_K_BOOL_);
+    leat_err e = type_bridge_make(&node_type, cur_of(form, out.len), &b);
+    if (e == LEAT_OK)
+        type_bridge_free(b);
+    return e;
+}
+
+TEST(a_form_with_names_or_tags_that_no_description_has_is_refused)
+{
+    CHECK_EQ(bridge_of_one(1, 0), LEAT_OK);
+    CHECK_EQ(bridge_of_one(0, 0), LEAT_TYPE);
+    CHECK_EQ(bridge_of_one(255, UINT32_MAX), LEAT_OK);           /* the least tag of 32 bits */
+    CHECK_EQ(bridge_of_one(256, 0), LEAT_TYPE);
+    CHECK_EQ(bridge_of_one(1, UINT32_MAX - 1), LEAT_OK);         /* and the greatest */
+    CHECK_EQ(bridge_of_one(1, 1ull << 32), LEAT_TYPE);
+    CHECK_EQ(bridge_of_one(1, (1ull << 32) + 1), LEAT_TYPE);
+    CHECK_EQ(bridge_of_one(1, UINT64_MAX), LEAT_TYPE);
 }
 
 struct hollow { void *lock; };
