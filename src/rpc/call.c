@@ -79,6 +79,16 @@ static struct call *call_new_locked(struct calls *t, const struct what *w, size_
     return x;
 }
 
+/* [blocks] The rare turn: no room, until something has ended or a second has gone by.  The peer has room, so nothing there need end. */
+static leat_err closed_for_a_while(struct calls *t)
+{
+    leat_scope_ sc = leat_scope_begin_(LEAT_S(1));
+    leat_err err = wait_in(t, &t->room);
+    leat_scope_end_(&sc);
+    leat_err over = leat_ctx_err();
+    return err != LEAT_DEADLINE ? err : over == LEAT_OK ? LEAT_AGAIN : over;
+}
+
 /* [blocks] until the peer takes one more OPEN of so many bytes; then it counts. */
 static leat_err window(const struct what *w, size_t bytes, struct call **ret)
 {
@@ -87,9 +97,10 @@ static leat_err window(const struct what *w, size_t bytes, struct call **ret)
     const struct sess_limits *l = sess_limits(s);
     leat_err err = LEAT_AGAIN;
     lock(&t->lock);
+    bool rare = false;
     while (err == LEAT_AGAIN && !t->over && t->opens &&
-        (t->opens >= l->opens || t->open_bytes + bytes > l->open_bytes || BUGGIFY("rpc.window_closed")))
-        err = wait_in(t, &t->room);
+        (t->opens >= l->opens || t->open_bytes + bytes > l->open_bytes || (rare = BUGGIFY("rpc.window_closed"))))
+        err = rare ? closed_for_a_while(t) : wait_in(t, &t->room);
     if (t->over) {
         err = LEAT_PEER_LOST;
     } else if (err == LEAT_AGAIN) {

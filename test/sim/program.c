@@ -76,6 +76,34 @@ static leat_err lost(void)
     return err;
 }
 
+static leat_err stand(struct feed *f)
+{
+    LEAT_TRY(leat_send(f->out, { 1 }));
+    return leat_sleep(LEAT_S(100000));
+}
+
+/* Node 0 starts several tasks on each peer, and none of them ends before all are there. */
+static leat_err standing(void)
+{
+    enum { TASKS = 12 };
+    leat_auto_node leat_node *n = NULL;
+    leat_peers peers;
+    leat_err err, ups = LEAT_OK;
+    LEAT_TRY(leat_node_open(NULL, &n));
+    LEAT_TRY(leat_expose(n, stand, feed));
+    LEAT_TRY(leat_node_join(n, NULL, &peers));
+    leat_auto leat_chan(struct item) up = leat_chan_make(struct item, 2);
+    leat_with_group(g, err) {
+        for (uint32_t i = 0; i < TASKS; i++)
+            LEAT_TRY(leat_go_on(&g, peers.at[i % peers.len], stand, feed, { leat_ref(leat_tx_of(up)) }));
+        struct item got;
+        for (int i = 0; i < TASKS && ups == LEAT_OK; i++)
+            ups = leat_recv(up, &got);
+        leat_group_cancel(&g);
+    }
+    return ups;
+}
+
 /* -- before leat_run, and what the run finds of it ----------------------------------------------------------------------------------- */
 static struct { int fd, *shared; pid_t child; pthread_t thread; volatile bool ran; } early;
 
@@ -157,6 +185,8 @@ static leat_err run(struct what *w)
         return look_early(w->name + 6);
     if (strcmp(w->name, "lost") == 0)
         return lost();
+    if (strcmp(w->name, "standing") == 0)
+        return standing();
     if (strcmp(w->name, "year") == 0)
         return leat_sleep(LEAT_S(365 * 24 * 3600));
     if (strcmp(w->name, "deadlock") == 0)
