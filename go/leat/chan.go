@@ -307,6 +307,9 @@ func endOf(x any) (*handle, bool) {
 	if e, ok := x.(anyEnd); ok {
 		return e.get(), true
 	}
+	if x == nil {
+		return nil, false
+	}
 	v := reflect.New(reflect.TypeOf(x))
 	v.Elem().Set(reflect.ValueOf(x))
 	if e, ok := v.Interface().(anyEnd); ok {

@@ -121,13 +121,13 @@ func readValue(b []byte, node string) (*ErrorValue, error) {
 	return &x, nil
 }
 
-// Is compares with a Code, and with the errors of package context.
+// Is compares with a Code, and with the errors of package context: also of an Unknown that is so because a context was over.
 func (e *Error) Is(target error) bool {
 	switch {
 	case target == context.Canceled:
-		return e.Code == Canceled
+		return e.Code == Canceled || e.Code == Unknown && e.Why == Canceled
 	case target == context.DeadlineExceeded:
-		return e.Code == Deadline
+		return e.Code == Deadline || e.Code == Unknown && e.Why == Deadline
 	}
 	code, ok := target.(Code)
 	return ok && code == e.Code

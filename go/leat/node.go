@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -112,7 +113,7 @@ func (n *Node) settle() {
 // address takes a URL apart: the network and address of package net.
 func (n *Node) address(url string) (network, addr string, err error) {
 	switch {
-	case strings.HasPrefix(url, "unix:"):
+	case strings.HasPrefix(url, "unix:") && url != "unix:":
 		return "unix", strings.TrimPrefix(url, "unix:"), nil
 	case strings.HasPrefix(url, "tcp://"):
 		addr = strings.TrimPrefix(url, "tcp://")
@@ -165,6 +166,8 @@ func stale(path string) bool {
 	c, err := net.Dial("unix", path)
 	if err == nil {
 		_ = c.Close()
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) { // any other error may be one of somebody who is busy
 		return false
 	}
 	info, err := os.Lstat(path)

@@ -113,6 +113,9 @@ func TestDeadlinesAndCausesTravel(t *testing.T) {
 	if e := new(Error); !errors.As(err, &e) || e.Why != Deadline {
 		t.Fatal(err)
 	}
+	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, Deadline) {
+		t.Fatal(err) // the context is over, and that it has not run is not said
+	}
 	if c := CodeOf(<-seen); c != Deadline {
 		t.Fatal(c)
 	}
@@ -123,6 +126,9 @@ func TestDeadlinesAndCausesTravel(t *testing.T) {
 		cancel(cause)
 		r := <-reply
 		wants(t, r.Err, Unknown)
+		if !errors.Is(r.Err, context.Canceled) || errors.Is(r.Err, context.DeadlineExceeded) {
+			t.Fatal(r.Err)
+		}
 		if c := CodeOf(<-seen); c != cause {
 			t.Fatal(c)
 		}
