@@ -24,7 +24,8 @@ void leat_netrpc_close(leat_netrpc *c);              /* [blocks] NULL: nothing; 
 /* Calls "Service.Method" with *in, a struct IN, for *out, a struct OUT, which you own.
  * [blocks] REMOTE: the server said so, with its text as the detail; TYPE: the reply does not fit OUT (the detail names the field), or
  * in has what gob cannot carry (INVAL); PEER_LOST: the connection had ended, it was not sent; UNKNOWN: sent, and no answer:
- * leat_err_why says DEADLINE, CANCELED or PEER_LOST.  net/rpc cannot cancel: the server finishes the call. */
+ * leat_err_why says DEADLINE, CANCELED or PEER_LOST.  net/rpc cannot cancel: the server finishes the call.  While a server does not read,
+ * calls wait to be sent as well, beyond 1 MiB: DEADLINE, CANCELED: it was not sent. */
 #define leat_netrpc_call(c, method, IN, in, OUT, out)   LEAT_NETRPC_CALL_(c, method, IN, in, OUT, out)
 
 /* The same without types: args is a JSON text, the reply comes as one, its type learnt from the stream.  An object is a struct whose fields

@@ -15,6 +15,13 @@ static leat_err fill(void *self, void *p, size_t cap, size_t *n)
     return LEAT_OK;
 }
 
+/* What one large message has left, so that a connection which is idle afterwards does not keep it */
+static void give_back(struct buf *b)
+{
+    if (b->cap > LIMIT_GOB_KEPT)
+        buf_free(b);
+}
+
 leat_err netrpc_open(struct netrpc *s, leat_conn *c)
 {
     *s = (struct netrpc){ .c = c };
@@ -37,23 +44,40 @@ void netrpc_free(struct netrpc *s)
     buf_free(&s->writing);
 }
 
-leat_err netrpc_put_with(struct netrpc *s, const leat_type *head_type, const void *head, netrpc_body_fn *fn, void *arg)
+/* lock */
+static leat_err put(struct netrpc *s, const leat_type *head_type, const void *head, netrpc_body_fn *fn, void *arg)
+{
+    size_t was = s->out.len, sent = s->writer.sure;
+    leat_err e = gob_write(&s->writer, head_type, head, &s->out);
+    if (e == LEAT_OK)
+        e = fn(s, arg);
+    if (e != LEAT_OK) {                              /* the definitions that went with it are not sent either */
+        buf_undo(&s->out, was);
+        buf_undo(&s->writer.sent, sent);
+        s->writer.sure = sent;
+    }
+    give_back(&s->writer.body);
+    return e;
+}
+
+static leat_err put_below(struct netrpc *s, size_t most, const leat_type *head_type, const void *head, netrpc_body_fn *fn, void *arg)
 {
     leat_err e;
-    leat_with_lock(&s->lock, e) {
-        size_t was = s->out.len, sent = s->writer.sure;
-        e = gob_write(&s->writer, head_type, head, &s->out);
-        if (e == LEAT_OK)
-            e = fn(s, arg);
-        if (e != LEAT_OK) {                          /* the definitions that went with it are not sent either */
-            buf_undo(&s->out, was);
-            buf_undo(&s->writer.sent, sent);
-            s->writer.sure = sent;
-        }
-    }
+    leat_with_lock(&s->lock, e)
+        e = s->out.len < most ? put(s, head_type, head, fn, arg) : LEAT_AGAIN;
     if (e == LEAT_OK)
         leat_ignore(leat_try_send(s->kick, LEAT_NONE));
     return e;
+}
+
+leat_err netrpc_put_with(struct netrpc *s, const leat_type *head_type, const void *head, netrpc_body_fn *fn, void *arg)
+{
+    return put_below(s, SIZE_MAX, head_type, head, fn, arg);
+}
+
+leat_err netrpc_try_put_with(struct netrpc *s, const leat_type *head_type, const void *head, netrpc_body_fn *fn, void *arg)
+{
+    return put_below(s, LIMIT_SESS_UNSENT, head_type, head, fn, arg);
 }
 
 struct body { const leat_type *type; const void *v; };
@@ -85,6 +109,7 @@ static leat_err write_out(struct netrpc *s)
         leat_ignore(leat_try_send(s->room, LEAT_NONE));
         e = leat_write(s->c, s->writing.p, s->writing.len);
         buf_reset(&s->writing);
+        give_back(&s->writing);
         if (e != LEAT_OK)
             return e;
     }
@@ -92,15 +117,18 @@ static leat_err write_out(struct netrpc *s)
 
 leat_err netrpc_wait_room(struct netrpc *s)
 {
-    for (;;) {
+    for (leat_err told = LEAT_AGAIN; ; ) {
         size_t unsent = 0;
         leat_none none;
         leat_err e;
         leat_with_lock(&s->lock, e)
             unsent = s->out.len;
-        if (e != LEAT_OK || unsent < LIMIT_SESS_UNSENT)
+        if (e != LEAT_OK || unsent < LIMIT_SESS_UNSENT) {
+            if (told == LEAT_OK)
+                leat_ignore(leat_try_send(s->room, LEAT_NONE));  /* others may wait for the same */
             return e;
-        LEAT_TRY(leat_recv(s->room, &none));
+        }
+        LEAT_TRY(told = leat_recv(s->room, &none));
     }
 }
 

@@ -20,7 +20,7 @@ struct netrpc {
     struct gob_writer writer;                        /* lock */
     struct buf out, writing;                         /* lock; the writing task's */
     struct netrpc_shape *shapes;                     /* lock; of arguments that were JSON */
-    leat_chan(leat_none) room;                       /* capacity 1: some of out has been written */
+    leat_chan(leat_none) room;                       /* capacity 1: some of out has been written.  Closed: nobody writes any more */
     leat_chan(leat_none) kick;                       /* capacity 1: there is something in out.  Closed: write what there is and end */
 };
 
@@ -34,9 +34,11 @@ LEAT_CHECK leat_err netrpc_put(struct netrpc *s, const leat_type *head_type, con
 /* the same with a body that is written by somebody else: fn appends it to s->out */
 typedef leat_err netrpc_body_fn(struct netrpc *s, void *arg);
 LEAT_CHECK leat_err netrpc_put_with(struct netrpc *s, const leat_type *head_type, const void *head, netrpc_body_fn *fn, void *arg);
+/* the same; AGAIN: LIMIT_SESS_UNSENT bytes wait to be written already */
+LEAT_CHECK leat_err netrpc_try_put_with(struct netrpc *s, const leat_type *head_type, const void *head, netrpc_body_fn *fn, void *arg);
 
-/* [blocks] until less than LIMIT_SESS_UNSENT bytes wait to be written: for the task that reads, so that a peer which does not read is not
- * read either */
+/* [blocks] until less than LIMIT_SESS_UNSENT bytes wait to be written: for a task that reads, so that a peer which does not read is not
+ * read either, and for those that call.  CLOSED: nobody writes any more */
 LEAT_CHECK leat_err netrpc_wait_room(struct netrpc *s);
 
 leat_err netrpc_writes(struct netrpc **s);           /* the task that writes, until kick is closed; an error of the connection */

@@ -2,7 +2,7 @@
  *
  * A call is in the table from before it is sent until its answer comes or its caller leaves.  Whoever takes it out of the table, under
  * the lock, decides: the reader then fills it and wakes the caller; a caller that left gave it to nobody.  refs: the caller's, and
- * the table's. */
+ * the table's.  The connection's memory goes with the last of those that use it: who closes does not wait for callers to leave. */
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
@@ -14,6 +14,7 @@
 
 struct leat_netrpc {
     struct netrpc s;
+    _Atomic uint32_t refs;                           /* the program's, until it closes, and one for each call */
     leat_group group;                                /* who reads, who writes */
     struct rt *rt;
     struct rt_at_end at_end;
@@ -23,6 +24,15 @@ struct leat_netrpc {
     bool over;                                       /* lock: no answer will come any more */
     char why[CALL_TEXT];                             /* lock */
 };
+
+static void conn_unref(leat_netrpc *c)
+{
+    if (atomic_fetch_sub_explicit(&c->refs, 1, ACQ_REL) != 1)
+        return;
+    netrpc_free(&c->s);
+    slots_free(&c->calls);
+    mem_free(c);
+}
 
 static void call_unref(struct netrpc_call *x)
 {
@@ -59,7 +69,7 @@ static leat_err read_body(leat_netrpc *c, struct netrpc_call *x, const struct Re
     char text[CALL_TEXT];
     if (!x || head->error.len) {
         leat_err e = netrpc_skip(&c->s);
-        snprintf(text, sizeof text, "%.*s", (int)MIN(head->error.len, (uint32_t)CALL_TEXT), head->error.len ? head->error.p : "");
+        sess_show(text, sizeof text, head->error.p, head->error.len);
         if (x)
             wake(x, e == LEAT_OK ? LEAT_REMOTE : LEAT_UNKNOWN, text);
         return e;
@@ -94,6 +104,7 @@ static void give_up(leat_netrpc *c, const char *why)
         snprintf(c->why, sizeof c->why, "%s", why);
     c->over = true;
     unlock(&c->lock);
+    leat_close(c->s.room);                           /* who waits to be sent is not */
     for (;;) {
         lock(&c->lock);
         s = slots_any(&c->calls);
@@ -110,7 +121,7 @@ static leat_err reads(leat_netrpc **arg)
 {
     leat_netrpc *c = *arg;
     leat_err e = read_answers(c);
-    give_up(c, e == LEAT_CLOSED ? "the server has ended the connection" : leat_err_detail());
+    give_up(c, e == LEAT_CLOSED ? "net/rpc: the server has ended the connection" : leat_err_detail());
     return e == LEAT_CLOSED ? LEAT_PEER_LOST : e;    /* ends who writes, too */
 }
 
@@ -126,14 +137,12 @@ static leat_err writes(leat_netrpc **arg)
 /* -- opening and closing ---------------------------------------------------------------------------------------------------------- */
 static void close_now(leat_netrpc *c)
 {
-    give_up(c, "the connection is shut down");
+    give_up(c, "net/rpc: the connection is shut down");
     leat_group_cancel(&c->group);
     leat_conn_break(c->s.c);                         /* they may be about to use it: closed when they have gone */
     leat_ignore(leat_group_wait(&c->group));
     leat_conn_close(c->s.c);
-    netrpc_free(&c->s);
-    slots_free(&c->calls);
-    mem_free(c);
+    conn_unref(c);
 }
 
 static void at_end(struct rt_at_end *x)
@@ -152,6 +161,7 @@ leat_err leat_netrpc_dial(const char *url, leat_netrpc **ret)
     leat_err e = c ? netrpc_open(&c->s, conn) : leat_fail(LEAT_NOMEM, "leat_netrpc_dial: no memory for a connection");
     if (e == LEAT_OK) {
         c->rt = rt;
+        at_store(&c->refs, 1);
         group_open_in(group_of(&c->group), rt, NULL, NEVER);     /* not of the caller's context: it outlives that */
         e = go_begun(&c->group, reads, c);
         if (e == LEAT_OK)
@@ -193,7 +203,7 @@ static leat_err add(leat_netrpc *c, struct netrpc_call *x)
     if (over)
         memcpy(why, c->why, sizeof why);
     unlock(&c->lock);
-    return ok ? LEAT_OK : over ? leat_fail(LEAT_PEER_LOST, "net/rpc: %s", why) : leat_fail(LEAT_NOMEM, "net/rpc: no memory for a call");
+    return ok ? LEAT_OK : over ? leat_fail(LEAT_PEER_LOST, "%s", why) : leat_fail(LEAT_NOMEM, "net/rpc: no memory for a call");
 }
 
 /* [blocks] for the answer of a call that was sent */
@@ -211,29 +221,46 @@ static leat_err wait_answer(leat_netrpc *c, struct netrpc_call *x, const char *m
             return err_unknown(e, "net/rpc: %s has run, its answer was not awaited", method);
     }
     if (x->err == LEAT_UNKNOWN)
-        return err_unknown(LEAT_PEER_LOST, "net/rpc: %s; %s may have run", x->text, method);
+        return err_unknown(LEAT_PEER_LOST, "%s; %s may have run", x->text, method);
     return x->err == LEAT_OK ? LEAT_OK : leat_fail(x->err, "%s", x->text);
+}
+
+/* [blocks] while much waits to be written.  An error: it was not sent. */
+static leat_err begin(leat_netrpc *c, const char *method, struct netrpc_call *x, netrpc_body_fn *body, void *arg)
+{
+    struct Request head = { .service_method = leat_string_of(method) };
+    for (;;) {
+        leat_err e = netrpc_wait_room(&c->s);
+        if (e != LEAT_OK && e != LEAT_CLOSED)
+            return e;
+        atomic_fetch_add_explicit(&x->refs, 1, RLX);         /* the table's */
+        if ((e = add(c, x)) != LEAT_OK) {
+            call_unref(x);
+            return e;
+        }
+        head.seq = x->slot.id;
+        e = netrpc_try_put_with(&c->s, &Request_type, &head, body, arg);
+        if (e == LEAT_OK)
+            return e;
+        if (take(c, head.seq))                       /* else the connection has ended meanwhile, and the table gave it up */
+            call_unref(x);
+        if (e != LEAT_AGAIN)                         /* others were faster */
+            return e;
+    }
 }
 
 static leat_err netrpc_call(leat_netrpc *c, const char *method, struct netrpc_call *x, netrpc_body_fn *body, void *arg)
 {
-    struct Request head = { .service_method = leat_string_of(method) };
     at_store(&x->refs, 1);
     if (!c || !method)
         return leat_fail(LEAT_INVAL, "net/rpc: no %s", c ? "method" : "connection");
-    at_store(&x->refs, 2);
-    x->done = leat_chan_make(leat_none, 1);
-    leat_err e = x->done ? add(c, x) : leat_fail(LEAT_NOMEM, "net/rpc: no memory for a call");
-    if (e != LEAT_OK) {
-        at_store(&x->refs, 1);
-        return e;
-    }
-    head.seq = x->slot.id;
-    e = netrpc_put_with(&c->s, &Request_type, &head, body, arg);
+    if (!(x->done = leat_chan_make(leat_none, 1)))
+        return leat_fail(LEAT_NOMEM, "net/rpc: no memory for a call");
+    atomic_fetch_add_explicit(&c->refs, 1, RLX);
+    leat_err e = begin(c, method, x, body, arg);
     if (e == LEAT_OK)
-        return wait_answer(c, x, method);
-    if (take(c, head.seq))                           /* else the connection has ended meanwhile, and the table gave it up */
-        call_unref(x);
+        e = wait_answer(c, x, method);
+    conn_unref(c);
     return e;
 }
 

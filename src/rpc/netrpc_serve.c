@@ -16,11 +16,10 @@ struct server {
 
 struct request_job { struct server *v; struct exposed *x; struct Response head; void *in; };
 
-/* The answer; text NULL: *out, else the error.  What cannot be sent as gob becomes an error itself. */
-static void answer(struct server *v, struct Response *head, const char *text, const leat_type *t, const void *out)
+/* The answer: *out, or head->error.  What cannot be sent as gob becomes an error itself. */
+static void answer(struct server *v, struct Response *head, const leat_type *t, const void *out)
 {
-    head->error = leat_string_of(text);
-    leat_err e = netrpc_put(&v->s, &Response_type, head, t, text ? NULL : out);
+    leat_err e = netrpc_put(&v->s, &Response_type, head, t, head->error.len ? NULL : out);
     if (e == LEAT_OK || e == LEAT_CANCELED)
         return;
     char why[CALL_TEXT];
@@ -28,6 +27,13 @@ static void answer(struct server *v, struct Response *head, const char *text, co
     head->error = leat_string_of(why);
     if (netrpc_put(&v->s, &Response_type, head, NULL, NULL) != LEAT_OK)
         leat_conn_break(v->s.c);                     /* better no connection than a call that nobody answers */
+}
+
+/* borrowed; what a handler says is bounded, and so is what gob_read says */
+static void answer_error(struct server *v, struct Response *head, const char *text)
+{
+    head->error = leat_string_of(text);
+    answer(v, head, NULL, NULL);
 }
 
 static void job_end(struct request_job *j)
@@ -53,7 +59,10 @@ static leat_err run_job(struct request_job *j)
         const char *detail = e == LEAT_OK ? "" : leat_err_detail();
         snprintf(text, sizeof text, "%s", *detail ? detail : leat_err_name(e));
     }
-    answer(j->v, &j->head, e == LEAT_OK ? NULL : text, x->out, out);
+    if (e == LEAT_OK)
+        answer(j->v, &j->head, x->out, out);
+    else
+        answer_error(j->v, &j->head, text);
     if (out)
         leat_drop_(x->out, out);
     mem_free(out);
@@ -77,37 +86,52 @@ static const char *find(leat_node *n, const leat_string *name, struct exposed **
     return exposed_service(n, name->p, dot) ? "rpc: can't find method " : "rpc: can't find service ";
 }
 
-/* Reads the body of a request whose header is there, and starts it or answers at once.  An error ends the connection. */
+/* Reads past the body of a request that nobody serves, and says so. */
+static leat_err refuse(struct server *v, struct request_job *j, const char *wrong)
+{
+    const leat_string *name = &j->head.service_method;
+    size_t n = strlen(wrong);
+    LEAT_TRY(netrpc_skip(&v->s));
+    char *text = mem_alloc(n + name->len);
+    if (!text)
+        return LEAT_NOMEM;
+    memcpy(text, wrong, n);
+    if (name->len)
+        memcpy(text + n, name->p, name->len);
+    j->head.error = (leat_string){ text, (uint32_t)(n + name->len), 0 };
+    answer(v, &j->head, NULL, NULL);
+    mem_free(text);
+    return LEAT_OK;
+}
+
+/* Reads the body and starts the call.  *failed: it has not begun, why is in text, and the connection goes on. */
+static leat_err start(struct server *v, leat_group *g, struct request_job *j, char text[CALL_TEXT], bool *failed)
+{
+    LEAT_TRY(netrpc_skip(&v->s));
+    j->in = mem_zalloc(j->x->in->size);
+    leat_err e = j->in ? gob_read(&v->s.reader, j->x->in, j->in) : leat_fail(LEAT_NOMEM, "no memory for the arguments");
+    if (e == LEAT_OK)
+        e = go_begun(g, run_job, *j);
+    *failed = (e == LEAT_TYPE || e == LEAT_NOMEM || e == LEAT_LIMIT) && !v->s.reader.gob.why;
+    if (*failed)
+        snprintf(text, CALL_TEXT, "%s%s", e == LEAT_TYPE ? "gob: type mismatch: " : "", leat_err_detail());
+    return *failed ? LEAT_OK : e;
+}
+
+/* Takes a request whose header is there: its call begins, or is answered at once.  An error ends the connection. */
 static leat_err take(struct server *v, leat_group *g, const struct Request *r)
 {
     struct request_job j = { .v = v, .head = { .seq = r->seq } };
-    char text[CALL_TEXT + CALL_NAME];
+    char text[CALL_TEXT];
+    bool failed = false;
     const char *wrong = find(v->n, &r->service_method, &j.x);
     LEAT_TRY(leat_send(v->slots, LEAT_NONE));
     leat_err e = leat_string_dup(r->service_method.p, r->service_method.len, &j.head.service_method);
-    if (e == LEAT_OK && wrong) {
-        snprintf(text, sizeof text, "%s%.*s", wrong, (int)MIN(r->service_method.len, (uint32_t)CALL_NAME), r->service_method.p);
-        e = netrpc_skip(&v->s);
-    } else if (e == LEAT_OK) {
-        j.in = mem_zalloc(j.x->in->size);
-        e = j.in ? netrpc_get(&v->s, j.x->in, j.in) : LEAT_NOMEM;
-        if (e == LEAT_TYPE) {
-            snprintf(text, sizeof text, "%s", leat_err_detail());
-            wrong = text;
-            e = LEAT_OK;
-        }
-    }
-    if (e == LEAT_OK && !wrong) {
-        e = go_begun(g, run_job, j);
-        if (e == LEAT_NOMEM || e == LEAT_LIMIT) {    /* of this call alone */
-            snprintf(text, sizeof text, "%s", leat_err_detail());
-            wrong = text;
-            e = LEAT_OK;
-        }
-    }
-    if (e == LEAT_OK && wrong)
-        answer(v, &j.head, text, NULL, NULL);
-    if (e != LEAT_OK || wrong)
+    if (e == LEAT_OK)
+        e = wrong ? refuse(v, &j, wrong) : start(v, g, &j, text, &failed);
+    if (failed)
+        answer_error(v, &j.head, text);
+    if (e != LEAT_OK || wrong || failed)
         job_end(&j);
     return e;
 }

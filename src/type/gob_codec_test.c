@@ -217,7 +217,7 @@ TEST(what_does_not_fit_is_refused_by_name)
     refused(&Point_type, &p, &Small_type, "Small.X: a number that is out of range");
     refused(&Point_type, &p, &Other_type, "none of its fields");
     refused(&Inside_type, &p, &InsideText_type, "InsideText.At.X: the stream has a gob int");
-    refused(&Point_type, &p, &Int_type, "the stream has a gob struct, here it is a int");
+    refused(&Point_type, &p, &Int_type, "the stream has a gob struct, here it is an int");
     struct gob_writer w = { 0 };
     struct buf b = { 0 };
     CHECK_EQ(gob_write(&w, &Channel_type, &(struct Channel){ 0 }, &b), LEAT_INVAL);

@@ -1,6 +1,7 @@
 /* gob_feed.c - a stream of bytes cut into gob messages. */
 #include "type/gob_feed.h"
 #include "base/alloc.h"
+#include "base/limits.h"
 
 enum { FIRST = 64 << 10, HEAD_MAX = 9 };
 
@@ -102,8 +103,13 @@ leat_err gob_feed_next(struct gob_feed *f)
     f->from += f->taken;                             /* the message before this one is done with */
     f->offset += f->taken;
     f->taken = 0;
-    if (f->from == f->to)
+    if (f->from == f->to) {
         f->from = f->to = 0;
+        if (f->cap > LIMIT_GOB_KEPT) {                         /* the next message may be long in coming */
+            gob_feed_free(f);
+            f->cap = 0;
+        }
+    }
     g->more = more;
     g->from = f;
     f->err = LEAT_OK;

@@ -125,7 +125,8 @@ static leat_err unfit(const struct gob_reader *r, const struct todo *all, const 
     else if (t && t->kind == GOB_ARRAY && v.kind == LEAT_K_ARRAY_)
         snprintf(why, sizeof why, "an array of another length");
     else
-        snprintf(why, sizeof why, "the stream has a gob %s, here it is a %s", wire_kind(r, at->wire), own_kind(v));
+        snprintf(why, sizeof why, "the stream has a gob %s, here it is %s %s", wire_kind(r, at->wire),
+            strchr("aeio", own_kind(v)[0]) ? "an" : "a", own_kind(v));
     return leat_fail(LEAT_TYPE, "%s%s: %s", r->type->name, path, why);
 }
 

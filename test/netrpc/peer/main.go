@@ -134,7 +134,8 @@ func call(c *rpc.Client, second *rpc.Client) {
 	must(c, "Arith.BadOperation", Args{7, 0}, new(Reply), Reply{}, "rpc: can't find method Arith.BadOperation")
 	must(c, "Unknown.Add", Args{7, 0}, new(Reply), Reply{}, "rpc: can't find service Unknown.Add")
 	must(c, "ill", Args{7, 0}, new(Reply), Reply{}, "rpc: service/method request ill-formed: ill")
-	must(c, "Arith.Add", "not args", new(Reply), Reply{}, "*") // each has its own words
+	must(c, "Arith.Add", "not args", new(Reply), Reply{}, "*gob: type mismatch") // and then each has its own words
+	must(c, "Arith.Add", Reply{1}, new(Reply), Reply{}, "*gob: type mismatch")
 	must(c, "Arith.Add", Args{1, 2}, new(string), "", "*reading body")
 	must(second, "Arith.Add", struct{ A, X int }{1, 2}, new(Reply), Reply{1}, "") // a field too many, one too few
 	must(second, "Builtin.Map", Args{7, -8}, &map[int]int{}, map[int]int{7: -8}, "")
