@@ -1,7 +1,6 @@
 /* netrpc - Go's net/rpc: a server and a client that need no Go.
  *   netrpc serve URL                 serves Arith and Builtin, the services that net/rpc's own tests use
  *   netrpc call URL METHOD JSON      calls a method of any net/rpc server: netrpc call tcp://127.0.0.1:1234 Arith.Add '{"A":7,"B":8}' */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,16 +50,53 @@ static leat_err string(void *self, const struct Args *in, struct Text *out)
     return leat_string_dup(text, (size_t)n, &out->v);
 }
 
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : 99;
+}
+
+/* A token of fmt.Sscan as an int, with the texts of strconv.ParseInt: 12, -0x1f, 0b11, 017, 1_000. */
+static leat_err scan_number(const char *p, const char *end, int64_t *ret)
+{
+    const char *token = p;
+    bool minus = *p == '-', over = false, prefix = false;
+    uint64_t n = 0, base = 10;
+    p += *p == '+' || *p == '-';
+    if (p == end)
+        return leat_fail(LEAT_INVAL, "EOF");
+    if (digit(*p) > 9 && *p != '_')
+        return leat_fail(LEAT_INVAL, "expected integer");
+    if (*p == '0') {
+        base = p + 1 == end ? 8 : (p[1] | 32) == 'x' ? 16 : (p[1] | 32) == 'b' ? 2 : 8;
+        prefix = base != 8 || (p + 1 < end && (p[1] | 32) == 'o');
+        p += 1 + prefix;
+    }
+    char last = base == 10 ? '_' : '0';              /* _ stands behind a digit, or behind a prefix */
+    bool wrong = prefix && (p == end || (*p != '_' && (uint64_t)digit(*p) >= base));
+    for (; p < end && (*p == '_' || (uint64_t)digit(*p) < base); last = *p++) {
+        if (*p == '_') {
+            wrong |= last == '_';
+            continue;
+        }
+        over |= n > (UINT64_MAX - (uint64_t)digit(*p)) / base;
+        n = n * base + (uint64_t)digit(*p);
+    }
+    wrong |= last == '_';
+    over |= n > (uint64_t)INT64_MAX + minus;
+    *ret = (int64_t)(minus ? -n : n);
+    if (!wrong && !over)
+        return LEAT_OK;
+    return leat_fail(LEAT_INVAL, "strconv.ParseInt: parsing \"%.*s\": %s", (int)(p - token), token,
+        over ? "value out of range" : "invalid syntax");
+}
+
 static leat_err scan(void *self, const struct Text *in, struct Reply *out)
 {
-    char text[32], *end;
+    const char *p = in->v.p, *end = p + in->v.len;
     (void)self;
-    snprintf(text, sizeof text, "%.*s", (int)in->v.len, in->v.p ? in->v.p : "");
-    errno = 0;
-    out->C = strtoll(text, &end, 10);
-    if (end == text)
-        return leat_fail(LEAT_INVAL, *text ? "expected integer" : "EOF");
-    return errno ? leat_fail(LEAT_INVAL, "integer overflow on token %s", text) : LEAT_OK;
+    while (p < end && (*p == ' ' || (*p >= '\t' && *p <= '\r')))
+        p++;
+    return p < end ? scan_number(p, end, &out->C) : leat_fail(LEAT_INVAL, "EOF");
 }
 
 static leat_err sleep_milli(void *self, const struct Args *in, struct Reply *out)

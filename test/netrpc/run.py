@@ -56,12 +56,15 @@ CALLS = [
     ('Arith.Add', '{"A":7,"B":8}', '{"C":15}'), ('Arith.Mul', '{"A":7,"B":-8}', '{"C":-56}'), ('Arith.Div', '{"A":7,"B":2}', '{"C":3}'),
     ('Arith.Div', '{"A":7,"B":0}', '!REMOTE: divide by zero'), ('Arith.String', '{"A":7,"B":8}', '"7+8=15"'),
     ('Arith.Scan', '"12"', '{"C":12}'), ('Arith.Scan', '"x"', '!REMOTE: expected integer'), ('Arith.Scan', '""', '!REMOTE: EOF'),
+    ('Arith.Scan', '" \\n-0x1_f rest"', '{"C":-31}'), ('Arith.Scan', '"010"', '{"C":8}'), ('Arith.Scan', '"-"', '!REMOTE: EOF'),
+    ('Arith.Scan', '"1__0"', '!REMOTE: strconv.ParseInt: parsing "1__0": invalid syntax'),
+    ('Arith.Scan', '"9223372036854775808"', '!REMOTE: strconv.ParseInt: parsing "9223372036854775808": value out of range'),
     ('Arith.SleepMilli', '{"A":1}', '{"C":0}'), ('Builtin.Map', '{"A":7,"B":-8}', '{"7":-8}'),
     ('Builtin.Slice', '{"A":7,"B":-8}', '[7,-8]'), ('Builtin.Array', '{"A":7,"B":-8}', '[7,-8]'),
     ('Builtin.Echo', '{"$base64":"aGVsbG8="}', '"aGVsbG8="'), ('Arith.Add', '{"A":9223372036854775807}', '{"C":9223372036854775807}'),
     ('Arith.Nope', '{"A":1}', "!REMOTE: rpc: can't find method Arith.Nope"),
     ('Nope.Add', '{"A":1}', "!REMOTE: rpc: can't find service Nope.Add"),
-    ('Add', '{"A":1}', '!REMOTE: rpc: service/method request ill-formed: Add'), ('Arith.Add', '{"A":"x"}', '!REMOTE: '),
+    ('Add', '{"A":1}', '!REMOTE: rpc: service/method request ill-formed: Add'), ('Arith.Add', '{"A":"x"}', '!REMOTE: gob: '),
     ('Arith.Add', '{"A"', '!INVAL: JSON, byte 4: '),
 ]
 
