@@ -26,6 +26,7 @@
 #   make check     all that must be clean before a change lands: test, and the variants that take longer
 #   make endure   what the tests do on a small scale, at full size: 10^6 descriptors, 10^6 ends (ENDURE=n), each at most ENDURE_S seconds
 #   make install   without asserts, to PREFIX (/usr/local), under DESTDIR where that is given
+#   make uninstall removes what the last make install here put there
 #   make clean     removes every build directory
 
 SHELL = /bin/bash -o pipefail
@@ -36,7 +37,7 @@ NO_DEPS ?=
 MESON_FLAGS ?=
 
 .PHONY: fuzz fuzz-coverage gob-fuzz hostile go
-.PHONY: help build demo test models schedules bench growth bench-build sim check endure install clean deps-build deps-test
+.PHONY: help build demo test models schedules bench growth bench-build sim check endure install uninstall clean deps-build deps-test
 .PHONY: faults breaks mutants survive
 
 help:
@@ -46,7 +47,7 @@ deps-build deps-test deps-bench:
 	@[ -n "$(NO_DEPS)" ] || scripts/deps.sh build $(filter-out build,$(@:deps-%=%))
 
 build/build.ninja: | deps-build
-	@meson setup build --prefix=$(PREFIX) $(MESON_FLAGS) >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
+	@meson setup build '--prefix=$(PREFIX)' $(MESON_FLAGS) >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
 	@mv build.log build/setup.log
 
 build: deps-build build/build.ninja
@@ -149,13 +150,20 @@ endure: build
 
 # as measured: the ordinary flags, without the asserts of the library's own laws
 build-install/build.ninja: | deps-build
-	@meson setup build-install --prefix=$(PREFIX) -Db_ndebug=true $(MESON_FLAGS) >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
+	@meson setup build-install '--prefix=$(PREFIX)' -Db_ndebug=true $(MESON_FLAGS) >build.log 2>&1 || \
+		{ cat build.log; rm -f build.log; exit 1; }
 	@mv build.log build-install/setup.log
 
 install: deps-build build-install/build.ninja
-	@meson configure build-install -Dprefix=$(PREFIX) >/dev/null
+	@meson configure build-install '-Dprefix=$(PREFIX)' >/dev/null
 	@ninja -C build-install -j$(JOBS) --quiet libleat.a libleat.so.0.1.0 leat | sed '/no work to do/d'
-	@meson install -C build-install --no-rebuild $(if $(DESTDIR),--destdir '$(DESTDIR)')
+	@meson install -C build-install --no-rebuild $(if $(DESTDIR),--destdir "$$(realpath -m -- '$(DESTDIR)')")
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
+
+uninstall:
+	@[ ! -f build-install/meson-logs/install-log.txt ] || { ninja -C build-install --quiet uninstall && \
+		sed -n 's,/leat/[^/]*$$,/leat,p' build-install/meson-logs/install-log.txt | sort -u | \
+		xargs -rd '\n' rmdir --ignore-fail-on-non-empty; }
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 clean:

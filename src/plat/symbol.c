@@ -11,6 +11,8 @@
 #include "plat/errno.h"
 #include "plat/random.h"
 
+#define INSIDE "leat__"                              /* what scripts/static_lib.py puts before names of the library's own */
+
 struct place { const void *key; uintptr_t base; const char *path; };
 
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 35)
@@ -84,6 +86,8 @@ static void search(const struct symbol_file *f, uintptr_t at, struct symbol *ret
         if ((sym[i].st_info & 15) == STT_FUNC && sym[i].st_shndx != SHN_UNDEF && at >= sym[i].st_value &&
             at - sym[i].st_value < sym[i].st_size && sym[i].st_name < text->sh_size) {
             ret->name = f->map + text->sh_offset + sym[i].st_name;
+            if (strncmp(ret->name, INSIDE, sizeof INSIDE - 1) == 0)
+                ret->name += sizeof INSIDE - 1;
             ret->in_name = at - sym[i].st_value;
             return;
         }

@@ -163,13 +163,12 @@ leat_err leat_dup_(const leat_type *t, const void *v, void *ret)
         return LEAT_OK;
     }
     _Alignas(max_align_t) char small[SMALL];         /* *ret stays untouched until all is done */
-    char *to = t->size <= SMALL ? memset(small, 0, t->size) : mem_zalloc(t->size);
+    char *large = t->size <= SMALL ? NULL : mem_zalloc(t->size), *to = t->size <= SMALL ? memset(small, 0, t->size) : large;
     bool done = to && dup_all(t, v, to);
     if (done)
         memcpy(ret, to, t->size);
     else if (to)
         leat_drop_(t, to);
-    if (to != small)
-        mem_free(to);
+    mem_free(large);
     return done ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a copy of %s", t->name);
 }

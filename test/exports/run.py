@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""run.py - libleat.so exports what the public headers declare, all of it and nothing else.  LEAT_BUILD names the build directory."""
+"""run.py - libleat.so exports what the public headers declare, all of it and nothing else, and libleat.a has no name that could be
+a program's.  LEAT_BUILD names the build directory."""
 import os
 import re
 import subprocess
@@ -61,5 +62,15 @@ def all_exists():
     return ['declared, but not there: ' + name for name in sorted((functions | variables) - exported())]
 
 
-tap.main([('nothing_else_is_exported', nothing_else), ('what_is_declared_and_defined_is_exported', all_that_is_declared),
+def names_of_the_archive():
+    """Whoever links it shares one space of names with it."""
+    lines = [line.split() for line in output('nm', '--defined-only', '-g', os.path.join(BUILD, 'libleat.a')).splitlines()]
+    names = {words[-1] for words in lines if len(words) == 3}
+    if not names & declared()[0]:
+        return 'no name was found: what this test reads has changed'
+    return ['a name of libleat.a that does not begin with leat_: ' + name for name in sorted(names) if not re.match('leat_|__', name)]
+
+
+tap.main([('nothing_else_is_exported', nothing_else), ('every_name_of_the_archive_is_leats', names_of_the_archive),
+          ('what_is_declared_and_defined_is_exported', all_that_is_declared),
           ('every_declared_function_exists', all_exists)])
