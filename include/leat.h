@@ -141,7 +141,9 @@ leat_err leat_ctx_cause(void);                       /* why: leat_cancel's cause
 #define leat_rx_of(c)                   LEAT_RX_OF_(c)
 #define leat_ref(c)                     LEAT_REF_(c)            /* [owned: leat_unref] another owner, for one that outlives c */
 /* Owners of a send end and of a receive end are counted.  When the last send end has finished or gone the channel closes; when the
- * last receive end has gone, senders get LEAT_GONE.  (What leat_auto drops does not count here: it may hold either.)  Elements that
+ * last receive end has gone, senders get LEAT_GONE.  (What leat_auto drops does not count here: it may hold either.)  Who goes without
+ * a word is taken for one that has finished and kept its end, if there is such a one, so a channel closes late, never early; but who has
+ * finished a leat_chan and keeps that is known to be another than who had a leat_tx alone.  Elements that
  * are queued when nobody can receive them any more are dropped if their description is known, by leat_chan_owns or as another node
  * may know the channel; else they are forgotten, and what they own is lost. */
 #define leat_unref(c)                   LEAT_UNREF_(c)          /* and sets the variable c to NULL */

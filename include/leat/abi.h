@@ -63,7 +63,7 @@ LEAT_CHECK leat_err leat_recv_(leat_chan_ *c, void *out);
 LEAT_CHECK leat_err leat_try_send_(leat_chan_ *c, const void *v);
 LEAT_CHECK leat_err leat_try_recv_(leat_chan_ *c, void *out);
 void leat_close_(leat_chan_ *c);
-void leat_finish_(leat_chan_ *c);
+void leat_finish_(leat_chan_ *c, int ends);             /* which ends who has finished holds */
 LEAT_CHECK leat_err leat_flush_(leat_chan_ *c);
 size_t leat_len_(leat_chan_ *c);
 size_t leat_cap_(leat_chan_ *c);

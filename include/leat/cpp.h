@@ -45,7 +45,7 @@ template <class C> void *leat_in_(C, const leat_elem_t<C> *p) { return const_cas
 #define LEAT_RECV_(c, out)      leat_must_check_(leat_recv_(leat_rxraw_(c), leat_out_(c, out)))
 #define LEAT_TRY_RECV_(c, out)  leat_must_check_(leat_try_recv_(leat_rxraw_(c), leat_out_(c, out)))
 #define LEAT_CLOSE_(c)  leat_close_(leat_txraw_(c))
-#define LEAT_FINISH_(c) leat_finish_(leat_txraw_(c))
+#define LEAT_FINISH_(c) leat_finish_(leat_txraw_(c), LEAT_ENDS_(c))
 #define LEAT_FLUSH_(c)  leat_flush_(leat_txraw_(c))
 #define LEAT_LEN_(c)    leat_len_(LEAT_ANYRAW_(c))
 #define LEAT_CAP_(c)    leat_cap_(LEAT_ANYRAW_(c))

@@ -129,7 +129,7 @@
 #define LEAT_RECV_(c, out)      LEAT_GET_(leat_recv_, "leat_recv", c, out)
 #define LEAT_TRY_RECV_(c, out)  LEAT_GET_(leat_try_recv_, "leat_try_recv", c, out)
 #define LEAT_CLOSE_(c)  leat_close_(LEAT_TXRAW_(c, "leat_close"))
-#define LEAT_FINISH_(c) leat_finish_(LEAT_TXRAW_(c, "leat_finish"))
+#define LEAT_FINISH_(c) leat_finish_(LEAT_TXRAW_(c, "leat_finish"), LEAT_ENDS_(c))
 #define LEAT_FLUSH_(c) leat_flush_(LEAT_TXRAW_(c, "leat_flush"))
 #define LEAT_LEN_(c)    leat_len_(LEAT_ANYRAW_(c))
 #define LEAT_CAP_(c)    leat_cap_(LEAT_ANYRAW_(c))

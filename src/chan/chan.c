@@ -106,8 +106,7 @@ leat_chan_ *leat_ref_(leat_chan_ *c, int ends)
     return c;
 }
 
-/* An owner of a send end goes: it has finished, if it had not said so.  Whoever finished but still holds its end hides one that
- * goes without a word until it goes itself: the channel closes late, never early. */
+/* An owner of a send end goes: it has finished, if it had not said so (chan_sender_left_locked). */
 void leat_unref_end_(leat_chan_ *c, int ends)
 {
     if (!c)
@@ -116,9 +115,12 @@ void leat_unref_end_(leat_chan_ *c, int ends)
     lock(&c->lock);
     if ((ends & LEAT_TX_END_) && c->txs) {
         edge_closes(c);
-        finished = --c->txs < c->senders;
-        c->senders = MIN(c->senders, c->txs);
-        finished = finished && c->senders == 0;
+        uint32_t before = c->senders;
+        c->txs--;
+        if ((ends & LEAT_RX_END_) && c->done)
+            c->done--;
+        chan_sender_left_locked(c);
+        finished = before && c->senders == 0;
     }
     if (ends == LEAT_RX_END_ && c->lone)
         c->lone--;
@@ -744,13 +746,15 @@ void leat_close_(leat_chan_ *c)
         chan_end(c, LEAT_CLOSED);
 }
 
-void leat_finish_(leat_chan_ *c)
+void leat_finish_(leat_chan_ *c, int ends)
 {
     if (!c)
         return;
     lock(&c->lock);
     edge_closes(c);
-    bool last = c->senders && --c->senders == 0;
+    bool some = c->senders, last = some && --c->senders == 0;
+    if (some && (ends & LEAT_RX_END_) && c->done < 127)
+        c->done++;
     struct chan_net *net = c->net;
     unlock(&c->lock);
     if (!last)

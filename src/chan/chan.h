@@ -99,10 +99,11 @@ struct leat_chan_ {
     /* line 1 */
     _Atomic uint32_t reserved;                       /* slots promised to sites */
     uint32_t senders, txs, rxs;                      /* owners of a send end that have not finished; of a send end; of a receive end.
-                                                      * senders <= txs.  The last one of the first closes, of the third says GONE */
+                                                      * senders + done <= txs.  The last of the first closes, of the third says GONE */
     uint32_t needy_at;                               /* so many free slots are worth a call of `room` */
     uint8_t err;                                     /* instead of LEAT_CLOSED: PEER_LOST, GONE, ... */
-    uint8_t turn;                                    /* who gets the next free slot: a waiting sender here or a site */
+    uint8_t turn : 1;                                /* who gets the next free slot: a waiting sender here or a site */
+    uint8_t done : 7;                                /* owners of both ends that have finished and are there still; up to 127 are counted */
     uint16_t lone;                                   /* owners of a receive end and of no send end: only the last one may move.
                                                       * At most 65,535 are counted */
     _Atomic uint32_t refs;                           /* the program's */
@@ -114,6 +115,15 @@ struct leat_chan_ {
     struct chan_edges *edges;                        /* one a slot: edges.h */
 #endif
 } __attribute__((aligned(16)));                      /* elements lie behind it.  A cache line begins it, but for sites (block.h) */
+
+/* After an owner of a send end has gone.  It is taken for one that has finished and kept its end, if there is such a one, so that the
+ * channel closes late, never early.  Only an owner of both ends that has finished is known to be another than one of a send end. */
+static inline void chan_sender_left_locked(leat_chan_ *c)
+{
+    if (c->done > c->txs)
+        c->done = c->txs & 127;
+    c->senders = MIN(c->senders, c->txs - c->done);
+}
 
 extern const struct wait_kind chan_wait_recv, chan_wait_send, chan_wait_end;
 

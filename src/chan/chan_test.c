@@ -177,6 +177,34 @@ static leat_err finish_counts(leat_none *none)
 }
 TEST(the_last_finish_closes) { RUN(finish_counts); }
 
+/* The maker finishes and keeps its channel; others, who have a send end alone, finish or go without a word, in any order. */
+static leat_err finish_of_maker(leat_none *none)
+{
+    enum { OTHERS = 3 };
+    (void)none;
+    for (int order = 0; order < 1 << OTHERS; order++)
+        for (int when = 0; when <= OTHERS; when++) {
+            leat_auto leat_chan(int) c = leat_chan_make(int, 1);
+            leat_tx(int) other[OTHERS];
+            int v;
+            for (int i = 0; i < OTHERS; i++)
+                other[i] = leat_ref(leat_tx_of(c));
+            for (int i = 0; i <= OTHERS; i++) {
+                CHECK_EQ(leat_try_recv(c, &v), when < i && i == OTHERS ? LEAT_CLOSED : LEAT_AGAIN);    /* while somebody is left */
+                if (i == when)
+                    leat_finish(c);
+                if (i == OTHERS)
+                    break;
+                if (order >> i & 1)
+                    leat_finish(other[i]);
+                leat_unref(other[i]);
+            }
+            CHECK_EQ(leat_try_recv(c, &v), LEAT_CLOSED);
+        }
+    return LEAT_OK;
+}
+TEST(a_maker_that_has_finished_hides_nobody_who_goes_without_a_word) { RUN(finish_of_maker); }
+
 static leat_err dropping_ends(leat_none *none)
 {
     (void)none;

@@ -6,7 +6,9 @@ enum { MANY = 50 };
 LEAT_STRUCT(num, (uint64, n));
 LEAT_STRUCT(feed, (rx(num), in), (uint64, times));
 LEAT_STRUCT(flow, (rx(num), out), (tx(num), stop));
+LEAT_STRUCT(fill, (tx(num), out), (uint64, n));
 LEAT_SERVICE(pipe, (through, feed, flow), (slow, num, num));
+LEAT_SERVICE(pump, (numbers, fill, num));
 
 static _Atomic uint32_t inside, most, came, gate;
 
@@ -139,5 +141,65 @@ static leat_err keeps_its_place(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(a_method_that_was_given_up_keeps_its_place_until_it_returns, keeps_its_place)
+
+/* Returns without a word about its end. */
+static leat_err pump_numbers(void *self, const struct fill *in, struct num *out)
+{
+    (void)self;
+    for (uint64_t i = 0; i < in->n; i++)
+        LEAT_TRY(leat_send(in->out, { i }));
+    out->n = in->n;
+    return LEAT_OK;
+}
+static const struct pump_impl pump_impl_ = { pump_numbers };
+
+struct ask { leat_peer *p; leat_tx(struct num) out; };
+static leat_err asks(struct ask *a)
+{
+    struct num out;
+    leat_err err = leat_call(a->p, pump, numbers, &((struct fill){ a->out, MANY }), &out);
+    leat_unref(a->out);
+    return err;
+}
+
+/* Its maker has finished before the methods have sent anything: the channel closes behind the last of them. */
+static void fills(leat_peer *p)
+{
+    leat_rx(struct num_reply) reply = NULL;
+    struct num_reply r;
+    struct num v;
+    leat_err all, err;
+    leat_auto leat_chan(struct num) c = leat_chan_make(struct num, 2);
+    leat_with_group(g, all) {
+        CHECK_EQ(leat_go(&g, asks, (struct ask){ p, leat_ref(leat_tx_of(c)) }), LEAT_OK);
+        CHECK_EQ(leat_call_async(&g, p, pump, numbers, &((struct fill){ leat_tx_of(c), MANY }), &reply), LEAT_OK);
+        leat_finish(c);
+        uint64_t got = 0;
+        leat_each(x, c, err)
+            got++;
+        CHECK_EQ(err, LEAT_OK);
+        CHECK_EQ(got, 2 * MANY);
+    }
+    CHECK_EQ(all, LEAT_OK);
+    CHECK_EQ(leat_recv(reply, &r), LEAT_OK);
+    CHECK_EQ(r.value.n, MANY);
+    CHECK_EQ(leat_recv(c, &v), LEAT_CLOSED);
+    leat_unref(reply);
+}
+
+static leat_err finishes_first(leat_none *none)
+{
+    struct pair x = pair_open();
+    leat_peer *self;
+    (void)none;
+    CHECK_EQ(leat_serve(x.a, pump, &pump_impl_, NULL), LEAT_OK);
+    CHECK_EQ(leat_serve(x.b, pump, &pump_impl_, NULL), LEAT_OK);
+    fills(x.p);
+    CHECK_EQ(leat_node_self(x.b, &self), LEAT_OK);
+    fills(self);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_channel_that_methods_fill_closes_behind_them_when_its_maker_has_finished, finishes_first)
 
 T_MAIN()

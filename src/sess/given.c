@@ -146,7 +146,8 @@ static void rx_stays(struct end *e)
 static void tx_stays(struct end *e)
 {
     lock(&e->c->lock);
-    e->c->senders = MIN(e->c->senders + 1, e->c->txs);
+    e->c->senders++;
+    chan_sender_left_locked(e->c);
     unlock(&e->c->lock);
 }
 

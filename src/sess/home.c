@@ -293,7 +293,7 @@ static bool one_finished(struct home *h, struct end *e, struct waiter **wake)
         e->finished = true;
         c->senders -= some;
     }
-    c->senders = MIN(c->senders, c->txs);            /* one that went without a word was hidden by e, which had finished and stayed */
+    chan_sender_left_locked(c);                      /* one that went without a word was hidden by e, which had finished and stayed */
     bool last = some && c->senders == 0;
     if (last && h->up)
         site_finish_locked(h->up);
