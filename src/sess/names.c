@@ -386,12 +386,27 @@ void names_lost(struct sess *s)
     unlock(&t->lock);
 }
 
-/* [blocks] while there is no link: who gives up then has asked for nothing, and leaves nothing. */
-static leat_err ask(struct sess *s, struct attach *x, const char *name)
+/* It was not asked.  A peer may answer all the same, as it can tell what the next number is: then x belongs to that answer, which is being
+ * taken in, and *left is set. */
+static void unask(struct ends *t, struct attach *x, bool *left)
+{
+    leat_chan_ *c = NULL;
+    lock(&t->lock);
+    if (attach_take(t, x->id) == x || x->done)
+        c = x->c;
+    else
+        *left = x->abandoned = true;
+    bool sends = x->sends;
+    unlock(&t->lock);
+    if (c)
+        leat_unref_end_(c, end_bit(sends));
+}
+
+/* LIMIT: it is not there yet. */
+static leat_err attach_add(struct sess *s, struct attach *x, const char *name)
 {
     struct ends *t = ends_of(s);
     uint32_t n = 0;
-    LEAT_TRY(sess_wait_room(s));
     x->id = ends_id(s);
     lock(&t->lock);
     bool over = t->over;
@@ -402,13 +417,20 @@ static leat_err ask(struct sess *s, struct attach *x, const char *name)
         t->attaching = x;
     }
     unlock(&t->lock);
-    if (!over && n >= LIMIT_SESS_IMPORTS)
-        return leat_fail(LEAT_LIMIT, "leat_import '%s': %s has not answered %u imports before", name, sess_text(s), n);
-    struct buf *b = over ? NULL : sess_begin(s, FRAME_ATTACH);
+    if (over)
+        return sess_lost(s);
+    return n < LIMIT_SESS_IMPORTS ? LEAT_OK
+        : leat_fail(LEAT_LIMIT, "leat_import '%s': %s has not answered %u imports before", name, sess_text(s), n);
+}
+
+/* [blocks] while there is no link: who gives up then has asked for nothing, and leaves nothing.  *left: see unask. */
+static leat_err ask(struct sess *s, struct attach *x, const char *name, bool *left)
+{
+    LEAT_TRY(sess_wait_room(s));
+    LEAT_TRY(attach_add(s, x, name));
+    struct buf *b = sess_begin(s, FRAME_ATTACH);
     if (!b) {
-        lock(&t->lock);
-        attach_take(t, x->id);                       /* not there any more: the end of the session had it */
-        unlock(&t->lock);
+        unask(ends_of(s), x, left);                  /* not there any more: the end of the session had it */
         return sess_lost(s);
     }
     buf_varint(b, x->id);
@@ -416,11 +438,8 @@ static leat_err ask(struct sess *s, struct attach *x, const char *name)
     buf_put(b, x->print.b, sizeof x->print.b);
     buf_text(b, name, strlen(name));
     leat_err err = sess_commit(s);
-    if (err == LEAT_OK)
-        return err;
-    lock(&t->lock);
-    attach_take(t, x->id);
-    unlock(&t->lock);
+    if (err != LEAT_OK)
+        unask(ends_of(s), x, left);
     return err;
 }
 
@@ -461,9 +480,12 @@ leat_err leat_import_(leat_peer *p, const char *name, leat_chan_ **ret, int send
     x->sends = sends;
     leat_err err = type_print(t, &x->print);
     for (int tries = 0; err == LEAT_OK && (tries == 0 || x->again) && tries < TRIES; tries++) {
+        bool left = false;
         x->done = x->again = false;
-        if ((err = ask(s, x, name)) == LEAT_OK && (err = wait_answer(ends_of(s), x)) != LEAT_OK)
-            return err;
+        if ((err = ask(s, x, name, &left)) == LEAT_OK)
+            left = (err = wait_answer(ends_of(s), x)) != LEAT_OK;
+        if (left)
+            return err;                              /* x is the answer's */
     }
     if (err == LEAT_OK) {
         *ret = x->err == LEAT_OK ? x->c : *ret;
