@@ -375,11 +375,19 @@ static void put_raw(struct buf *b, const void *v, size_t n)
         copy_short(to, v, n);
 }
 
+/* *ret over LIMIT_FRAME_CUT: it is as large, and nothing was put.  It is found out by the first bytes that are too many: b may be the
+ * session's, and then nobody else sends meanwhile. */
 static leat_err put_encoded(struct end *e, struct buf *b, const void *v, size_t *ret)
 {
-    size_t at = b->len;
+    size_t at = b->len, max = b->max, cap = b->cap;
     buf_u8(b, 0);                                    /* the length: one byte, until it shows that it takes more */
-    LEAT_TRY(type_encode(e->type, v, b, sess_plain(e->s)));
+    buf_limit(b, at + 1 + LIMIT_FRAME_CUT);
+    leat_err err = type_encode(e->type, v, b, sess_plain(e->s));
+    b->max = max;
+    b->cap = MAX(b->cap, cap);                       /* what buf_limit has hidden of it */
+    *ret = SIZE_MAX;
+    if (err != LEAT_OK)
+        return err == LEAT_LIMIT ? LEAT_OK : err;
     size_t n = *ret = b->len - at - 1, more = n < 1 << 7 ? 0 : n < 1 << 14 ? 1 : 2;
     if (more && buf_add(b, more))
         memmove(b->p + at + 1 + more, b->p + at + 1, n);

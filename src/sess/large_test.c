@@ -1,9 +1,10 @@
 /* large_test.c - values with large parts, owned and borrowed, of every length near where they are cut: what arrives is what was sent, and
  * what was given away is given back once. */
 #include <stdlib.h>
-#include "base/base.h"
+#include "base/alloc.h"
 #include "pair.h"
 #include "relay.h"
+#include "sess/impl.h"
 
 LEAT_STRUCT(real, (float64, v));
 LEAT_STRUCT(item, (string, text), (int32, k));
@@ -270,5 +271,68 @@ static leat_err now_and_then(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(what_is_large_arrives_once_though_links_break_now_and_then, now_and_then)
+
+/* -- who else has something to send ------------------------------------------------------------------------------------------------ */
+enum { MANY_ITEMS = 200000, MUCH = 1 << 20, PATIENT = 3000 };
+static struct { struct sess *s; _Atomic uint32_t asks, alone; } growing;
+
+/* Somebody asks for much memory, and somebody keeps others from the sender's session meanwhile. */
+static bool grows(void *self, size_t bytes)
+{
+    (void)self;
+    if (bytes < MUCH)
+        return false;
+    atomic_fetch_add(&growing.asks, 1);
+    for (int i = 0; i < PATIENT; i++) {              /* who has it for a moment is not meant */
+        if (!at_load(&growing.s->out_lock))
+            return false;
+        usleep(1000);
+    }
+    atomic_fetch_add(&growing.alone, 1);
+    return false;
+}
+
+static leat_err takes_one(leat_chan(struct big) *c)
+{
+    struct big v;
+    CHECK_EQ(leat_recv(*c, &v), LEAT_OK);
+    CHECK_EQ(v.items.len, MANY_ITEMS);
+    CHECK_EQ(v.items.at[MANY_ITEMS - 1].k, MANY_ITEMS - 1);
+    leat_drop(big, &v);
+    return LEAT_OK;
+}
+
+/* The first element of a channel may be of any length: that shows while it is encoded. */
+static leat_err first_is_large(leat_none *none)
+{
+    static const struct mem_hook hook = { grows, NULL };
+    struct pair x = pair_open();
+    leat_auto leat_chan(struct big) c = leat_chan_make(struct big, 2);
+    leat_tx(struct big) tx = NULL;
+    struct big v = { .id = 1 };
+    leat_err err;
+    (void)none;
+    CHECK_EQ(leat_export(x.a, "c", leat_tx_of(c), big), LEAT_OK);
+    CHECK_EQ(leat_import(x.p, "c", &tx, big, 0), LEAT_OK);
+    for (int i = 0; i < MANY_ITEMS; i++) {
+        struct item it = { .k = i };
+        CHECK_EQ(leat_string_dup("twenty bytes of text", 20, &it.text), LEAT_OK);
+        CHECK_EQ(leat_push(&v.items, it), LEAT_OK);
+    }
+    growing.s = sess_of(x.p);
+    leat_with_group(g, err) {
+        CHECK_EQ(leat_go(&g, takes_one, c), LEAT_OK);
+        __atomic_store_n(&mem_hook, &hook, __ATOMIC_RELAXED);
+        CHECK_EQ(leat_send_from(tx, &v), LEAT_OK);
+    }
+    __atomic_store_n(&mem_hook, NULL, __ATOMIC_RELAXED);
+    CHECK_EQ(err, LEAT_OK);
+    CHECK(at_load(&growing.asks) > 0);
+    CHECK_EQ(at_load(&growing.alone), 0);
+    leat_unref(tx);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(the_first_large_element_of_a_channel_keeps_nobody_from_the_session, first_is_large)
 
 T_MAIN()

@@ -239,6 +239,19 @@ TEST(a_value_over_the_limit_leaves_the_buffer_as_it_was)
     not_sent(&word_type, &w, LEAT_LIMIT, "a value of word is over 1000 bytes");
 }
 
+/* What a list has behind the first bytes that are too many is not looked at. */
+TEST(a_long_list_over_the_limit_is_not_walked_to_its_end)
+{
+    enum { MANY = 1000 };
+    static struct node kids[MANY];
+    struct node n = { .kids = { kids, MANY, 0 } };
+    kids[MANY - 1].name = (leat_string){ NULL, 1, 0 };
+    not_sent(&node_type, &n, LEAT_LIMIT, "a value of node is over 1000 bytes");
+    n.kids.at += MANY - 2;
+    n.kids.len = 2;
+    not_sent(&node_type, &n, LEAT_INVAL, "node.kids[1].name: 1 bytes at NULL");
+}
+
 TEST(a_value_inside_itself_ends_at_the_limit_of_depth)
 {
     struct node n = { .left = NULL };

@@ -197,6 +197,13 @@ static inline void put_fast(struct buf *out, struct frame *f)
     out->len = (size_t)(to - out->p);
 }
 
+static leat_err put_failed(const leat_type *t, const struct buf *out)
+{
+    if (buf_err(out) == LEAT_LIMIT)
+        return leat_fail(LEAT_LIMIT, "a value of %s is over %zu bytes", t->name, out->max ? out->max : (size_t)LIMIT_BUF);
+    return leat_fail(buf_err(out), "no memory for a value of %s", t->name);
+}
+
 static leat_err put_value(struct encoder *k)
 {
     for (;;) {
@@ -219,17 +226,12 @@ static leat_err put_value(struct encoder *k)
         case OP_END:
             if (frames_end(&k->s))
                 return LEAT_OK;
+            if (unlikely(buf_err(k->out) != LEAT_OK))                /* a long list is not walked to its end for nothing */
+                return put_failed(k->s.type, k->out);
         }
         if (unlikely(e != LEAT_OK))
             return e;
     }
-}
-
-static leat_err put_failed(const leat_type *t, const struct buf *out)
-{
-    if (buf_err(out) == LEAT_LIMIT)
-        return leat_fail(LEAT_LIMIT, "a value of %s is over %zu bytes", t->name, out->max ? out->max : (size_t)LIMIT_BUF);
-    return leat_fail(buf_err(out), "no memory for a value of %s", t->name);
 }
 
 static leat_err encode_undo(const leat_type *t, struct buf *out, size_t before)
