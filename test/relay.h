@@ -18,6 +18,8 @@ static struct relay {
     _Atomic uint64_t passed[2];
     _Atomic uint32_t links, cuts, closed;            /* closed: who comes back finds nobody behind the relay */
     _Atomic uint32_t held;                           /* nothing passes, and no link breaks */
+    _Atomic uint32_t each[2];                        /* not 0: so many bytes go that way on each further link, and then it breaks ... */
+    _Atomic uint32_t swallows;                       /* ... or nothing more passes on it that way */
     uint64_t every;                                  /* not 0: the next break is again some bytes away, at most so many */
     leat_group g;
     _Atomic uint32_t lock;                           /* of the next one */
@@ -40,6 +42,12 @@ static leat_err pump(struct pump *p)
             at_store(&relay.left[p->way], left - (int64_t)n);
         if (v.iov_len && link_writev(p->to, &v, 1) != LEAT_OK)
             break;
+        while (cut && at_load(&relay.swallows) && link_read(p->from, some, sizeof some, &n) == LEAT_OK)
+            ;
+        if (cut && at_load(&relay.each[p->way])) {         /* another link may have begun by now */
+            atomic_fetch_add(&relay.cuts, 1);
+            break;
+        }
         if (cut) {
             at_store(&relay.left[p->way], relay.every ? (int64_t)(leat_now().ns % (int64_t)relay.every) : NEVER_CUT);
             atomic_fetch_add(&relay.cuts, 1);
@@ -87,6 +95,9 @@ static leat_err relaying(leat_none *none)
     (void)none;
     while (link_accept(relay.l, &c.x) == LEAT_OK) {
         atomic_fetch_add(&relay.links, 1);
+        for (int way = 0; way < 2; way++)
+            if (at_load(&relay.each[way]))
+                at_store(&relay.left[way], at_load(&relay.each[way]));
         LEAT_TRY(leat_go(&relay.g, cable, c));
     }
     return LEAT_OK;

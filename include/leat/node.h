@@ -96,7 +96,8 @@ typedef struct leat_node_opts {                      /* 0: the default; grows on
     const char *name;                                /* shown to peers and in traces */
     const char *cert, *key, *ca;                     /* of links with keys, which this version has not: NULL, or LEAT_INVAL */
     leat_dur grace;                                  /* how long a broken link may be made anew: the shorter one of both sides counts;
-                                                        default 30 s; below 0: a session ends with its link */
+                                                        default 30 s; below 0: a session ends with its link.  A link on which nothing
+                                                        arrives of what was sent before does not begin it anew */
     /* Policy of every export: OK, or an error, whose detail the importer gets as REFUSED (LIMIT and NOMEM as they are).  sends: it asks
      * for a send end.  peer_key: "" in this version.  In the task that reads from the peer, which waits meanwhile: be short. */
     leat_err (*allow)(void *self, const char *peer_key, const char *name, bool sends);

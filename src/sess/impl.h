@@ -85,6 +85,10 @@ struct sess {
     uint32_t attempt;                                /* of the link */
     uint64_t again_from;                             /* the writer is to write the ring from this number on; 0: it has */
     int64_t down_until;
+    struct { uint64_t sent, taken, received; bool links; } broke;    /* when a link broke last; links: one has */
+    int64_t up_at;                                   /* since when there is a link */
+    uint32_t fruitless;                              /* links in a row that were short and brought nothing */
+    bool stuck;                                      /* when the last one broke, nothing had arrived since the one before broke */
     struct greeting *next_link;                      /* acceptor: what the dialer has come back with */
     int64_t process;                                 /* acceptor: the dialer's, which is on this host; 0: nobody knows */
     bool gone;                                       /* it has ended */

@@ -18,7 +18,25 @@
 
 /* A request for a connection that is lost is sent again by the system after 1, 3 and 7 s: a new one is answered as soon as there is a way.
  * Every fourth attempt has time for a way that is slow. */
-enum { PAUSE_FIRST_MS = 4, PAUSE_MAX_MS = 300, DIAL_MS = 300, SLOW_DIAL_MS = 4000, SLOW_EVERY = 4 };
+enum { PAUSE_FIRST_MS = 4, PAUSE_MAX_MS = 300, DIAL_MS = 300, SLOW_DIAL_MS = 4000, SLOW_EVERY = 4,
+    BRIEF_MS = 1000 };                               /* a link that lives no longer, and brings nothing, is not made again at once */
+
+/* Links are no way for a session by themselves: a network may let each hello through and nothing longer.  While what was written before
+ * is all that it was when the link before this one broke, and nothing of it has arrived, the session has been down since then. */
+static void count_break_locked(struct sess *s)
+{
+    uint64_t sent = at_load(&s->sent), taken = at_load(&s->taken), received = at_load(&s->received);
+    leat_time now = leat_now();
+    bool no_more = s->broke.links && taken == s->broke.taken, brief = now.ns - s->up_at < BRIEF_MS * INT64_C(1000000);
+    s->stuck = no_more && s->broke.sent > s->broke.taken;
+    s->fruitless = brief && (s->stuck || (no_more && received == s->broke.received)) ? s->fruitless + 1 : 0;
+    s->broke.links = true;
+    s->broke.sent = sent;
+    s->broke.taken = taken;
+    s->broke.received = received;
+    if (!s->stuck)
+        s->down_until = leat_time_add(now, BUGGIFY("fault.grace_short") ? LEAT_MS(1) : s->grace).ns;
+}
 
 void sess_link_broke_locked(struct sess *s, const char *why)
 {
@@ -26,7 +44,7 @@ void sess_link_broke_locked(struct sess *s, const char *why)
         return;
     at_store(&s->up, false);
     at_store(&s->crowded, true);
-    s->down_until = leat_time_add(leat_now(), BUGGIFY("fault.grace_short") ? LEAT_MS(1) : s->grace).ns;
+    count_break_locked(s);
     snprintf(s->down, sizeof s->down, "%s", why);
     link_shutdown(s->link);
 }
@@ -68,6 +86,7 @@ static bool link_up(struct sess *s, struct greeting *g)
         s->pongs_before = s->pongs;
         s->asked.sent = 0;
         s->done_said = false;
+        s->up_at = leat_now().ns;
         at_store(&s->up, true);
         at_store(&s->crowded, false);
         sess_wake_all(&s->room);
@@ -169,6 +188,8 @@ static leat_dur pause_after(struct sess *s, int n)
 static leat_err dial_again(struct sess *s)
 {
     leat_err e;
+    if (s->fruitless)
+        LEAT_TRY(leat_sleep(pause_after(s, (int)MIN(s->fruitless, 20u))));
     for (int n = 0;; n++) {
         e = BUGGIFY("sess.redial_fails") ? LEAT_AGAIN : dial_once(s, n);
         if (e == LEAT_OK || e == LEAT_CLOSED || at_load_acq(&s->state) >= SESS_BROKEN || leat_ctx_err() != LEAT_OK)
@@ -331,6 +352,9 @@ static leat_err give_up(struct sess *s, leat_err e)
     int n = snprintf(text, sizeof text, "%s: the link broke: %s", s->text, s->down);
     if (s->gone)
         snprintf(text + n, sizeof text - (size_t)n, "; its process has ended");
+    else if (s->stuck && e == LEAT_DEADLINE)
+        snprintf(text + n, sizeof text - (size_t)n, "; links were made, and in %g s nothing of what was sent has arrived",
+            (double)s->grace.ns / 1e9);
     else if (s->grace.ns > 0 && s->url && e == LEAT_DEADLINE)
         snprintf(text + n, sizeof text - (size_t)n, "; it could not be made again within %g s", (double)s->grace.ns / 1e9);
     else if (s->grace.ns > 0 && e == LEAT_DEADLINE)
@@ -371,6 +395,8 @@ leat_err sess_next_link(struct sess *s)
             (*u)->down(s);
     if (!farewell)
         sess_tell(s, LEAT_PEER_DOWN, 0);
+    if (s->stuck && leat_now().ns >= s->down_until)
+        return give_up(s, LEAT_DEADLINE);
     while ((e = await_link(s, &again)) != LEAT_OK && again) {
         leat_ignore(leat_sleep(LEAT_MS(PAUSE_FIRST_MS)));
         if (leat_now().ns >= s->down_until)
