@@ -18,6 +18,7 @@ static struct relay {
     _Atomic uint64_t passed[2];
     _Atomic uint32_t links, cuts, closed;            /* closed: who comes back finds nobody behind the relay */
     _Atomic uint32_t held;                           /* nothing passes, and no link breaks */
+    _Atomic uint32_t then[2];                        /* not 0: the second link breaks after so many bytes less one that way */
     _Atomic uint32_t each[2];                        /* not 0: so many bytes go that way on each further link, and then it breaks ... */
     _Atomic uint32_t swallows;                       /* ... or nothing more passes on it that way */
     uint64_t every;                                  /* not 0: the next break is again some bytes away, at most so many */
@@ -94,10 +95,10 @@ static leat_err relaying(leat_none *none)
     struct cable c = { NULL, NULL, NULL };
     (void)none;
     while (link_accept(relay.l, &c.x) == LEAT_OK) {
-        atomic_fetch_add(&relay.links, 1);
+        bool second = atomic_fetch_add(&relay.links, 1) == 1;
         for (int way = 0; way < 2; way++)
-            if (at_load(&relay.each[way]))
-                at_store(&relay.left[way], at_load(&relay.each[way]));
+            if (at_load(&relay.each[way]) || (second && at_load(&relay.then[way])))
+                at_store(&relay.left[way], at_load(&relay.each[way]) ? at_load(&relay.each[way]) : at_load(&relay.then[way]) - 1);
         LEAT_TRY(leat_go(&relay.g, cable, c));
     }
     return LEAT_OK;

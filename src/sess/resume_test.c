@@ -139,6 +139,26 @@ static leat_err every_byte(leat_none *none)
 }
 TEST(a_link_that_breaks_after_any_byte_loses_nothing_and_doubles_nothing) { AT(INPROC, every_byte); }
 
+/* The link that is made then breaks, too: after any byte of its hello, or of what is written once more. */
+static leat_err every_byte_again(leat_none *none)
+{
+    enum { FAR = 360 };                              /* bytes: beyond a hello, and some frames */
+    uint64_t runs = 0, cuts = 0, half;
+    (void)none;
+    CHECK_EQ(once(NEVER_CUT, NEVER_CUT), LEAT_OK);
+    half = at_load(&relay.passed[UP]) / 2;
+    for (int way = 0; way < 2; way++)
+        for (uint32_t at = 0; at < FAR; at += (uint32_t)stride(), runs++) {
+            at_store(&relay.then[way], at + 1);
+            CHECK_EQ(once((int64_t)half, NEVER_CUT), LEAT_OK);
+            at_store(&relay.then[way], 0);
+            cuts += at_load(&relay.cuts) == 2 && at_load(&relay.links) > 2;
+        }
+    CHECK(cuts > runs * 8 / 10);
+    return LEAT_OK;
+}
+TEST(a_link_that_breaks_again_after_any_byte_loses_nothing_and_doubles_nothing) { AT(INPROC, every_byte_again); }
+
 /* -- again and again ------------------------------------------------------------------------------------------------------------------ */
 static leat_err now_and_then(leat_none *none)
 {
