@@ -3,8 +3,8 @@
  * The names are those of the description, or what .json says.  Kinds:
  *   bool: true, false.  Whole numbers: a number up to 2^53 - 1, beyond a string of digits (RFC 7493: not every reader keeps more); both
  *   are read, and 1.0 or 1e3 as whole.  Floats: the shortest number that reads back; "NaN", "+Inf", "-Inf".  string, cstr, chars: a
- *   string; what is not UTF-8 is written as U+FFFD and refused when read.  bytes: base 64.  date: RFC 3339, to the ns, the offset in whole
- *   minutes.  duration: its ns.  error: {"code": "REFUSED", "text": "..."}, and "node",
+ *   string; what is not UTF-8 is written as U+FFFD and refused when read.  bytes: base 64.  date: RFC 3339, to the ns, no
+ *   leap seconds, the offset in whole minutes.  duration: its ns.  error: {"code": "REFUSED", "text": "..."}, and "node",
  *   "details" (base 64) and "cause" (another one) where it has them.  enum: its name, or the number where it has none.  struct: an
  *   object.  oneof: an object of its one case, none: null.  optional: null or its value.  list, array: an array.  map: an object.
  * Reading: fields that are not there, or null, are zero; what the description does not have is skipped; a field given twice is refused,

@@ -19,10 +19,8 @@ struct dec {
     struct buf room, seen;                           /* seen: bits of the fields that were given */
 };
 
-static leat_err failed(struct dec *k, leat_err e, const char *what)
-{
-    return json_level_fail(&k->s, e, "%s at byte %zu", what, (size_t)(k->lex.p - k->lex.from));
-}
+static size_t place(const struct dec *k) { return (size_t)(k->lex.p - k->lex.from); }
+static leat_err failed(struct dec *k, leat_err e, const char *what) { return json_level_fail(&k->s, e, "%s at byte %zu", what, place(k)); }
 static leat_err bad(struct dec *k, const char *what) { return failed(k, LEAT_TYPE, k->lex.why ? k->lex.why : what); }
 
 /* -- values without parts ---------------------------------------------------------------------------------------------------- */
@@ -77,7 +75,8 @@ static leat_err get_int(struct dec *k, char *at, uint32_t size)
     LEAT_TRY(get_digits(k, &p, &n));
     int64_t most = (int64_t)(UINT64_MAX >> (65 - 8 * size));
     if (!json_number_int(p, n, &v) || v > most || v < -most - 1)
-        return json_level_fail(&k->s, LEAT_TYPE, "the number %.*s does not fit an int%u", (int)MIN(n, (size_t)40), p, 8 * size);
+        return json_level_fail(&k->s, LEAT_TYPE, "the number %.*s does not fit an int%u, at byte %zu", (int)MIN(n, (size_t)40), p, 8 * size,
+            place(k));
     memcpy(at, &v, size);
     return LEAT_OK;
 }
@@ -89,7 +88,8 @@ static leat_err get_uint(struct dec *k, char *at, uint32_t size)
     uint64_t v;
     LEAT_TRY(get_digits(k, &p, &n));
     if (!json_number_uint(p, n, &v) || v > UINT64_MAX >> (64 - 8 * size))
-        return json_level_fail(&k->s, LEAT_TYPE, "the number %.*s does not fit a uint%u", (int)MIN(n, (size_t)40), p, 8 * size);
+        return json_level_fail(&k->s, LEAT_TYPE, "the number %.*s does not fit a uint%u, at byte %zu", (int)MIN(n, (size_t)40), p, 8 * size,
+            place(k));
     memcpy(at, &v, size);
     return LEAT_OK;
 }
@@ -189,7 +189,8 @@ static leat_err get_enum(struct dec *k, char *at, const leat_type *t, uint32_t s
             memcpy(at, &v, MIN(size, (uint32_t)sizeof v));
             return LEAT_OK;
         }
-    return json_level_fail(&k->s, LEAT_TYPE, "%s has no name %.*s", t->name, (int)MIN(k->text.len, (size_t)60), k->text.p);
+    return json_level_fail(&k->s, LEAT_TYPE, "%s has no name %.*s, at byte %zu", t->name, (int)MIN(k->text.len, (size_t)60), k->text.p,
+        place(k));
 }
 
 static leat_err get_array(struct dec *k, char *at, const struct gob_view *v)
@@ -199,11 +200,11 @@ static leat_err get_array(struct dec *k, char *at, const struct gob_view *v)
         return bad(k, "an array is wanted");
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0 && !json_lex_eat(&k->lex, ','))
-            return json_level_fail(&k->s, LEAT_TYPE, "%u numbers are wanted, at byte %zu", count, (size_t)(k->lex.p - k->lex.from));
+            return json_level_fail(&k->s, LEAT_TYPE, "%u numbers are wanted, at byte %zu", count, place(k));
         LEAT_TRY(get_number(k, v->inner->kind, at + (size_t)i * v->inner->size, v->inner->size));
     }
     return json_lex_eat(&k->lex, ']') ? LEAT_OK :
-        json_level_fail(&k->s, LEAT_TYPE, "more than %u numbers, at byte %zu", count, (size_t)(k->lex.p - k->lex.from));
+        json_level_fail(&k->s, LEAT_TYPE, "more than %u numbers, at byte %zu", count, place(k));
 }
 
 static leat_err get_chars(struct dec *k, char *at, const struct gob_view *v)
@@ -214,7 +215,7 @@ static leat_err get_chars(struct dec *k, char *at, const struct gob_view *v)
         return bad(k, "a NUL in a C string");
     if (v->kind == LEAT_K_CHARS_) {
         if (n >= v->size)
-            return json_level_fail(&k->s, LEAT_TYPE, "%zu bytes and a NUL do not fit %u", n, v->size);
+            return json_level_fail(&k->s, LEAT_TYPE, "%zu bytes and a NUL do not fit %u, at byte %zu", n, v->size, place(k));
         if (n > 0)
             memcpy(at, k->text.p, n);
         return LEAT_OK;
@@ -341,7 +342,8 @@ static leat_err begin_case(struct dec *k, char **at, struct gob_view *v, bool *s
         *v = gob_view_field(f);
         return json_level_push(&k->s, &(struct json_level){ ROW_CASE, t, NULL, which, which, 0, 0, 0, NULL });
     }
-    return json_level_fail(&k->s, LEAT_TYPE, "%s has no case %.*s", t->name, (int)MIN(k->text.len, (size_t)60), k->text.p);
+    return json_level_fail(&k->s, LEAT_TYPE, "%s has no case %.*s, at byte %zu", t->name, (int)MIN(k->text.len, (size_t)60), k->text.p,
+        place(k));
 }
 
 static leat_err begin_optional(struct dec *k, char **at, struct gob_view *v)

@@ -165,47 +165,79 @@ bool json_lex_number(struct json_lex *l, const char **at, size_t *n)
     return true;
 }
 
+/* One digit more; false: it is none, or over 64 bits. */
+static inline bool whole_digit(char c, uint64_t *u)
+{
+    return c >= '0' && c <= '9' && !__builtin_mul_overflow(*u, (uint64_t)10, u) && !__builtin_add_overflow(*u, (uint64_t)(c - '0'), u);
+}
+
 /* The digits of a whole number without point and exponent. */
 static bool whole(const char *p, size_t n, uint64_t *ret)
 {
     *ret = 0;
     for (size_t i = 0; i < n; i++)
-        if (p[i] < '0' || p[i] > '9' || __builtin_mul_overflow(*ret, (uint64_t)10, ret) ||
-            __builtin_add_overflow(*ret, (uint64_t)(p[i] - '0'), ret))
+        if (!whole_digit(p[i], ret))
             return false;
     return true;
 }
 
-/* 1.0 and 1e3, up to what a double holds exactly. */
-static bool exact(const char *p, size_t n, double *ret)
+/* What the exponent at p says: so far that no text has as many digits, at most. */
+static int64_t exponent_of(const char *p, const char *end)
 {
-    return json_number_float(p, n, ret) && fabs(*ret) <= 9007199254740992.0 && (double)(int64_t)*ret == *ret;
+    const int64_t far = INT64_C(1) << 40;
+    bool minus = p < end && *p == '-';
+    int64_t e = 0;
+    for (p += p < end && (*p == '-' || *p == '+'); p < end && e < far; p++)
+        e = e * 10 + (*p - '0');
+    return minus ? -e : e;
+}
+
+/* 1.0, 1e3 and 12.5e1, too: all digits, times ten as often as it says; where that is below 0, as many digits less, which must be 0. */
+static bool exact(const char *p, size_t n, uint64_t *ret)
+{
+    const char *end = p + n, *at = p;
+    size_t digits = 0, behind = 0, zeros = 0;        /* of them, behind the point; and zeros at the end */
+    bool point = false;
+    if (whole(p, n, ret))
+        return true;
+    for (; at < end && (*at | 32) != 'e'; at++) {
+        point |= *at == '.';
+        digits += *at != '.';
+        behind += point && *at != '.';
+        zeros = *at == '0' ? zeros + 1 : *at == '.' ? zeros : 0;
+    }
+    *ret = 0;
+    if (zeros == digits)
+        return true;
+    int64_t shift = exponent_of(at + (at < end), end) - (int64_t)behind;
+    if (shift < 0 && (uint64_t)-shift > zeros)
+        return false;
+    for (size_t left = shift < 0 ? digits - (size_t)-shift : digits; left > 0; p++)
+        if (*p != '.') {
+            left--;
+            if (!whole_digit(*p, ret))
+                return false;
+        }
+    for (; shift > 0; shift--)
+        if (!whole_digit('0', ret))
+            return false;
+    return true;
 }
 
 bool json_number_int(const char *p, size_t n, int64_t *ret)
 {
     bool negative = *p == '-';
     uint64_t u;
-    double d;
-    if (whole(p + negative, n - negative, &u)) {
-        *ret = negative ? (int64_t)-u : (int64_t)u;
-        return u <= (uint64_t)INT64_MAX + negative;
-    }
-    if (!exact(p, n, &d))
+    if (!exact(p + negative, n - negative, &u))
         return false;
-    *ret = (int64_t)d;
-    return true;
+    *ret = negative ? (int64_t)-u : (int64_t)u;
+    return u <= (uint64_t)INT64_MAX + negative;
 }
 
 bool json_number_uint(const char *p, size_t n, uint64_t *ret)
 {
-    double d;
-    if (whole(p, n, ret))
-        return true;
-    if (!exact(p, n, &d) || d < 0)
-        return false;
-    *ret = (uint64_t)d;
-    return true;
+    bool negative = *p == '-';                       /* -0 is one */
+    return exact(p + negative, n - negative, ret) && !(negative && *ret);
 }
 
 /* A number of at most 15 digits that count, times or divided by at most 10^22: all of it is exact, so one rounding is the right one.

@@ -12,6 +12,7 @@ LEAT_STRUCT(holder, (struct(just), just), (bool, on));
 LEAT_STRUCT(ends, (tx(word), out), (int8, n));
 LEAT_STRUCT(failure, (error, err));
 LEAT_STRUCT(floats, (float64, d), (float32, f));
+LEAT_STRUCT(longs, (int64s, at));
 LEAT_STRUCT(drawing, (oneof(shape), shape), (enum(color), color), (optional(point), spot));
 
 static const char *text_of(const leat_type *t, const void *v)
@@ -69,6 +70,23 @@ TEST(numbers_are_exact_and_large_ones_in_quotes)
         "\"i\":0,\"j\":0,\"k\":false}"));
     CHECK(reads_as(&point_type, "{\"x\":1.0,\"y\":\"-12\"}", "{\"x\":1,\"y\":-12}"));
     CHECK(reads_as(&point_type, "{\"x\":1e3,\"y\":-0}", "{\"x\":1000,\"y\":0}"));
+    static const char *const whole[][2] = { { "1e18", "1000000000000000000" }, { "9223372036854775807.000", "9223372036854775807" },
+        { "9007199254740993.0", "9007199254740993" }, { "922337203685477580.7E+1", "9223372036854775807" }, { "-9.223372036854775808e18",
+        "-9223372036854775808" }, { "-0.0e5", "0" }, { "0e999999999999999999999", "0" }, { "0.0000000000000000000000001e25", "1" },
+        { "12300e-2", "123" }, { "1000000000000000000000000000e-26", "10" } };
+    for (size_t i = 0; i < ARRAY_LEN(whole); i++) {
+        char text[80], back[80];
+        snprintf(text, sizeof text, "{\"at\":[%s]}", whole[i][0]);
+        snprintf(back, sizeof back, strlen(whole[i][1]) > 15 ? "{\"at\":[\"%s\"]}" : "{\"at\":[%s]}", whole[i][1]);
+        CHECK(reads_as(&longs_type, text, back));
+    }
+    static const char *const others[] = { "1.5", "4503599627370496.4", "0.1", "9007199254740992.5", "1e19", "9223372036854775808.0", "123e-1",
+        "1e-1", "1e999999999999999999999", "1e-999999999999999999999", "-9223372036854775809.0" };
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        char text[80];
+        snprintf(text, sizeof text, "{\"at\":[%s]}", others[i]);
+        CHECK(refused(&longs_type, text, LEAT_TYPE, "does not fit an int64, at byte"));
+    }
     CHECK(reads_as(&numbers_type, "{\"d\":9223372036854775807,\"h\":18446744073709551615}", "{\"a\":0,\"b\":0,\"c\":0,"
         "\"d\":\"9223372036854775807\",\"e\":0,\"f\":0,\"g\":0,\"h\":\"18446744073709551615\",\"i\":0,\"j\":0,\"k\":false}"));
 }
@@ -186,8 +204,10 @@ TEST(what_is_no_json_or_no_such_value_is_refused_with_its_place)
         { &node_type, "{\"kids\":[{},{\"kids\":[1]}]}", "node.kids[1].kids[0]: an object is wanted" },
         { &node_type, "{\"by_name\":[]}", "node.by_name: an object is wanted" }, { &ends_type, "{\"out\":{}}", "does not travel" },
         { &failure_type, "{\"err\":{\"code\":\"WHAT\"}}", "a code that is none" } };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CHECK(refused(bad[i].t, bad[i].text, LEAT_TYPE, bad[i].detail));
+        CHECK(refused(bad[i].t, bad[i].text, LEAT_TYPE, "at byte"));
+    }
 }
 
 /* A chain of optionals: as deep as the limit, one deeper, in what is read and in what is skipped. */

@@ -56,8 +56,8 @@ static leat_err magic(struct record_feed *f)
     for (size_t i = 0; i < n; i++)
         if (f->in.p[f->from + i] != (uint8_t)RECORD_MAGIC[i])
             return record_bad(f, i, "this is no stream of leat's: it begins otherwise");
-    if (n < RECORD_MAGIC_BYTES)
-        return cut_short(f);
+    if (n < RECORD_MAGIC_BYTES)                      /* a recorder that was given nothing has written nothing */
+        return n ? cut_short(f) : LEAT_CLOSED;
     use(f, RECORD_MAGIC_BYTES);
     f->begun = true;
     return LEAT_OK;

@@ -129,6 +129,69 @@ TEST(a_stream_that_is_cut_or_changed_says_where_and_harms_nobody)
     buf_free(&t.b);
 }
 
+TEST(what_was_recorded_may_be_nothing)
+{
+    struct tape t = { .piece = 1 };
+    leat_recorder *r;
+    leat_player *p;
+    struct one o;
+    CHECK_EQ(leat_recorder_open(tape_write, &t, &r), LEAT_OK);
+    leat_recorder_close(r);
+    CHECK_EQ(t.writes, 0);
+    CHECK_EQ(leat_player_open(tape_read, &t, 0, &p), LEAT_OK);
+    CHECK_EQ(leat_play(p, one, &o), LEAT_CLOSED);
+    leat_player_close(p);
+}
+
+TEST(a_value_over_the_limit_is_refused_and_one_that_just_fits_is_played)
+{
+    struct tape t = { .piece = 3 };
+    leat_recorder *r;
+    CHECK_EQ(leat_recorder_open(tape_write, &t, &r), LEAT_OK);
+    CHECK_EQ(leat_record(r, one, (&(struct one){ LEAT_STRING("a text that is longer than the description"), 1 })), LEAT_OK);
+    leat_recorder_close(r);
+    const size_t frame = 2 + 1 + 42 + 4;             /* the kind, the number of its type; the text with its length; the int32 */
+    for (size_t limit = frame; limit >= frame - 1; limit--) {
+        leat_player *p;
+        struct one o;
+        t.at = 0;
+        CHECK_EQ(leat_player_open(tape_read, &t, limit, &p), LEAT_OK);
+        CHECK_EQ(leat_play(p, one, &o), limit == frame ? LEAT_OK : LEAT_LIMIT);
+        if (limit == frame)
+            leat_drop(one, &o);
+        else
+            CHECK_HAS(leat_err_detail(), "a record over the limit");
+        CHECK(o.n == 0 && !o.text.p);
+        leat_player_close(p);
+    }
+    buf_free(&t.b);
+}
+
+TEST(a_stream_has_at_most_1024_types)
+{
+    static leat_type types[RECORD_TYPES + 1];
+    struct tape t = { .piece = 0 };
+    leat_recorder *r;
+    struct one o;
+    CHECK_EQ(leat_recorder_open(tape_write, &t, &r), LEAT_OK);
+    for (size_t i = 0; i <= RECORD_TYPES; i++) {
+        types[i] = one_type;
+        CHECK_EQ(leat_record_(r, &types[i], &(struct one){ .n = (int32_t)i }), i < RECORD_TYPES ? LEAT_OK : LEAT_LIMIT);
+    }
+    CHECK_HAS(leat_err_detail(), "over 1024 types");
+    CHECK_EQ(leat_record_(r, &types[7], &(struct one){ .n = -1 }), LEAT_OK);      /* one that is there goes on */
+    leat_recorder_close(r);
+    leat_player *p;
+    CHECK_EQ(leat_player_open(tape_read, &t, 0, &p), LEAT_OK);
+    for (size_t i = 0; i <= RECORD_TYPES; i++) {
+        CHECK_EQ(leat_play(p, one, &o), LEAT_OK);
+        CHECK_EQ(o.n, i < RECORD_TYPES ? (int32_t)i : -1);
+    }
+    CHECK_EQ(leat_play(p, one, &o), LEAT_CLOSED);
+    leat_player_close(p);
+    buf_free(&t.b);
+}
+
 TEST(a_write_that_fails_breaks_the_stream_and_a_value_that_is_none_does_not)
 {
     struct tape t = { .fail = LEAT_SYS };

@@ -137,7 +137,7 @@ def a_stream_that_is_cut_says_so_after_what_is_good():
         said = 'leat: decode: standard input: byte %d: cut short: the stream ends inside a record\n' % n
         if not whole.startswith(out) or (code and err != said):
             bad.append('cut after %d: %r %r' % (n, out, err))
-        if n in ends and n and code:
+        if n in ends and code:                       # of no bytes at all: of no values
             bad.append('cut after %d, between two records: %r' % (n, err))
         if n not in ends and n < len(WORDS) - 12 and not code:
             bad.append('cut after %d: it ends well' % n)
@@ -147,7 +147,7 @@ def a_stream_that_is_cut_says_so_after_what_is_good():
 def what_is_bad_is_named_with_its_byte():
     first = len(MAGIC + a_type(b'word', WORD))
     for data, out, word in (
-            (b'', '', 'cut short'), (b'GIF89a..', '', 'byte 0: this is no stream of leat'),
+            (MAGIC[:1], '', 'cut short'), (b'GIF89a..', '', 'byte 0: this is no stream of leat'),
             (WORDS + a_value(2, b'x'), 2, 'byte %d: a value of a type that was not described' % (len(WORDS) + 2)),
             (WORDS + record(3, b'x'), 2, 'byte %d: a record of a kind' % (len(WORDS) + 1)),
             (WORDS + a_type(b'x', b'\1\x0a\0\1'), 2, 'byte %d: a description that is none' % (len(WORDS) + 2)),
