@@ -69,8 +69,8 @@ func (d *difference) fits(f *fuzzer, like []reflect.Type, stream []byte) bool {
 		return strings.Contains(string(f.peer.ask('k', stream)), "0000000000000008")
 	case "a type twice":
 		return twice(like)
-	case "a type twice, and a damaged one":
-		return f.odd && (twice(like) || anyOf(like, isInterface))
+	case "two types for one":
+		return f.two
 	case "an id of gob's own":
 		for id := byte(16 * 2); id < 24*2; id += 2 {
 			if bytes.Contains(stream, []byte{id}) {

@@ -140,7 +140,7 @@ type fuzzer struct {
 	typed  [][3]reflect.Type // sent; read by leat, and written; read by Go
 	texts  []string
 	others [][]byte // streams to take pieces from
-	odd    bool     // the stream has a type that nobody has sent
+	two    bool     // the stream has two types for one of the reader's, or, after damage, may have
 	typing *types
 }
 
@@ -223,7 +223,7 @@ func (f *fuzzer) untyped(r *rand.Rand) (stream []byte, like []reflect.Type, prob
 	if answer == nil {
 		return stream, like, "the harness died"
 	}
-	f.odd = damage && !f.typesAsSent(whole, stream)
+	f.two = damage && (twice(like) || anyOf(like, isInterface)) && !f.typesAsSent(whole, stream)
 	end := bytes.IndexByte(answer, 0)
 	lines, leatWhy := bytes.Split(answer[:end], []byte{'\n'}), string(answer[end+1:])
 	lines = lines[:len(lines)-1]
@@ -337,7 +337,8 @@ func (f *fuzzer) described(r *rand.Rand) (stream []byte, like []reflect.Type, pr
 	i := r.Intn(len(f.typed))
 	t := f.typed[i]
 	like = t[1:2]
-	stream, damage := f.damaged(r, write(made(r, t[0], 1+r.Intn(3), f.typing.registered)))
+	whole := write(made(r, t[0], 1+r.Intn(3), f.typing.registered))
+	stream, damage := f.damaged(r, whole)
 	answer := f.peer.ask('t', append(append([]byte(f.texts[i]), 0), stream...))
 	if answer == nil {
 		return stream, like, "the harness died"
@@ -348,6 +349,7 @@ func (f *fuzzer) described(r *rand.Rand) (stream []byte, like []reflect.Type, pr
 		f.counts["not asked of Go: a count over the bytes"]++
 		return stream, like, ""
 	}
+	f.two = twoForOne(t[0], t[1]) || damage && twice(like) && !f.typesAsSent(whole, stream)
 	got, goWhy := goRead(stream, like)
 	through, why := goRead(again, like)
 	if why != "" || len(through) != good {
@@ -356,7 +358,7 @@ func (f *fuzzer) described(r *rand.Rand) (stream []byte, like []reflect.Type, pr
 	for i := 0; i < len(got) && i < good; i++ {
 		a, b := showAlike(through[i], damage || t[0] != t[1]), showAlike(got[i], damage || t[0] != t[1])
 		if !a.unknown && !bytes.Equal(a.Bytes(), b.Bytes()) && !(damage && secondsOfZone(stream)) {
-			if damage && twice(like) || twoForOne(t[0], t[1]) {
+			if f.two {
 				f.counts["values of two types there for one here"]++
 				break
 			}

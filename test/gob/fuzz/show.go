@@ -183,6 +183,7 @@ func (s *shower) value(v reflect.Value, field bool) {
 	}
 	if v.Type() == bigType {
 		s.odd = s.odd || t == bigType                       // MarshalJSON is a method of the pointer
+		s.ghost = true                                      // damaged bytes may begin with a 0, as no encoder's do
 		s.unknown = s.unknown || t != bigType && v.IsZero() // a nil one goes as no bytes
 		s.WriteString(v.Addr().Interface().(*big.Int).String())
 		return
