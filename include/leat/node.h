@@ -75,8 +75,8 @@ void leat_error_drop(leat_error *e);                 /* what leat_drop does, to 
                                                         LIMIT, INVAL (a borrowed list: dup it): the element is still yours */
 #define leat_new(S)                     LEAT_NEW_(S)                          /* a zeroed S for an optional(S); NULL: no memory */
 #define LEAT_STRUCT(S, ...)             LEAT_STRUCT_(S, __VA_ARGS__)          /* defines struct S, S_list, S_map and the description */
-/* LEAT_DESCRIBE, LEAT_DESCRIBE_AS: a member that is left out, described twice or of another type does not compile.  Only one that is left
- * out and so small that it lies in what would be padding without it cannot be noticed: C tells nobody the members of a struct. */
+/* LEAT_DESCRIBE, LEAT_DESCRIBE_AS: a member that is left out, described twice or of another type does not compile.  Only gcc, in C, does
+ * not notice one that is left out and so small that it lies in what would be padding without it: clang does, and C++. */
 #define LEAT_DESCRIBE(S, ...)           LEAT_WHOLE_(S, struct S, __VA_ARGS__)      /* describes a struct S that exists, all of it */
 #define LEAT_DESCRIBE_AS(S, type, ...)  LEAT_WHOLE_(S, type, __VA_ARGS__)     /* the same for a typedef; S names the description */
 #define LEAT_DESCRIBE_SOME(S, type, ...) LEAT_ONCE_OF_(S, type, __VA_ARGS__)  /* members that are not named are as (local, member): of a

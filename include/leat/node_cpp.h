@@ -82,6 +82,12 @@ template <class C> using leat_reply_elem_t = leat_elem_t<typename std::remove_re
 #define LEAT_ONCE_(S, kind, name, ...) std::remove_cv_t<decltype(S##_c_::name)> name;
 #define LEAT_NONE_LEFT_OUT_(S, T) static_assert((sizeof(struct S##_once_) + alignof(T) - 1) / alignof(T) * alignof(T) >= sizeof(T), \
     LEAT_LEFT_OUT_(T))
+/* One value more than are described: that an aggregate takes it, says that a member was left out. */
+#define LEAT_FILLED_(S, T, ...) extern "C++" { namespace { \
+    template <class U> std::true_type S##_more_(decltype(U{ LEAT_MAP_(LEAT_FILL_, S, __VA_ARGS__) {} }) *); \
+    template <class U> std::false_type S##_more_(...); } } \
+    static_assert(!(std::is_aggregate<T>::value && decltype(S##_more_<T>(nullptr))::value), LEAT_LEFT_OUT_(T))
+#define LEAT_FILL_(S, kind, name, ...) {},
 
 #define LEAT_PUSH_(list, ...) leat_must_check_(__extension__ ({ auto *leat_l_ = (list); \
     typename std::remove_reference<decltype(*leat_l_->at)>::type leat_v_ = __VA_ARGS__; \

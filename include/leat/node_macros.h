@@ -85,13 +85,25 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
     typedef struct S##_reply S##_reply_c_
 #define LEAT_REPLY_TABLE_(S) LEAT_TABLE_(S##_reply, struct S##_reply, LEAT_K_STRUCT_, LEAT_DESCR_, (reply_, reply), (replied_(S), value))
 /* A struct of the members that are described, which nobody uses: one that is described twice is there twice, and without one that was left
- * out it is smaller, unless that lay in a gap. */
-#define LEAT_WHOLE_(S, T, ...) LEAT_ONCE_OF_(S, T, __VA_ARGS__); LEAT_NONE_LEFT_OUT_(S, T)
+ * out it is smaller, unless that lay in a gap.  So the struct is also filled, in order, by as many values as are described: where one was
+ * left out, the last member gets none, about which clang can be made to complain; C++ tries whether it takes one more. */
+#define LEAT_WHOLE_(S, T, ...) LEAT_ONCE_OF_(S, T, __VA_ARGS__); LEAT_NONE_LEFT_OUT_(S, T); LEAT_FILLED_(S, T, __VA_ARGS__)
 #define LEAT_ONCE_OF_(S, T, ...) LEAT_DESCRIBE_(S, T, __VA_ARGS__); struct S##_once_ { LEAT_MAP_(LEAT_ONCE_, S, __VA_ARGS__) }
 #ifndef __cplusplus
 #define LEAT_ONCE_(S, kind, name, ...) __typeof__(((S##_c_ *)0)->name) name;
 #define LEAT_NONE_LEFT_OUT_(S, T) _Static_assert((sizeof(struct S##_once_) + _Alignof(T) - 1) / _Alignof(T) * _Alignof(T) >= sizeof(T), \
     LEAT_LEFT_OUT_(T))
+#ifdef __clang__
+#define LEAT_FILLED_(S, T, ...) \
+    _Pragma("clang diagnostic push") _Pragma("clang diagnostic error \"-Wmissing-field-initializers\"") \
+    _Pragma("clang diagnostic ignored \"-Wmissing-braces\"") _Pragma("clang diagnostic ignored \"-Wbraced-scalar-init\"") \
+    _Pragma("clang diagnostic ignored \"-Wexcess-initializers\"") \
+    _Static_assert(sizeof((T){ LEAT_MAP_(LEAT_FILL_, S, __VA_ARGS__) }) == sizeof(T), LEAT_LEFT_OUT_(T)); \
+    _Pragma("clang diagnostic pop") struct S##_once_
+#define LEAT_FILL_(S, kind, name, ...) { 0 },
+#else
+#define LEAT_FILLED_(S, T, ...) struct S##_once_     /* gcc has no value that fills any member without a warning */
+#endif
 #endif
 #define LEAT_LEFT_OUT_(T) \
     "a member of " #T " is not described: name every one, in their order, what stays here as (local, member); or LEAT_DESCRIBE_SOME"

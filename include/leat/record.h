@@ -24,9 +24,9 @@ void leat_recorder_close(leat_recorder *r);         /* NULL: nothing.  Nothing i
 /* limit: bytes of one value, with its frame; 0: 1 GiB. */
 LEAT_CHECK leat_err leat_player_open(leat_record_read *read, void *self, size_t limit, leat_player **ret);   /* [owned:
                             leat_player_close] NOMEM */
-/* The next value to *ret, a struct S, which you own: leat_drop.  CLOSED: the stream has ended, between two values, or is empty; TYPE: the next value is
- * no S, and the detail names the field: it is still the next one, for another S; INVAL: this is no such stream, or it is cut short: the
- * detail has the byte; LIMIT; NOMEM; what `read` returned.  On an error *ret is zero. */
+/* The next value to *ret, a struct S, which you own: leat_drop.  CLOSED: the stream has ended, between two values, or has none; TYPE: the
+ * next value is no S, and the detail names the field: it is still the next one, for another S; INVAL: this is no such stream, or it is cut
+ * short: the detail has the byte; LIMIT; NOMEM; what `read` returned.  On an error *ret is zero. */
 #define leat_play(r, S, ret)            LEAT_PLAY_(r, S, ret)
 void leat_player_close(leat_player *r);             /* NULL: nothing */
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """run.py - every file of this folder is refused by both compilers, with the words that its first lines promise.
 
-A .c file is for gcc and clang, a .cpp file for g++ and clang++.  It opens with what the misuse is and, for each compiler, a regular
-expression that one error must match.  It is compiled twice: with the header as the project has it, and with the header installed as a
-system header, where compilers drop warnings.
+A .c file is for gcc and clang (one of them for clang alone), a .cpp file for g++ and clang++.  It opens with what the misuse is and, for
+each compiler, a regular expression that one error must match.  It is compiled twice: with the header as the project has it, and with the
+header installed as a system header, where compilers drop warnings.
 """
 import glob
 import os
@@ -17,7 +17,8 @@ sys.path.insert(0, os.path.dirname(HERE))
 import tap                                                      # noqa: E402
 
 INCLUDE = os.path.join(ROOT, 'include')
-EXPECTED = 62                                                   # the misuses that the design names: none may get lost
+BY_CLANG_ALONE = ('existing_left_out_gap.c',)
+EXPECTED = 64                                                   # the misuses that the design names: none may get lost
 
 
 def promised(path):
@@ -70,6 +71,8 @@ tests = [('every_misuse_is_there', all_there)]
 tests += [('an_ignored_error_warns_under_' + c, lambda c=c: warned(c)) for c in ('gcc', 'clang')]
 for c_file in sorted(glob.glob(os.path.join(HERE, '*.c'))):
     for cc in ('gcc', 'clang'):
+        if cc == 'gcc' and os.path.basename(c_file) in BY_CLANG_ALONE:
+            continue
         tests.append(('%s_is_refused_by_%s' % (os.path.basename(c_file)[:-2], cc), lambda p=c_file, c=cc: refused(p, c)))
 for cpp_file in sorted(glob.glob(os.path.join(HERE, '*.cpp'))):
     for cc in ('g++', 'clang++'):

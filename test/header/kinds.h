@@ -14,6 +14,12 @@ LEAT_STRUCT(tree, (string, name), (bytes, raw), (optional(tree), left), (list(tr
 
 struct old { unsigned long long id; char name[32]; char *note; void *lock; long n; };
 LEAT_DESCRIBE(old, (uint64, id), (chars(32), name), (cstr, note), (local, lock), (int64, n));
+struct pair_of { int first; char second; };
+union either { int i; float f; };
+struct odd {
+    const bool on; void (*done)(void); int slots[4]; struct pair_of pair; union either either; union { int32_t i; float f; }; char end;
+};
+LEAT_DESCRIBE(odd, (local, on), (local, done), (local, slots), (local, pair), (local, either), (int32, i), (local, f), (uint8, end));
 typedef struct { int x, y; } POINT;
 LEAT_DESCRIBE_AS(point, POINT, (int32, x), (int32, y));
 struct flagged { int64_t n; unsigned on : 1, off : 1; };

@@ -1,0 +1,5 @@
+/* A member that is not described, so small that without it there would be padding: of the same size, and yet noticed, but by gcc.
+ * clang: missing field 'last' initializer */
+#include "leat.h"
+struct other { int64_t at; bool open; char name[6]; bool last; };
+LEAT_DESCRIBE(other, (int64, at), (bool, open), (chars(6), name));
