@@ -31,7 +31,7 @@ void leat_netrpc_close(leat_netrpc *c);              /* [blocks] NULL: nothing; 
 /* The same without types: args is a JSON text, the reply comes as one, its type learnt from the stream.  An object is a struct whose fields
  * are the keys; whole numbers are int (uint over 2^63), others float64; an array is a slice of what is in it; null is left out.
  * [blocks] also INVAL: args is no JSON, or has an array of several types; LIMIT: these, or the reply, have values
- * inside each other over 50 deep. [*reply is owned: leat_string_drop] */
+ * inside each other over 50 deep, or the reply's text is over 16 MiB and 64 times its bytes. [*reply is owned: leat_string_drop] */
 LEAT_CHECK leat_err leat_netrpc_call_json(leat_netrpc *c, const char *method, const char *args, leat_string *reply);
 
 LEAT_CHECK leat_err leat_netrpc_call_(leat_netrpc *c, const char *method, const leat_type *in_type, const void *in,

@@ -451,9 +451,12 @@ leat_err netrpc_get_json(struct netrpc *s, leat_string *ret)
     struct json_sink sink = json_to_buf(&b);
     LEAT_TRY(netrpc_skip(s));
     s->reader.gob.deepest = DEPTH;
+    b.max = MIN(LIMIT_NETRPC_TEXT + LIMIT_DECODE_RATIO * s->feed.taken, (size_t)LIMIT_BUF);      /* fields that are zero take no bytes */
     leat_err e = gob_json(&s->reader.gob, &sink);
     if (e == LEAT_OK && (e = buf_err(&b)) == LEAT_OK)
         e = leat_string_dup((const char *)b.p, b.len, ret);
+    else if (buf_err(&b) == LEAT_LIMIT)
+        e = leat_fail(LEAT_LIMIT, "the answer, of %zu bytes, is over %zu bytes of text", s->feed.taken, b.max);
     else if (e == LEAT_LIMIT)
         e = leat_fail(e, "the answer has values inside each other over %d deep", DEPTH);
     buf_free(&b);

@@ -524,4 +524,105 @@ TEST(an_array_of_several_types_is_refused_whatever_allocation_fails)
     }
 }
 
+static leat_err from_buf(void *self, void *p, size_t cap, size_t *n)
+{
+    struct buf *b = self;
+    *n = MIN(cap, b->len);
+    memcpy(p, b->p, *n);
+    memmove(b->p, b->p + *n, b->len - *n);
+    b->len -= *n;
+    return LEAT_OK;
+}
+
+static void put_number(struct buf *b, uint32_t n)
+{
+    const uint8_t bytes[] = { 0xfc, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n };
+    buf_put(b, bytes, sizeof bytes);
+}
+
+static void put_message(struct buf *b, struct buf *part)
+{
+    put_number(b, (uint32_t)part->len);
+    buf_put(b, part->p, part->len);
+    buf_reset(part);
+}
+
+static size_t asked;
+static bool counts(void *self, size_t n)
+{
+    (void)self;
+    asked += n;
+    return false;
+}
+
+/* A list of 20,000 structs of 20,000 fields, all zero, so that none is there: some 140 kB, and 4 GB of text. */
+TEST(an_answer_of_few_bytes_and_much_text_is_refused_in_time)
+{
+    enum { MANY = 20000 };
+    struct buf b = { 0 }, part = { 0 };
+    struct netrpc s;
+    leat_string text = { 0 };
+    const struct mem_hook hook = { counts, NULL };
+    buf_put(&part, "\x7f\x03\x01\x01\x01S\x01\xff\x80\x00\x01", 11);           /* type 64: struct S, its fields */
+    put_number(&part, MANY);
+    for (int i = 0; i < MANY; i++)
+        buf_put(&part, "\x01\x01" "a\x01\x02\x00", 6);                          /* a bool */
+    buf_put(&part, "\x00\x00", 2);
+    put_message(&b, &part);
+    buf_put(&part, "\xff\x81\x02\x01\x02\xff\x82\x00\x01\xff\x80\x00\x00", 13);     /* type 65: []S */
+    put_message(&b, &part);
+    buf_put(&part, "\xff\x82\x00", 3);
+    put_number(&part, MANY);
+    memset(buf_add(&part, MANY), 0, MANY);
+    put_message(&b, &part);
+    CHECK_EQ(netrpc_open(&s, NULL), LEAT_OK);
+    s.feed.read = from_buf;
+    s.feed.self = &b;
+    mem_hook = &hook;
+    asked = 0;
+    CHECK_EQ(netrpc_get_json(&s, &text), LEAT_LIMIT);
+    mem_hook = NULL;
+    CHECK_HAS(leat_err_detail(), "bytes of text");
+    CHECK(asked < 100 << 20);
+    netrpc_free(&s);
+    buf_free(&b);
+    buf_free(&part);
+}
+
+static struct netrpc *idle;
+static leat_err from_buf_or_idle(void *self, void *p, size_t cap, size_t *n)
+{
+    if (((struct buf *)self)->len == 0)
+        CHECK(idle->reader.gob.maps.cap <= LIMIT_GOB_KEPT);
+    return from_buf(self, p, cap, n);
+}
+
+/* A map of 20,000 maps, after which nothing comes */
+TEST(where_maps_end_is_not_kept_by_an_idle_connection)
+{
+    enum { MANY = 20000 };
+    struct buf b = { 0 }, part = { 0 };
+    struct netrpc s;
+    leat_string text = { 0 };
+    buf_put(&part, "\x7f\x04\x01\x02\xff\x80\x00\x01\x04\x01\xff\x80\x00\x00", 14);         /* type 64: map[int]type 64 */
+    put_message(&b, &part);
+    buf_put(&part, "\xff\x80\x00", 3);
+    put_number(&part, MANY);
+    for (int i = 0; i < MANY; i++)
+        buf_put(&part, "\x02\x01\x04\x00", 4);       /* 1: {2: {}} */
+    put_message(&b, &part);
+    CHECK_EQ(netrpc_open(&s, NULL), LEAT_OK);
+    idle = &s;
+    s.feed.read = from_buf_or_idle;
+    s.feed.self = &b;
+    CHECK_EQ(netrpc_get_json(&s, &text), LEAT_OK);
+    CHECK(text.len == 14 && memcmp(text.p, "{\"1\":{\"2\":{}}}", 14) == 0);
+    leat_string_drop(&text);
+    CHECK(s.reader.gob.maps.cap > LIMIT_GOB_KEPT);
+    CHECK_EQ(netrpc_skip(&s), LEAT_CLOSED);
+    netrpc_free(&s);
+    buf_free(&b);
+    buf_free(&part);
+}
+
 T_MAIN()

@@ -110,6 +110,8 @@ leat_err gob_feed_next(struct gob_feed *f)
             f->cap = 0;
         }
     }
+    if (g->maps.cap > LIMIT_GOB_KEPT)
+        buf_free(&g->maps);
     g->more = more;
     g->from = f;
     f->err = LEAT_OK;

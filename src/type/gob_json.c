@@ -312,6 +312,8 @@ leat_err gob_value(struct gob *g, int64_t type, const struct json_sink *s)
     const struct gob_type *t = gob_type_of(g, type);
     if (g->deepest && g->depth == g->deepest)
         return LEAT_LIMIT;
+    if (s->buf && buf_err(s->buf) != LEAT_OK)        /* nobody wants the rest, which may be long: fields that are zero take no bytes */
+        return buf_err(s->buf);
     g->depth++;
     leat_err e = !t                     ? interface(g, s)
                : t->kind == GOB_STRUCT  ? structure(g, t, s)

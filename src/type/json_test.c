@@ -80,8 +80,8 @@ TEST(numbers_are_exact_and_large_ones_in_quotes)
         snprintf(back, sizeof back, strlen(whole[i][1]) > 15 ? "{\"at\":[\"%s\"]}" : "{\"at\":[%s]}", whole[i][1]);
         CHECK(reads_as(&longs_type, text, back));
     }
-    static const char *const others[] = { "1.5", "4503599627370496.4", "0.1", "9007199254740992.5", "1e19", "9223372036854775808.0", "123e-1",
-        "1e-1", "1e999999999999999999999", "1e-999999999999999999999", "-9223372036854775809.0" };
+    static const char *const others[] = { "1.5", "4503599627370496.4", "0.1", "9007199254740992.5", "1e19", "9223372036854775808.0",
+        "123e-1", "1e-1", "1e999999999999999999999", "1e-999999999999999999999", "-9223372036854775809.0" };
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         char text[80];
         snprintf(text, sizeof text, "{\"at\":[%s]}", others[i]);
