@@ -62,9 +62,8 @@ def distances(program, test, names):
         got[PROCESSES] = [test + '_unix']
     if names and test + '_tcp' in names:
         got[NODES] = [test + '_tcp']
-    if names and test + '_process' in names:
+    if names and test + '_node' in names:            # else _process is: within one
         got[PROCESSES] = [test + '_process']
-    if names and test + '_node' in names:
         got[NODES] = [test + '_node']
     where = next((where for pattern, where in PLACES if re.match(pattern, '%s:%s' % (program, test))), ())
     return {**{d: [test] for d in where if there(test)}, **got}
@@ -185,5 +184,5 @@ PLACES = [
     (r'type/|base/|fuzz/|check/gob:|sess/replay:|hostile/(fields|floods|cost):', BOTH),
     (r'boot/fail:', BOTH),
     (r'sess/sess:sess_(frame|unknown|gap|silent|quiet)', BOTH),
-    (r'rpc/call:what_is_kept', BOTH),
+    (r'rpc/(call:what_is_kept|reply:an_error_with_a_code)', BOTH),
 ]
