@@ -1,5 +1,7 @@
 /* fail_net_test.c - every request to the system refused in turn, between nodes: names, channels, values, calls, remote tasks. */
+#include "base/alloc.h"
 #include "fail_pair.h"
+#include "run/sched.h"
 
 LEAT_STRUCT(num, (uint64, n));
 LEAT_STRUCT(item, (string, text), (strings, words), (list(num), nums), (optional(num), maybe));
@@ -8,6 +10,56 @@ LEAT_SERVICE(calc, (twice, num, num), (grow, item, item));
 
 static leat_err nothing(struct pair *x) { (void)x; return LEAT_OK; }
 ANYWHERE(nothing)
+
+/* -- memory of the task that dials, each time it asks for some; no other task is in the way -------------------------------------------- */
+static _Atomic(struct task *) dialer;
+static _Atomic int dialer_asked, dialer_refused;
+
+static bool of_dialer(void *self, size_t bytes)
+{
+    struct task *me = task_self();
+    (void)self;
+    (void)bytes;
+    return me && me == atomic_load(&dialer) && atomic_fetch_add(&dialer_asked, 1) + 1 == atomic_load(&dialer_refused);
+}
+
+static leat_err dial_(leat_none *none)
+{
+    struct pair x = { NULL, NULL, NULL };
+    (void)none;
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node a" }, &x.a), LEAT_OK);
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "node b" }, &x.b), LEAT_OK);
+    CHECK_EQ(leat_node_listen(x.a, url), LEAT_OK);
+    atomic_store(&dialer, task_self());
+    leat_err e = leat_node_dial(x.b, leat_node_url(x.a), &x.p);
+    atomic_store(&dialer, NULL);
+    pair_close(&x);
+    return e;
+}
+
+static void each_refused(void)
+{
+    static const struct mem_hook hook = { of_dialer, NULL };
+    int k = 0;
+    atomic_store(&refuse_at, LONG_MAX);
+    mem_hook = &hook;
+    for (int i = 0; i < 2; i++)
+        CHECK_EQ(run_program(dial_), LEAT_OK);
+    struct left was = left_now();
+    leat_err e;
+    do {
+        atomic_store(&dialer_asked, 0);
+        atomic_store(&dialer_refused, ++k);
+        e = run_program(dial_);
+        CHECK(honest(e));
+        check_left(was, k);
+    } while (atomic_load(&dialer_asked) >= k);
+    CHECK_EQ(e, LEAT_OK);
+    CHECK(k > 5);
+    mem_hook = NULL;
+}
+TEST(dials_unix) { url = place(1); each_refused(); }
+TEST(dials_tcp) { url = place(2); each_refused(); }
 
 /* -- channels ----------------------------------------------------------------------------------------------------------------- */
 struct feed { leat_tx(struct item) out; };
