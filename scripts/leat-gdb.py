@@ -256,18 +256,45 @@ def guards():
                 yield base, size
 
 
+def by_register(pages, what):
+    """madvise of each page by the registers of the stopped thread alone.  A call of a function also puts the vector registers back, which
+    gdb 13 cannot do on processors whose state is larger than it knows (AMX)."""
+    names, number = ('rax', 'rdi', 'rsi', 'rdx', 'rcx', 'r11', 'rip', 'orig_rax'), 28
+    start = int(gdb.parse_and_eval('(unsigned long)&syscall'))
+    at = gdb.selected_inferior().search_memory(start, 64, b'\x0f\x05')
+    if at is None:
+        raise gdb.GdbError('leat core: no system call is found in syscall()')
+    locking = gdb.parameter('scheduler-locking')
+    gdb.execute('set scheduler-locking on')
+    kept = {name: int(gdb.parse_and_eval('(long)$' + name)) for name in names}
+    try:
+        for page, size in pages:
+            for name, value in zip(names[:4], (number, page, size, what)):
+                gdb.execute('set var $%s = %d' % (name, value))
+            gdb.execute('set var $rip = %d' % at)
+            gdb.execute('set var $orig_rax = -1')
+            gdb.execute('stepi', to_string=True)
+    finally:
+        for name in names:
+            gdb.execute('set var $%s = %d' % (name, kept[name]))
+        gdb.execute('set scheduler-locking %s' % locking)
+
+
+def by_call(pages, what):
+    for page, size in pages:
+        gdb.parse_and_eval('(int)madvise((void *)%d, (unsigned long)%d, %d)' % (page, size, what))
+
+
 def core(path):
     GUARD_INSTALL, GUARD_REMOVE = 102, 103
     pages = list(guards())
-
-    def advise(what):
-        for at, size in pages:
-            gdb.parse_and_eval('(int)madvise((void *)%d, (unsigned long)%d, %d)' % (at, size, what))
-    advise(GUARD_REMOVE)
+    advise = by_register if 'x86-64' in gdb.selected_frame().architecture().name() else by_call
+    gdb.newest_frame().select()
+    advise(pages, GUARD_REMOVE)
     try:
         gdb.execute('generate-core-file ' + path)
     finally:
-        advise(GUARD_INSTALL)
+        advise(pages, GUARD_INSTALL)
 
 
 class Leat(gdb.Command):

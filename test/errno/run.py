@@ -24,7 +24,7 @@ WAYS = {'O0': ['-O0'], 'O2': ['-O2'], 'lto': ['-O2', '-flto']}
 def library():
     """(sources, flags that say where to look and what to link)"""
     text = subprocess.run(['meson', 'introspect', '--targets', BUILD], check=True, stdout=subprocess.PIPE, text=True).stdout
-    target = next(t for t in json.loads(text) if t['name'] == 'leat' and t['type'] == 'shared library')
+    target = next(t for t in json.loads(text) if t['name'] == 'leat_all')
     sources = [s for group in target['target_sources'] for s in group.get('sources', [])]
     defines = [p for group in target['target_sources'] for p in group.get('parameters', []) if p.startswith('-D')]
     sources = [s for s in sources if re.search(r'/src/(base|plat|run|chan)/|/src/type/freelist\.c$|/src/boot/boot\.c$', s)]

@@ -128,7 +128,8 @@ static void *shared_page(void)
 static void do_given(const char *number, const char *path)
 {
     int given = number ? atoi(number) : -1;
-    if (given < 0 || close(given) != 0 || (path && (early.fd = open(path, O_RDONLY)) != given))
+    int other = path ? open(path, O_RDONLY) : -1;
+    if (given < 0 || close(given) != 0 || (path && (early.fd = dup2(other, given)) != given) || (path && close(other) != 0))
         exit(4);
 }
 
