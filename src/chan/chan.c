@@ -307,7 +307,7 @@ leat_err chan_explain(leat_chan_ *c, leat_err e)
     lock(&c->lock);
     struct chan_net *net = c->net;
     unlock(&c->lock);
-    return err_of(net ? net->ops->explain(c, e) : e);
+    return net ? err_again(net->ops->explain(c, e)) : err_of(e);
 }
 
 /* The result of a wait that was ended under the lock.  AGAIN: try once more. */

@@ -441,7 +441,7 @@ static int run_on_heap(struct sel *x, uint32_t n, leat_err *err)
 
 static int select_failed(leat_err err)
 {
-    err_of(err);
+    err_again(err);
     return -1;
 }
 

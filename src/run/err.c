@@ -1,7 +1,8 @@
 /* err.c - leat_fail and its readers.
  *
  * A task that never fails has no fault record.  A failing call that has nothing special to say only notes its error (one store),
- * and leat_err_detail() then gives a standing sentence; so a detail never speaks of another error than the last one. */
+ * and leat_err_detail() then gives a standing sentence; so a detail never speaks of another error than the last one.  That the record is
+ * of the last error is a bit of task.last_err, not a comparison of codes: two failures in a row may have the same. */
 #include "run/err.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "plat/errno.h"
 
 enum { TEXT_MAX = 480 };                             /* a longer text is cut */
+enum { TOLD = 0x80 };                                /* of last_err: the record is of this failure */
 
 struct fault {
     leat_err err, why;
@@ -66,6 +68,7 @@ static struct fault *fault_ready(struct task *t, leat_err e)
         t->fault->value = NULL;
     t->last_err = (uint8_t)e;
     if (t->fault) {
+        t->last_err |= TOLD;
         forget_value(t->fault);
         t->fault->err = e;
         t->fault->why = LEAT_OK;
@@ -73,6 +76,20 @@ static struct fault *fault_ready(struct task *t, leat_err e)
         t->fault->node[0] = 0;
     }
     return t->fault;
+}
+
+static struct fault *fault_now(struct task *t)
+{
+    return t->fault && t->last_err == ((uint8_t)t->fault->err | TOLD) ? t->fault : NULL;
+}
+
+static leat_err last_of(const struct task *t) { return (leat_err)(t->last_err & ~TOLD); }
+
+/* What is told of e, if that was the last failure. */
+static struct fault *fault_of(struct task *t, leat_err e)
+{
+    struct fault *f = fault_now(t);
+    return f && f->err == e ? f : NULL;
 }
 
 static leat_err fail_v(leat_err e, int sys, leat_err why, const char *fmt, va_list a)
@@ -127,7 +144,7 @@ leat_err leat_wrap(leat_err e, const char *fmt, ...)
     int n = vsnprintf(text, sizeof text, fmt, a);
     va_end(a);
     struct task *t = task_self();
-    struct fault *old = t->fault && t->fault->err == e && t->last_err == e ? t->fault : NULL;
+    struct fault *old = fault_of(t, e);
     int sys = old ? old->sys : 0;
     leat_err why = old ? old->why : LEAT_OK;
     char node[sizeof ((struct fault *)0)->node] = "";
@@ -166,16 +183,18 @@ leat_err err_of(leat_err e)
     return e;
 }
 
-static struct fault *fault_now(struct task *t)
+leat_err err_again(leat_err e)
 {
-    return t->fault && t->fault->err == (leat_err)t->last_err ? t->fault : NULL;
+    return last_of(task_self()) == e ? e : err_of(e);
 }
+
+leat_err err_last(void) { return last_of(task_self()); }
 
 const char *leat_err_detail(void)
 {
     struct task *t = task_self();
     struct fault *f = fault_now(t);
-    return f ? f->text : text_of((leat_err)t->last_err);
+    return f ? f->text : text_of(last_of(t));
 }
 
 void err_node(const char *name, size_t n)
@@ -201,7 +220,7 @@ void err_value(void *v, void (*done)(void *), size_t before)
 void *err_value_of(leat_err e, size_t *before)
 {
     struct task *t = task_self();
-    struct fault *f = t->last_err == (uint8_t)e ? fault_now(t) : NULL;
+    struct fault *f = fault_of(t, e);
     if (!f || !f->value)
         return NULL;
     *before = MIN(f->before, strlen(f->text));
@@ -211,7 +230,7 @@ void *err_value_of(leat_err e, size_t *before)
 const char *err_detail_of(leat_err e, char *node, size_t cap)
 {
     struct task *t = task_self();
-    struct fault *f = t->last_err == (uint8_t)e ? fault_now(t) : NULL;
+    struct fault *f = fault_of(t, e);
     snprintf(node, cap, "%s", f ? f->node : "");
     return f ? f->text : text_of(e);
 }
@@ -230,7 +249,7 @@ leat_err leat_err_why(void)
 
 struct fault *err_take(struct task *t, leat_err e)
 {
-    struct fault *f = t->fault && t->fault->err == e && t->last_err == e ? t->fault : NULL;
+    struct fault *f = fault_of(t, e);
     if (f)
         t->fault = NULL;
     return f;
@@ -241,7 +260,7 @@ void err_give(struct task *t, struct fault *f, leat_err e)
     if (t->fault != f)
         err_free(t->fault);
     t->fault = f;
-    t->last_err = (uint8_t)e;
+    t->last_err = (uint8_t)(f && f->err == e ? e | TOLD : e);
 }
 
 void err_free(struct fault *f)

@@ -15,6 +15,8 @@ void err_value(void *v, void (*done)(void *), size_t before);
 void *err_value_of(leat_err e, size_t *before);      /* of e, if it was this task's last failure; NULL: it has none; borrowed */
 bool err_known(leat_err e);                          /* it is one of those of leat.h; OK is one */
 leat_err err_of(leat_err e);                         /* notes that this call of the task failed so, without a text of its own */
+leat_err err_again(leat_err e);                      /* what a call within has failed with, and may have told */
+leat_err err_last(void);                             /* the task's last failure, or OK */
 struct fault *err_take(struct task *t, leat_err e);  /* moves the task's details of e out; may be NULL */
 void err_give(struct task *t, struct fault *f, leat_err e);             /* and into a task; frees what was there */
 void err_free(struct fault *f);

@@ -206,7 +206,7 @@ void leat_group_end_(leat_group *pub)
     if (!g->open)
         return;
     struct task *t = task_self();
-    leat_err was = (leat_err)t->last_err;
+    leat_err was = err_last();
     struct fault *mine = err_take(t, was);           /* the details of the error that is being returned survive the wait */
     group_leave(g);
     leat_cancel(&g->ctx, LEAT_CANCELED);

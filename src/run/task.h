@@ -115,7 +115,7 @@ struct task {
     /* line 2 */
     struct timer timer;
     struct fault *fault;
-    uint8_t last_err;                                /* what the last failing call returned: see err.c */
+    uint8_t last_err;                                /* what the last failing call returned, and whether fault is of it: err.c */
     _Atomic uint8_t nap;                             /* of its context, when it registered there; and NAP_ bits */
     uint32_t pins;                                   /* depth of leat_with_pinned */
     void *big_arg;                                   /* the argument when it does not fit below */

@@ -498,6 +498,16 @@ static leat_err details(leat_none *none)
     CHECK_STR(leat_err_detail(), "it would have to wait");       /* never a detail of another error */
     CHECK_EQ(leat_wrap(LEAT_CLOSED, "reading"), LEAT_CLOSED);
     CHECK_STR(leat_err_detail(), "reading: the channel or stream has ended");
+    leat_ignore(leat_fail(LEAT_DEADLINE, "another's"));
+    leat_with_deadline(LEAT_MS(1))
+        CHECK_EQ(leat_recv(c, &v), LEAT_DEADLINE);
+    CHECK_STR(leat_err_detail(), "the context's deadline has passed");         /* nor of one before, of the same code */
+    leat_ignore(leat_fail(LEAT_AGAIN, "another's"));
+    CHECK_EQ(leat_try_recv(c, &v), LEAT_AGAIN);
+    CHECK_EQ(leat_wrap(LEAT_AGAIN, "trying"), LEAT_AGAIN);
+    CHECK_STR(leat_err_detail(), "trying: it would have to wait");
+    CHECK_EQ(leat_wrap(LEAT_AGAIN, "again"), LEAT_AGAIN);
+    CHECK_STR(leat_err_detail(), "again: trying: it would have to wait");
     char long_text[2000];
     memset(long_text, 'x', sizeof long_text);
     long_text[sizeof long_text - 1] = 0;

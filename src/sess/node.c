@@ -749,7 +749,7 @@ struct before { struct fault *fault; leat_err err; };
 static struct before before_keep(void)
 {
     struct task *t = task_self();
-    leat_err err = (leat_err)t->last_err;
+    leat_err err = err_last();
     return (struct before){ err_take(t, err), err };
 }
 
