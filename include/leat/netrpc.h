@@ -11,8 +11,9 @@
 LEAT_BEGIN_
 
 /* Serves what n serves, now and later, to net/rpc clients that connect to l.  A call runs in a task of its own, at most 256 of a
- * connection at a time; the text of its error is the detail (leat_fail), or the error's name.  A client that ends its sending half still
- * gets its answers; when its connection breaks, the context of its calls is cancelled.  A stream that is no gob ends that connection alone.
+ * connection at a time; the text of its error is the detail (leat_fail), or the error's name.  A client that begins with HTTP's CONNECT
+ * (Go's rpc.DialHTTP) is served as well.  One that ends its sending half still gets its answers; when its connection breaks, the context
+ * of its calls is cancelled.  A stream that is no gob ends that connection alone.
  * [blocks] until l is closed and the connections have ended (OK), or the context ends. */
 LEAT_CHECK leat_err leat_netrpc_serve(leat_node *n, leat_listener *l);
 LEAT_CHECK leat_err leat_netrpc_serve_conn(leat_node *n, leat_conn *c);       /* [blocks] one connection, to its end; c stays yours */

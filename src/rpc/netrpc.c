@@ -1,18 +1,76 @@
 /* netrpc.c - a connection of Go's net/rpc as two gob streams. */
+#include <string.h>
 #include "rpc/netrpc.h"
 #include "base/limits.h"
 
 struct Nothing { char unused; };                     /* Go's struct{}, which goes with an error */
 LEAT_DESCRIBE(Nothing, (local, unused));
 
-static leat_err fill(void *self, void *p, size_t cap, size_t *n)
+static leat_err read_some(struct netrpc *s, void *p, size_t cap, size_t *n)      /* 0: the end */
 {
-    struct netrpc *s = self;
     leat_err e = leat_read(s->c, p, cap, n);
     if (e != LEAT_CLOSED)
         return e;
     *n = 0;
     return LEAT_OK;
+}
+
+/* Behind CONNECT and what belongs to it a net/rpc server says yes, and then it is as without.  p has n bytes. */
+static leat_err connected(struct netrpc *s, char *p, size_t cap, size_t *n)
+{
+    static const char yes[] = "HTTP/1.0 200 Connected to Go RPC\n\n";
+    for (;;) {
+        char *end = memmem(p, *n, "\n\n", 2), *crlf = memmem(p, *n, "\r\n\r\n", 4);
+        char *rest = end ? end + 2 : crlf ? crlf + 4 : NULL;
+        size_t got = 0;
+        if (rest) {
+            LEAT_TRY(leat_write(s->c, yes, sizeof yes - 1));
+            *n -= (size_t)(rest - p);
+            memmove(p, rest, *n);
+            return *n ? LEAT_OK : read_some(s, p, cap, n);
+        }
+        if (*n == cap)
+            return leat_fail(LEAT_LIMIT, "net/rpc: a CONNECT of over %zu bytes", cap);
+        LEAT_TRY(read_some(s, p + *n, cap - *n, &got));
+        if (got == 0)
+            return leat_fail(LEAT_INVAL, "net/rpc: the stream ends within a CONNECT");
+        *n += got;
+    }
+}
+
+/* What comes first.  The first message of gob is a definition, whose second byte is odd, and whose third is small: so no stream of gob
+ * begins as these do, and would wait for bytes that never come. */
+static leat_err greet(struct netrpc *s, char *p, size_t cap, size_t *n)
+{
+    static const char no[] = "HTTP/1.0 405 Method Not Allowed\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n405 must CONNECT\n";
+    static const char *const others[] = { "CON", "GET", "POS", "HEA", "PUT", "OPT", "{\"" };
+    LEAT_TRY(read_some(s, p, cap, n));
+    for (size_t i = 0; i < sizeof others / sizeof *others && *n; i++) {
+        size_t len = strlen(others[i]), got = 0;
+        while (*n < len && memcmp(p, others[i], *n) == 0) {
+            LEAT_TRY(read_some(s, p + *n, cap - *n, &got));
+            if (got == 0)
+                return LEAT_OK;
+            *n += got;
+        }
+        if (*n < len || memcmp(p, others[i], len) != 0)
+            continue;
+        if (i == 0)
+            return connected(s, p, cap, n);
+        if (*p != '{')
+            leat_ignore(leat_write(s->c, no, sizeof no - 1));
+        return leat_fail(LEAT_INVAL, "net/rpc: this is %s, and no gob", *p == '{' ? "JSON" : "HTTP without CONNECT");
+    }
+    return LEAT_OK;
+}
+
+static leat_err fill(void *self, void *p, size_t cap, size_t *n)
+{
+    struct netrpc *s = self;
+    if (!s->greets)
+        return read_some(s, p, cap, n);
+    s->greets = false;
+    return greet(s, p, cap, n);
 }
 
 /* What one large message has left, so that a connection which is idle afterwards does not keep it */

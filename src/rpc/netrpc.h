@@ -14,6 +14,7 @@ LEAT_STRUCT(Response, (string, service_method), (uint64, seq), (string, error));
 
 struct netrpc {
     leat_conn *c;
+    bool greets;                                     /* a server's, until something has come: HTTP's CONNECT may stand before the gob */
     struct gob_reader reader;                        /* one task reads */
     struct gob_feed feed;
     leat_mutex lock;

@@ -173,6 +173,7 @@ leat_err leat_netrpc_serve_conn(leat_node *n, leat_conn *c)
         return leat_fail(LEAT_INVAL, "leat_netrpc_serve_conn: no %s", n ? "connection" : "node");
     struct server v = { .n = n, .slots = leat_chan_make(leat_none, AT_ONCE) };
     leat_err e = v.slots ? netrpc_open(&v.s, c) : leat_fail(LEAT_NOMEM, "net/rpc: no memory for a connection");
+    v.s.greets = true;
     if (e == LEAT_OK)
         e = serve_open(&v);
     netrpc_free(&v.s);

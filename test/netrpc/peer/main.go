@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/rpc"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -191,6 +193,35 @@ func halfClose(conn net.Conn) {
 	}
 }
 
+// What is not gob: CONNECT before it is taken, also byte by byte with a request behind it; what else people send is refused at once.
+func otherStarts(network, address string) {
+	c, err := rpc.DialHTTP(network, address)
+	if err != nil {
+		fatal("DialHTTP:", err)
+	}
+	must(c, "Arith.Add", Args{7, 8}, new(Reply), Reply{15}, "")
+	c.Close()
+	for start, answer := range map[string]string{"CONNECT /x HTTP/1.1\r\nHost: x\r\n\r\n": "HTTP/1.0 200 ",
+		"GET / HTTP/1.1\r\n": "HTTP/1.0 405 ", "POST": "HTTP/1.0 405 ", `{"method":"Arith.Add"}`: "", "CONNECT /x": "", "C": ""} {
+		conn, err := net.Dial(network, address)
+		if err != nil {
+			fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(time.Minute))
+		for i := range start {
+			conn.Write([]byte(start[i : i+1]))
+		}
+		if strings.HasPrefix(start, "C") {
+			conn.(interface{ CloseWrite() error }).CloseWrite()
+		}
+		got, err := io.ReadAll(conn)
+		if (err != nil && !errors.Is(err, syscall.ECONNRESET)) || !strings.HasPrefix(string(got), answer) || answer == "" && len(got) > 0 {
+			fatal(fmt.Sprintf("%q: %q %v", start, got, err))
+		}
+		conn.Close()
+	}
+}
+
 func main() {
 	if len(os.Args) != 4 {
 		fatal("usage: peer serve|call NETWORK ADDRESS")
@@ -224,6 +255,7 @@ func main() {
 			fatal(err)
 		}
 		halfClose(conn)
+		otherStarts(network, address)
 	}
 	fmt.Println("all well")
 }
