@@ -4,7 +4,7 @@
     test/run.py [options] [DIR[=LABEL]...]            build directories as they are
     test/run.py [options] --variants gcc,asan         those of variants.py: configured and built first
 
-The list of programs comes from `meson introspect --tests`.  At most --jobs programs run at once, each in a process group of its
+The list of programs comes from `meson introspect --tests`.  At most --jobs + 1 programs run at once, each in a process group of its
 own with a time limit.  A program prints TAP; one that ends without a plan, ends with an error that no test reported, runs out of
 time or leaves a process behind counts as a failed test.  The last line is `N passed, N failed` and nothing else, and the exit
 code is 1 if anything failed.
@@ -326,7 +326,7 @@ def main():
     p.add_argument('--suite', help='only tests of this meson suite')
     p.add_argument('--repeat', type=int, default=1, metavar='N', help='run everything N times')
     p.add_argument('--timeout', type=float, metavar='S', help='seconds a program may take (default: what meson says)')
-    p.add_argument('--jobs', type=int, default=2, metavar='N', help='programs at once (default 2)')
+    p.add_argument('--jobs', type=int, default=2, metavar='N', help='compilers at once; programs one more, as many wait (default 2)')
     p.add_argument('--lenient', action='store_true', help='a tool that is not installed is a reason to skip, not to fail')
     args = p.parse_args()
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:           # under nohup; programs begin with the default of what is caught here
@@ -334,7 +334,7 @@ def main():
     os.environ['T_LENIENT'] = '1' if args.lenient else ''
     if not args.dirs and not args.variants:
         args.dirs = [os.path.join(ROOT, 'build')]
-    runner, report = Runner(args.jobs), Report()
+    runner, report = Runner(args.jobs + 1), Report()
     try:
         for programs in sets_of(args, report):
             report.total += len(programs) * args.repeat

@@ -31,7 +31,7 @@ static struct world {
     leat_chan(struct num) roomy, full, met, in_there;
     leat_tx(struct num) to_roomy, to_full, to_met;
     leat_rx(struct num) in;
-    uint64_t sent, number;                           /* to roomy, with OK; of the next value */
+    _Atomic uint64_t sent, number;                   /* to roomy, with OK; of the next value */
 } w;
 
 enum { ROOM = 64 };
