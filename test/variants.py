@@ -25,7 +25,7 @@ def variant(about, setup=(), env=(), of=None, cc=None, among=BUILT, wrap=(), slo
 TABLE = {
     'gcc': variant('gcc, as released but with asserts; epoll; and all checks', WARNINGS, cc='gcc', among=r'',
                    env={'LEAT_POLL': 'epoll'}),
-    'uring': variant('the same programs over io_uring', of='gcc', env={'LEAT_POLL': 'io_uring'},
+    'uring': variant('over io_uring, the programs that may wait for descriptors', of='gcc', env={'LEAT_POLL': 'io_uring'},
                      among=r'^(?!(check|base|type|fuzz|wire|cpp)/)'),
     'clang': variant('clang', WARNINGS, cc='clang'),
     'asan': variant('gcc with AddressSanitizer, leaks, and UndefinedBehaviorSanitizer', WARNINGS + [

@@ -38,8 +38,8 @@ static leat_err connected(struct netrpc *s, char *p, size_t cap, size_t *n)
     }
 }
 
-/* What comes first.  The first message of gob is a definition, whose second byte is odd, and whose third is small: so no stream of gob
- * begins as these do, and would wait for bytes that never come. */
+/* What comes first.  The first message of gob is a definition: its second byte is no ASCII, or it is odd and the third is a small number.
+ * So no stream of gob begins as these do, which would wait for bytes that never come. */
 static leat_err greet(struct netrpc *s, char *p, size_t cap, size_t *n)
 {
     static const char no[] = "HTTP/1.0 405 Method Not Allowed\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n405 must CONNECT\n";

@@ -187,7 +187,7 @@ void leat_netrpc_close(leat_netrpc *c)
     if (!c || !rt_at_end_remove(c->rt, &c->at_end))
         return;
     struct task *t = task_self();
-    leat_err was = err_last();                      /* why the caller closes stays its last failure */
+    leat_err was = err_last();                       /* why the caller closes stays its last failure */
     struct fault *f = err_take(t, was);
     close_now(c);
     err_give(t, f, was);

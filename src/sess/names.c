@@ -52,7 +52,7 @@ leat_err names_node_open(leat_node *n)
 static void export_free(struct export *x)
 {
     if (x->sends)
-        leat_finish_(x->c, LEAT_TX_END_);                       /* in so many words: whoever finished before must not hide it */
+        leat_finish_(x->c, LEAT_TX_END_);            /* in so many words: whoever finished before must not hide it */
     leat_unref_end_(x->c, end_bit(x->sends));
     mem_free(x);
 }
