@@ -21,7 +21,7 @@ static leat_err connected(struct netrpc *s, char *p, size_t cap, size_t *n)
     static const char yes[] = "HTTP/1.0 200 Connected to Go RPC\n\n";
     for (;;) {
         char *end = memmem(p, *n, "\n\n", 2), *crlf = memmem(p, *n, "\r\n\r\n", 4);
-        char *rest = end ? end + 2 : crlf ? crlf + 4 : NULL;
+        char *rest = end && (!crlf || end < crlf) ? end + 2 : crlf ? crlf + 4 : NULL;     /* what is behind may have either, too */
         size_t got = 0;
         if (rest) {
             LEAT_TRY(leat_write(s->c, yes, sizeof yes - 1));

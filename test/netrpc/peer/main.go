@@ -7,6 +7,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
@@ -219,6 +220,28 @@ func otherStarts(network, address string) {
 			fatal(fmt.Sprintf("%q: %q %v", start, got, err))
 		}
 		conn.Close()
+	}
+	atOnce(network, address)
+}
+
+// atOnce sends a CONNECT and a call behind it in one piece; what ends the one stands within the other, too.
+func atOnce(network, address string) {
+	conn, err := net.Dial(network, address)
+	if err != nil {
+		fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	var b bytes.Buffer
+	b.WriteString("CONNECT /x HTTP/1.1\r\nHost: x\r\n\r\n")
+	e, text := gob.NewEncoder(&b), []byte("a\n\nb")
+	if e.Encode(rpc.Request{ServiceMethod: "Builtin.Echo", Seq: 1}) != nil || e.Encode(text) != nil {
+		fatal("at once: no gob")
+	}
+	conn.Write(b.Bytes())
+	conn.(interface{ CloseWrite() error }).CloseWrite()
+	if got, err := io.ReadAll(conn); err != nil || !bytes.HasPrefix(got, []byte("HTTP/1.0 200 ")) || !bytes.HasSuffix(got, text) {
+		fatal(fmt.Sprintf("at once: %q %v", got, err))
 	}
 }
 
