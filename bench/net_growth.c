@@ -3,15 +3,15 @@
 #include <string.h>
 #include "net.h"
 
-enum { SIZE_BYTES = 200000000, SIZE_MOST = 1000000, SIZE_AHEAD = 64, MANY_OPS = 500000, MANY_AHEAD = 16, ROUNDS = 50 };
+enum { SIZE_BYTES = 200000000, SIZE_MOST = 1000000, SIZE_AHEAD = 262144, MANY_OPS = 500000, MANY_AHEAD = 16, ROUNDS = 50 };
 
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* -- elements of n bytes through one channel ----------------------------------------------------------------------------------------- */
+/* -- elements of n bytes through one channel, which has room for SIZE_AHEAD bytes of them: 8 to 1,024 elements ----------------------------- */
 static leat_err serve_sized(struct server *s)
 {
-    leat_auto leat_chan(struct blob) in = leat_chan_make(struct blob, SIZE_AHEAD);
+    leat_auto leat_chan(struct blob) in = leat_chan_make(struct blob, (size_t)least(1024, most(8, SIZE_AHEAD / s->n)));
     leat_auto leat_chan(struct number) sum = leat_chan_make(struct number, 1);
     int64_t total = 0;
     leat_err err;
