@@ -172,6 +172,8 @@ static leat_err of_channels(const struct words *w, int *ret)
         err = all_of(w->a, ret);
     else if (strcmp(what, "recv") == 0)
         err = leat_recv(rx[w->a], &m), *ret = m.n;
+    else if (strcmp(what, "len") == 0)
+        *ret = (int)leat_len(rx[w->a]);
     else if (strcmp(what, "select") == 0)
         err = selects(w, ret);
     else if (strcmp(what, "flush") == 0)
