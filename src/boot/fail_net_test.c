@@ -52,7 +52,7 @@ static void each_refused(void)
         atomic_store(&dialer_refused, ++k);
         e = run_program(dial_);
         CHECK(honest(e));
-        check_left(was, k);
+        check_left(&was, k);
     } while (atomic_load(&dialer_asked) >= k);
     CHECK_EQ(e, LEAT_OK);
     CHECK(k > 5);
@@ -111,6 +111,7 @@ static leat_err channels(struct pair *x)
 ANYWHERE(channels)
 
 /* The receiver leaves what is queued and on its way behind, memory of its own included. */
+static bool leaves_starved;
 static leat_err leaves(struct pair *x)
 {
     leat_chan(struct item) c = leat_chan_make(struct item, 4);
@@ -132,10 +133,29 @@ static leat_err leaves(struct pair *x)
     if (far != LEAT_OK && far != LEAT_UNKNOWN)
         leat_drop(item, &v);
     leat_unexport(x->a, "items");
+    starves = leaves_starved;
     leat_unref(c);
+    starves = false;
     return e;
 }
 ANYWHERE(leaves)
+
+static void starved(int i)
+{
+    url = place(i);
+    atomic_store(&refuse_at, LONG_MAX);
+    for (int k = 0; k < 2; k++)
+        CHECK_EQ(run_program(leaves_), LEAT_OK);
+    struct left was = left_now();
+    leaves_starved = true;
+    for (int k = 0; k < 3; k++) {
+        CHECK_EQ(run_program(leaves_), LEAT_OK);
+        check_left(&was, k);
+    }
+}
+TEST(what_is_left_is_dropped_without_any_memory_inproc) { starved(0); }
+TEST(what_is_left_is_dropped_without_any_memory_unix) { starved(1); }
+TEST(what_is_left_is_dropped_without_any_memory_tcp) { starved(2); }
 
 static leat_err receives(struct pair *x)
 {
