@@ -251,7 +251,7 @@ static leat_err said(leat_none *none)
     world_close(&x);
     return LEAT_OK;
 }
-TEST(what_a_server_says_is_shown_without_its_control_characters) { AT(UNIX, said); }
+APART(what_a_server_says_is_shown_without_its_control_characters, said)
 
 /* A name of any length comes back whole. */
 static leat_err long_name(leat_none *none)

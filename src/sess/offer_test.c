@@ -27,19 +27,27 @@ static void silent(void)
     peer_heard(&peer, id += 2);
 }
 
-/* An offer of a select: low: its name is less than any of the node's. */
-static void offer_at(uint64_t id, uint64_t number, int32_t n, bool low)
+/* An offer of the select with this name. */
+struct name { uint8_t node[16]; uint64_t count; };
+static void offer_by(uint64_t id, uint64_t number, int32_t n, const struct name *by)
 {
     struct buf b = { 0 };
     buf_varint(&b, id);
     buf_u8(&b, ELEM_SELECT);
     buf_varint(&b, number);
-    for (int i = 0; i < 16; i++)
-        buf_u8(&b, low ? 0 : 255);
-    buf_varint(&b, 1);
+    buf_put(&b, by->node, sizeof by->node);
+    buf_varint(&b, by->count);
     buf_u32(&b, (uint32_t)n);
     peer_send(&peer, FRAME_ELEM, 0, &b);
     buf_free(&b);
+}
+
+/* low: its name is less than any of the node's. */
+static void offer_at(uint64_t id, uint64_t number, int32_t n, bool low)
+{
+    struct name by = { .count = 1 };
+    memset(by.node, low ? 0 : 255, sizeof by.node);
+    offer_by(id, number, n, &by);
 }
 static void offer(uint64_t number, int32_t n, bool low) { offer_at(IN, number, n, low); }
 
@@ -51,14 +59,17 @@ static void expect(uint8_t kind, uint64_t id, uint64_t number)
         CHECK_EQ(cur_varint(&f.in), number);
 }
 
-/* The next frame is the node's offer on this end: its number. */
+/* The next frame is the node's offer on this end: its number.  Of which select it is: offered. */
+static struct name offered;
 static uint64_t expect_offer_at(struct peer *p, uint64_t id, int32_t n)
 {
     struct peer_frame f = peer_expect(p, FRAME_ELEM);
     CHECK_EQ(cur_varint(&f.in), id);
     CHECK_EQ(cur_u8(&f.in), ELEM_SELECT);
     uint64_t number = cur_varint(&f.in);
-    CHECK(cur_take(&f.in, 16) && cur_varint(&f.in) > 0);
+    cur_get(&f.in, offered.node, sizeof offered.node);
+    offered.count = cur_varint(&f.in);
+    CHECK(offered.count > 0);
     CHECK_EQ((int32_t)cur_u32(&f.in), n);
     return number;
 }
@@ -423,8 +434,8 @@ SCRIPT(an_offer_meets_a_select_that_waits)
     leaves();
 }
 
-/* The answer to the offer 1, which has waited, and that the select leaves both homes, in any order. */
-static void answered_and_leaves(uint8_t kind)
+/* The answer to the offer, which has waited, and that the select leaves both homes, in any order. */
+static void answered_and_leaves(uint64_t number, uint8_t kind)
 {
     bool answered = false;
     for (int left = 2; left || !answered; ) {
@@ -434,7 +445,7 @@ static void answered_and_leaves(uint8_t kind)
         } else if (f.kind >= FRAME_FIRST_NUMBERED) {
             CHECK_EQ(f.kind, kind);
             CHECK_EQ(cur_varint(&f.in), IN);
-            CHECK_EQ(cur_varint(&f.in), 1);
+            CHECK_EQ(cur_varint(&f.in), number);
             answered = true;
         }
     }
@@ -447,7 +458,7 @@ SCRIPT(a_lesser_offer_waits_for_a_select_that_comes_back)
     offer(1, 5, true);
     silent();
     PEER_SAY(&peer, FRAME_BUSY, OUT, number);
-    answered_and_leaves(FRAME_TAKEN);
+    answered_and_leaves(1, FRAME_TAKEN);
     ended(LEAT_OK, GOT);
     CHECK_EQ(choice.got, 5);
 }
@@ -459,7 +470,7 @@ SCRIPT(a_lesser_offer_is_refused_when_the_select_does_not_come_back)
     offer(1, 5, true);
     silent();
     PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
-    answered_and_leaves(FRAME_BUSY);
+    answered_and_leaves(1, FRAME_BUSY);
     ended(LEAT_OK, SENT);
 }
 
@@ -637,6 +648,33 @@ SCRIPT(a_greater_offer_is_refused_at_once)
     leaves();
 }
 
+/* Of two selects of one node, as of any two, one waits and one does not: the later one does not. */
+SCRIPT(of_two_selects_of_one_node_the_later_one_is_refused)
+{
+    opens(0);
+    uint64_t number = tries(OUT, 10);
+    PEER_SAY(&peer, FRAME_TAKEN, OUT, number);
+    ended(LEAT_OK, SENT);
+    leaves();
+    struct name before = offered;
+    opens(0);
+    number = tries(OUT, 10);
+    CHECK_MEM(offered.node, before.node, sizeof before.node);
+    CHECK_EQ(offered.count, before.count + 1);
+    struct name later = offered;
+    later.count++;
+    offer_by(IN, 1, 5, &later);
+    expect(FRAME_BUSY, IN, 1);
+    offer_by(IN, 2, 6, &offered);                    /* it is that select itself */
+    expect(FRAME_BUSY, IN, 2);
+    offer_by(IN, 3, 7, &before);
+    silent();
+    PEER_SAY(&peer, FRAME_BUSY, OUT, number);
+    answered_and_leaves(3, FRAME_TAKEN);
+    ended(LEAT_OK, GOT);
+    CHECK_EQ(choice.got, 7);
+}
+
 SCRIPT(a_select_that_is_back_invites)
 {
     opens(0);
@@ -683,7 +721,7 @@ SCRIPT(a_plain_offer_waits_for_a_select_that_comes_back)
     plain(1, ELEM_FIRM, 5);
     silent();
     PEER_SAY(&peer, FRAME_BUSY, OUT, number);
-    answered_and_leaves(FRAME_TAKEN);
+    answered_and_leaves(1, FRAME_TAKEN);
     ended(LEAT_OK, GOT);
 }
 

@@ -224,6 +224,8 @@ static leat_err beside(leat_none *none)
             got = c;
             if (how / 2)
                 CHECK_EQ(leat_recv(c.inner, &got), LEAT_OK);
+            if (how / 2 == 0)
+                CHECK((void *)c.to == (void *)got.items);    /* one channel, as it was */
             CHECK_EQ(leat_recv(got.items, &v), LEAT_OK);
             CHECK_EQ(v.n, 1);
             CHECK_EQ(leat_send(c.to, { .n = 2 }), LEAT_OK);
