@@ -124,7 +124,8 @@ typedef struct leat_ctx leat_ctx;
 #define leat_with_shield(limit)         LEAT_WITH_SHIELD_(limit)
 void *leat_value(const void *key);                   /* of the nearest leat_with_value around this task, else NULL */
 void leat_cancel(leat_ctx *ctx, leat_err cause);     /* what blocks under it returns LEAT_CANCELED, whatever the cause; first one counts */
-LEAT_CHECK leat_err leat_ctx_err(void);              /* OK, CANCELED or DEADLINE: for loops that never block */
+LEAT_CHECK leat_err leat_ctx_err(void);              /* OK, CANCELED or DEADLINE: for loops that never block.  What was first stays: here,
+                            in leat_ctx_cause, and in every call that would wait */
 leat_err leat_ctx_cause(void);                       /* why: leat_cancel's cause, or the task's error; past the deadline its
                             cause, DEADLINE if it was given none; else OK */
 

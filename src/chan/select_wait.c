@@ -277,6 +277,7 @@ static ALWAYS int woken(const struct sel *x, struct task *t, uint32_t why, leat_
         return -1;
     }
     if (why == PARK_CANCEL || why == PARK_TIMER) {
+        at_store(&t->deadline, x->deadline);         /* a timer case is none of the context's */
         leat_err e = task_wait_err(t, why);
         if (e != LEAT_AGAIN && !(e == LEAT_DEADLINE && x->after >= 0 && rt_now(t->rt) >= x->due))
             *err = e;

@@ -84,6 +84,43 @@ static leat_err shielded(leat_none *none)
 }
 ANYWHERE(a_shield_lets_calls_and_remote_tasks_end_after_a_cancel, shielded)
 
+/* A task elsewhere is late by a deadline of its own, and cancelled from here behind that. */
+static leat_err late_and_cancelled(struct num *n)
+{
+    leat_err first = LEAT_OK, then = LEAT_OK, err = LEAT_OK;
+    (void)n;
+    leat_with_cancel(ctx) {
+        leat_with_deadline(LEAT_MS(1)) {
+            first = leat_sleep(LEAT_S(1000));
+            at_store(&began, 1);
+            leat_with_shield(LEAT_S(40))
+                leat_select(err) { leat_on_done(ctx) { } }
+            then = leat_ctx_err();
+        }
+        CHECK_EQ(leat_ctx_err(), LEAT_CANCELED);     /* which is true without that deadline */
+    }
+    at_store(&ended, first == LEAT_DEADLINE && then == first ? 100 : 1);
+    return err;
+}
+static leat_err first_stays(leat_none *none)
+{
+    (void)none;
+    struct pair x = pair_open();
+    leat_err err = LEAT_OK;
+    CHECK_EQ(leat_expose(x.a, late_and_cancelled, num), LEAT_OK);
+    leat_with_group(g, err) {
+        CHECK_EQ(leat_go_on(&g, x.p, late_and_cancelled, num, { 0 }), LEAT_OK);
+        while (!at_load(&began))
+            CHECK_EQ(leat_sleep(LEAT_US(100)), LEAT_OK);
+        leat_group_cancel(&g);
+    }
+    CHECK_EQ(err, LEAT_OK);
+    CHECK_EQ(at_load(&ended), 100);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_deadline_that_was_first_stays_behind_a_cancel_from_afar, first_stays)
+
 /* -- leaks ------------------------------------------------------------------------------------------------------------------------ */
 /* Only the session knows the channel: whoever sends is elsewhere, and so the task that receives is not lost.  It is in no group, or who has
  * that could wake it, too. */

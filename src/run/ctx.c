@@ -4,6 +4,9 @@
  * that never block pay nothing.  Cancelling marks the context (full barrier), then wakes the registered tasks and goes on to the
  * linked kids; a task that registers later sees the mark.  Locks are taken from parent to kid.
  * A deadline is no context: it is eight bytes in the task, inherited by copy (task.h).
+ * Which of the two was first never changes, for anyone who asks.  A cancel leaves its time in each context that it marks, before the mark,
+ * and a deadline counts if it is not later.  But the time of a cancel is read once, and a context may be marked long after: so who is told
+ * of a deadline before that leaves it there in turn, in the same word, and a cancel of that context is taken for one that came later.
  * Scopes and groups end before what is around them, but for a group that was opened by its first task, in a scope or task that may end
  * before whoever waits for it.  Its context is `loose`: linked at once, so that a parent which ends finds it among its kids and
  * hands it on to its own parent.  kin protects the parent of a loose context; it is taken before any lock of a context. */
@@ -17,6 +20,26 @@
 #include "run/seam.h"
 #include "run/waiter.h"
 
+enum { OVER_CANCELED = 1 };
+static inline uint64_t over_at(int64_t ns) { return ns > 0 ? 2 * (uint64_t)ns : 0; }
+
+/* The mark of a cancel that came then. */
+static void ctx_end(leat_ctx *c, uint64_t over, uint32_t cause, uint32_t done)
+{
+    uint64_t was = at_load(&c->over);
+    at_store(&c->cause, cause);
+    edge_release(&c->done);
+    while (!atomic_compare_exchange_weak_explicit(&c->over, &was, MAX(was, over) | OVER_CANCELED, ACQ_REL, RLX))
+        ;
+    at_store_rel(&c->done, done);
+}
+
+/* What is above c is cancelled. */
+static void ctx_end_as(leat_ctx *c, const leat_ctx *above)
+{
+    ctx_end(c, at_load(&above->over), at_load(&above->cause), at_load(&above->done));
+}
+
 void ctx_init(leat_ctx *c, leat_ctx *parent, int64_t deadline)
 {
     memset(c, 0, sizeof *c);
@@ -24,10 +47,8 @@ void ctx_init(leat_ctx *c, leat_ctx *parent, int64_t deadline)
     c->parent = parent;
     c->deadline = deadline;
     c->nap = parent ? parent->nap : 0;
-    if (parent && at_load_acq(&parent->done)) {      /* if it comes later, linking will see it */
-        at_store(&c->cause, at_load(&parent->cause));
-        at_store_rel(&c->done, at_load(&parent->done));
-    }
+    if (parent && at_load_acq(&parent->done))        /* if it comes later, linking will see it */
+        ctx_end_as(c, parent);
 }
 
 /* Links c below its parent, which is linked already (or needs no link). */
@@ -42,10 +63,8 @@ static void ctx_link_one(leat_ctx *c)
         if (p->kids)
             p->kids->sib_prev = c;
         p->kids = c;
-        if (at_load(&p->done) && !at_load(&c->done)) {
-            at_store(&c->cause, at_load(&p->cause));
-            at_store_rel(&c->done, at_load(&p->done));
-        }
+        if (at_load(&p->done) && !at_load(&c->done))
+            ctx_end_as(c, p);
     }
     unlock_fence(&p->lock);
 }
@@ -247,13 +266,12 @@ static void ctx_wake_watchers(leat_ctx *c, struct worker *w)
 }
 
 /* [lock held] false: it was done already, and so are its kids. */
-static bool ctx_mark(leat_ctx *c, leat_err cause, struct worker *w)
+static bool ctx_mark(leat_ctx *c, uint64_t over, leat_err cause, struct worker *w)
 {
     if (at_load(&c->done))
         return false;
-    at_store(&c->cause, (uint32_t)cause);
-    edge_release(&c->done);
-    store_fence(&c->done, LEAT_CANCELED);
+    ctx_end(c, over, (uint32_t)cause, LEAT_CANCELED);
+    full_fence();                                    /* done before the tasks' park words: Dekker */
     struct task *keep = NULL, *next;
     for (struct task *t = c->tasks; t; t = next) {
         next = t->ctx_next;
@@ -279,9 +297,10 @@ static bool ctx_mark(leat_ctx *c, leat_err cause, struct worker *w)
 static void cancel(leat_ctx *root, leat_err cause)
 {
     struct worker *w = worker_self();
+    uint64_t over = over_at(rt_now(w ? w->rt : NULL));
     leat_ctx *c = root;
     lock(&c->lock);
-    for (bool down = ctx_mark(c, cause, w);;) {
+    for (bool down = ctx_mark(c, over, cause, w);;) {
         if (down && c->kids) {
             c = c->kids;
         } else {
@@ -297,7 +316,7 @@ static void cancel(leat_ctx *root, leat_err cause)
             c = next;
         }
         lock(&c->lock);
-        down = ctx_mark(c, cause, w);
+        down = ctx_mark(c, over, cause, w);
     }
     unlock(&root->lock);
 }
@@ -332,36 +351,47 @@ void ctx_over(leat_ctx *c)
     unlock(&afters_lock);
 }
 
+leat_err ctx_state(struct task *t)
+{
+    leat_ctx *c = t->ctx;
+    int64_t deadline = at_load(&t->deadline);
+    uint64_t over = at_load_acq(&c->over), mine = over_at(deadline);
+    if (!(over & OVER_CANCELED)) {
+        if (deadline == NEVER || rt_now(t->rt) < deadline)
+            return LEAT_OK;
+        while (!(over & OVER_CANCELED))              /* said from here on, or it was cancelled meanwhile */
+            if (over >= mine || atomic_compare_exchange_weak_explicit(&c->over, &over, mine, ACQ_REL, ACQ))
+                return LEAT_DEADLINE;
+    }
+    ctx_seen(c);
+    return mine <= over ? LEAT_DEADLINE : LEAT_CANCELED;
+}
+
 leat_err leat_ctx_err(void)
 {
     struct task *t = task_self();
     ctx_link(t->ctx);                                /* perhaps nobody has waited in it yet */
-    if (unlikely(at_load_acq(&t->ctx->done))) {
-        ctx_seen(t->ctx);
-        return err_of(LEAT_CANCELED);
-    }
-    int64_t deadline = at_load(&t->deadline);
-    return deadline != NEVER && rt_now(t->rt) >= deadline ? err_of(LEAT_DEADLINE) : LEAT_OK;
+    leat_err e = ctx_state(t);
+    return likely(e == LEAT_OK) ? e : err_of(e);
+}
+
+static leat_err deadline_cause(struct task *t)
+{
+    leat_err cause = LEAT_OK;
+    struct ctx_walk w = ctx_walk(t->ctx);
+    for (; w.at && cause == LEAT_OK; ctx_up(&w))     /* whose deadline is it? */
+        if (w.at->limit && w.at->deadline == at_load(&t->deadline))
+            cause = (leat_err)w.at->limit;
+    ctx_walked(&w);
+    return cause == LEAT_OK ? LEAT_DEADLINE : cause;
 }
 
 leat_err leat_ctx_cause(void)
 {
     struct task *t = task_self();
-    int64_t deadline = at_load(&t->deadline);
     ctx_link(t->ctx);
-    if (at_load_acq(&t->ctx->done)) {
-        ctx_seen(t->ctx);
-        return (leat_err)at_load(&t->ctx->cause);
-    }
-    if (deadline == NEVER || rt_now(t->rt) < deadline)
-        return LEAT_OK;
-    leat_err cause = LEAT_OK;
-    struct ctx_walk w = ctx_walk(t->ctx);
-    for (; w.at && cause == LEAT_OK; ctx_up(&w))     /* whose deadline is it? */
-        if (w.at->limit && w.at->deadline == deadline)
-            cause = (leat_err)w.at->limit;
-    ctx_walked(&w);
-    return cause == LEAT_OK ? LEAT_DEADLINE : cause;
+    leat_err e = ctx_state(t);
+    return e == LEAT_CANCELED ? (leat_err)at_load(&t->ctx->cause) : e == LEAT_DEADLINE ? deadline_cause(t) : e;
 }
 
 /* -- scopes ------------------------------------------------------------------------------------------------------------ */
@@ -376,6 +406,9 @@ static leat_scope_ begin_at(struct task *t, int64_t until)
 static __attribute__((noinline)) leat_scope_ begin_any(leat_dur limit)
 {
     struct task *t = task_self();
+    ctx_link(t->ctx);
+    if (limit.ns <= 0 && at_load_acq(&t->ctx->done))
+        return begin_at(t, NEVER);                   /* the cancel was first */
     return begin_at(t, rt_until(t->rt, limit));
 }
 
@@ -398,7 +431,8 @@ static leat_scope_ scope_open(const void *key, void *value)
     leat_ctx *c = mem_alloc(sizeof *c);
     leat_scope_ s = { t->ctx, c, at_load(&t->deadline) };
     if (!c) {
-        static leat_ctx none = { .done = LEAT_CANCELED, .cause = LEAT_NOMEM, .deadline = NEVER, .shield = true };
+        static leat_ctx none = { .done = LEAT_CANCELED, .over = OVER_CANCELED, .cause = LEAT_NOMEM, .deadline = NEVER,
+            .shield = true };
         s.ctx = &none;
         ctx_enter(t, &none);
         return s;

@@ -408,18 +408,16 @@ leat_err leat_sleep(leat_dur d)
     struct task *t = task_self();
     int64_t old = at_load(&t->deadline), until = rt_until(t->rt, d);
     struct waiter me = { .task = t, .kind = &wait_sleep };
-    if (until < old)
-        at_store(&t->deadline, until);
     for (;;) {
+        at_store(&t->deadline, MIN(old, until));
         t->on = &me;
         store_fence(&t->park, PARK_WAIT);
         uint32_t why = task_wait(t);
+        at_store(&t->deadline, old);                 /* its own end is none of the context's */
         leat_err e = task_wait_err(t, why);
-        if (e == LEAT_AGAIN)
-            continue;
-        at_store(&t->deadline, old);
-        if (e == LEAT_DEADLINE && rt_now(t->rt) >= until)
+        if (e != LEAT_CANCELED && rt_now(t->rt) >= until)
             return LEAT_OK;
-        return e;
+        if (e != LEAT_AGAIN)
+            return e;
     }
 }

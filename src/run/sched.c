@@ -559,14 +559,8 @@ leat_err task_wait_err(struct task *t, uint32_t why)
 {
     if (unlikely(t->foreign > 1) && why == PARK_CANCEL && !at_load_acq(&t->ctx->done))
         return foreign_would_block();
-    if (why == PARK_CANCEL || at_load_acq(&t->ctx->done)) {
-        ctx_seen(t->ctx);
-        return err_of(LEAT_CANCELED);
-    }
-    int64_t deadline = at_load(&t->deadline);
-    if (deadline != NEVER && rt_now(t->rt) >= deadline)
-        return err_of(LEAT_DEADLINE);
-    return LEAT_AGAIN;
+    leat_err e = ctx_state(t);
+    return e == LEAT_OK ? LEAT_AGAIN : err_of(e);
 }
 
 struct rt *rt_self(void)

@@ -233,6 +233,8 @@ static inline uint32_t task_wait(struct task *t)
     return likely(w != NULL) ? task_wait_on(w, &t) : task_wait_foreign(t);
 }
 
+/* OK, or what of t's deadline and its context's cancel was first.  Once it is not OK it stays.  t is the caller. */
+leat_err ctx_state(struct task *t);
 /* After a wait that was not served: CANCELED, DEADLINE, or AGAIN: it was only a hint, wait once more. */
 leat_err task_wait_err(struct task *t, uint32_t why);
 

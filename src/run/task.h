@@ -125,8 +125,8 @@ struct task {
     _Alignas(16) char arg[64];
 } __attribute__((aligned(64)));
 
-struct leat_ctx {                                    /* lock protects all but done, cause, deadline */
-    _Atomic uint32_t done;                           /* a leat_err once cancelled */
+struct leat_ctx {                                    /* lock protects all but over, done, cause, deadline */
+    _Atomic uint32_t done;                           /* a leat_err once cancelled; over and cause are set before */
     _Atomic uint32_t lock;
     _Atomic uint32_t cause;
     _Atomic bool linked;                             /* in the parent's kids; protected by the parent's lock */
@@ -134,6 +134,7 @@ struct leat_ctx {                                    /* lock protects all but do
     bool loose;                                      /* may outlast its parent: see ctx.c */
     uint8_t limit;                                   /* the cause when its deadline has passed; LEAT_OK: none was given */
     uint8_t nap;                                     /* 1 + log2 of the milliseconds after which tasks in it hibernate; 0: never */
+    _Atomic uint64_t over;                           /* 2 * ns: the latest deadline that somebody in it was told of; + 1: cancelled, then */
     leat_ctx *parent, *kids, *sib_next, *sib_prev;
     struct task *tasks;
     struct waiters watchers;                         /* selects with leat_on_done */

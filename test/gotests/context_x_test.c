@@ -56,7 +56,7 @@ static leat_err tells_end(struct tells *t)
                 why = leat_ctx_cause();
                 CHECK(done(child));
                 leat_err now = leat_ctx_err();       /* elsewhere, the caller's own deadline may come as a cancel behind this one */
-                CHECK(now == got || (place_now != PLACE_TASK_ && got == LEAT_DEADLINE && now == LEAT_CANCELED));
+                CHECK_EQ(now, got);
             }
     LEAT_TRY(say(t, got));
     return say(t, why);
