@@ -13,6 +13,9 @@
  *  A name with a trailing underscore is for the macros, not for you. */
 #ifndef LEAT_H
 #define LEAT_H
+#if defined __SIZEOF_POINTER__ && __SIZEOF_POINTER__ != 8
+#error "leat needs 64-bit addresses: x86-64 or AArch64, without -m32 and -mx32"
+#endif
 #define LEAT_VERSION 0x000100                        /* 0xMMmmpp; leat_run refuses a library of another major version */
 #include <errno.h>
 #include <stdbool.h>

@@ -16,7 +16,7 @@ import tap                                                      # noqa: E402
 
 INCLUDE = os.path.join(ROOT, 'include')
 PLAIN = ['-Wall', '-Wextra', '-Werror']
-STERN = PLAIN + ['-Wshadow', '-Wpedantic', '-Wconversion']
+STERN = PLAIN + ['-Wshadow', '-Wpedantic', '-Wconversion', '-Wcast-qual', '-Wundef']
 C_WAYS = [['-std=c11', '-O0'], ['-std=gnu11', '-O2'], ['-std=c17', '-O2'], ['-std=gnu17', '-O0'], ['-std=gnu2x', '-O2']]
 CXX_ONLY = ['leat/cpp.h', 'leat/node_cpp.h']
 
@@ -40,8 +40,20 @@ def source(path, compiler, ways):
     tap.need(compiler)
     problems = []
     for way in ways:
-        flags = STERN if path.endswith('.c') else PLAIN + ['-Wshadow']
+        flags = STERN if path.endswith('.c') else PLAIN + ['-Wshadow', '-Wcast-qual', '-Wundef']
         problems += compile_it([compiler, *way, *flags, '-D_GNU_SOURCE', '-I' + INCLUDE, '-c', path])
+    return problems
+
+
+def refused_in_words(compiler):
+    tap.need(compiler)
+    text = '#include <leat.h>\nint main(void);\n'
+    problems = []
+    for how in ('-m32', '-mx32') if os.uname().machine == 'x86_64' else ():
+        said = compile_it([compiler, how, '-I', INCLUDE, '-x', 'c', '-fsyntax-only', '-'], text)
+        errors = [line for line in said if 'error: ' in line]        # what else is missing for that processor comes behind it
+        if not errors or '"leat needs 64-bit addresses' not in errors[0]:
+            problems += ['%s: these are not the first words:' % how] + said
     return problems
 
 
@@ -64,5 +76,7 @@ for c_file in sources:
 for cxx_file in sorted(glob.glob(HERE + '/*.cpp')):
     for cc in ('g++', 'clang++'):
         tests.append(('%s_is_clean_under_%s' % (name_of(cxx_file), cc),
-                      lambda p=cxx_file, c=cc: source(p, c, [['-std=c++17'], ['-std=c++20']])))
+                      lambda p=cxx_file, c=cc: source(p, c, [['-std=c++17'], ['-std=c++20'], ['-std=c++2b']])))
+for cc in ('gcc', 'clang'):
+    tests.append(('addresses_of_32_bits_are_refused_in_words_by_' + cc, lambda c=cc: refused_in_words(c)))
 tap.main(tests)
