@@ -415,7 +415,7 @@ leat_err leat_sleep(leat_dur d)
         uint32_t why = task_wait(t);
         at_store(&t->deadline, old);                 /* its own end is none of the context's */
         leat_err e = task_wait_err(t, why);
-        if (e != LEAT_CANCELED && rt_now(t->rt) >= until)
+        if ((e == LEAT_AGAIN || e == LEAT_DEADLINE) && rt_now(t->rt) >= until)
             return LEAT_OK;
         if (e != LEAT_AGAIN)
             return e;
