@@ -32,7 +32,7 @@ static leat_err scheme_find(const char *url, const struct scheme **ret)
 
 leat_err link_check(const char *url)
 {
-    const struct scheme *s;
+    const struct scheme *s = NULL;
     struct url u;
     LEAT_TRY(scheme_find(url, &s));
     const char *wrong = s->listen_fd ? url_parse(url, &u) : NULL;

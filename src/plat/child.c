@@ -128,7 +128,7 @@ static int hear(int told, struct verdict *v)
 
 int child_start(const struct child_start *p, pid_t *ret_pid, int *ret_fd, enum child_step *ret_step)
 {
-    int tell[2], e, fd = -1;
+    int tell[2] = { -1, -1 }, e, fd = -1;
     struct verdict v = { 0, CHILD_OTHER };
     sigset_t all, old;
     *ret_step = CHILD_OTHER;

@@ -167,7 +167,7 @@ static int sock_new(int family, int *ret)
 
 int sock_listen(const struct sock_addr *a, int *ret)
 {
-    int fd, one = 1, zero = 0, e = sock_new(a->at.ss_family, &fd);
+    int fd = -1, one = 1, zero = 0, e = sock_new(a->at.ss_family, &fd);
     if (e)
         return e;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -198,7 +198,7 @@ int sock_accept(int fd, int *ret)
 
 int sock_connect(const struct sock_addr *a, int *ret)
 {
-    int fd, e = sock_new(a->at.ss_family, &fd);
+    int fd = -1, e = sock_new(a->at.ss_family, &fd);
     if (e)
         return e;
     e = connect(fd, (const struct sockaddr *)&a->at, a->len) == 0 ? 0 : errno;

@@ -67,7 +67,7 @@ static const char *escape(const uint8_t *p, size_t len, char room[8])
 void json_string(const struct json_sink *s, const void *bytes, size_t n)
 {
     const uint8_t *p = bytes;
-    char room[8];
+    char room[32];                                   /* 7 are used; some compilers are afraid for the moves of a longer copy */
     size_t from = 0, at = 0;                         /* from: what has not been put yet starts here */
     put(s, "\"", 1);
     while (at < n && (at += json_plain(p + at, n - at, true)) < n) {
