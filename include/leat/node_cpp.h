@@ -77,7 +77,7 @@ template <class C> using leat_reply_elem_t = leat_elem_t<typename std::remove_re
 #define LEAT_ENUM_(E, ...) enum E : int32_t { LEAT_MAP_(LEAT_ENUMERATOR_, E, __VA_ARGS__) }; \
     LEAT_TABLE_(E, enum E, LEAT_K_ENUM_, LEAT_ENUM_DESCR_, __VA_ARGS__)
 #define LEAT_ONEOF_(O, ...) enum O##_case : uint32_t { O##_none, LEAT_MAP_(LEAT_CASE_NAME_, O, __VA_ARGS__) }; \
-    struct O { enum O##_case which; union { LEAT_MAP_(LEAT_MEMBER_, O, __VA_ARGS__) }; }; typedef struct O O##_c_; \
+    struct O { enum O##_case which; union { LEAT_MAP_(LEAT_MEMBER_, O, __VA_ARGS__) }; }; typedef struct O O##_c_, O##_is_a_oneof_; \
     LEAT_TABLE_(O, struct O, LEAT_K_ONEOF_, LEAT_DESCR_, __VA_ARGS__)
 #define LEAT_ONCE_(S, kind, name, ...) std::remove_cv_t<decltype(S##_c_::name)> name;
 #define LEAT_NONE_LEFT_OUT_(S, T) static_assert((sizeof(struct S##_once_) + alignof(T) - 1) / alignof(T) * alignof(T) >= sizeof(T), \

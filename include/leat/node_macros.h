@@ -33,9 +33,10 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
 #define LEAT_K_date       leat_date, LEAT_K_DATE_, NULL
 #define LEAT_K_duration   leat_dur, LEAT_K_DURATION_, NULL
 #define LEAT_K_error      leat_error, LEAT_K_ERROR_, NULL
-#define LEAT_K_struct(S)  struct S, LEAT_K_STRUCT_, &S##_type
+/* a struct is no oneof, though `struct O` is the C type of one */
+#define LEAT_K_struct(S)  struct S, LEAT_K_STRUCT_, &S##_type + 0 * sizeof(S##_is_a_struct_)
 #define LEAT_K_enum(E)    enum E, LEAT_K_ENUM_, &E##_type
-#define LEAT_K_oneof(O)   struct O, LEAT_K_ONEOF_, &O##_type
+#define LEAT_K_oneof(O)   struct O, LEAT_K_ONEOF_, &O##_type + 0 * sizeof(O##_is_a_oneof_)
 #define LEAT_K_optional(S) struct S *, LEAT_K_OPTIONAL_, &S##_type
 #define LEAT_K_list(S)    S##_list, LEAT_K_LIST_, &S##_type
 #define LEAT_K_map(S)     S##_map, LEAT_K_MAP_, &S##_type     /* keys are strings, in the order they came */
@@ -78,10 +79,10 @@ extern const leat_type leat_string_type_, leat_int8_type_, leat_int16_type_, lea
     LEAT_TABLE_(E, enum E, LEAT_K_ENUM_, LEAT_ENUM_DESCR_, __VA_ARGS__)
 #define LEAT_ENUM_DESCR_(E, n, v, ...) { .name = #n, .tag = v, __VA_ARGS__ },
 #define LEAT_ONEOF_(O, ...) enum O##_case { O##_none, LEAT_MAP_(LEAT_CASE_NAME_, O, __VA_ARGS__) }; \
-    struct O { enum O##_case which; union { LEAT_MAP_(LEAT_MEMBER_, O, __VA_ARGS__) }; }; typedef struct O O##_c_; \
+    struct O { enum O##_case which; union { LEAT_MAP_(LEAT_MEMBER_, O, __VA_ARGS__) }; }; typedef struct O O##_c_, O##_is_a_oneof_; \
     LEAT_TABLE_(O, struct O, LEAT_K_ONEOF_, LEAT_DESCR_, __VA_ARGS__)
 #endif
-#define LEAT_REPLY_(S, T) typedef T S##_c_; struct S##_reply { leat_reply reply; S##_c_ value; }; \
+#define LEAT_REPLY_(S, T) typedef T S##_c_, S##_is_a_struct_; struct S##_reply { leat_reply reply; S##_c_ value; }; \
     typedef struct S##_reply S##_reply_c_
 #define LEAT_REPLY_TABLE_(S) LEAT_TABLE_(S##_reply, struct S##_reply, LEAT_K_STRUCT_, LEAT_DESCR_, (reply_, reply), (replied_(S), value))
 /* A struct of the members that are described, which nobody uses: one that is described twice is there twice, and without one that was left
