@@ -152,7 +152,8 @@ void report(struct world *w, const char *verdict)
     char hits[HIT_COUNT * 40];
     static struct points points;
     int64_t ns = w->now - START_NS;
-    const char *fault = w->plan.text[0] ? w->plan.text : w->plan.len ? "planned faults that never came" : "no fault";
+    const char *fault = w->plan.text[0] ? w->plan.text : w->dials_reset ? "a dial was reset" :
+        w->plan.len ? "planned faults that never came" : "no fault";
     points.len = 0;
     probes_each(collect, &points);
     report_hits(w, hits, sizeof hits);
@@ -166,8 +167,8 @@ void report(struct world *w, const char *verdict)
         return;
     }
     report_points(w, &points);
-    lines_add(w->conf.fd, "end verdict=%s ns=%" PRId64 " steps=%" PRIu64 " hash=%016" PRIx64 " struck=%u hits=%s fault=%s\n",
-        verdict, ns, w->steps, w->trace.hash, w->plan.struck, hits, fault);
+    lines_add(w->conf.fd, "end verdict=%s ns=%" PRId64 " steps=%" PRIu64 " hash=%016" PRIx64 " struck=%u met=%d hits=%s fault=%s\n",
+        verdict, ns, w->steps, w->trace.hash, w->plan.struck, w->plan.struck || w->dials_reset, hits, fault);
     lines_out(w->conf.fd);
 }
 

@@ -70,7 +70,7 @@ struct world {
     struct port *ports;
     struct plan plan;
     struct trace trace;
-    uint64_t hits[HIT_COUNT];
+    uint64_t hits[HIT_COUNT], dials_reset;           /* ... by a rare turn, without a fault of the plan */
     struct rt *rt;
     leat_group group;                                /* the machines' main functions */
     char nodes[ENV_MAX];                             /* LEAT_NODES */

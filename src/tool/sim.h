@@ -34,7 +34,7 @@ struct sim_result {
     char verdict[24], fault[256], plan[SIM_PLAN], bugs[SIM_BUGS];
     int64_t ns;
     uint64_t steps, hash;
-    bool planned, struck;
+    bool planned, struck, met;                       /* ... a fault of the plan came; any fault */
     struct sim_hits hits;
     struct sim_points points;
     /* what the process did */

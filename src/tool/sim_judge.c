@@ -58,7 +58,7 @@ const char *sim_why_failed(const struct sim_opts *o, const struct sim_totals *t,
         return r->verdict;
     else if (r->code && o->must_succeed)
         snprintf(buf, cap, "exit code %d where it must succeed", r->code);
-    else if (r->code && !r->struck)
+    else if (r->code && !r->met)
         snprintf(buf, cap, "exit code %d without a fault", r->code);
     else if (!r->code && t->have_output && !o->any_output && (r->out_hash != t->out_hash || r->out_len != t->out_len))
         snprintf(buf, cap, "another output than that of seed %" PRIu64 " (--any-output allows it)", t->output_seed);

@@ -50,6 +50,8 @@ static void field_read(struct sim_result *r, const char *name, char *value)
         r->planned |= *value != '0';
     else if (strcmp(name, "struck") == 0)
         r->struck |= *value != '0';
+    else if (strcmp(name, "met") == 0)
+        r->met |= *value != '0';
     else if (strcmp(name, "plan") == 0)
         snprintf(r->plan, sizeof r->plan, "%s", value);
     else if (strcmp(name, "bugs") == 0)

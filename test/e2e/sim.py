@@ -294,6 +294,16 @@ def tasks_that_stay():
         return (problems and problems + text.splitlines()) + w.left()
 
 
+def a_dial_that_is_reset():
+    """A rare turn may reset a dial, which is a fault for who dials once and ends with the error."""
+    with World() as w:
+        code, seeds, last, text = sim(w, [PROGRAM, 'dials'], '--seeds', '1..200', '--faults', 'delay', '--plan', 'none', '--bugs',
+                                      'fault.dial')
+        problems = differ('the exit code', code, 0) + differ('the number of seeds', len(seeds), 200)
+        problems += [] if re.search(r'REFUSED, exit code 1.* a dial was reset, .*: dialed once$', text, re.M) else ['no dial was reset']
+        return (problems and problems + text.splitlines()) + w.left()
+
+
 def memory_in_large_pieces():
     """But not where the environment says how it is to be taken."""
     with World() as w:
@@ -321,6 +331,7 @@ tap.main([
     ('sim_shrinks_a_failure_to_the_faults_it_needs', shrinks), ('sim_goes_on_where_a_campaign_was', goes_on),
     ('sim_that_reached_nothing_is_void', void), ('sim_takes_memory_in_large_pieces', memory_in_large_pieces),
     ('sim_of_tasks_that_stay_starts_them_all', tasks_that_stay),
+    ('sim_takes_a_dial_that_is_reset_for_a_fault', a_dial_that_is_reset),
     ('sim_of_the_word_count_with_crashed_workers_is_right', wordcount_of_crashed_workers),
     ('sim_of_the_word_count_with_faults_that_heal_always_succeeds', wordcount_of_faults_that_heal),
     ('sim_of_the_word_count_with_workers_without_power_when_they_are_called_succeeds', wordcount_of_workers_without_power)])

@@ -104,6 +104,30 @@ static leat_err standing(void)
     return ups;
 }
 
+/* Node 0 starts a task on the first peer that dials the second, once, and ends with what came of that. */
+static leat_err dial_h2(struct item *it)
+{
+    leat_auto_node leat_node *n = NULL;
+    leat_peer *p;
+    (void)it;
+    LEAT_TRY(leat_node_open(NULL, &n));
+    leat_err err = leat_node_dial(n, "tcp://h2:1", &p);
+    return err == LEAT_OK ? err : leat_fail(LEAT_REFUSED, "dialed once");
+}
+
+static leat_err dials(void)
+{
+    leat_auto_node leat_node *n = NULL;
+    leat_peers peers;
+    leat_err err;
+    LEAT_TRY(leat_node_open(NULL, &n));
+    LEAT_TRY(leat_expose(n, dial_h2, item));
+    LEAT_TRY(leat_node_join(n, NULL, &peers));
+    leat_with_group(g, err)
+        LEAT_TRY(leat_go_on(&g, peers.at[0], dial_h2, item, { 0 }));
+    return err;
+}
+
 /* -- before leat_run, and what the run finds of it ----------------------------------------------------------------------------------- */
 static struct { int fd, *shared; pid_t child; pthread_t thread; volatile bool ran; } early;
 
@@ -188,6 +212,8 @@ static leat_err run(struct what *w)
         return lost();
     if (strcmp(w->name, "standing") == 0)
         return standing();
+    if (strcmp(w->name, "dials") == 0)
+        return dials();
     if (strcmp(w->name, "year") == 0)
         return leat_sleep(LEAT_S(365 * 24 * 3600));
     if (strcmp(w->name, "deadlock") == 0)
