@@ -45,6 +45,8 @@ const char *leat_err_name(leat_err e);               /* "CLOSED"; static; [signa
 const char *leat_err_detail(void);                   /* what the last failure of this task was; until its next leat call */
 int leat_err_sys(void);                              /* the errno behind the last LEAT_SYS of this task, else 0 */
 leat_err leat_err_why(void);                         /* behind the last LEAT_UNKNOWN of this task: DEADLINE, CANCELED or PEER_LOST */
+const void *leat_err_sent(void);                     /* behind the last LEAT_UNKNOWN of a select of this task: which value may have been
+                                                        received (the p of its leat_on_send); the others are yours.  Else NULL */
 LEAT_CHECK leat_err leat_fail(leat_err e, const char *fmt, ...) LEAT_PRINTF_(2, 3);  /* returns e, sets the detail */
 LEAT_CHECK leat_err leat_wrap(leat_err e, const char *fmt, ...) LEAT_PRINTF_(2, 3);  /* puts "text: " before the detail */
 #define LEAT_TRY(expr)                  LEAT_TRY_(expr)         /* on an error: return it from this function */
@@ -176,14 +178,15 @@ leat_err leat_ctx_cause(void);                       /* why: leat_cancel's cause
  * (leat_on_recv_any is the loop), and an `if` before a case only on what stays as it is: else the program stops and says so.
  * v and w must outlive the select.  Where a send goes to an unbuffered channel in another process, its receiver there and the select
  * choose each other; while that answer is on its way the select waits for nothing else but its context, and UNKNOWN and PEER_LOST are
- * possible as for leat_send.  A NULL channel is never ready, nor is a closed one except to leat_on_closed; one whose peer is lost ends the
- * select with PEER_LOST, unless leat_on_closed has a case for it.  In a case, break
- * and continue leave the select (in Go, continue goes on with the loop around it). */
+ * possible as for leat_send.  After UNKNOWN one value is moved, that of leat_err_sent(); those of the other cases are yours as before.
+ * A NULL channel is never ready, nor is a closed one except to leat_on_closed.  One whose peer is lost ends the select with PEER_LOST, and
+ * to send where nobody will ever receive with GONE, unless another case is ready, if only leat_on_closed; leat_otherwise is not for that.
+ * In a case, break and continue leave the select (in Go, continue goes on with the loop around it). */
 #define leat_select(err)                LEAT_SELECT_(err)
 #define leat_on_recv(c, out)            LEAT_ON_RECV_(c, out)
 #define leat_on_recv_any(cs, n, out, i) LEAT_ON_ANY_(cs, n, out, i)  /* an array of n receive ends; *i says which (size_t) */
 #define leat_on_send(c, p)              LEAT_ON_SEND_(c, p)
-#define leat_on_closed(c)               LEAT_ON_CLOSED_(c)      /* closed and drained, or lost; elsewhere: nobody can send to it any more */
+#define leat_on_closed(c)               LEAT_ON_CLOSED_(c)      /* closed and drained, or lost; a send end: closed, lost or GONE */
 #define leat_on_after(d)                LEAT_ON_AFTER_(d)
 #define leat_on_done(ctx)               LEAT_ON_DONE_(ctx)      /* another context than one's own, which needs no case */
 #define leat_on_fd(fd, events)          LEAT_ON_FD_(fd, events) /* LEAT_READ, LEAT_WRITE; readiness only */

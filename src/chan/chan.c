@@ -127,13 +127,15 @@ void leat_unref_end_(leat_chan_ *c, int ends)
     if ((ends & LEAT_RX_END_) && c->rxs)
         deaf = --c->rxs == 0 && !c->site;
     struct waiter *told = deaf ? chan_shut_locked(c, LEAT_GONE, NULL) : NULL;
-    if (deaf)
-        chan_drained_locked(c);                      /* who fills it for no receiver ends now, not at its next send */
     struct chan_net *net = c->net;
     const struct leat_type *type = c->type;
     struct chan_left left = { 0, 0 };
-    if (deaf && !net && type)
+    if (deaf && !net) {
+        at_store(&c->ended, 1);                      /* for leat_on_closed of a send end; a home says so to its sites first */
         left = chan_forget_elems_locked(c);
+    }
+    if (deaf)
+        chan_drained_locked(c);                      /* who fills it for no receiver ends now, not at its next send */
     unlock(&c->lock);
     chan_wake(told);
     chan_drop_left(c, type, at_load(&chan_drop_value), left);

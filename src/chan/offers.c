@@ -166,6 +166,8 @@ int offers_try(struct sel *x, leat_err *err)
         o->c->net->ops->itself(o->c);
         unlock(&o->c->lock);
     }
+    if (e == LEAT_UNKNOWN)
+        err_sent(o->val);
     if (e != LEAT_AGAIN && e != LEAT_CLOSED && !lost_is_a_case(x, o->c, e))
         *err = e;
     return -1;
@@ -200,6 +202,8 @@ int offers_ask(struct sel *x, leat_err *err)
         leat_err e = o->c->net->ops->ask(o->c, o->val);
         if (e == LEAT_OK && (o->c->cap == 0 || select_op_try(o, err)))
             return (int)i;
+        if (e == LEAT_UNKNOWN)
+            err_sent(o->val);
         if (e != LEAT_OK && e != LEAT_AGAIN && e != LEAT_CLOSED && e != LEAT_GONE && !lost_is_a_case(x, o->c, e)) {
             *err = e;
             return -1;

@@ -113,8 +113,8 @@ static __attribute__((noinline)) bool quick_none(const leat_select_ *s)
         }
     }
     for (uint32_t i = 0; i < n; i++)
-        if (chan_polls(chans[i]))
-            return false;                            /* of an array: they are to be asked */
+        if (chan_polls(chans[i]) || at_load(&chans[i]->ended))
+            return false;                            /* of an array: they are to be asked, or may end the select */
     n = select_lock_all(chans, n);
     bool looked = quick_look(s, &mask);
     select_unlock_all(chans, n);
@@ -126,8 +126,9 @@ const leat_case_ *select_quick_otherwise(const leat_select_ *s)
     const leat_case_ *otherwise = NULL;
     bool one = s->n <= 2;                            /* of which a look says enough */
     for (const leat_case_ *k = s->on; k < s->on + s->n; k++) {
-        if (k->op == 't' || (k->op == 'r' && k->c && chan_polls(k->c)))
-            return NULL;
+        leat_chan_ *c = k->op == 'r' || k->op == 's' ? k->c : NULL;
+        if (k->op == 't' || (c && (k->op == 's' ? at_load(&c->closed) : chan_polls(c) || at_load(&c->ended))))
+            return NULL;                             /* what has ended may be an error: select_wait.c says */
         if (k->op == 'o')
             otherwise = k;
         one = one && k->op != 'a';

@@ -434,3 +434,86 @@ static leat_err under_deadline(leat_none *none)
 TEST(the_deadline_of_the_context_ends_a_select) { RUN(under_deadline); }
 
 T_MAIN()
+
+/* What nobody will ever receive is an error of every select that would send it, also of one that waits for nothing. */
+static leat_err nobody_receives(leat_none *none)
+{
+    (void)none;
+    for (size_t capacity = 0; capacity < 2; capacity++) {
+        leat_chan(int) c = leat_chan_make(int, capacity), open = leat_chan_make(int, 1);
+        leat_tx(int) out = leat_ref(leat_tx_of(c));
+        leat_err err;
+        int v = 1, w = 0;
+        bool closed = false, sent = false;
+        leat_unref(c);
+        leat_select(err) {
+            leat_on_send(out, &v) { CHECK(false); }
+            leat_otherwise { CHECK(false); }
+        }
+        CHECK_EQ(err, LEAT_GONE);
+        leat_select(err) {
+            leat_on_send(out, &v) { CHECK(false); }
+            leat_on_recv(open, &w) { CHECK(false); }
+            leat_otherwise { CHECK(false); }
+        }
+        CHECK_EQ(err, LEAT_GONE);
+        leat_select(err) {
+            leat_on_send(out, &v) { CHECK(false); }
+            leat_on_closed(out) { closed = true; }
+            leat_otherwise { CHECK(false); }
+        }
+        CHECK(err == LEAT_OK && closed);
+        leat_select(err) {                           /* what is ready comes first */
+            leat_on_send(out, &v) { CHECK(false); }
+            leat_on_send(open, &v) { sent = true; }
+            leat_otherwise { CHECK(false); }
+        }
+        CHECK(err == LEAT_OK && sent);
+        leat_unref(out);
+        leat_unref(open);
+    }
+    return LEAT_OK;
+}
+TEST(a_select_that_does_not_wait_says_that_nobody_receives) { RUN(nobody_receives); }
+
+/* ... and is the case of leat_on_closed, for who comes then and for who waits already; what is queued changes nothing. */
+struct waits { leat_tx(int) out; leat_tx(bool) up; };
+static leat_err waits_for_the_end(struct waits *w)
+{
+    int v = 2;
+    bool closed = false;
+    leat_err err;
+    LEAT_TRY(leat_send(w->up, true));
+    leat_select(err) {
+        leat_on_send(w->out, &v) { CHECK(false); }
+        leat_on_closed(w->out) { closed = true; }
+    }
+    CHECK(err == LEAT_OK && closed);
+    leat_select(err) { leat_on_closed(w->out) { closed = false; } }
+    CHECK(err == LEAT_OK && !closed);
+    return LEAT_OK;
+}
+static leat_err nobody_receives_any_more(leat_none *none)
+{
+    (void)none;
+    leat_auto leat_chan(bool) up = leat_chan_make(bool, 0);
+    leat_err err;
+    for (size_t capacity = 0; capacity < 2; capacity++) {
+        leat_chan(int) c = leat_chan_make(int, capacity);
+        leat_tx(int) out = leat_ref(leat_tx_of(c));
+        bool is;
+        if (capacity)
+            LEAT_TRY(leat_send(c, 1));
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, waits_for_the_end, (struct waits){ out, leat_tx_of(up) }));
+            LEAT_TRY(leat_recv(up, &is));
+            leat_yield();
+            leat_unref(c);
+        }
+        CHECK_EQ(err, LEAT_OK);
+        CHECK_EQ(leat_send(out, 3), LEAT_GONE);
+        leat_unref(out);
+    }
+    return LEAT_OK;
+}
+TEST(a_send_end_learns_by_its_closed_case_that_nobody_receives) { RUN(nobody_receives_any_more); }

@@ -327,6 +327,15 @@ static int block(struct sel *x, struct task *t, leat_err *err)
     return woken(x, t, why, err);
 }
 
+/* No case is ready.  false: leat_otherwise is not for that: one never will be, and that is an error. */
+static __attribute__((noinline)) bool none_lost(const struct sel *x, leat_err *err)
+{
+    for (uint32_t i = 0; i < x->n; i++)
+        if ((x->ops[i].kind == 'r' || x->ops[i].kind == 's') && !op_alive(&x->ops[i]) && !dead_is_fine(x, x->ops[i].c, err))
+            return false;
+    return true;
+}
+
 /* Why no op can ever fire. */
 static leat_err all_dead(const struct sel *x)
 {
@@ -389,7 +398,8 @@ static int run(struct sel *x, leat_err *err)
                 if (x->asked)
                     continue;
             }
-            hit = x->otherwise;
+            if (none_lost(x, err))
+                hit = x->otherwise;
             break;
         }
         if (!any_alive(x)) {

@@ -23,6 +23,7 @@ struct fault {
     void *value;                                     /* err_value; or NULL */
     void (*done)(void *);
     size_t before;
+    const void *sent;                                /* leat_err_sent */
 };
 
 static const struct { const char *name, *text; } errors[] = {
@@ -73,6 +74,7 @@ static struct fault *fault_ready(struct task *t, leat_err e)
         t->fault->err = e;
         t->fault->why = LEAT_OK;
         t->fault->sys = 0;
+        t->fault->sent = NULL;
         t->fault->node[0] = 0;
     }
     return t->fault;
@@ -147,6 +149,7 @@ leat_err leat_wrap(leat_err e, const char *fmt, ...)
     struct fault *old = fault_of(t, e);
     int sys = old ? old->sys : 0;
     leat_err why = old ? old->why : LEAT_OK;
+    const void *sent = old ? old->sent : NULL;
     char node[sizeof ((struct fault *)0)->node] = "";
     struct fault kept = { .value = old ? old->value : NULL };
     if (old) {
@@ -167,6 +170,7 @@ leat_err leat_wrap(leat_err e, const char *fmt, ...)
     if (f) {
         f->sys = sys;
         f->why = why;
+        f->sent = sent;
         f->value = kept.value;
         f->done = kept.done;
         f->before = kept.before + MIN((size_t)MAX(n, 0) + 2, strlen(text));
@@ -245,6 +249,19 @@ leat_err leat_err_why(void)
 {
     struct fault *f = fault_now(task_self());
     return f ? f->why : LEAT_OK;
+}
+
+void err_sent(const void *v)
+{
+    struct fault *f = fault_now(task_self());
+    if (f)
+        f->sent = v;
+}
+
+const void *leat_err_sent(void)
+{
+    struct fault *f = fault_now(task_self());
+    return f ? f->sent : NULL;
 }
 
 struct fault *err_take(struct task *t, leat_err e)

@@ -13,6 +13,7 @@ const char *err_detail_of(leat_err e, char *node, size_t cap);         /* of e, 
 /* The last failure of this task is that of a value, v, whose words begin `before` bytes on in its text; done(v) when it is forgotten. */
 void err_value(void *v, void (*done)(void *), size_t before);
 void *err_value_of(leat_err e, size_t *before);      /* of e, if it was this task's last failure; NULL: it has none; borrowed */
+void err_sent(const void *v);                        /* the last failure, UNKNOWN, is of the case of a select that sends *v */
 bool err_known(leat_err e);                          /* it is one of those of leat.h; OK is one */
 leat_err err_of(leat_err e);                         /* notes that this call of the task failed so, without a text of its own */
 leat_err err_again(leat_err e);                      /* what a call within has failed with, and may have told */

@@ -77,7 +77,7 @@ static uint64_t expect_offer(uint64_t id, int32_t n) { return expect_offer_at(&p
 
 /* -- a select of the node ----------------------------------------------------------------------------------------------------------- */
 enum { GOT = 1, SENT, SENT_OFF, TIMER };
-struct choice { leat_err err, why; int fired, got; leat_ctx *ctx; int timer_ms; _Atomic bool done; };
+struct choice { leat_err err, why; int fired, got, sent; leat_ctx *ctx; int timer_ms; _Atomic bool done; };
 static struct choice choice;
 
 static leat_err choose(leat_none *none)
@@ -95,6 +95,7 @@ static leat_err choose(leat_none *none)
                 leat_on_after(LEAT_MS(c->timer_ms)) { c->fired = TIMER; }
         }
         c->why = c->err == LEAT_UNKNOWN ? leat_err_why() : LEAT_OK;
+        c->sent = leat_err_sent() == &to_out ? SENT : leat_err_sent() == &to_off ? SENT_OFF : 0;
         c->got = v.n;
     }
     c->done = true;
@@ -105,7 +106,7 @@ static leat_err choose(leat_none *none)
 static void opens(int timer_ms)
 {
     choice.err = choice.why = LEAT_OK;
-    choice.fired = choice.got = 0;
+    choice.fired = choice.got = choice.sent = 0;
     choice.timer_ms = timer_ms;
     choice.done = false;
     CHECK_EQ(leat_go(tasks, choose, LEAT_NONE), LEAT_OK);
@@ -311,6 +312,28 @@ SCRIPT(a_cancel_withdraws_and_learns_nothing)
     expect(FRAME_WITHDRAW, OUT, number);
     ended(LEAT_UNKNOWN, 0);
     CHECK_EQ(choice.why, LEAT_CANCELED);
+    CHECK_EQ(choice.sent, SENT);
+    leaves();
+}
+
+SCRIPT(a_select_that_does_not_know_says_which_of_its_values_that_is)
+{
+    opens(0);
+    uint64_t number = tries(OUT, 10);
+    PEER_SAY(&peer, FRAME_BUSY, OUT, number);
+    number = tries(OFF, 20);
+    leat_cancel(choice.ctx, LEAT_CANCELED);
+    expect(FRAME_WITHDRAW, OFF, number);
+    ended(LEAT_UNKNOWN, 0);
+    CHECK_EQ(choice.sent, SENT_OFF);
+    leaves();
+    opens(0);
+    number = tries(OUT, 10);
+    leat_cancel(choice.ctx, LEAT_CANCELED);
+    expect(FRAME_WITHDRAW, OUT, number);
+    PEER_SAY(&peer, FRAME_WITHDRAWN, OUT, number);
+    ended(LEAT_CANCELED, 0);
+    CHECK_EQ(choice.sent, 0);                        /* of another failure none is in doubt */
     leaves();
 }
 

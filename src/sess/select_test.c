@@ -433,6 +433,7 @@ static leat_err losses(bool wait, size_t capacity)
     struct num v = { 1 }, w;
     leat_err err, done = LEAT_OK;
     bool lost = false;
+    size_t which;
     leat_finish(l.in);
     for (size_t i = 0; i < capacity; i++)
         CHECK_EQ(leat_send(l.out, { 1 }), LEAT_OK);
@@ -469,7 +470,19 @@ static leat_err losses(bool wait, size_t capacity)
     CHECK_EQ(err, LEAT_PEER_LOST);
     leat_select(err) {
         leat_on_recv(l.in, &w) { CHECK(false); }
+        leat_otherwise { CHECK(false); }
+    }
+    CHECK_EQ(err, LEAT_PEER_LOST);
+    leat_select(err) {
+        leat_on_recv(never, &w) { CHECK(false); }
+        leat_on_recv_any(&l.in, 1, &w, &which) { CHECK(false); }
+        leat_otherwise { CHECK(false); }
+    }
+    CHECK_EQ(err, LEAT_PEER_LOST);
+    leat_select(err) {
+        leat_on_recv(l.in, &w) { CHECK(false); }
         leat_on_closed(l.in) { lost = false; }
+        leat_otherwise { CHECK(false); }
     }
     CHECK_EQ(err, LEAT_OK);
     CHECK(!lost);
