@@ -257,4 +257,48 @@ TEST(what_is_ready_behind_a_task_that_computes_is_stolen)
         CHECK_EQ(leat_run(&(leat_opts){ .workers = workers }, behind, LEAT_NONE), LEAT_OK);
 }
 
+/* Each is there, then waits, and once it is woken it computes until all others have been woken, too. */
+struct all { int n; _Atomic int begun; leat_rx(int) in; };
+static leat_err one_of_all(struct all **pa)
+{
+    struct all *a = *pa;
+    int v;
+    LEAT_TRY(a->in ? leat_recv(a->in, &v) : LEAT_OK);
+    for (++a->begun; a->begun < a->n; )
+        cpu_pause();
+    return LEAT_OK;
+}
+
+/* As many as there are workers, with the one that starts or wakes them: so each needs a worker of its own. */
+static leat_err all_compute(struct all *a)
+{
+    leat_auto leat_chan(int) c = leat_chan_make(int, 0);
+    for (int waits = 0; waits < 2; waits++) {
+        leat_err err;
+        *a = (struct all){ .n = a->n, .in = waits ? leat_rx_of(c) : NULL };
+        leat_with_group(g, err) {
+            for (int i = 1; waits && i < a->n; i++)
+                LEAT_TRY(leat_go(&g, one_of_all, &*a));
+            LEAT_TRY(leat_sleep(LEAT_MS(15)));       /* all workers sleep for good */
+            for (int i = 1; i < a->n; i++)
+                LEAT_TRY(waits ? leat_send(c, i) : leat_go(&g, one_of_all, &*a));
+            for (++a->begun; a->begun < a->n; )
+                cpu_pause();
+        }
+        LEAT_TRY(err);
+    }
+    return LEAT_OK;
+}
+static leat_err all_of_them(struct all *a)
+{
+    for (int i = 0; i < (getenv("T_QUICK") ? 3 : 10); i++)
+        LEAT_TRY(all_compute(a));
+    return LEAT_OK;
+}
+TEST(what_is_ready_behind_thieves_that_compute_is_stolen_from_them)
+{
+    for (uint32_t workers = 2; workers <= 4; workers++)
+        CHECK_EQ(leat_run((&(leat_opts){ .workers = workers }), all_of_them, (struct all){ .n = (int)workers }), LEAT_OK);
+}
+
 T_MAIN()

@@ -8,9 +8,12 @@
  * all that is said below of sleepers, but waking it is a store.  At most one spins, and it holds the poll; to `others_asleep` it
  * sleeps, so the others stay deep asleep meanwhile.
  *
- * Nobody naps while work waits behind a task that computes.  When all fall asleep, each looks once more after QUIET_NS; only then it
- * sleeps for good and says so in rt->unwatched.  A worker that is awake and makes a task ready takes that word down and wakes one
- * sleeper (7 us, once in QUIET_NS at most), which naps and looks from then on.
+ * Nobody naps while work waits behind a task that computes.  When all fall asleep, each looks once more after QUIET_NS; only if nobody has
+ * woken it before that it sleeps for good and says so in rt->unwatched.  A worker that is awake and makes a task ready takes that word down
+ * and wakes one sleeper (7 us, once in QUIET_NS at most), which naps and looks from then on.  rt->looking counts those that do: when the
+ * last of them has found something to run, it wakes the next one.
+ *
+ * More than one needs.  Who starts a second task, or has had a backlog for long, wakes a sleeper, if that pays (trial.h).
  *
  * No work is stranded.  A deep sleeper sets its bit in idle_mask (locked), then looks again at the others' sleeping words and at all
  * queues.  A worker that wakes clears its own word (locked) before it runs anything, and reads idle_mask after each push.  So
@@ -60,18 +63,34 @@ void idle_wake(struct worker *w)
         io_wake(w->rt);
 }
 
-void idle_wake_one(struct rt *rt)
+static void wake_one(struct rt *rt, bool trial)
 {
     uint64_t mask = atomic_load_explicit(&rt->idle_mask, SEQ);
     while (mask) {
         uint32_t spinner = at_load(&rt->spinning);   /* 1 + its number */
         uint64_t cheap = spinner ? mask & UINT64_C(1) << (spinner - 1) : 0, bit = cheap ? cheap : mask & -mask;
         if (atomic_fetch_and_explicit(&rt->idle_mask, ~bit, SEQ) & bit) {
-            idle_wake(rt->workers[__builtin_ctzll(bit)]);
+            struct worker *w = rt->workers[__builtin_ctzll(bit)];
+            if (trial) {
+                at_store(&w->woken, 1);
+                atomic_fetch_add_explicit(&rt->trial.woken, 1, RLX);
+            }
+            idle_wake(w);
             return;
         }
         mask = atomic_load_explicit(&rt->idle_mask, SEQ);
     }
+}
+
+void idle_wake_one(struct rt *rt) { wake_one(rt, false); }
+
+void idle_wake_more(struct worker *w)
+{
+    struct rt *rt = w->rt;
+    if (trial_worth(&rt->trial, plat_now_soon(&w->clock)))
+        wake_one(rt, true);
+    else if (at_load(&rt->unwatched))
+        idle_watch(rt);
 }
 
 void idle_watch(struct rt *rt)
@@ -312,6 +331,15 @@ void idle_return(struct worker *w)
     atomic_fetch_and_explicit(&w->rt->idle_mask, ~(UINT64_C(1) << w->id), SEQ);
 }
 
+/* What it found has lasted so long. */
+static void try_ended(struct worker *w, int64_t lasted)
+{
+    if (!w->tries)
+        return;
+    w->tries = false;
+    trial_ended(&w->rt->trial, w->now, lasted);
+}
+
 static void give_all(struct worker *w)
 {
     struct task *t, *first = NULL, *last = NULL;
@@ -337,6 +365,7 @@ static void retreat(struct worker *w)
 {
     w->retreat = false;
     w->now = rt_now(w->rt);
+    try_ended(w, 0);
     w->backoff = w->now - w->stint > 1000000 ? BACKOFF_NS : MIN(2 * w->backoff, (int64_t)BACKOFF_MAX_NS);
     give_all(w);
     bool rests = !is_active(w);
@@ -360,16 +389,38 @@ static void run_late_timers(struct worker *w)
     }
 }
 
-/* Nothing is ready here: looks elsewhere and sleeps.  NULL: the runtime stops or this worker retreats. */
-static struct task *idle(struct worker *w)
+static void sleep_deep(struct worker *w, int64_t limit, bool for_good)
 {
     struct rt *rt = w->rt;
-    int64_t watch = NAP_NS;
-    bool quiet = false;                              /* all have slept for QUIET_NS */
+    w->patience = MAX(w->patience / 2, (uint32_t)IDLE_SPINS_MIN);
+    if (!for_good) {
+        nap(w, at_load(&rt->nworkers) == 1 ? limit : MIN(limit, (int64_t)QUIET_NS), DEEP);
+        return;
+    }
+    atomic_fetch_sub_explicit(&rt->looking, 1, SEQ);
+    atomic_fetch_add_explicit(&rt->for_good, 1, RLX);
+    nap(w, limit, FOR_GOOD);
+    atomic_fetch_add_explicit(&rt->looking, 1, SEQ);
+}
+
+/* It was woken on trial, and sleeps again without having found anything. */
+static void woken_in_vain(struct worker *w)
+{
+    at_store(&w->woken, 0);
+    trial_ended(&w->rt->trial, w->now, 0);
+}
+
+static struct task *look_around(struct worker *w)
+{
+    struct rt *rt = w->rt;
+    int64_t watch = NAP_NS, slept = NEVER;           /* since when this one is in a deep nap */
+    bool quiet = false;                              /* all have slept for QUIET_NS, and nobody has woken this one */
     for (unsigned spins = at_load(&rt->nworkers) == 1; !at_load(&rt->stop); ) {     /* alone: its sleep is the look at descriptors */
         struct task *t;
         w->now = rt_now(rt);
         worker_stamp(w);
+        quiet = slept != NEVER && w->now - slept >= QUIET_NS;
+        try_ended(w, w->now - w->stint);
         int64_t next = timers_run(w, w, w->now);
         if (unlikely(w->n_naps))
             nap_all(w);
@@ -390,6 +441,8 @@ static struct task *idle(struct worker *w)
             run_late_timers(w);
             if ((t = find(w))) {
                 w->stint = w->now;
+                w->tries = true;
+                at_store(&w->woken, 0);
                 if (spins > 1)
                     w->patience = IDLE_SPINS;
                 return t;
@@ -411,20 +464,31 @@ static struct task *idle(struct worker *w)
             continue;
         }
         bool deep = others_asleep(w);
-        if (deep && next != NEVER)
-            limit = timers_next(w) - w->now;
+        if (at_load(&w->woken))
+            woken_in_vain(w);
+        slept = deep ? w->now : NEVER;
         if (deep) {
-            w->patience = MAX(w->patience / 2, (uint32_t)IDLE_SPINS_MIN);
-            limit = quiet || at_load(&rt->nworkers) == 1 ? limit : MIN(limit, (int64_t)QUIET_NS);
+            sleep_deep(w, next == NEVER ? NEVER : timers_next(w) - w->now, quiet);
         } else {
-            limit = MIN(limit, watch);
+            nap(w, MIN(limit, watch), SHORT);
             watch = MIN(2 * watch, (int64_t)NAP_MAX_NS);
         }
-        nap(w, limit, !deep ? SHORT : quiet ? FOR_GOOD : DEEP);
-        quiet = deep;
         spins = deep ? 1 : w->patience - 2;           /* 1: the sleep has just looked at descriptors */
     }
     return NULL;
+}
+
+/* Nothing is ready here: looks elsewhere and sleeps.  NULL: the runtime stops or this worker retreats.
+ * The last one that has looked wakes one of those that sleep for good: there may be work left behind who computes. */
+static struct task *idle(struct worker *w)
+{
+    struct rt *rt = w->rt;
+    w->backlog = 0;
+    atomic_fetch_add_explicit(&rt->looking, 1, SEQ);
+    struct task *t = look_around(w);
+    if (atomic_fetch_sub_explicit(&rt->looking, 1, SEQ) == 1 && atomic_load_explicit(&rt->idle_mask, SEQ) && !at_load(&rt->unwatched))
+        idle_wake_one(rt);
+    return t;
 }
 
 static void wait_for_pend(struct worker *w)

@@ -4,6 +4,7 @@
 #include "run/task.h"
 
 void idle_wake_one(struct rt *rt);                   /* a worker in deep sleep, if there is one */
+void idle_wake_more(struct worker *w);               /* w has more to run than one; only if such wakes pay (trial.h) */
 void idle_wake(struct worker *w);                    /* this one, if it sleeps */
 void idle_wake_all(struct rt *rt);
 bool idle_should_retreat(struct worker *w);

@@ -183,7 +183,7 @@ static void tick_wake_others(struct worker *w)
         w->backlog = 0;
     } else if (++w->backlog >= BACKLOG_TICKS) {
         w->backlog = 0;
-        idle_wake_one(w->rt);
+        idle_wake_more(w);
     }
 }
 
@@ -508,7 +508,7 @@ static inline __attribute__((always_inline)) leat_err go(leat_group *pub, leat_f
     fresh_push(w, t);
     if (unlikely(at_load(&w->rt->idle_mask) != 0)) {
         if (at_load(&w->fresh_count) >= 2)
-            idle_wake_one(w->rt);
+            idle_wake_more(w);
         else if (at_load(&w->rt->unwatched))
             idle_watch(w->rt);
     }

@@ -29,6 +29,7 @@
 #include "plat/san.h"
 #include "plat/self.h"
 #include "run/spin.h"
+#include "run/trial.h"
 
 enum { PARK_NONE, PARK_WAIT, PARK_CHAN, PARK_CANCEL, PARK_TIMER, PARK_PLAIN, PARK_TRY, PARK_NAP };
 enum { FRESH = 1, FRESH_HEARD = 2 };
@@ -224,6 +225,7 @@ struct worker {
     struct task *naps[NAPS_AT_ONCE];                 /* have waited long: to be looked at from the worker's own context (hiber.h) */
     struct plat_away *away;                          /* the copy that it is making: what nobody points to yet */
     bool retreat, saw, behind;                       /* behind: the oldest in fresh may be one that waits for the fresh ones */
+    bool tries;                                      /* it runs what it has found after a wake on trial (trial.h) */
     int64_t backoff, stint;
     int64_t looked_at;                               /* at the clock */
     uint32_t turns, behind_since;                    /* turns at the last look */
@@ -247,6 +249,7 @@ struct worker {
     struct task *pinned_head, *pinned_tail;          /* pinned_lock: ready tasks that must run here */
     _Alignas(64) struct task *_Atomic ring[RING];
     _Alignas(64) _Atomic uint32_t sleeping;          /* futex word: 0 awake, 1 asleep on the futex, 2 in the poll, 3 it spins */
+    _Atomic uint32_t woken;                          /* 1: on trial */
     struct wheel wheel;
 };
 
@@ -279,9 +282,12 @@ struct rt {
     struct worker **workers;
     _Atomic uint64_t idle_mask;                      /* workers in deep sleep */
     _Atomic uint32_t unwatched;                      /* 1: all but who is awake sleep for good (idle.c) */
+    _Atomic uint64_t for_good;                       /* for tests: such sleeps so far */
+    _Atomic uint32_t looking;                        /* workers without work that look for some, now or soon: do not sleep for good */
     _Atomic uint32_t polling;                        /* 1: a worker sleeps in the poll */
     _Atomic uint32_t spinning;                       /* 1 + the worker that spins before it sleeps */
     struct spin spin;                                /* whether that pays */
+    struct trial trial;                              /* whether it pays to wake one for work */
     _Atomic uint32_t stop;                           /* workers leave */
     _Atomic uint32_t visitors;                       /* threads of others that are waking somebody here: the end waits for them */
     _Atomic uint32_t global_lock, global_count;
