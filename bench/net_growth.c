@@ -8,7 +8,7 @@ enum { SIZE_BYTES = 200000000, SIZE_MOST = 1000000, SIZE_AHEAD = 262144, MANY_OP
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* -- elements of n bytes through one channel, which has room for SIZE_AHEAD bytes of them: 8 to 1,024 elements ----------------------------- */
+/* -- elements of n bytes through one channel, which has room for SIZE_AHEAD bytes of them: 8 to 1,024 elements ---------------------- */
 static leat_err serve_sized(struct server *s)
 {
     leat_auto leat_chan(struct blob) in = leat_chan_make(struct blob, (size_t)least(1024, most(8, SIZE_AHEAD / s->n)));

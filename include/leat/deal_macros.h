@@ -13,11 +13,12 @@ LEAT_CHECK leat_err leat_deal_run_(leat_workers *w, const leat_deal_ *what, cons
 #ifndef __cplusplus
 #define LEAT_REPLY_OF_(c) LEAT_ASSERT_(LEAT_SAME_(__typeof__(((LEAT_ELEM_(c) *)0)->reply), leat_reply), \
     "the results are a channel of struct T_reply, where T is what the method gives")
-#define LEAT_DEAL_(w, S, m, in_, out_, opts) leat_must_check_((LEAT_REPLY_OF_(out_), \
-    (void)sizeof(((struct S##_impl *)0)->m(NULL, (LEAT_ELEM_(in_) *)0, &((LEAT_ELEM_(out_) *)0)->value)), \
+/* leat_o_: an end that is a cast has a type in it, which offsetof may not (clang says so from 17 on, with -Wpedantic) */
+#define LEAT_DEAL_(w, S, m, in_, out_, opts) leat_must_check_(__extension__ ({ typedef LEAT_ELEM_(out_) leat_o_; LEAT_REPLY_OF_(out_); \
+    (void)sizeof(((struct S##_impl *)0)->m(NULL, (LEAT_ELEM_(in_) *)0, &((leat_o_ *)0)->value)); \
     leat_deal_run_(w, &(const leat_deal_){ #S, &S##_methods[offsetof(struct S##_impl, m) / sizeof(leat_method_fn_ *)], \
-        LEAT_RXRAW_(in_, "leat_deal"), LEAT_TXRAW_(out_, "leat_deal"), sizeof(LEAT_ELEM_(in_)), sizeof(LEAT_ELEM_(out_)), \
-        offsetof(LEAT_ELEM_(out_), value) }, opts, sizeof(leat_deal_opts))))
+        LEAT_RXRAW_(in_, "leat_deal"), LEAT_TXRAW_(out_, "leat_deal"), sizeof(LEAT_ELEM_(in_)), sizeof(leat_o_), \
+        offsetof(leat_o_, value) }, opts, sizeof(leat_deal_opts)); }))
 #else
 #define LEAT_DEAL_(w, S, m, in_, out_, opts) leat_must_check_(__extension__ ({ auto leat_in_ch_ = (in_); auto leat_out_ch_ = (out_); \
     using leat_a_ = leat_elem_t<decltype(leat_in_ch_)>; using leat_t_ = leat_elem_t<decltype(leat_out_ch_)>; \

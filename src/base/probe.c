@@ -7,8 +7,8 @@ bool probe_on;
 static struct probe_watch watch;
 
 /* weak: where no point is linked in, there is no such section */
-extern struct probe *const first_probe __asm__("__start_leat_probes") __attribute__((weak, visibility("hidden")));
-extern struct probe *const last_probe __asm__("__stop_leat_probes") __attribute__((weak, visibility("hidden")));
+extern struct probe *const first_probe[] __asm__("__start_leat_probes") __attribute__((weak, visibility("hidden")));
+extern struct probe *const last_probe[] __asm__("__stop_leat_probes") __attribute__((weak, visibility("hidden")));
 
 static uint64_t name_hash(const char *s)             /* FNV-1a: of the name, not of where the linker put it */
 {
@@ -46,7 +46,7 @@ static void draw(struct probe *p, uint64_t seed, const char *active, bool faults
 void probes_begin(uint64_t seed, const char *active, bool faults, const struct probe_watch *w)
 {
     watch = *w;
-    for (struct probe *const *p = &first_probe; p < &last_probe; p++)
+    for (struct probe *const *p = first_probe; p < last_probe; p++)
         draw(*p, seed, active, faults);
     probe_on = true;
 }
@@ -58,14 +58,14 @@ void probes_end(void)
 
 void probes_each(void (*fn)(void *arg, const struct probe *p), void *arg)
 {
-    for (struct probe *const *p = &first_probe; p < &last_probe; p++)
+    for (struct probe *const *p = first_probe; p < last_probe; p++)
         fn(arg, *p);
 }
 
 uint64_t probes_count(const char *name)
 {
     uint64_t n = 0;
-    for (struct probe *const *p = &first_probe; p < &last_probe; p++)
+    for (struct probe *const *p = first_probe; p < last_probe; p++)
         if ((*p)->kind != PROBE_GAUGE && strcmp((*p)->name, name) == 0)
             n += (*p)->count;
     return n;

@@ -2,12 +2,12 @@
 #include "chan/chan.h"
 #include "run/report.h"
 
-extern const struct chan_net_ops first_ops __asm__("__start_leat_net_ops") __attribute__((weak));
-extern const struct chan_net_ops last_ops __asm__("__stop_leat_net_ops") __attribute__((weak));
+extern const struct chan_net_ops first_ops[] __asm__("__start_leat_net_ops") __attribute__((weak));
+extern const struct chan_net_ops last_ops[] __asm__("__stop_leat_net_ops") __attribute__((weak));
 
 static bool ops_known(const struct chan_net_ops *p)
 {
-    return (uintptr_t)p >= (uintptr_t)&first_ops && (uintptr_t)p < (uintptr_t)&last_ops;
+    return (uintptr_t)p >= (uintptr_t)first_ops && (uintptr_t)p < (uintptr_t)last_ops;
 }
 
 static void describe_net(struct report *r, const struct chan_net *net)

@@ -210,7 +210,7 @@ static leat_err inn_stay(void *self, const struct num *in, struct num *out)
     CHECK_EQ(leat_ctx_err(), LEAT_CANCELED);
     at_store(&told, 1);
     leat_with_shield(LEAT_S(60))
-        for (int ms = 0; !at_load(&gate) && err == LEAT_OK; ms++)
+        while (!at_load(&gate) && err == LEAT_OK)
             err = leat_sleep(LEAT_MS(1));
     return err;
 }

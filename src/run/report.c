@@ -137,11 +137,11 @@ WAIT_KIND wait_blocking = { .what = "waits for a blocking call on another thread
 WAIT_KIND wait_fd = { .what = "waits for descriptor ", .describe = describe_number, .place = place_fd };
 WAIT_KIND wait_peer = { .what = "waits for an answer of a peer" };
 
-extern const struct wait_kind first_kind __asm__("__start_leat_kinds"), last_kind __asm__("__stop_leat_kinds");
+extern const struct wait_kind first_kind[] __asm__("__start_leat_kinds"), last_kind[] __asm__("__stop_leat_kinds");
 
 bool wait_kind_is(const struct wait_kind *k)
 {
-    return (uintptr_t)k >= (uintptr_t)&first_kind && (uintptr_t)k < (uintptr_t)&last_kind && (uintptr_t)k % _Alignof(struct wait_kind) == 0;
+    return (uintptr_t)k >= (uintptr_t)first_kind && (uintptr_t)k < (uintptr_t)last_kind && (uintptr_t)k % _Alignof(struct wait_kind) == 0;
 }
 
 bool task_on(const struct task *t, struct waiter *ret)
