@@ -20,9 +20,9 @@ LEAT_BEGIN_
 #define leat_call_once(p, S, method, in, out, key)  LEAT_CALL_ONCE_(p, S, method, in, out, key)  /* [blocks] as leat_call */
 
 /* -- Futures.  The call is a task of group g (NULL: of leat_run), which ends with it, well or not; its result is received from *ret, once:
- * a struct T_reply, where T is what the method gives; leat_reply_err gives its error.  `in` is copied.  So select waits for several calls,
- * and for what else it waits for.  What was received is yours: leat_drop(T_reply, &r), or what is in it one by one.  A reply that nobody
- * receives is dropped, with all it owns, when *ret has been let go of.
+ * a struct T_reply, where T is what the method gives; leat_reply_err gives its error.  `in` is copied, with one owner more of each end in
+ * it: so a receive end moves by it only if `in` borrows that of a leat_chan.  Thus select waits for several calls, and for what else it
+ * waits for.  What was received is yours: leat_drop(T_reply, &r), or what is in it one by one.  What nobody receives is dropped with *ret.
  * [*ret is owned: leat_unref]  NOMEM, LIMIT, CANCELED, and INVAL as leat_go: it was not begun */
 #define leat_call_async(g, p, S, method, in, ret)   LEAT_CALL_ASYNC_(g, p, S, method, in, ret)
 

@@ -95,6 +95,44 @@ static leat_err streams(leat_none *none)
 }
 ANYWHERE(a_call_streams_by_ends_in_its_argument_and_its_result, streams)
 
+/* The argument of a future is a copy: a receive end that it borrows from a whole channel moves, one that has another owner does not. */
+static leat_err future_streams(leat_none *none)
+{
+    struct pair x = pair_open();
+    leat_err all;
+    struct num v;
+    (void)none;
+    CHECK_EQ(leat_serve(x.a, pipe, &pipe_impl_, NULL), LEAT_OK);
+    leat_with_group(g, all) {
+        leat_chan(struct num) c = leat_chan_make(struct num, 2);
+        struct feed in = { leat_ref(leat_rx_of(c)), 3 };
+        leat_rx(struct flow_reply) f;
+        struct flow_reply r;
+        pumps = &g;
+        CHECK_EQ(leat_call_async(&g, x.p, pipe, through, &in, &f), LEAT_OK);
+        CHECK_EQ(leat_recv(f, &r), LEAT_OK);
+        CHECK_EQ(leat_reply_err(&r.reply), LEAT_REFUSED);
+        leat_drop(feed, &in);
+        leat_unref(f);
+        in = (struct feed){ leat_rx_of(c), 3 };
+        CHECK_EQ(leat_call_async(&g, x.p, pipe, through, &in, &f), LEAT_OK);
+        CHECK_EQ(leat_recv(f, &r), LEAT_OK);
+        CHECK_EQ(leat_reply_err(&r.reply), LEAT_OK);
+        CHECK_EQ(leat_send(c, { 5 }), LEAT_OK);
+        CHECK_EQ(leat_recv(r.value.out, &v), LEAT_OK);
+        CHECK_EQ(v.n, 15);
+        leat_close(c);
+        CHECK_EQ(leat_send(r.value.stop, { 7 }), LEAT_OK);
+        leat_unref(f);
+        leat_unref(c);
+        leat_drop(flow_reply, &r);
+    }
+    CHECK_EQ(all, LEAT_OK);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_receive_end_moves_by_a_future_that_borrows_it, future_streams)
+
 static leat_err counts(void *self, const leat_called *c, leat_next *next)
 {
     (void)self, (void)c;
