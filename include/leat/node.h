@@ -98,8 +98,9 @@ typedef struct leat_node_opts {                      /* 0: the default; grows on
     leat_dur grace;                                  /* how long a broken link may be made anew: the shorter one of both sides counts;
                                                         default 30 s; below 0: a session ends with its link.  A link on which nothing
                                                         arrives of what was sent before does not begin it anew */
-    /* Policy of every export: OK, or an error, whose detail the importer gets as REFUSED (LIMIT and NOMEM as they are).  sends: it asks
-     * for a send end.  peer_key: "" in this version.  In the task that reads from the peer, which waits meanwhile: be short. */
+    /* Policy of every export: OK, or an error, whose detail the importer gets as REFUSED (LIMIT and NOMEM as they are).  It is asked before
+     * anything is looked up: of any name of up to 255 bytes, exported or not, so whom it refuses learns nothing.  sends: it asks for a
+     * send end.  peer_key: "" in this version.  In the task that reads from the peer, which waits meanwhile: be short. */
     leat_err (*allow)(void *self, const char *peer_key, const char *name, bool sends);
     void *self;
     bool insecure;                                   /* listens and dials in plain TCP beyond this host too: whoever reaches the port is

@@ -263,9 +263,9 @@ leat_err names_on_attach(struct sess *s, uint8_t flags, struct cur *in)
     a.name = cur_text(in, &a.len);
     if (in->bad || a.len > NAME_MAX_ || !ends_id_theirs(s, a.id))
         return leat_fail(LEAT_INVAL, "a malformed frame ATTACH");
-    leat_err err = look_up(s, &a, &x);
+    leat_err err = may(s, &a);                       /* first: whom it refuses learns nothing of what there is */
     if (err == LEAT_OK)
-        err = may(s, &a);
+        err = look_up(s, &a, &x);
     if (err == LEAT_OK)
         err = x.sends ? give_tx(s, &x, a.id) : give_rx(s, &x, a.id);
     if (err != LEAT_OK)

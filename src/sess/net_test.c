@@ -144,6 +144,15 @@ static leat_err policy(leat_none *none)
     CHECK_EQ(leat_export(a, "no", leat_tx_of(c), num), LEAT_OK);
     CHECK_EQ(leat_import(p, "no", &out, num, 0), LEAT_REFUSED);
     CHECK_HAS(leat_err_detail(), "not for you");
+    leat_tx(struct other) wrong = NULL;              /* who may not have it does not learn what it is, or whether there is one */
+    leat_rx(struct num) in = NULL;
+    CHECK_EQ(leat_import(p, "no", &wrong, other, 0), LEAT_REFUSED);
+    CHECK_HAS(leat_err_detail(), "not for you");
+    CHECK_EQ(leat_import(p, "no", &in, num, 0), LEAT_REFUSED);
+    CHECK_HAS(leat_err_detail(), "not for you");
+    CHECK_EQ(leat_import(p, "there is none", &out, num, 0), LEAT_REFUSED);
+    CHECK_HAS(leat_err_detail(), "not for you");
+    CHECK(!out && !wrong && !in);
     CHECK_EQ(leat_import(p, "yes", &out, num, 0), LEAT_OK);
     leat_unref(out);
     leat_unref(c);

@@ -255,6 +255,18 @@ SCRIPT(a_relay_withdraws_an_offer_that_was_taken_meanwhile)
 SCRIPT(a_relay_withdraws_a_plain_offer_and_says_what_the_home_says) { given_up(ELEM_FIRM, false); }
 SCRIPT(a_relay_withdraws_a_plain_offer_that_was_taken_meanwhile) { given_up(ELEM_FIRM, true); }
 
+/* Who relays does not give up after a second, as a sender does: it would never be known what became of it. */
+SCRIPT(a_relay_waits_for_what_became_of_an_offer)
+{
+    offer(ELEM_FIRM, 1, 5);
+    uint64_t number = expect_offer(ELEM_FIRM, 5);
+    PEER_SAY(&peer, FRAME_WITHDRAW, PAST, 1);
+    expect(&far, FRAME_WITHDRAW, number);
+    CHECK_EQ(leat_sleep(LEAT_MS(1200)), LEAT_OK);    /* longer than that */
+    PEER_SAY(&far, FRAME_TAKEN, THIRD, number);
+    expect(&peer, FRAME_TAKEN, 1);
+}
+
 /* Given up before it has gone on: the home never hears of it. */
 SCRIPT(a_relay_makes_no_offer_that_was_withdrawn_before)
 {
