@@ -1,6 +1,7 @@
 /* netrpc - Go's net/rpc: a server and a client that need no Go.
  *   netrpc serve URL                 serves Arith and Builtin, the services that net/rpc's own tests use
- *   netrpc call URL METHOD JSON      calls a method of any net/rpc server: netrpc call tcp://127.0.0.1:1234 Arith.Add '{"A":7,"B":8}' */
+ *   netrpc call URL METHOD JSON      calls a method of any net/rpc server: netrpc call tcp://127.0.0.1:1234 Arith.Add '{"A":7,"B":8}'
+ *   netrpc call --arg-type TYPE ...  the same, where the text does not say what Go has there: --arg-type 'map[string]int' */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,12 +152,12 @@ static leat_err serve(const char *url)
     return err;
 }
 
-static leat_err call(const char *url, const char *method, const char *json)
+static leat_err call(const char *type, const char *url, const char *method, const char *json)
 {
     leat_netrpc *c;
     leat_string reply = { 0 };
     LEAT_TRY(leat_netrpc_dial(url, &c));
-    leat_err err = leat_netrpc_call_json(c, method, json, &reply);
+    leat_err err = leat_netrpc_call_json_as(c, method, type, json, &reply);
     if (err == LEAT_OK)
         printf("%.*s\n", (int)reply.len, reply.p);
     leat_drop(Text, &((struct Text){ .v = reply }));
@@ -168,15 +169,18 @@ struct args { int argc; char **argv; };
 
 static leat_err start(struct args *a)
 {
-    return a->argc == 3 ? serve(a->argv[2]) : call(a->argv[2], a->argv[3], a->argv[4]);
+    char **v = a->argv + a->argc - 3;                /* URL METHOD JSON */
+    return a->argc == 3 ? serve(a->argv[2]) : call(a->argc == 7 ? a->argv[3] : NULL, v[0], v[1], v[2]);
 }
 
 int main(int argc, char **argv)
 {
-    bool serves = argc == 3 && strcmp(argv[1], "serve") == 0, calls = argc == 5 && strcmp(argv[1], "call") == 0;
+    bool serves = argc == 3 && strcmp(argv[1], "serve") == 0, calls = argc >= 5 && strcmp(argv[1], "call") == 0;
+    calls &= argc == 5 ? strncmp(argv[2], "--", 2) != 0 : argc == 7 && strcmp(argv[2], "--arg-type") == 0;
     if (!serves && !calls)
-        return fputs("usage: netrpc serve URL | netrpc call URL METHOD JSON\n"
-                     "       netrpc call tcp://127.0.0.1:1234 Arith.Add '{\"A\":7,\"B\":8}'\n", stderr), 2;
+        return fputs("usage: netrpc serve URL | netrpc call [--arg-type TYPE] URL METHOD JSON\n"
+                     "       netrpc call tcp://127.0.0.1:1234 Arith.Add '{\"A\":7,\"B\":8}'\n"
+                     "       netrpc call --arg-type 'map[string]int' tcp://127.0.0.1:1234 Counts.Set '{\"a\":7}'\n", stderr), 2;
     leat_err err = leat_run(NULL, start, (struct args){ argc, argv });
     if (err != LEAT_OK)
         fprintf(stderr, "netrpc: %s: %s\n", leat_err_name(err), leat_err_detail());

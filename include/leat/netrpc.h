@@ -29,11 +29,22 @@ void leat_netrpc_close(leat_netrpc *c);              /* [blocks] NULL: nothing; 
  * calls wait to be sent as well, beyond 1 MiB: DEADLINE, CANCELED: it was not sent. */
 #define leat_netrpc_call(c, method, IN, in, OUT, out)   LEAT_NETRPC_CALL_(c, method, IN, in, OUT, out)
 
-/* The same without types: args is a JSON text, the reply comes as one, its type learnt from the stream.  An object is a struct whose fields
- * are the keys; whole numbers are int (uint over 2^63), others float64; an array is a slice of what is in it; null is left out.
- * [blocks] also INVAL: args is no JSON, or has an array of several types; LIMIT: these, or the reply, have values
- * inside each other over 50 deep, or the reply's text is over 16 MiB and 64 times its bytes. [*reply is owned: leat_string_drop] */
+/* The same without types: args is a JSON text, the reply comes as one, its type learnt from the stream.  An object is a struct whose
+ * fields are the keys, and an array of objects one of structs that have all their keys; whole numbers are int (uint over 2^63), others
+ * float64; an array is a slice of what is in it; null is left out; {"$uint": 5} is a uint and {"$base64": "..."} is bytes.
+ * [blocks] also INVAL: args is no JSON, is null, gives a key twice, or has an array of several types: the detail has the byte; LIMIT:
+ * these, or the reply, have values inside each other over 50 deep, a struct has over 4,096 fields, args take over 1 GiB, or the reply's
+ * text is over 16 MiB and 64 times its bytes. [*reply is owned: leat_string_drop] */
 LEAT_CHECK leat_err leat_netrpc_call_json(leat_netrpc *c, const char *method, const char *args, leat_string *reply);
+
+/* The same, where the server has a type that no text says: `type` is what args is, as Go writes it, such as
+ * "struct { A, B int8; M map[int]string; F [3]float32; T time.Time; B []byte }"; `struct` may be missing.  NULL: as above.  args is then
+ * as Go's encoding/json has it: bytes in base 64, times as RFC 3339, a map an object whatever its keys are; "NaN", "+Inf" and "-Inf" are
+ * floats.  What it does not have is zero, and null is a nil pointer or zero.  A pointer is what it points to; interfaces, complex
+ * numbers and types by a name are not to be had.
+ * [blocks] as above; also INVAL: no such type, or args has what the type does not have, or a number that does not fit: the detail
+ * says of which of the two texts which byte; LIMIT: a type over 50 deep, or whose values take over 1 MiB, arrays laid out. */
+LEAT_CHECK leat_err leat_netrpc_call_json_as(leat_netrpc *c, const char *method, const char *type, const char *args, leat_string *reply);
 
 LEAT_CHECK leat_err leat_netrpc_call_(leat_netrpc *c, const char *method, const leat_type *in_type, const void *in,
     const leat_type *out_type, void *out);

@@ -375,6 +375,12 @@ GIVES_UP(a_call_of_net_rpc_in_json)
     leat_err e = leat_netrpc_call_json(w->netrpc, "Shop.Sell", "{\"n\": 1}", &reply);
     return e == LEAT_UNKNOWN ? leat_err_why() : e;
 }
+GIVES_UP(a_call_of_net_rpc_of_a_type)
+{
+    leat_string reply = { 0 };
+    leat_err e = leat_netrpc_call_json_as(w->netrpc, "Shop.Sell", "{N int}", "{\"N\": 1}", &reply);
+    return e == LEAT_UNKNOWN ? leat_err_why() : e;
+}
 GIVES_UP(a_server_of_net_rpc) { return leat_netrpc_serve(w->a, w->listener); }
 GIVES_UP(a_connection_of_net_rpc) { return leat_netrpc_serve_conn(w->a, w->other); }
 GIVES_UP(a_dial_of_net_rpc) { return leat_netrpc_dial(w->url, &(leat_netrpc *){ NULL }); }

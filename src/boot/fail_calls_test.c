@@ -165,6 +165,9 @@ static leat_err speaks_netrpc(const char *at, int64_t *got, leat_string *text)
     *got = v.n;
     if (e == LEAT_OK)
         e = leat_netrpc_call_json(c, "calc.twice", "{\"n\": 4}", text);
+    leat_string_drop(text);
+    if (e == LEAT_OK)
+        e = leat_netrpc_call_json_as(c, "calc.twice", "struct { N int }", "{\"n\": 4}", text);
     leat_netrpc_close(c);
     return e;
 }

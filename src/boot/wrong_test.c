@@ -87,6 +87,7 @@ IN_A_TASK(no_workers_and_no_connection_are_wrong_arguments)
     CHECK_EQ(leat_workers_look(NULL, &w, 1), 0);
     WRONG(leat_netrpc_call(NULL, "Shop.Sell", item, &i, item, &o), LEAT_INVAL, "no connection");
     WRONG(leat_netrpc_call_json(NULL, "Shop.Sell", "{}", &s), LEAT_INVAL, "no connection");
+    WRONG(leat_netrpc_call_json_as(NULL, "Shop.Sell", "int", "1", &s), LEAT_INVAL, "no connection");
     WRONG(leat_netrpc_serve(n, NULL), LEAT_INVAL, "no listener");
     WRONG(leat_netrpc_serve_conn(n, NULL), LEAT_INVAL, "no connection");
     WRONG(leat_netrpc_serve_conn(NULL, NULL), LEAT_INVAL, "no node");

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "rpc/calls.h"
 #include "rpc/netrpc.h"
+#include "rpc/netrpc_args.h"
 #include "rpc/netrpc_call.h"
 #include "run/err.h"
 #include "run/rt.h"
@@ -288,17 +289,27 @@ leat_err leat_netrpc_call_(leat_netrpc *c, const char *method, const leat_type *
     return e;
 }
 
-leat_err leat_netrpc_call_json(leat_netrpc *c, const char *method, const char *args, leat_string *reply)
+leat_err leat_netrpc_call_json_as(leat_netrpc *c, const char *method, const char *type, const char *args, leat_string *reply)
 {
+    struct netrpc_args a = { 0 };
     struct netrpc_call *x = mem_zalloc(sizeof *x);
     if (!x)
         return leat_fail(LEAT_NOMEM, "net/rpc: no memory for a call");
+    at_store(&x->refs, 1);
     x->json_wanted = true;
-    leat_err e = netrpc_call(c, method, x, netrpc_put_json, (void *)(uintptr_t)args);
+    leat_err e = c && method ? netrpc_args_read(&a, type, args) : LEAT_OK;       /* else the call says it */
+    if (e == LEAT_OK)
+        e = netrpc_call(c, method, x, netrpc_put_args, &a);
     if (e == LEAT_OK) {
         *reply = x->json;
         x->json = (leat_string){ 0 };
     }
+    netrpc_args_free(&a);
     call_unref(x);
     return e;
+}
+
+leat_err leat_netrpc_call_json(leat_netrpc *c, const char *method, const char *args, leat_string *reply)
+{
+    return leat_netrpc_call_json_as(c, method, NULL, args, reply);
 }

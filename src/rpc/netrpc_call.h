@@ -16,6 +16,5 @@ struct netrpc_call {
     char text[CALL_TEXT];
 };
 
-leat_err netrpc_put_json(struct netrpc *s, void *json);          /* a netrpc_body_fn; json: const char * */
 leat_err netrpc_get_json(struct netrpc *s, leat_string *ret);
 #endif

@@ -153,7 +153,7 @@ static leat_err as_json(const char *at)
         { "Calc.Add", "01", NULL, LEAT_INVAL }, { "Calc.Add", "0x1", NULL, LEAT_INVAL }, { "Calc.Add", "nan", NULL, LEAT_INVAL },
         { "Calc.Add", "{\"A\"", NULL, LEAT_INVAL }, { "Calc.Add", "[1", NULL, LEAT_INVAL }, { "Calc.Add", "{\"A\":1", NULL, LEAT_INVAL },
         { "Calc.Add", "\"\\", NULL, LEAT_INVAL }, { "Calc.Add", "\"\\u12", NULL, LEAT_INVAL }, { "Calc.Add", "{", NULL, LEAT_INVAL },
-        { "Calc.Echo", "{\"$base64\":\"*\"}", NULL, LEAT_INVAL }, { "Calc.Add", "[{\"a\":1},{\"b\":1}]", NULL, LEAT_INVAL },
+        { "Calc.Echo", "{\"$base64\":\"*\"}", NULL, LEAT_INVAL }, { "Calc.Add", "[{\"a\":1},{\"b\":1}]", NULL, LEAT_REMOTE },
     };
     leat_netrpc *c;
     char deep[200];
@@ -177,6 +177,14 @@ static leat_err as_json(const char *at)
         CHECK(n == 50 ? e != LEAT_OK && e != LEAT_LIMIT : e == LEAT_LIMIT);
     }
     CHECK_HAS(leat_err_detail(), "over 50 deep");
+    CHECK_EQ(leat_netrpc_call_json_as(c, "Calc.Add", "{A, B int}", "{\"A\":1}", &none), LEAT_OK);
+    CHECK_MEM(none.p, "{\"C\":1,\"Text\":\"sum\"}", none.len);
+    leat_string_drop(&none);
+    CHECK_EQ(leat_netrpc_call_json_as(c, "Calc.Add", "{A bool}", "{}", &none), LEAT_REMOTE);
+    CHECK_EQ(leat_netrpc_call_json_as(c, "Calc.Add", "[1000000]int", "[]", &none), LEAT_LIMIT);
+    CHECK_EQ(leat_netrpc_call_json_as(c, "Calc.Add", "", "1", &none), LEAT_INVAL);
+    CHECK_EQ(leat_netrpc_call_json_as(c, "Calc.Add", "int", NULL, &none), LEAT_INVAL);
+    CHECK_EQ(leat_netrpc_call_json_as(c, NULL, "int", "1", &none), LEAT_INVAL);
     leat_netrpc_close(c);
     return LEAT_OK;
 }
@@ -499,30 +507,6 @@ static leat_err forgotten(const char *at)
     return leat_netrpc_dial(at, &c);                /* never closed: the end of the program does it */
 }
 BOTH_LEFT(a_connection_that_is_not_closed, forgotten)
-
-struct fails { long at, count; };
-static bool fails_once(void *self, size_t n)
-{
-    struct fails *f = self;
-    (void)n;
-    return f->count++ == f->at;
-}
-
-TEST(an_array_of_several_types_is_refused_whatever_allocation_fails)
-{
-    for (long at = 0; at < 12; at++) {
-        char text[] = "[null,\"some text\"]";
-        struct netrpc s;
-        struct fails f = { .at = at };
-        const struct mem_hook hook = { fails_once, &f };
-        CHECK_EQ(netrpc_open(&s, NULL), LEAT_OK);
-        mem_hook = &hook;
-        leat_err e = netrpc_put_json(&s, text);
-        mem_hook = NULL;
-        CHECK(e == LEAT_INVAL || e == LEAT_NOMEM);
-        netrpc_free(&s);
-    }
-}
 
 static leat_err from_buf(void *self, void *p, size_t cap, size_t *n)
 {

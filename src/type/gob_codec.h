@@ -47,6 +47,10 @@ LEAT_CHECK leat_err gob_read(struct gob_reader *r, const leat_type *t, void *v);
 /* The Go name of a C member, to room; how long it is. */
 size_t gob_name(char room[256], const char *name);
 
+/* Flags of a member beside LEAT_BARE: its name is Go's already; it is there only if the byte at .tag of the struct is not 0 (only for
+ * writing, and only where what is zero is not left out anyway). */
+enum { GOB_AS_IT_IS = 4, GOB_IF_THERE = 8 };
+
 /* A field as gob sees it: a struct with LEAT_BARE is its first member. */
 struct gob_view { unsigned kind, flags; uint32_t size; const leat_type *inner; };
 static inline struct gob_view gob_view_of(const leat_type *t) { return (struct gob_view){ t->kind, 0, t->size, t }; }

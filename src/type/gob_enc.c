@@ -90,12 +90,13 @@ static void put_common(struct buf *b, const char *name, size_t n, int64_t id)
     buf_u8(b, 0);
 }
 
-static void put_field_type(struct buf *b, const char *name, int64_t id)
+static void put_field_type(struct buf *b, const char *name, unsigned flags, int64_t id)
 {
     char room[256];
-    size_t n = gob_name(room, name);
+    bool as_is = flags & GOB_AS_IT_IS;
+    size_t n = as_is ? strlen(name) : gob_name(room, name);
     buf_u8(b, 1);
-    put_text(b, room, n);
+    put_text(b, as_is ? name : room, n);
     buf_u8(b, 1);
     put_int(b, id);
     buf_u8(b, 0);
@@ -118,7 +119,7 @@ static leat_err put_fields(struct gob_writer *w, struct buf *b, const leat_type 
     buf_u8(b, 1);
     put_uint(b, count);
     if (oneof)
-        put_field_type(b, "Which", GOB_UINT);
+        put_field_type(b, "Which", 0, GOB_UINT);
     for (uint32_t i = 0; i < t->count; i++) {
         const leat_field *f = type_field(t, i);
         if (f->kind == LEAT_K_LOCAL_)
@@ -126,7 +127,7 @@ static leat_err put_fields(struct gob_writer *w, struct buf *b, const leat_type 
         int64_t id = id_of(w, gob_view_field(f));
         if (!id)
             return no_id(w, t, f->name);
-        put_field_type(b, f->name, id);
+        put_field_type(b, f->name, f->flags, id);
     }
     return LEAT_OK;
 }
@@ -147,8 +148,8 @@ static leat_err put_definition(struct gob_writer *w, struct buf *b, const struct
         put_common(b, "Error", 5, s->id);
         buf_u8(b, 1);
         put_uint(b, 2);
-        put_field_type(b, "Code", GOB_INT);
-        put_field_type(b, "Text", GOB_STRING);
+        put_field_type(b, "Code", 0, GOB_INT);
+        put_field_type(b, "Text", 0, GOB_STRING);
         break;
     case LEAT_K_STRUCT_: case LEAT_K_ONEOF_:
         buf_u8(b, 3);
@@ -474,6 +475,8 @@ static leat_err put_next_fields(struct gob_writer *w, struct place *p)
         if (f->kind == LEAT_K_LOCAL_)
             continue;
         p->skipped++;
+        if (unlikely(f->flags & GOB_IF_THERE) && !p->at[f->tag])
+            continue;
         enum leaf done = put_leaf(&w->body, v, p->at + offset, p->skipped);
         if (done == ZERO || (done == PARTS && left_out(v, p->at + offset)))
             continue;

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "fuzz.h"
 #include "base/limits.h"
+#include "rpc/netrpc_args.h"
 #include "rpc/netrpc_call.h"
 #include "leat/record.h"
 #include "type/bridge.h"
@@ -334,20 +335,30 @@ void fuzz_gob(const uint8_t *p, size_t n)
 }
 
 /* -- JSON and net/rpc ----------------------------------------------------------------------------------------------------------- */
+/* A first line that begins with # is the type that the text is of. */
 void fuzz_json(const uint8_t *p, size_t n)
 {
     struct netrpc s;
-    char *text = malloc(n + 1);
+    struct netrpc_args a;
+    char *text = malloc(n + 1), *type = NULL, *json = text, *line;
     FUZZ_CHECK(text && netrpc_open(&s, NULL) == LEAT_OK);
     if (n)
         memcpy(text, p, n);
     text[n] = 0;
+    if (*text == '#' && (line = strchr(text, '\n'))) {
+        *line = 0;
+        type = text + 1;
+        json = line + 1;
+    }
     fuzz_memory_start();
     for (int i = 0; i < 2; i++) {                    /* again: the shapes are known */
-        leat_err e = netrpc_put_json(&s, text);
+        leat_err e = netrpc_args_read(&a, type, json);
+        e = e == LEAT_OK ? netrpc_put_args(&s, &a) : e;
+        netrpc_args_free(&a);
         FUZZ_CHECK(e == LEAT_OK || (fuzz_honest(e) && *leat_err_detail()));
     }
-    FUZZ_MEMORY(8 * n, 64 << 10);
+    if (!type)                                       /* else its arrays are as long as it says */
+        FUZZ_MEMORY(8 * n, 64 << 10);
     netrpc_free(&s);
     free(text);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """run.py - examples/netrpc against Go's own net/rpc, both ways, over TCP and Unix sockets; and its command line."""
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -17,8 +18,10 @@ NETRPC = os.path.join(os.environ.get('LEAT_BUILD', os.path.join(os.path.dirname(
 LIMIT_S = 120
 
 
-def call(url, method, json):
-    got = subprocess.run([NETRPC, 'call', url, method, json], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LIMIT_S)
+def call(url, method, text, kind=None):
+    more = ['--arg-type', kind] if kind is not None else []
+    got = subprocess.run([NETRPC, 'call', *more, url, method, text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                         timeout=LIMIT_S)
     return got.returncode, got.stdout, got.stderr
 
 
@@ -78,6 +81,74 @@ def check_calls(url):
             yield '%s %s: %d %r %r' % (method, args, code, out, err)
 
 
+FLAT = '{"A":-7,"B":-128,"C":32767,"D":-2147483648,"E":9223372036854775807,"F":18446744073709551615,"G":255,"H":65535,"I":4294967295,' \
+    '"J":1,"K":0.1,"L":-1e+300,"M":true,"N":"h\u00e9\U0001f980","O":"AAECAw==","P":"2024-02-29T12:00:00.123456789+05:30","Q":1500000000,' \
+    '"R":9}'
+NESTED = '{"In":{"X":1,"Y":0,"Deep":{"S":["a","b"]}},"P":{"N":0},"L":[{"A":1,"B":2},{"A":0,"B":0}],"LP":[{"Two_Words":"x"}],' \
+    '"LL":[[1,2.5],[3]]}'
+MAPS = '{"A":{"a":1,"b":-2},"B":{"-1":"x","7":""},"C":{"255":[1,2]},"D":{"x":{"y":1.5}},"E":{"5":{"X":1,"Y":2}},' \
+    '"F":{"t":"2024-02-29T12:00:00Z"}}'
+ARRAYS = '{"A":[1,0,-3],"B":[[1,2],[3,4.5]],"C":["x",""],"D":[{"X":1},{"X":0}],"E":[1,2,3,255],' \
+    '"F":["2024-02-29T12:00:00Z","0001-01-01T00:00:00Z"],"G":[]}'
+NO_ARRAYS = '{"A":[0,0,0],"B":[[0,0],[0,0]],"C":["",""],"D":[{"X":0},{"X":0}],"E":[0,0,0,0],' \
+    '"F":["0001-01-01T00:00:00Z","0001-01-01T00:00:00Z"],"G":[]}'
+NO_NESTED = '{"In":{"X":0,"Y":0,"Deep":{"S":null}},"P":null,"L":null,"LP":null,"LL":null}'
+POINTS = '[{"X":1,"Y":2,"Name":"a","More":null},{"X":0,"Y":0,"Name":"b","More":[1.5]}]'
+TREE = '{"Name":"a","Kids":[{"Name":"","Kids":[{"Name":"c","Kids":null}]},{"Name":"d","Kids":null}]}'
+SAME = object()                                                 # Go prints what it was given
+# method of Kinds, whether its type is said (as reflect writes it, or in other words) or made up from the text, the text, what Go has
+KINDS = [
+    ('Flat', True, FLAT, SAME), ('Nested', True, NESTED, SAME), ('Maps', True, MAPS, SAME), ('Arrays', True, ARRAYS, SAME),
+    ('Nested', True, '{}', NO_NESTED), ('Nested', True, '{"P":null,"In":null,"L":[]}', NO_NESTED),
+    ('Arrays', True, '{"A":null}', NO_ARRAYS), ('Points', True, POINTS, SAME), ('Map', True, '{"x":1}', SAME),
+    ('Keys', True, '{"-7":["x"]}', SAME), ('Bools', True, '{"true":1.5}', 'map[true:1.5]'), ('Array', True, '[1,2,3]', SAME),
+    ('Time', True, '"2024-02-29T12:00:00+05:30"', SAME), ('Bytes', True, '"AAE="', SAME), ('Uint', True, '5', SAME),
+    ('Float', True, '"-Inf"', '-Inf'), ('Float', True, '7', '7'), ('Tags', True, '{"A":1,"B":2}', '1 2'),
+    ('Tree', 'struct { Name string; Kids []struct { Name string; Kids []*struct { Name string } } }',
+     '{"Name":"a","Kids":[{"Kids":[{"Name":"c"}]},{"Name":"d"}]}', TREE),
+    ('Nested', False, NESTED.replace('"LL":[[1,2.5],[3]]', '"LL":[[1,2.5],[3.0]]'), NESTED),
+    ('Points', False, '[{"X":1,"Y":2,"Name":"a"},{"Name":"b","More":[1.5]}]', POINTS),
+    ('Tree', False, '{"Name":"a","Kids":[{"Kids":[{"Name":"c"}]},{"Name":"d"}]}', TREE),
+    ('Uint', False, '{"$uint":5}', '5'), ('Bytes', False, '{"$base64":"AAE="}', '"AAE="'),
+    ('Map', False, '{"A":1}', '!REMOTE: gob: '), ('Array', False, '[1,2,3]', '!REMOTE: gob: '), ('Time', False, '"x"', '!REMOTE: gob: '),
+    ('Open', True, '{"V":1}', '!INVAL: type, byte 11: an interface: '),
+    ('Flat', True, '{"B":128}', '!INVAL: JSON, byte 5: 128 does not fit int8'),
+    ('Flat', True, '{"b":1}', '{"A":0,"B":1'), ('Flat', True, '{"Z":1}', '!INVAL: JSON, byte 5: the type has no field Z'),
+    ('Flat', 'struct { A int', '{}', '!INVAL: type, byte 14: '), ('Flat', '{A int; B bool}', '{"B":true}', '!REMOTE: gob: '),
+]
+
+
+def test_arguments_of_every_kind():
+    """A type that only Go has is said as text, or made up from the JSON; what has arrived in Go is what was meant."""
+    go = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc')
+    with running([go, 'serve', 'tcp', '127.0.0.1:0'], r'(\S+)', 'stdout') as at:
+        for method, kind, text, want in KINDS:
+            said = subprocess.run([go, 'type', method], stdout=subprocess.PIPE, text=True).stdout if kind is True else kind or None
+            code, out, err = call('tcp://' + at, 'Kinds.' + method, text, said)
+            if want is SAME:
+                want = text
+            good = code == 1 and out == '' and err.startswith('netrpc: ' + want[1:]) and err.count('\n') == 1 if want[0] == '!' else \
+                code == 0 and err == '' and json.loads(out).startswith(want)
+            if not good:
+                yield '%s %s %s: %d %r %r' % (method, said, text, code, out, err)
+
+
+def test_arguments_of_random_types():
+    """NETRPC_SEED=7 NETRPC_COUNT=5000: more of them."""
+    go = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc')
+    first, count = int(os.environ.get('NETRPC_SEED', '1')) * 1000000, int(os.environ.get('NETRPC_COUNT', '150'))
+    with subprocess.Popen([go, 'random', str(first), str(count)], stdout=subprocess.PIPE, text=True) as p:
+        try:
+            cases = [p.stdout.readline().rstrip('\n').split('\t') for _ in range(count)]
+            url = 'tcp://' + p.stdout.readline().strip()
+            for i, (kind, sent, want) in enumerate(cases):
+                code, out, err = call(url, str(first + i), sent, kind)
+                if sent != 'null' and (code != 0 or json.loads(out) != want):
+                    yield '%d: %s %s: %d %r %r, not %r' % (first + i, kind, sent, code, out, err, want)
+        finally:
+            p.kill()
+
+
 def we_call_go(network):
     with tempfile.TemporaryDirectory() as folder:
         go, (address, prefix) = gopeer.build(os.path.join(HERE, 'peer'), 'netrpc'), PLACES[network]
@@ -132,7 +203,8 @@ def test_a_small_program_calls_a_service_of_go():
 
 
 def test_arguments():
-    for args in [[], ['serve'], ['call', 'tcp://127.0.0.1:1'], ['what', 'x']]:
+    for args in [[], ['serve'], ['call', 'tcp://127.0.0.1:1'], ['what', 'x'], ['call', '--arg-type', 'int', 'tcp://127.0.0.1:1', 'A.B'],
+                 ['call', '--arg', 'int', 'tcp://127.0.0.1:1', 'A.B', '1'], ['call', '--arg-type', 'tcp://127.0.0.1:1', 'A.B', '1']]:
         got = subprocess.run([NETRPC] + args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LIMIT_S)
         if got.returncode != 2 or got.stdout or not got.stderr.startswith('usage: '):
             yield '%r: %d %r' % (args, got.returncode, got.stderr)
@@ -150,4 +222,6 @@ if __name__ == '__main__':
               ('a_client_in_c_calls_go', test_a_client_in_c_calls_go),
               ('we_call_us', test_we_call_us),
               ('a_small_program_calls_a_service_of_go', test_a_small_program_calls_a_service_of_go),
+              ('arguments_of_every_kind', test_arguments_of_every_kind),
+              ('arguments_of_random_types', test_arguments_of_random_types),
               ('arguments', test_arguments)])

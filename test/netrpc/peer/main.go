@@ -3,6 +3,8 @@
 //	peer serve NETWORK ADDRESS   serves Arith and Builtin as examples/netrpc does; prints the address
 //	peer call NETWORK ADDRESS    calls everything on a server of either kind and checks every answer
 //	peer tlsserve, tlscall       the same through a relay that speaks TLS with this end
+//	peer type METHOD             what the argument of Kinds.METHOD is, as reflect writes it
+//	peer random FIRST COUNT      serves methods that take a type made up from a number; prints types and values
 package main
 
 import (
@@ -105,6 +107,7 @@ func serve(l net.Listener, accept func(net.Listener)) {
 	rpc.Register(new(Arith))
 	rpc.Register(Builtin{})
 	rpc.Register(Ending{})
+	rpc.Register(Kinds{})
 	fmt.Println(l.Addr())
 	accept(l)
 }
@@ -246,6 +249,10 @@ func atOnce(network, address string) {
 }
 
 func main() {
+	if len(os.Args) > 2 && (os.Args[1] == "type" || os.Args[1] == "random") {
+		kinds(os.Args[1:])
+		return
+	}
 	if len(os.Args) != 4 {
 		fatal("usage: peer serve|call NETWORK ADDRESS")
 	}
