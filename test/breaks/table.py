@@ -182,7 +182,7 @@ PLACES = [
     (r'os/stream:(closing_the_write|a_full_read|a_deadline_in|pieces_arrive)', BOTH),         # each runs over both
     # LINK: what is done with bytes that have come, and what needs no peer
     (r'type/|base/|fuzz/|check/gob:|rpc/netrpc_args:|sess/replay:|hostile/(fields|floods|cost):', BOTH),
-    (r'boot/fail:', BOTH),
+    (r'boot/fail:|check/netrpc:arguments_of_', BOTH),
     (r'sess/sess:sess_(frame|unknown|gap|silent|quiet)', BOTH),
     (r'rpc/(call:what_is_kept|reply:an_error_with_a_code)', BOTH),
 ]
