@@ -52,6 +52,7 @@ enum {
     LIMIT_NETRPC_TEXT = 16 << 20,        /* bytes of an answer as JSON, and LIMIT_DECODE_RATIO times its own: LEAT_LIMIT */
     LIMIT_NETRPC_FIELDS = 4096,          /* of one struct in arguments as JSON, and bytes that a value of their type has here before */
     LIMIT_NETRPC_TYPE = 1 << 20,         /* anything is in it: LEAT_LIMIT */
+    LIMIT_GOB_KEYS = 1 << 20,            /* bytes of keys of maps as text, beside half LIMIT_DECODE_RATIO for each: LEAT_LIMIT */
     LIMIT_GOB_TYPES = 1 << 20,           /* types in one stream */
     LIMIT_JSON_BIG = 4096,               /* bytes of an integer that is written in decimal digits; a longer one is base 64 */
 

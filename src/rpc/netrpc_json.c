@@ -55,7 +55,7 @@ leat_err netrpc_get_json(struct netrpc *s, leat_string *ret)
     else if (buf_err(&b) == LEAT_LIMIT)
         e = leat_fail(LEAT_LIMIT, "the answer, of %zu bytes, is over %zu bytes of text", s->feed.taken, b.max);
     else if (e == LEAT_LIMIT)
-        e = leat_fail(e, "the answer has values inside each other over %d deep", NETRPC_DEPTH);
+        e = leat_fail(e, "the answer has %s", s->reader.gob.over);
     buf_free(&b);
     return e;
 }

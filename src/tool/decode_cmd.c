@@ -68,10 +68,16 @@ static void to_stdout(void *self, const void *p, size_t n)
     fwrite(p, 1, n, stdout);
 }
 
+static bool nobody_reads(void *self)
+{
+    (void)self;
+    return ferror(stdout) != 0;
+}
+
 /* The next value or definition.  false: the end, good or bad (d->code) */
 static bool message(struct decode *d)
 {
-    const struct json_sink out = { to_stdout, NULL, NULL };
+    const struct json_sink out = { .put = to_stdout, .over = nobody_reads };
     if (d->types)
         d->feed.defined = false;                     /* definitions are all that is wanted */
     leat_err e = gob_feed_next(&d->feed);
@@ -81,6 +87,8 @@ static bool message(struct decode *d)
     }
     if (e == LEAT_NOMEM)
         failed(d, "no memory");
+    else if (e == LEAT_LIMIT && !d->gob.why)
+        bad_at(d, d->gob.over, d->gob.offset + (uint64_t)(d->gob.c.p - d->gob.start));
     else if (e != LEAT_OK && e != LEAT_CLOSED && !d->code)
         bad_at(d, d->gob.why, d->gob.at);
     return e == LEAT_OK && !ferror(stdout);
@@ -90,7 +98,7 @@ static bool stdout_failed(void) { return ferror(stdout) != 0; }
 
 static void decode_own(struct decode *d)
 {
-    const struct json_sink out = { to_stdout, NULL, NULL };
+    const struct json_sink out = { .put = to_stdout, .over = nobody_reads };
     struct record_feed f = { .read = read_file, .self = d, .limit = RECORD_MAX };
     leat_err e = decode_leat(&f, d->types, &out, stdout_failed);
     if (e == LEAT_NOMEM)
@@ -103,7 +111,7 @@ static void decode_own(struct decode *d)
 static void *decode(void *self)
 {
     struct decode *d = self;
-    const struct json_sink out = { to_stdout, NULL, NULL };
+    const struct json_sink out = { .put = to_stdout, .over = nobody_reads };
     if (d->own) {
         decode_own(d);
         return NULL;

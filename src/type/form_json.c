@@ -288,7 +288,7 @@ static void nowhere(void *self, const void *p, size_t n) { (void)self, (void)p, 
 
 const char *form_json(const struct form_tree *t, struct cur in, const struct json_sink *s, size_t *at, uint64_t *steps)
 {
-    static const struct json_sink none = { nowhere, NULL, NULL };
+    static const struct json_sink none = { .put = nowhere };
     uint64_t most = PARTS + PARTS_BYTE * (uint64_t)cur_left(&in);
     struct printer k = { .t = t, .in = in, .s = &none, .most = most };
     value(&k, 0);

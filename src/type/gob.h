@@ -48,6 +48,8 @@ struct gob {                                         /* {0} is an empty stream *
     const struct gob_type *last;                     /* of the last value, or NULL: it is asked for several times */
     uint64_t offset;                                 /* of the message in its stream */
     uint32_t depth, deepest;                         /* of gob_json: where it is, and may be (0: LIMIT_GOB_DEPTH) */
+    size_t keys_text;                                /* of gob_json: bytes of the keys of the maps around where it is, as text */
+    const char *over;                                /* of gob_json: what is over its limit */
     struct buf places;                               /* of gob_skip */
     uint64_t around;                                 /* of gob_skip: 1 + the place of the innermost interface; 0: none */
     struct buf maps;                                 /* of gob_skip: where the maps inside maps of this value end */
@@ -74,7 +76,9 @@ LEAT_CHECK leat_err gob_message(struct gob *g, const uint8_t *msg, size_t n, uin
 /* From `more`: the message, which may lie elsewhere now, and what has come behind it: n bytes in all. */
 void gob_extend(struct gob *g, const uint8_t *msg, size_t n);
 
-/* The value of the last message.  Recursive: set g->deepest for a small stack.  NOMEM, LIMIT: what was put so far is not all of it. */
+/* The value of the last message.  Recursive: set g->deepest for a small stack.  NOMEM, LIMIT (g->over says of what), CLOSED (s->over):
+ * what was put so far is not all of it.  A value may have much more text than it has bytes, as fields that are zero have none: what is put
+ * goes out as it comes, but for the keys of maps. */
 LEAT_CHECK leat_err gob_json(struct gob *g, const struct json_sink *s);
 
 /* Every type that was defined, in the order of the stream, as Go declarations.  LEAT_NOMEM */

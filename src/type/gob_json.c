@@ -5,6 +5,12 @@
 #include "base/limits.h"
 #include "type/gob.h"
 
+static leat_err limit(struct gob *g, const char *what)
+{
+    g->over = what;
+    return LEAT_LIMIT;
+}
+
 static leat_err done(const struct gob *g) { return g->no_memory ? LEAT_NOMEM : g->why ? LEAT_INVAL : LEAT_OK; }
 
 /* Bytes after their count, where they lie. */
@@ -228,7 +234,7 @@ static leat_err read_key(struct gob *g, int64_t type, struct buf *keys, struct e
         buf_put(keys, p, n);
     } else {
         leat_err err = gob_value(g, type, &to);
-        if (err != LEAT_OK)
+        if (err != LEAT_OK && buf_err(keys) == LEAT_OK)
             return err;
         if (keys->len - e->from >= 2 && keys->p[e->from] == '"') {
             e->from++;
@@ -236,7 +242,14 @@ static leat_err read_key(struct gob *g, int64_t type, struct buf *keys, struct e
         }
     }
     e->len = keys->len - e->from;
-    return buf_err(keys);
+    return buf_err(keys) == LEAT_LIMIT ? limit(g, "keys of maps whose text is over 32 times their message") : buf_err(keys);
+}
+
+/* What the keys of one more map may have as text: they are all there until the map is sorted. */
+static size_t keys_most(const struct gob *g)
+{
+    size_t all = LIMIT_GOB_KEYS + LIMIT_DECODE_RATIO / 2 * (size_t)(g->c.end - g->start);
+    return MAX(all - MIN(g->keys_text, all), (size_t)1);
 }
 
 /* Equal texts are not always equal keys: the 1 and the "1" of a map[interface{}]T are two, and so are two NaN. */
@@ -272,7 +285,8 @@ static leat_err put_entries(struct gob *g, const struct gob_type *t, struct entr
 static leat_err map(struct gob *g, const struct gob_type *t, const struct json_sink *s)
 {
     size_t n = (size_t)gob_uint(g);                  /* checked: so many there are */
-    struct entries in = { .of = mem_alloc((n + 1) * sizeof *in.of) };
+    struct entries in = { .of = mem_alloc((n + 1) * sizeof *in.of), .keys.max = keys_most(g) };
+    size_t text = g->keys_text;
     int64_t key = t->key, elem = t->elem;
     leat_err e = in.of ? LEAT_OK : LEAT_NOMEM;
     for (size_t i = 0; i < n && e == LEAT_OK; i++) {
@@ -283,10 +297,12 @@ static leat_err map(struct gob *g, const struct gob_type *t, const struct json_s
             e = gob_skip(g, elem);
     }
     const uint8_t *end = g->c.p;
+    g->keys_text = text + in.keys.len;
     json_put(s, "{");
     if (e == LEAT_OK)
         e = put_entries(g, t, &in, n, s);
     json_put(s, "}");
+    g->keys_text = text;
     g->c.p = end;
     mem_free(in.of);
     buf_free(&in.keys);
@@ -311,9 +327,11 @@ leat_err gob_value(struct gob *g, int64_t type, const struct json_sink *s)
         return basic(g, (enum gob_kind)type, s);
     const struct gob_type *t = gob_type_of(g, type);
     if (g->deepest && g->depth == g->deepest)
-        return LEAT_LIMIT;
+        return limit(g, "values inside each other over 50 deep");
     if (s->buf && buf_err(s->buf) != LEAT_OK)        /* nobody wants the rest, which may be long: fields that are zero take no bytes */
         return buf_err(s->buf);
+    if (s->over && s->over(s->self))
+        return LEAT_CLOSED;
     g->depth++;
     leat_err e = !t                     ? interface(g, s)
                : t->kind == GOB_STRUCT  ? structure(g, t, s)
@@ -328,6 +346,7 @@ leat_err gob_json(struct gob *g, const struct json_sink *s)
 {
     g->c.p = g->value;
     g->depth = 0;
+    g->keys_text = 0;
     LEAT_TRY(gob_head(g, g->type));
     return gob_value(g, g->type, s);
 }

@@ -11,6 +11,7 @@ struct json_sink {
     void (*put)(void *self, const void *p, size_t n);
     void *self;
     struct buf *buf;                                 /* self, when put does no more than buf_put; else NULL */
+    bool (*over)(void *self);                        /* true: nobody takes what is put any more; NULL: somebody does */
 };
 
 struct json_sink json_to_buf(struct buf *b);

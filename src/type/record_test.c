@@ -336,7 +336,7 @@ static struct buf wide(uint8_t kind, uint32_t count, const uint8_t *each, size_t
 }
 
 static void put_nothing(void *self, const void *p, size_t n) { (void)self, (void)p, (void)n; }
-static const struct json_sink into_nothing = { put_nothing, NULL, NULL };
+static const struct json_sink into_nothing = { .put = put_nothing };
 
 /* `count` times these bytes, in a list.  Looking through them costs no more than they have bytes, times 16. */
 static void costs_its_bytes(struct buf form, const uint8_t *elem, size_t n, uint32_t count, const char *why)

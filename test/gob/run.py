@@ -168,6 +168,32 @@ def test_hostile():
         yield 'types of a circle: %d %r %r' % (code, out[:100], err)
 
 
+def many_zeros(fields, body, more=b''):
+    """Type 65 is a struct of so many fields, and the value one of type 66, which `more` defines."""
+    def message(b):
+        return number(len(b)) + b
+    named = b''.join(b'\x01' + number(len(n)) + n + b'\x01\x04\x00' for n in (b'f%d' % i for i in range(fields)))
+    struct = b'\xff\x81\x03\x01\x01\x01S\x01\xff\x82\x00\x01' + number(fields) + named + b'\x00\x00'
+    return message(struct) + message(b'\xff\x83' + more) + message(b'\xff\x84\x00' + body)
+
+
+def test_long_texts():
+    """Few bytes may have much text: it is not kept, but for the keys of a map, which have a limit; and who does not take it ends it."""
+    keys = b'\x04\x01\x02\xff\x84\x00\x01\xff\x82\x01\x04\x00\x00'          # map[S]int
+    code, out, err = decode('-', data=many_zeros(3, b'\x02\x00\x02\x01\x02\x00\x04', keys))
+    if (code, out, err) != (0, '{"{\\"f0\\":0,\\"f1\\":0,\\"f2\\":0}":1,"{\\"f0\\":1,\\"f1\\":0,\\"f2\\":0}":2}\n', ''):
+        yield 'keys with fields: %d %r %r' % (code, out, err)
+    code, out, err = decode('-', data=many_zeros(1000, number(400000) + b'\x00\x02' * 400000, keys))
+    if code != 1 or not re.fullmatch(r'leat: decode: standard input: byte \d+: keys of maps whose text is over .*\n', err):
+        yield 'keys of much text: %d %r' % (code, err)
+    slices = b'\x02\x01\x02\xff\x84\x00\x01\xff\x82\x00\x00'                     # []S
+    with open('/dev/full', 'w') as full:
+        got = subprocess.run([LEAT, 'decode'], input=many_zeros(50000, number(1000000) + b'\x00' * 1000000, slices), stdout=full,
+                             stderr=subprocess.PIPE, timeout=60)
+    if got.returncode != 1 or b'disk full' not in got.stderr:
+        yield 'a full disk: %d %r' % (got.returncode, got.stderr)
+
+
 def test_arguments():
     for args, word in [(['--from', 'xml'], "--from 'xml'"), (['--from'], 'needs a value'), (['--what'], "'--what'"), (['a', 'b'], "'b'")]:
         code, out, err = decode(*args)
@@ -233,6 +259,7 @@ if __name__ == '__main__':
               ('types_are_go', test_types_are_go),
               ('maps_in_maps', test_maps_in_maps),
               ('hostile', test_hostile),
+              ('long_texts', test_long_texts),
               ('arguments', test_arguments),
               ('beside_go', test_beside_go),
               ('fuzz', test_fuzz)])
