@@ -6,7 +6,7 @@
 #include "base/limits.h"
 
 static void put_buf(void *self, const void *p, size_t n) { buf_put(self, p, n); }
-struct json_sink json_to_buf(struct buf *b) { return (struct json_sink){ put_buf, b, b }; }
+struct json_sink json_to_buf(struct buf *b) { return (struct json_sink){ .put = put_buf, .self = b, .buf = b }; }
 
 static inline void put(const struct json_sink *s, const void *p, size_t n)
 {
