@@ -62,15 +62,19 @@ def all_exists():
     return ['declared, but not there: ' + name for name in sorted((functions | variables) - exported())]
 
 
-def names_of_the_archive():
+def names_of_the_archive(archive='libleat.a'):
     """Whoever links it shares one space of names with it."""
-    lines = [line.split() for line in output('nm', '--defined-only', '-g', os.path.join(BUILD, 'libleat.a')).splitlines()]
+    lines = [line.split() for line in output('nm', '--defined-only', '-g', os.path.join(BUILD, archive)).splitlines()]
     names = {words[-1] for words in lines if len(words) == 3}
     if not names & declared()[0]:
         return 'no name was found: what this test reads has changed'
-    return ['a name of libleat.a that does not begin with leat_: ' + name for name in sorted(names) if not re.match('leat_|__', name)]
+    return ['a name of %s that does not begin with leat_: %s' % (archive, name) for name in sorted(names) if not re.match('leat_|__', name)]
 
 
+if sys.argv[1:2] == ['--archive']:                               # of another one that is installed
+    name = sys.argv[2]
+    del sys.argv[1:3]
+    tap.main([('every_name_of_the_archive_is_leats', lambda: names_of_the_archive(name))])
 tap.main([('nothing_else_is_exported', nothing_else), ('every_name_of_the_archive_is_leats', names_of_the_archive),
           ('what_is_declared_and_defined_is_exported', all_that_is_declared),
           ('every_declared_function_exists', all_exists)])
