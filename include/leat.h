@@ -69,7 +69,8 @@ typedef struct leat_opts {                           /* 0 everywhere means the d
     uint32_t workers;                                /* threads, at most 64; default: one per CPU it may use (affinity, quota), as that
                                                         changes, up to the CPUs of the machine */
     uint32_t max_tasks;                              /* default 16 Mi; then leat_go returns LEAT_LIMIT */
-    size_t   stack_bytes;                            /* reserved a task, committed when touched; default 64 KiB */
+    size_t   stack_bytes;                            /* reserved a task, committed when touched; default 64 KiB; a page below it faults:
+                                                        what has frames of over a page needs -fstack-clash-protection (docs/debug.md) */
     void   (*log)(int level, const char *line);      /* must not block and may run on any thread; default: stderr */
     leat_dur watchdog;                               /* a task that gives way to none for so long is logged with its calls; below 0:
                                                         never; default: LEAT_WATCHDOG milliseconds, else 10 s */
