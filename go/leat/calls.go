@@ -24,6 +24,8 @@ type call struct {
 	againBy *bridge
 	tell    bool    // the form of the argument goes with it
 	by      *bridge // how a result of another type is read
+	ask     bool    // only what the types are there: no argument, and certainly refused
+	asking  bool    // it was not sent, as it moves a receive end: ask first
 
 	// who asks
 	deadline time.Time
@@ -126,7 +128,7 @@ func (c *call) openHead(b []byte, it outItem) []byte {
 	b = put64(b, c.remains())
 	b = append(b, c.in.print[:]...)
 	var out [16]byte
-	if c.outD != nil {
+	if c.outD != nil && !c.ask {
 		out = c.outD.print
 	}
 	if c.by != nil {
@@ -171,7 +173,18 @@ func (s *Peer) open(ctx context.Context, c *call, v reflect.Value) *Error {
 		return s.lostWord()
 	}
 	enc := &encoder{s: s}
-	err := asError(enc.value(c.in, v, ""))
+	var err *Error
+	if !c.ask {
+		err = asError(enc.value(c.in, v, ""))
+	}
+	if err == nil && !c.task && movesRx(enc.ends) {
+		var known bool
+		if c.by, known = s.learned[typesOf(c)]; !known && s.mayTell(c.in.form) {
+			undoEnds(enc.ends)
+			c.asking = true
+			return nil
+		}
+	}
 	switch {
 	case err != nil:
 	case len(enc.b) > limitElem:
@@ -226,6 +239,9 @@ func (c *call) giveUp(ctx context.Context) *Error {
 	}
 	c.gaveUp = true
 	c.askOff(ctx)
+	if c.ask {
+		return why
+	}
 	return unknown(why.Code, "%s at %s: %s; it may have run", c.name, s.name, why.Detail)
 }
 
@@ -257,6 +273,9 @@ func (c *call) onResult(b []byte) error {
 	s := c.s
 	s.forget(c)
 	a := c.head
+	if a.code == OK && c.ask {
+		return errSense
+	}
 	if a.code != OK {
 		e := c.errorOf(a)
 		if len(b) > 0 {
@@ -317,6 +336,8 @@ func (c *call) otherType(e *Error, result bool) {
 	}
 	switch {
 	case err != nil:
+	case result && c.ask && w.print == c.outD.print:
+		c.again = true
 	case result:
 		if why = fits(w, c.outD); why == "" && c.by == nil {
 			c.againBy, _ = bridgeOf(w, c.outD)
@@ -328,7 +349,22 @@ func (c *call) otherType(e *Error, result bool) {
 		}
 	}
 	e.Detail = c.name + " at " + c.s.name + ": " + what + why
+	if c.ask && c.again {
+		if c.s.learned == nil {
+			c.s.learned = map[types]*bridge{}
+		}
+		c.s.learned[typesOf(c)] = c.againBy
+	}
 }
+
+// types are those of a method as one side has them.  A call that moves a receive end goes once, since a refusal would lose the end: so the
+// first such call of a session asks for the other side's types, by an OPEN without an argument and with a result of no type.
+type types struct {
+	name    string
+	in, out *desc
+}
+
+func typesOf(c *call) types { return types{c.name, c.in, c.outD} }
 
 // endCalls ends all calls of a session that ends, or whose peer has said its last.
 func (s *Peer) endCalls() {
@@ -339,7 +375,7 @@ func (s *Peer) endCalls() {
 			continue
 		}
 		e := s.lostWord()
-		if c.began || len(c.items) == 0 {
+		if (c.began || len(c.items) == 0) && !c.ask {
 			e.Code, e.Why = Unknown, PeerLost
 			e.Detail = c.name + " may have run: " + e.Detail
 		}

@@ -2,6 +2,7 @@ package leat
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"testing"
 )
@@ -228,5 +229,56 @@ func longForms(t *testing.T, seen *tally, o Options) {
 	c.ok("plant planted")
 	if v, err := in.Recv(ctx); err != nil || v.D.F.F.F.Epsilon != 20 || v.Extra != "" {
 		t.Fatal(v.D.F.F.F, err)
+	}
+}
+
+// A receive end goes once, so the first call with one asks for the types before.
+func TestAReceiveEndArrivesWithTheFirstCallToAProgramOfOtherTypes(t *testing.T) {
+	type purse struct {
+		N     int32
+		Coins Rx[mark]
+	}
+	type newPurse struct {
+		Coins Rx[newMark]
+		N     int64
+		Fresh bool
+	}
+	type newSum struct {
+		Note string
+		C    int32
+	}
+	a, _, p := pair(t)
+	ctx := within(t)
+	ran := 0
+	must(t, Serve(a, "bank.count", func(ctx context.Context, in newPurse) (out newSum, err error) {
+		ran++
+		for {
+			v, err := in.Coins.Recv(ctx)
+			if errors.Is(err, Closed) {
+				return out, nil
+			} else if err != nil {
+				return out, err
+			}
+			out.C += int32(v.N)
+		}
+	}))
+	for i := 0; i < 3; i++ {
+		tx, rx, err := Make[mark](p.n, 3)
+		must(t, err)
+		must(t, tx.Send(ctx, mark{4}))
+		must(t, tx.Send(ctx, mark{5}))
+		_, err = Call[struct{ C string }](ctx, p, "bank.count", purse{2, rx}) // no result is of that type
+		wants(t, err, TypeErr)
+		_, err = Call[sum](ctx, p, "bank.none", purse{2, rx})
+		wants(t, err, Refused)
+		if rx.Len() != 2 || ran != i {
+			t.Fatal("what was refused took the end along", rx.Len(), ran)
+		}
+		reply := CallAsync[sum](ctx, p, "bank.count", purse{2, rx})
+		must(t, tx.Send(ctx, mark{6}))
+		tx.Close()
+		if r := <-reply; r.Err != nil || r.Value.C != 15 {
+			t.Fatal(r)
+		}
 	}
 }

@@ -79,7 +79,12 @@ func begin[Out, In any](ctx context.Context, p *Peer, method string, in In, key 
 		return a, err
 	}
 	a = asked[Out]{&call{name: method, in: d, outD: out, key: key}, valueOf(in), p}
-	return a, asErr(p.open(ctx, a.c, a.v))
+	e := p.open(ctx, a.c, a.v)
+	if e == nil && a.c.asking {
+		a.c = &call{name: method, in: d, outD: out, ask: true, tell: true}
+		e = p.open(ctx, a.c, a.v)
+	}
+	return a, asErr(e)
 }
 
 // toTheEnd waits for the answer.  A call that was refused for a type has not run, and is made again if the types fit.
@@ -91,7 +96,9 @@ func (a asked[Out]) toTheEnd(ctx context.Context) (out Out, err error) {
 			return out, err
 		}
 		again := &call{name: c.name, in: c.in, outD: c.outD, key: c.key, tell: c.tell, by: c.by}
-		if c.againBy != nil {
+		if c.ask {
+			again.tell = false // it has been told
+		} else if c.againBy != nil {
 			again.by = c.againBy
 		} else {
 			again.tell = true

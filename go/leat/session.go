@@ -47,6 +47,7 @@ type Peer struct {
 	formIn               []byte            // of the frames FORM
 	formMore, formWhole  bool              // it goes on; it is whole, and not yet used
 	told                 map[[16]byte]bool // types of which the peer was told
+	learned              map[types]*bridge // methods that were asked for their types, and how their results are read; nil: as they are
 	movedIn              uint64
 	answeringBytes       int
 	nextEnd, nextCall    uint64

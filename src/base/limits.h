@@ -33,6 +33,8 @@ enum {
     LIMIT_EVOLVE_RATIO = 1024,           /* memory for a byte, where fields that were added need more than LIMIT_DECODE_RATIO */
     LIMIT_SESS_BRIDGES = 256,            /* pairs of types of one session, while it lives */
     LIMIT_SESS_BRIDGE_BYTES = 8 << 20,   /* and their memory */
+    LIMIT_SESS_FORMS = 1024,             /* types that were told with OPENs and are kept; with one more all are forgotten */
+    LIMIT_SESS_FORM_BYTES = 1 << 20,     /* and their memory */
 
     /* values: encode and decode fail with LEAT_LIMIT.  Drop and dup have no limit. */
     LIMIT_VALUE_DEPTH = 1024,            /* optionals, lists, maps and oneofs inside each other */

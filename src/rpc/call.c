@@ -2,7 +2,9 @@
  *
  * Types that differ.  A refusal for a type brings the form of who refuses.  If the types fit, a call is made again: with the form of its
  * argument, which the other side will then read; or with the fingerprint of the other side's result, which this side has learned to
- * read.  What was learned is used from then on, while the session lives. */
+ * read.  What was learned is used from then on, while the session lives.
+ * What has a receive end in it goes once: were it refused, the end would be lost.  So the first time such a call asks for the types: by
+ * an OPEN without an argument and with a result of no type, which is refused as any other that does not fit. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +72,7 @@ static struct call *call_new_locked(struct calls *t, const struct what *w, size_
     x->bytes = bytes;
     x->as = w->as;
     x->form = w->form;
+    x->ask = w->ask;
     x->sending = w->kind == OPEN_TASK;               /* a stand-in waits for it */
     x->text[0] = 0;
     SOMETIMES("rpc.call", NULL);
@@ -150,7 +153,7 @@ static leat_err head_of(struct buf *b, const struct what *w, size_t bytes, size_
     memset(&o, 0, sizeof o);
     if (unlikely(w->as != NULL))
         o = w->as->print;
-    else if (w->out)
+    else if (w->out && !w->ask)
         LEAT_TRY(type_print(w->out, &o));
     buf_u8(b, w->kind | (w->dealt.attempt ? OPEN_DEALT : 0) | (w->key.len ? OPEN_KEYED : 0) | (w->form ? OPEN_FORM : 0));
     buf_text(b, w->name, strlen(w->name));
@@ -182,15 +185,19 @@ static leat_err pack(struct value_out *o, const leat_type *t, const void *v, str
 }
 
 /* The argument as bytes, and the end of its preparations: how many they are, for the window.  An argument with ends inside is
- * encoded only to be counted, as the ends may not stay locked while the window is closed. */
-static leat_err prepare(const struct what *w, struct buf *v, size_t *bytes)
+ * encoded only to be counted, as the ends may not stay locked while the window is closed.  *once: receive ends are among them. */
+static leat_err prepare(const struct what *w, struct buf *v, size_t *bytes, bool *once)
 {
     struct value_out o;
+    *bytes = 0;
+    if (w->ask)
+        return LEAT_OK;
     value_out_init(&o, sess_of(w->p), NULL, false);
     LEAT_TRY(pack(&o, w->in, w->arg, v));
     *bytes = v->len;
     if (o.n == 0)
         return LEAT_OK;
+    *once = value_moves_rx(&o);
     value_unsent(&o);
     buf_reset(v);
     return LEAT_OK;
@@ -215,7 +222,7 @@ static leat_err commit_open(struct call *x, const struct what *w, struct buf *v)
     struct cur form = { 0 };
     size_t moment = 0;
     value_out_init(&o, x->s, NULL, w->kind == OPEN_TASK);
-    leat_err err = v->len || value_has_ends(w->in) == false ? LEAT_OK : pack(&o, w->in, w->arg, v);
+    leat_err err = v->len || w->ask || value_has_ends(w->in) == false ? LEAT_OK : pack(&o, w->in, w->arg, v);
     if (err == LEAT_OK)
         err = note_ends(x, &o);
     if (err == LEAT_OK)
@@ -300,16 +307,21 @@ static leat_err send_open(struct call *x, const struct what *w, struct buf *v)
     return err;
 }
 
-/* [blocks] *ret: in the table, with a reference for the caller; its OPEN is to be sent. */
-static leat_err open_call(const struct what *w, struct buf *v, struct call **ret)
+/* [blocks] *ret: in the table, with a reference for the caller; its OPEN is to be sent.  *ask: it is not; the types are to be asked for. */
+static leat_err open_call(const struct what *w, struct buf *v, struct call **ret, bool *ask)
 {
     size_t bytes;
+    bool once = false;
     if (!w->p)
         return leat_fail(LEAT_INVAL, "%s: the peer is NULL", w->name);
     LEAT_TRY(leat_ctx_err());
     if (sess_ended(sess_of(w->p)))
         return sess_lost(sess_of(w->p));
-    LEAT_TRY(prepare(w, v, &bytes));
+    LEAT_TRY(prepare(w, v, &bytes, &once));
+    if (unlikely(once) && w->kind == OPEN_CALL && !w->asked && sess_types(sess_of(w->p))) {
+        *ask = true;
+        return LEAT_AGAIN;
+    }
     LEAT_TRY(sess_wait_room(sess_of(w->p)));
     return window(w, bytes, ret);
 }
@@ -357,7 +369,7 @@ static leat_err answer_err(struct call *x, const char *name)
 
 static leat_err lost(const struct call *x, const char *name)
 {
-    if (x->unsent)
+    if (x->unsent || x->ask)
         return sess_lost(x->s);
     SOMETIMES("rpc.unknown", "rpc.call");
     return err_unknown(LEAT_PEER_LOST, "%s: %s; %s may have run", sess_text(x->s), sess_fail_text(x->s), name);
@@ -403,7 +415,7 @@ bool call_name(char to[CALL_NAME + 1], const char *svc, const char *method)
 }
 
 /* How a call that was refused for a type is to be made again. */
-struct retry { bool again; const struct type_bridge *as; };
+struct retry { bool again, ask; const struct type_bridge *as; };
 
 static leat_err call_once(const struct what *w, void *out, bool *own, struct retry *r)
 {
@@ -411,7 +423,7 @@ static leat_err call_once(const struct what *w, void *out, bool *own, struct ret
     struct buf v = buf_on(room, sizeof room, LIMIT_ELEM);
     struct call *x;
     *own = false;
-    leat_err err = open_call(w, &v, &x);
+    leat_err err = open_call(w, &v, &x, &r->ask);
     if (err != LEAT_OK) {
         buf_free(&v);
         return err;
@@ -424,11 +436,12 @@ static leat_err call_once(const struct what *w, void *out, bool *own, struct ret
         err = not_sent(x, err, name);
     } else if (sent && err != LEAT_OK) {
         send_cancel(x, leat_ctx_cause());
-        err = err_unknown(err, "%s: %s has not answered; %s may have run", leat_err_name(err), sess_text(x->s), name);
+        err = w->ask ? not_sent(x, err, name)
+            : err_unknown(err, "%s: %s has not answered; %s may have run", leat_err_name(err), sess_text(x->s), name);
     } else if (err == LEAT_OK && x->lost) {
         err = lost(x, name);
     } else if (err == LEAT_OK && unlikely(x->again)) {
-        *r = (struct retry){ true, x->next_as };
+        *r = (struct retry){ .again = true, .as = x->next_as };
         err = answer_err(x, name);
     } else if (err == LEAT_OK && (*own = x->own) && (x->err == LEAT_DEADLINE || x->err == LEAT_CANCELED)) {
         name_node(x);
@@ -446,7 +459,7 @@ static leat_err call_once(const struct what *w, void *out, bool *own, struct ret
 static struct learned *learned_at(struct calls *t, const struct what *w)
 {
     struct learned *x = at_load_acq(&t->learned);
-    while (x && (x->out != w->out || strcmp(x->name, w->name) != 0))
+    while (x && (x->out != w->out || x->in != w->in || strcmp(x->name, w->name) != 0))
         x = x->next;
     return x;
 }
@@ -461,6 +474,7 @@ static void learn(struct calls *t, const struct what *w)
     if (x)
         at_store_rel(&x->as, w->as);
     else if (fresh) {                                /* without memory it is refused again, and done again */
+        fresh->in = w->in;
         fresh->out = w->out;
         at_store(&fresh->as, w->as);
         memcpy(fresh->name, w->name, n);
@@ -489,16 +503,45 @@ static leat_err call_again(const struct what *w, void *out, bool *own, struct re
     return err;
 }
 
+/* [blocks] What w's types are there; nothing runs.  OK: they fit, next is how to ask for what is wanted, and the peer knows the
+ * argument's form. */
+static leat_err ask_types(const struct what *w, bool *own, struct what *next)
+{
+    struct retry r = { .again = false };
+    struct what ask = *w;
+    struct cur form;
+    ask.ask = ask.asked = true;
+    ask.dealt = (leat_dealt){ 0 };
+    ask.form = value_form(sess_of(w->p), w->in, &form);
+    leat_err err = call_once(&ask, NULL, own, &r);
+    if (!r.again)
+        return err;
+    *next = *w;
+    next->as = r.as;
+    next->asked = true;
+    learn(calls_of(sess_of(w->p)), next);
+    return LEAT_OK;
+}
+
 static leat_err call_plain(const struct what *w, void *out, bool *own)
 {
     struct retry r = { .again = false };
     struct calls *t = w->p ? calls_of(sess_of(w->p)) : NULL;
-    if (unlikely(t && at_load(&t->learned) != NULL)) {
-        struct learned *x = learned_at(t, w);
-        if (x)
-            return call_again(w, out, own, (struct retry){ true, at_load_acq(&x->as) });
+    struct learned *x = t && unlikely(at_load(&t->learned) != NULL) ? learned_at(t, w) : NULL;
+    struct what next;
+    if (unlikely(x != NULL)) {
+        next = *w;
+        next.as = at_load_acq(&x->as);
+        next.asked = true;
+        w = &next;
     }
     leat_err err = call_once(w, out, own, &r);
+    if (unlikely(r.ask)) {
+        LEAT_TRY(ask_types(w, own, &next));
+        w = &next;
+        r.ask = false;
+        err = call_once(w, out, own, &r);
+    }
     return likely(!r.again) ? err : call_again(w, out, own, r);
 }
 
@@ -658,7 +701,8 @@ static leat_err start_plain(struct starting *a)
     struct what *w = &a->w;
     struct call *x;
     w->form = w->p && untold(sess_of(w->p), w->in);
-    leat_err err = open_call(w, &v, &x);
+    bool ask;                                        /* never of a task: it has no result, and the form goes with it */
+    leat_err err = open_call(w, &v, &x, &ask);
     if (err != LEAT_OK) {
         buf_free(&v);
         return err;
@@ -695,9 +739,14 @@ leat_err leat_go_on_(leat_group *g, leat_peer *p, const char *name, const leat_t
 /* The peer has sent the form of its own type; which of the two it is, the text says by its first letter. */
 static void understand_type(struct call *x, struct cur theirs)
 {
+    struct type_print print, mine;
     leat_err err;
     if (x->text[0] == 'r' && x->out) {
-        struct type_print print = type_print_of(theirs);
+        print = type_print_of(theirs);
+        if (x->ask && type_print(x->out, &mine) == LEAT_OK && type_print_same(&print, &mine)) {
+            x->again = true;
+            return;
+        }
         err = value_bridge(x->s, x->out, theirs, &x->next_as);
         x->again = err == LEAT_OK && !(x->as && type_print_same(&print, &x->as->print));
     } else {
@@ -718,7 +767,7 @@ static leat_err read_head(struct call *x, struct cur *in)
     x->own = cur_u8(in);
     const char *text = cur_text(in, &len);
     struct cur form = value_form_in(x->s, in);
-    if (in->bad || (x->err != LEAT_OK && cur_left(in) && (!x->own || sess_plain(x->s))))
+    if (in->bad || (x->ask && x->err == LEAT_OK) || (x->err != LEAT_OK && cur_left(in) && (!x->own || sess_plain(x->s))))
         return leat_fail(LEAT_INVAL, "a malformed frame RESULT");
     sess_show(x->text, sizeof x->text, text, len);
     if (x->err == LEAT_TYPE && !x->own && cur_left(&form))

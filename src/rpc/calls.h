@@ -57,6 +57,7 @@ struct call {
     bool begun;
     const struct type_bridge *as;                    /* how the result is read, if it is of another type there */
     bool form;                                       /* the argument's form went with it */
+    bool ask;                                        /* it only asks for the types */
     bool again;                                      /* refused for a type, but it will do: with next_as, or with the form */
     const struct type_bridge *next_as;
     struct waiters waiters;
@@ -99,12 +100,12 @@ struct calls {                                       /* sess_slots(s)->calls */
     bool over;
     struct waiters room;                             /* who waits to open */
     struct limit *limit;                             /* of what the peer may have running here; NULL: none */
-    struct learned *_Atomic learned;                 /* methods whose results are of another type there: lock to add */
+    struct learned *_Atomic learned;                 /* methods that were asked for their types, or refused for them: lock to add */
     const leat_type *_Atomic told[CALL_TOLD];        /* types of arguments of tasks whose forms the peer has, or will: a cache */
     struct telling { const leat_type *type; uint64_t place; } telling[CALL_TOLD];    /* lock: the same, with the OPEN at `place`, if it is
                                                       * written */
 };
-struct learned { struct learned *next; const leat_type *out; const struct type_bridge *_Atomic as; char name[]; };
+struct learned { struct learned *next; const leat_type *in, *out; const struct type_bridge *_Atomic as; char name[]; };   /* as: or NULL */
 static inline struct calls *calls_of(struct sess *s) { return sess_slots(s)->calls; }
 
 /* Around what is asked for and what is run: around.c. */
@@ -163,6 +164,8 @@ struct what { leat_peer *p; const char *name; uint8_t kind; const leat_type *in,
     leat_string key;
     bool form;                                       /* with the form of the argument's type */
     const struct type_bridge *as;                    /* how the result is read; NULL: as out */
+    bool ask;                                        /* only what the types are there: no argument, and certainly refused */
+    bool asked;                                      /* that has been done */
 };
 /* [blocks] A call, as leat_call.  *own: the error is the method's own, not of leat. */
 leat_err call_do(const struct what *w, void *out, bool *own);

@@ -383,9 +383,10 @@ static leat_err start(struct job *j, struct cur *bytes)
 static bool may_read(struct job *j, const struct asked *a)
 {
     j->as = value_bridge_known(j->s, j->fn->in, &a->in);
-    if (j->as || !cur_left(&a->form))
+    struct cur form = j->as ? a->form : value_form_kept(j->s, &a->in);
+    if (j->as || !cur_left(&form))
         return j->as != NULL;
-    leat_err err = value_bridge(j->s, j->fn->in, a->form, &j->as);
+    leat_err err = value_bridge(j->s, j->fn->in, form, &j->as);
     if (err != LEAT_OK && err != LEAT_TYPE) {
         j->early = err;
         snprintf(j->text, sizeof j->text, "argument of '%s': %s", j->fn->name, leat_err_detail());
@@ -442,6 +443,8 @@ static void read_form(struct sess *s, struct cur *in, struct asked *a)
     a->form = value_form_in(s, in);
     struct type_print print = type_print_of(a->form);
     in->bad |= !type_print_same(&print, &a->in);
+    if (!in->bad)
+        value_form_keep(s, &a->in, a->form);         /* whatever becomes of this OPEN */
 }
 
 static leat_err read_open(struct sess *s, struct cur *in, struct job *j, uint32_t running)

@@ -164,6 +164,14 @@ static uint32_t ids_of(const struct value_out *o, uint64_t *ids, uint32_t n)
     return n;
 }
 
+bool value_moves_rx(const struct value_out *o)
+{
+    for (uint32_t i = 0; i < o->n; i++)
+        if (o->at[i].rx)
+            return true;
+    return false;
+}
+
 uint32_t value_ids(const struct value_out *o, uint64_t *ids) { return ids_of(o, ids, 0); }
 
 /* -- on its way ---------------------------------------------------------------------------------------------------------------- */

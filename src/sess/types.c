@@ -6,11 +6,28 @@
  * one may use it while it holds the session. */
 #include "sess/value.h"
 #include <stdio.h>
+#include <string.h>
 #include "base/alloc.h"
 #include "sess/home.h"
 #include "type/bridge.h"
 
-struct bridges { struct type_bridge *at[LIMIT_SESS_BRIDGES]; uint32_t n; size_t bytes; };
+struct kept { struct kept *next; struct type_print print; uint32_t len; uint8_t form[]; };
+struct bridges {
+    struct type_bridge *at[LIMIT_SESS_BRIDGES];
+    uint32_t n;
+    size_t bytes;
+    struct kept *forms;                              /* that were told with OPENs, whatever became of those */
+    uint32_t forms_n;
+    size_t form_bytes;
+};
+
+static struct bridges *bridges_of(struct sess *s)
+{
+    struct ends *e = ends_of(s);
+    if (!e->bridges)
+        e->bridges = mem_zalloc(sizeof *e->bridges);
+    return e->bridges;
+}
 
 /* -- forms on the wire ------------------------------------------------------------------------------------------------------- */
 bool value_form(const struct sess *s, const leat_type *t, struct cur *ret)
@@ -60,6 +77,43 @@ leat_err forms_on_form(struct sess *s, uint8_t flags, struct cur *in)
         : leat_fail(buf_err(&t->form), "the description of a type, of over %d bytes", LIMIT_TYPE_BYTES);
 }
 
+static void forget_forms(struct bridges *t)
+{
+    for (struct kept *k; (k = t->forms) != NULL; mem_free(k))
+        t->forms = k->next;
+    t->forms_n = 0;
+    t->form_bytes = 0;
+}
+
+struct cur value_form_kept(struct sess *s, const struct type_print *print)
+{
+    const struct bridges *t = ends_of(s)->bridges;
+    for (const struct kept *k = t ? t->forms : NULL; k; k = k->next)
+        if (type_print_same(&k->print, print))
+            return cur_of(k->form, k->len);
+    return (struct cur){ 0 };
+}
+
+void value_form_keep(struct sess *s, const struct type_print *print, struct cur form)
+{
+    size_t bytes = sizeof(struct kept) + cur_left(&form);
+    struct bridges *t = bridges_of(s);
+    if (!t || cur_left(&form) > LIMIT_TYPE_BYTES || value_form_kept(s, print).p)
+        return;
+    if (t->forms_n == LIMIT_SESS_FORMS || t->form_bytes + bytes > LIMIT_SESS_FORM_BYTES)
+        forget_forms(t);
+    struct kept *k = mem_alloc(bytes);
+    if (!k)
+        return;                                      /* then the next OPEN without it is refused */
+    k->print = *print;
+    k->len = (uint32_t)cur_left(&form);
+    memcpy(k->form, form.p, k->len);
+    k->next = t->forms;
+    t->forms = k;
+    t->forms_n++;
+    t->form_bytes += bytes;
+}
+
 /* -- bridges --------------------------------------------------------------------------------------------------------------------- */
 
 const struct type_bridge *value_bridge_known(struct sess *s, const leat_type *mine, const struct type_print *theirs)
@@ -73,11 +127,11 @@ const struct type_bridge *value_bridge_known(struct sess *s, const leat_type *mi
 
 static leat_err add(struct sess *s, struct type_bridge *b)
 {
-    struct bridges *t = ends_of(s)->bridges;
+    struct bridges *t = bridges_of(s);
     if (b->tells && !sess_types(s))
         return leat_fail(LEAT_TYPE, "type %s: it has send ends, and the version of %s cannot be told what will be sent", b->type->name,
             sess_text(s));
-    if (!t && !(t = ends_of(s)->bridges = mem_zalloc(sizeof *t)))
+    if (!t)
         return leat_fail(LEAT_NOMEM, "type %s: no memory to read the other side's", b->type->name);
     if (t->n == LIMIT_SESS_BRIDGES || t->bytes + b->bytes > LIMIT_SESS_BRIDGE_BYTES)
         return leat_fail(LEAT_LIMIT, "type %s: of one peer at most %d types that differ are read, and %d bytes for that", b->type->name,
@@ -106,6 +160,8 @@ void value_bridges_free(struct ends *e)
 {
     for (uint32_t i = 0; e->bridges && i < e->bridges->n; i++)
         type_bridge_free(e->bridges->at[i]);
+    if (e->bridges)
+        forget_forms(e->bridges);
     mem_free(e->bridges);
     buf_free(&e->form);
 }

@@ -62,6 +62,7 @@ struct given *given_taken_locked(struct end *e);     /* of e's unanswered offer:
 void given_settle(struct given *g, bool moved);      /* NULL: nothing */
 void given_never_went(struct given *g);              /* as given_settle, and the peer has never heard of these ends.  NULL: nothing */
 void given_hears_locked(struct end *e, uint8_t kind, struct cur *in);        /* a frame for an end that has not left yet: it is kept */
+bool value_moves_rx(const struct value_out *o);      /* a receive end is packed: what is refused then does not come back */
 uint32_t value_ids(const struct value_out *o, uint64_t *ids);        /* of all new ends that are packed; ids NULL: how many */
 /* Reader task.  What carried these ends to the peer was refused there: they were never joined, and are as if the peer had let go of
  * them: a send end that has gone, a receive end whose senders get GONE. */
@@ -124,4 +125,7 @@ bool value_form(const struct sess *s, const leat_type *t, struct cur *ret);
 void value_form_why(const struct sess *s, const leat_type *t, char *to, size_t cap);
 /* Reader task.  What frame_put_form has put; valid until the handler returns.  NULL, and in->bad: it is none. */
 struct cur value_form_in(struct sess *s, struct cur *in);
+/* Reader task.  A form that came with an OPEN is kept for all that come without it; nothing: it is not known. */
+void value_form_keep(struct sess *s, const struct type_print *print, struct cur form);
+struct cur value_form_kept(struct sess *s, const struct type_print *print);
 #endif

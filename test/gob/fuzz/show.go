@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"math/bits"
 	"reflect"
+	"regexp"
 	"sort"
 	"strconv"
 	"strings"
@@ -36,7 +37,22 @@ func (s *shower) json(v interface{}) {
 		s.unknown = true // a time that encoding/json refuses
 		return
 	}
-	s.Write(b)
+	s.Write(asToday(b))
+}
+
+// Before Go 1.22 encoding/json spelled two characters otherwise.
+var spelled = regexp.MustCompile(`\\(?:u000[8c]|.)`)
+
+func asToday(json []byte) []byte {
+	return spelled.ReplaceAllFunc(json, func(e []byte) []byte {
+		switch string(e) {
+		case `\u0008`:
+			return []byte(`\b`)
+		case `\u000c`:
+			return []byte(`\f`)
+		}
+		return e
+	})
 }
 
 func opaque(v reflect.Value) ([]byte, bool) {

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -184,8 +185,23 @@ func read(stream []byte, like []interface{}) (lines []byte, end string) {
 		if err != nil {
 			return lines, "not in JSON: " + err.Error()
 		}
-		lines = append(append(lines, line...), '\n')
+		lines = append(append(lines, asToday(line)...), '\n')
 	}
+}
+
+// Before Go 1.22 encoding/json spelled two characters otherwise.
+var spelled = regexp.MustCompile(`\\(?:u000[8c]|.)`)
+
+func asToday(json []byte) []byte {
+	return spelled.ReplaceAllFunc(json, func(e []byte) []byte {
+		switch string(e) {
+		case `\u0008`:
+			return []byte(`\b`)
+		case `\u000c`:
+			return []byte(`\f`)
+		}
+		return e
+	})
 }
 
 func check(err error) {
