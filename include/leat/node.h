@@ -204,7 +204,9 @@ size_t leat_node_dump(leat_node *n, int fd);
  * have run, and leat_err_why says DEADLINE, CANCELED or PEER_LOST.  Else the function's own error, with the peer's name before its
  * detail; LEAT_REMOTE where its code would be taken for one of this session (PEER_LOST, UNKNOWN, SYS, GONE, AGAIN).  An error that it
  * raised (leat_error_raise) comes with its details and causes: leat_error_of; a leat_reply has them, too.  A remote task gives
- * its error to its group in the same way; a group waits for it after a cancel as for any task, until it has ended or its session has. */
+ * its error to its group in the same way; a group waits for it after a cancel as for any task, until it has ended or its session has.
+ * A call that moves a receive end takes one more round trip, the first time of each method in a session: it asks for the types there,
+ * since a call that is refused for them must leave the end where it is. */
 #define LEAT_SERVICE(S, ...)            LEAT_SERVICE_(S, __VA_ARGS__)         /* (method, in, out) ...: struct S_impl */
 #define leat_serve(n, S, impl, self)    LEAT_SERVE_(n, S, impl, self)         /* INVAL: a method is NULL, or is served already, and
                             so are those before it then; LIMIT: "S.method" has over 255 bytes; INVAL, LIMIT: what a type describes.

@@ -383,9 +383,11 @@ static leat_err start(struct job *j, struct cur *bytes)
 static bool may_read(struct job *j, const struct asked *a)
 {
     j->as = value_bridge_known(j->s, j->fn->in, &a->in);
-    struct cur form = j->as ? a->form : value_form_kept(j->s, &a->in);
-    if (j->as || !cur_left(&form))
-        return j->as != NULL;
+    if (j->as)
+        return true;
+    struct cur form = cur_left(&a->form) ? a->form : value_form_kept(j->s, &a->in);
+    if (!cur_left(&form))
+        return false;
     leat_err err = value_bridge(j->s, j->fn->in, form, &j->as);
     if (err != LEAT_OK && err != LEAT_TYPE) {
         j->early = err;

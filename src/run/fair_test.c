@@ -1,34 +1,11 @@
 /* fair_test.c - who gets a turn, and how soon.  Where time matters it is a clock that only the tasks move, and one worker: so each
  * run is the same.  Where a thief matters, a task computes until the other has run: without the thief it would do so for ever. */
 #include <stdatomic.h>
-#include "leat.h"
+#include "only_clock.h"
 #include "run/sched.h"
-#include "run/seam.h"
-#include "t.h"
 
 enum { US = 1000, MS = 1000000 };
 
-/* -- a world that is only a clock ------------------------------------------------------------------------------------------ */
-static int64_t the_time;
-static int finished;
-static int64_t world_now(void *self) { (void)self; return the_time; }
-static uint64_t world_random(void *self) { (void)self; return 1; }
-static bool world_idle(void *self, int64_t next)
-{
-    (void)self;
-    the_time = MAX(the_time, next);
-    return next != NEVER;
-}
-static const struct seam clock_only = { .now = world_now, .random = world_random, .idle = world_idle };
-
-static void in_world(leat_err (*fn)(leat_none *))
-{
-    static const leat_site_ site = { "test", __FILE__, 1 };
-    struct rt_main m = { .fn = (leat_fn_ *)(void (*)(void))fn, .site = &site, .seam = &clock_only };
-    the_time = INT64_C(1000000000);
-    CHECK_EQ(rt_run(&m), LEAT_OK);
-    CHECK_EQ(finished, 1);
-}
 static leat_err done(leat_err e)
 {
     finished += e == LEAT_OK;

@@ -1,33 +1,9 @@
 /* first_test.c - a cancel and a deadline of the same task: what was first stays, for whoever asks and however often.
  * The time is a clock that only the tests move, but for the last one, in which tasks on several threads must agree whatever comes. */
 #include <stdatomic.h>
-#include "leat.h"
-#include "run/seam.h"
-#include "run/task.h"
-#include "t.h"
+#include "only_clock.h"
 
 enum { MS = 1000000 };
-
-static int64_t the_time;
-static int finished;
-static int64_t world_now(void *self) { (void)self; return the_time; }
-static uint64_t world_random(void *self) { (void)self; return 1; }
-static bool world_idle(void *self, int64_t next)
-{
-    (void)self;
-    the_time = MAX(the_time, next);
-    return next != NEVER;
-}
-static const struct seam clock_only = { .now = world_now, .random = world_random, .idle = world_idle };
-
-static void in_world(leat_err (*fn)(leat_none *))
-{
-    static const leat_site_ site = { "test", __FILE__, 1 };
-    struct rt_main m = { .fn = (leat_fn_ *)(void (*)(void))fn, .site = &site, .seam = &clock_only };
-    the_time = INT64_C(1000000000);
-    CHECK_EQ(rt_run(&m), LEAT_OK);
-    CHECK_EQ(finished, 1);
-}
 
 /* All that can be asked says the same, twice. */
 static void says(leat_err err, leat_err cause)
