@@ -257,6 +257,8 @@ static leat_err sess_opens(struct sess *s)
     struct exposures *x = exposures_of(sess_node(s));
     struct calls *t = mem_zalloc(sizeof *t);
     sess_slots(s)->calls = t;
+    if (t)
+        t->jobs.key = *node_key(sess_node(s));       /* its ids are the peer's choice */
     lock(&x->lock);
     leat_call_limits at_most = x->peers;
     unlock(&x->lock);
