@@ -160,7 +160,8 @@ leat_err leat_ctx_cause(void);                       /* why: leat_cancel's cause
 #define leat_send_from(c, p)            LEAT_SEND_FROM_(c, p)   /* the same from a T *: large T, arrays */
 #define leat_recv(c, out)               LEAT_RECV_(c, out)      /* [blocks] CLOSED, PEER_LOST; out is a T *; you own *out */
 #define leat_try_send(c, ...)           LEAT_TRY_SEND_(c, __VA_ARGS__)  /* AGAIN instead of waiting for a receiver, or for room.
-                            Of a channel whose other ends are elsewhere: [blocks] for one answer from there, and errors as leat_send */
+                            Of a channel whose other ends are elsewhere: [blocks] for an answer from there, and errors as leat_send; a slot
+                            that is lent to another process, which sends many, counts as taken */
 #define leat_try_recv(c, out)           LEAT_TRY_RECV_(c, out)        /* AGAIN instead of waiting for a sender; elsewhere as above */
 #define leat_close(c)                   LEAT_CLOSE_(c)          /* a send end only; twice is once; receivers drain first */
 #define leat_finish(c)                  LEAT_FINISH_(c)         /* this sender is done: the last one to say so closes */

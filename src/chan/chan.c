@@ -612,13 +612,13 @@ leat_err leat_try_send_(leat_chan_ *c, const void *v)
     if (!c)
         return no_channel("leat_try_send");
     edge_reads(v, c->size);
-    for (bool asked = false;; ) {
+    for (;;) {
         struct task *wake = NULL;
         leat_err e = LEAT_OK;
         lock(&c->lock);
         enum chan_try r = chan_send_locked(c, v, &wake, &e);
         struct chan_net *net = r == CHAN_WAIT ? c->net : NULL;
-        bool site = net && at_load(&c->site), sent = false;
+        bool site = net && at_load(&c->site);
         if (net && !site)
             net->ops->need(c);
         unlock(&c->lock);
@@ -626,17 +626,9 @@ leat_err leat_try_send_(leat_chan_ *c, const void *v)
             task_ready(worker_self(), wake);
         if (r == CHAN_DONE)
             return LEAT_OK;
-        if (r == CHAN_WAIT) {
-            if (!site || asked)
-                return err_of(LEAT_AGAIN);
-            e = net->ops->ask(c, v);
-            sent = c->cap == 0;
-            asked = true;
-        } else {
-            e = sent_slow(c, v, r, e);
-            sent = e != LEAT_AGAIN;
-        }
-        if (sent || (r == CHAN_WAIT && e != LEAT_OK))
+        if (r == CHAN_WAIT)
+            return site ? net->ops->ask(c, v) : err_of(LEAT_AGAIN);
+        if ((e = sent_slow(c, v, r, e)) != LEAT_AGAIN)
             return e;
     }
 }

@@ -41,8 +41,8 @@ struct chan_net_ops {
     /* [locked] a sender has begun or ceased to wait in sq, or a try found no room.  Site, buffered: ask for a credit; unbuffered: offer
      * sq's head if none is.  Home: take idle credits back. */
     void (*need)(leat_chan_ *c);
-    /* site, a try that found no room [blocks for one answer of the home].  OK: try again, there is a credit; or (unbuffered) *v was
-     * received.  AGAIN: no. */
+    /* site, a try that found no room [blocks for one answer of the home, or (buffered) as many as there are others that ask].  OK: *v has
+     * left, or (unbuffered) was received.  AGAIN: no. */
     leat_err (*ask)(leat_chan_ *c, const void *v);
     /* site, unbuffered: a sender that waits stops to (why: CANCELED or DEADLINE).  The op takes the lock.  Returns LEAT_OK: it was
      * received after all; why: certainly not; LEAT_UNKNOWN.  May block for a bounded time.  me is out of sq on return, and has moved

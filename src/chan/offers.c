@@ -200,7 +200,7 @@ int offers_ask(struct sel *x, leat_err *err)
             continue;
         x->asked = true;
         leat_err e = o->c->net->ops->ask(o->c, o->val);
-        if (e == LEAT_OK && (o->c->cap == 0 || select_op_try(o, err)))
+        if (e == LEAT_OK)
             return (int)i;
         if (e == LEAT_UNKNOWN)
             err_sent(o->val);

@@ -86,7 +86,7 @@ void home_recall(struct home *h, const struct end *from)
             continue;
         SOMETIMES("chan.recall", "chan.need");
         e->recalled = e->recall_due = true;
-        e->want = 1;
+        e->want = MIN(e->want, (uint32_t)1);         /* still 0 of who only asks: he does not stream */
         ring_del(x);
         end_due(e);
     }
@@ -214,24 +214,25 @@ void home_on_need(struct home *h, struct end *e, struct cur *in)
         home_need_del(h, e);
     if (!e->need && e->want > 1)
         lend_add(h, e);
+    if (ask && !e->need && !coming && !h->sealing && chan_reserve_locked(c, 1))
+        home_grant(e, 1);                            /* before it is lent to others, who may not use it */
     home_serve(h);
     if (!ask || e->granted != was)
         return;
-    uint32_t n = h->sealing ? 0 : chan_reserve_locked(c, 1);
-    if (n) {
-        home_grant(e, n);
-    } else if (coming == 0 && h->up && !h->sealing && !sess_is_down(h->up->s)) {
+    if (coming) {                                    /* that is its answer; who does not get any of it there asks once more */
+        e->grant_due = true;
+        end_due(e);
+        return;
+    }
+    if (h->up && !h->sealing && !sess_is_down(h->up->s)) {
         h->asking += !e->asked;
         e->asked = true;
         home_recall(h, e);
         site_ask_up(h->up);
-    } else if (coming == 0) {
+    } else {
         SOMETIMES("chan.none", "chan.need");
         e->none_due = true;
         home_recall(h, e);
-        end_due(e);
-    } else {
-        e->grant_due = true;
         end_due(e);
     }
 }

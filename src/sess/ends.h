@@ -70,6 +70,8 @@ struct end {
             bool invited;                            /* by the home, and nobody has made use of it: offer.c */
             bool selfish, need_again;                /* a select that stands here also receives there; NEED is to be said again */
             bool far_down;                           /* the way of the offer that is unanswered has a gap beyond the peer */
+            bool recall_kept;                        /* a RECALL came while something was promised */
+            uint32_t promised;                       /* credits of askers whose tasks have not run yet: they count as used */
             uint32_t selects, selects_told;          /* that stand here and behind it; in the last NEED.  Unbuffered */
             leat_err why;                            /* of the offer that is being withdrawn */
             const void *pledged;                     /* whose offer is to come: a task, or an end behind this one */
@@ -189,6 +191,7 @@ void site_left_unlock(struct end *e);                /* c locked, and unlocked: 
 void site_tail(struct end *e);                       /* c locked: sends what was held back by elements, or by those behind it */
 void site_served(struct end *e);                     /* relay, c locked: credits have come or gone */
 void site_ask_up(struct end *e);
+void site_promise(struct end *e);                    /* credits have come, and who waited for one has his: now those who only ask */
 void site_link_down(struct end *e);                  /* who asks is told that nothing is free; selects, that they are stuck */
 void home_link_down(struct end *e);                  /* poll.c: it is not waited for */
 void site_flush_up(struct end *e);

@@ -252,7 +252,8 @@ struct waiter *relay_credit(struct end *e, uint32_t n)
     struct home *h = e->relay->below;
     leat_chan_ *c = e->c;
     uint32_t theirs = !h->needy || c->closed ? 0 : at_load(&c->sq.head) ? (n + (c->turn ^= 1)) / 2 : n;
-    h->recalled &= n == 0;
+    bool came = n;
+    h->recalled &= !came;
     at_store(&c->count, at_load(&c->count) - theirs);
     while (theirs && h->needy) {
         uint32_t k = home_grant_next(h, theirs);
@@ -261,17 +262,25 @@ struct waiter *relay_credit(struct end *e, uint32_t n)
         n -= k;
     }
     struct waiter *wake = chan_credit_locked(c, n - theirs);
-    relay_answer(e);
+    if (came) {
+        site_promise(e);
+        relay_answer(e, !h->needy && !at_load(&c->sq.head));
+    }
     home_serve(h);
     return wake;
 }
 
-void relay_answer(struct end *e)
+void relay_answer(struct end *e, bool again)
 {
     struct home *h = e->relay->below;
+    again &= !e->c->closed;
     for (struct end *x = h->asking ? h->ends : NULL; x; x = x->next) {
         if (!x->asked)
             continue;
+        if (again && !chan_idle_credits_locked(e->c)) {
+            site_ask_up(e);                          /* there was less than they are: the home may have more */
+            return;
+        }
         x->asked = false;
         h->asking--;
         if (!e->c->closed && chan_reserve_locked(e->c, 1)) {

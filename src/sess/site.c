@@ -171,7 +171,87 @@ void site_served(struct end *e)
         end_due(e);
 }
 
-static leat_err ask_buffered(struct end *e)
+static leat_err ended_with(const leat_chan_ *c) { return c->err ? (leat_err)c->err : LEAT_CLOSED; }
+
+static void wake_waiters(struct waiters *q, bool ok, leat_err err)
+{
+    for (struct waiter *x; (x = waiter_claim(q)); ) {
+        x->err = (uint8_t)err;
+        waiter_win(x, ok);
+        task_ready(worker_self(), x->task);
+    }
+}
+
+/* Only who has been answered so knows that there was no room: a credit that nobody has promised may be gone, by a RECALL, before a task
+ * runs, and the home has told others meanwhile that it is taken. */
+void site_promise(struct end *e)
+{
+    leat_chan_ *c = e->c;
+    if (c->closed) {
+        wake_waiters(&e->askers, false, ended_with(c));
+        return;
+    }
+    for (struct waiter *x; chan_idle_credits_locked(c) && (x = waiter_claim(&e->askers)); ) {
+        chan_take_credits_locked(c, 1);
+        e->promised++;
+        waiter_win(x, true);
+        task_ready(worker_self(), x->task);
+    }
+    if (at_load(&c->sq.head))
+        wake_waiters(&e->askers, false, LEAT_AGAIN);         /* those wait for room, and come first */
+    else if (at_load(&e->askers.head))
+        site_ask_up(e);                              /* there was less than they are: the home may have more */
+}
+
+static struct waiter *credit(struct end *e, uint32_t n)
+{
+    if (relay_below(e))
+        return relay_credit(e, n);
+    struct waiter *wake = chan_credit_locked(e->c, n);
+    if (n)
+        site_promise(e);
+    return wake;
+}
+
+/* Of a credit that was promised no use is made: it is for others here, or goes back if it was asked for. */
+static struct waiter *unpromise(struct end *e)
+{
+    leat_chan_ *c = e->c;
+    if (e->dead || c->closed)
+        return NULL;
+    struct waiter *wake = credit(e, 1);
+    uint32_t n = e->recall_kept ? chan_take_credits_locked(c, 1) : 0;
+    e->returned += n;
+    if (n) {
+        e->return_due = true;
+        end_due(e);
+    }
+    return wake;
+}
+
+/* [lock held, which goes] Who asked has a credit that counts as used. */
+static leat_err send_promised_unlock(struct end *e, const void *v)
+{
+    leat_chan_ *c = e->c;
+    struct waiter *wake = NULL;
+    leat_err err;
+    while ((err = c->closed ? ended_with(c) : site_put_locked(e, v)) == LEAT_AGAIN) {
+        unlock(&c->lock);
+        leat_yield();                                /* who holds the lock that v needs gets on */
+        lock(&c->lock);
+    }
+    if (err != LEAT_OK)
+        wake = unpromise(e);
+    e->recall_kept &= --e->promised > 0;
+    unlock(&c->lock);
+    chan_wake(wake);
+    if (err != LEAT_OK)
+        return chan_explain(c, err);
+    site_moved(c, v);
+    return LEAT_OK;
+}
+
+static leat_err ask_buffered(struct end *e, const void *v)
 {
     leat_chan_ *c = e->c;
     struct waiter me = { .task = task_self() };
@@ -187,11 +267,13 @@ static leat_err ask_buffered(struct end *e)
             continue;
         if (me.on)
             waiter_del(&e->askers, &me);
+        if (me.ok)
+            return send_promised_unlock(e, v);
         unlock(&c->lock);
         if (why != PARK_CHAN && err != LEAT_AGAIN)
             return err;
-        err = me.ok ? LEAT_OK : (leat_err)me.err;
-        return err == LEAT_OK || err == LEAT_AGAIN ? err_of(err) : chan_explain(c, err);
+        err = (leat_err)me.err;
+        return err == LEAT_OK || err == LEAT_AGAIN ? err_of(LEAT_AGAIN) : chan_explain(c, err);
     }
 }
 
@@ -209,17 +291,8 @@ static leat_err site_ask(leat_chan_ *c, const void *v)
         return err_of(LEAT_AGAIN);
     }
     if (c->cap)
-        return ask_buffered(e);
+        return ask_buffered(e, v);
     return offer_ask(e, v);
-}
-
-static void wake_waiters(struct waiters *q, bool ok, leat_err err)
-{
-    for (struct waiter *x; (x = waiter_claim(q)); ) {
-        x->err = (uint8_t)err;
-        waiter_win(x, ok);
-        task_ready(worker_self(), x->task);
-    }
 }
 
 /* A GRANT that comes later all the same is a free slot, as any. */
@@ -231,7 +304,7 @@ void site_link_down(struct end *e)
     } else if (!e->dead && !e->dormant) {
         wake_waiters(&e->askers, false, LEAT_AGAIN);
         if (relay_below(e))
-            relay_answer(e);
+            relay_answer(e, false);
     }
     unlock(&e->c->lock);
 }
@@ -476,10 +549,7 @@ static struct waiter *on_grant(struct end *e, struct cur *in)
         return NULL;
     }
     e->granted = granted;
-    struct waiter *wake = relay_below(e) ? relay_credit(e, (uint32_t)n) : chan_credit_locked(c, (uint32_t)n);
-    if (n)
-        wake_waiters(&e->askers, true, LEAT_OK);
-    return wake;
+    return credit(e, (uint32_t)n);
 }
 
 static void on_recall(struct end *e)
@@ -493,6 +563,7 @@ static void on_recall(struct end *e)
         return;
     e->returned += chan_take_credits_locked(c, chan_idle_credits_locked(c));
     e->return_due = true;
+    e->recall_kept = e->promised;
     end_due(e);
     if (relay_below(e))
         relay_recalled(e);
@@ -603,7 +674,7 @@ leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
             }
             wake_waiters(&e->askers, false, LEAT_AGAIN);
             if (relay_below(e))
-                relay_answer(e);
+                relay_answer(e, false);
             break;
         case FRAME_RECALL: on_recall(e); break;
         case FRAME_TAKEN: case FRAME_BUSY: case FRAME_WITHDRAWN: wake = on_answer(e, kind, in); break;
