@@ -64,8 +64,10 @@ int64_t nap_due(struct worker *into, struct task *t, int64_t now)
         waited = (int32_t)((uint32_t)(now / 1000000) - at_load(&t->since)) * INT64_C(1000000);
     if (waited < span)
         return now + span - MAX(waited, INT64_C(0));
-    if (into->n_naps == NAPS_AT_ONCE)
-        return now + 1;
+    if (into->n_naps == NAPS_AT_ONCE || (!into->n_naps && now < into->naps_after))
+        return MAX(into->naps_after, now + 1);
+    if (!into->n_naps)
+        into->naps_after = now + NAPS_GAP_NS;
     into->naps[into->n_naps++] = t;
     return now + waited;
 }

@@ -458,7 +458,7 @@ static struct task *look_around(struct worker *w)
             continue;
         }
         int64_t limit = next == NEVER ? NEVER : next - w->now;
-        if (limit < AWAKE_NS) {
+        if (limit < AWAKE_NS && (limit = timers_next(w) - w->now) < AWAKE_NS) {
             io_poll(w);
             pause_a_bit();
             continue;

@@ -168,9 +168,9 @@ struct host {                                        /* the first member of a si
 
 /* In task.nap.  AWAY: its stack is copied away; WHOLE: with the record; USUAL: without the first bytes, which are rt.usual. */
 enum { NAP_CODE = 0x1f, NAP_USUAL = 0x20, NAP_WHOLE = 0x40, NAP_AWAY = 0x80 };
-enum { NAPS_AT_ONCE = 16, USUAL = 64 };
+enum { NAPS_AT_ONCE = 16, NAPS_GAP_NS = 32000, USUAL = 64 };
 
-enum { RING = 256, WHEEL_LEVELS = 6, WHEEL_SLOTS = 128, WHEEL_AHEAD = 4, TIMER_SHIFT = 15 };
+enum { RING = 256, WHEEL_LEVELS = 6, WHEEL_SLOTS = 128, WHEEL_AHEAD = 4, TIMER_SHIFT = 12 };
 
 struct wheel_slot {
     struct timer *head;
@@ -222,6 +222,7 @@ struct worker {
     uint64_t contended, contended_seen;
     bool follow;                                     /* to count the CPUs (cpus.c) */
     uint32_t n_naps;
+    int64_t naps_after;                              /* the next of them may be found then */
     struct task *naps[NAPS_AT_ONCE];                 /* have waited long: to be looked at from the worker's own context (hiber.h) */
     struct plat_away *away;                          /* the copy that it is making: what nobody points to yet */
     bool retreat, saw, behind;                       /* behind: the oldest in fresh may be one that waits for the fresh ones */

@@ -2,7 +2,7 @@
  *
  * Six levels of 128 slots, each level 64 times coarser than the one below (Varghese and Lauck 1987).  128 slots at a ratio of 64:
  * the next slot of a level may move down at any time during the present one, so it moves a few timers a tick, and a slot of a
- * million timers never stalls its worker.  A tick is 2^15 ns; times are rounded up, so nothing fires early.
+ * million timers never stalls its worker.  A tick is 2^12 ns; times are rounded up, so nothing fires early.
  *
  * One timer a task, and it is lazy: a wait whose deadline is later than the armed time leaves it alone.  When it fires it looks at
  * the task's deadline and goes back for that, so a loop of receives with 10 s deadlines touches the wheel once in 10 s.
@@ -20,11 +20,16 @@ enum { RATIO_SHIFT = 6, FIRE_AT_ONCE = 64 };
 
 static inline struct task *task_of(struct timer *t) { return container_of(t, struct task, timer); }
 
+static int64_t tick_of(int64_t when)
+{
+    return when >= NEVER - (1 << TIMER_SHIFT) ? NEVER >> TIMER_SHIFT : (when + (1 << TIMER_SHIFT) - 1) >> TIMER_SHIFT;
+}
+
 /* base: the first tick that has not been run */
 static void wheel_put(struct wheel *h, struct timer *t, int64_t base)
 {
     int64_t when = at_load(&t->when);
-    int64_t tick = when >= NEVER - (1 << TIMER_SHIFT) ? NEVER >> TIMER_SHIFT : (when + (1 << TIMER_SHIFT) - 1) >> TIMER_SHIFT;
+    int64_t tick = tick_of(when);
     int level = 0;
     if (tick < base)
         tick = base;
@@ -254,11 +259,42 @@ static int64_t wheel_next(struct wheel *h, bool exact)
     return next << TIMER_SHIFT;
 }
 
+/* When the first timer of this slot is due, or, where there are many, not later than that.  One from beyond the horizon waits here for
+ * its next move. */
+static int64_t slot_due(const struct wheel_slot *x, int64_t from, int64_t span)
+{
+    enum { LOOK_AT = 16 };
+    if (x->n > LOOK_AT)
+        return from;
+    int64_t first = from + span - 1;
+    for (const struct timer *t = x->head; t; t = t->next)
+        first = MIN(first, tick_of(at_load(&t->when)));
+    return MAX(first, from);
+}
+
+/* The tick at which the first one is due.  A timer that is moved down late, when that tick is there, is as good as one that was moved when
+ * its slot began: so nobody who sleeps wakes for a move. */
+static int64_t wheel_due(const struct wheel *h)
+{
+    int64_t best = NEVER >> TIMER_SHIFT;
+    for (int l = 0; l < WHEEL_LEVELS; l++) {
+        int64_t q = (h->tick >> RATIO_SHIFT * l) + 1, span = INT64_C(1) << RATIO_SHIFT * l;
+        for (int64_t i = q; h->level_count[l] && i < q + WHEEL_SLOTS && i * span < best; i++) {
+            const struct wheel_slot *x = &h->slot[l][i & (WHEEL_SLOTS - 1)];
+            if (x->n) {
+                best = MIN(best, slot_due(x, i * span, span));
+                break;
+            }
+        }
+    }
+    return best;
+}
+
 int64_t timers_next(struct worker *w)
 {
     struct wheel *h = &w->wheel;
     lock(&h->lock);
-    int64_t next = wheel_next(h, true);
+    int64_t next = !at_load(&h->n) ? NEVER : (h->due ? h->tick : wheel_due(h)) << TIMER_SHIFT;
     unlock(&h->lock);
     return next;
 }

@@ -206,4 +206,35 @@ TEST(one_that_is_due_may_still_be_stopped_or_armed_anew)
     CHECK_EQ(at_load(&c.w->wheel.n), 0);
 }
 
+/* Else a program that waits would wake to move its timers from one level to the next. */
+TEST(who_sleeps_does_so_until_the_first_timer_is_due)
+{
+    CLOCKWORK c;
+    clockwork_open(&c, 2, 7 * TICK + 12345);
+    int64_t day = INT64_C(86400000000000);
+    arm(&c, &c.tasks[1], c.now + 5 * day);           /* another level's */
+    for (int64_t ns = 1000; ns < day; ns = ns * 3 + 7) {
+        int64_t when = c.now + ns;
+        arm(&c, &c.tasks[0], when);
+        int64_t next = timers_next(c.w);
+        CHECK(next >= when && next < when + TICK);
+        CHECK_EQ(move(&c, next, TICK), 1);
+    }
+}
+
+TEST(a_timer_beyond_the_horizon_hides_none_that_comes_after_it)
+{
+    CLOCKWORK c;
+    int64_t horizon = INT64_C(128) << (TIMER_SHIFT + 30), slot = horizon / 128;
+    clockwork_open(&c, 2, slot / 2);
+    arm(&c, &c.tasks[0], 10 * horizon);              /* waits in the last slot */
+    CHECK_EQ(move(&c, slot + slot / 2, 0), 0);
+    int64_t when = horizon + slot / 2;
+    arm(&c, &c.tasks[1], when);                      /* in the one behind it */
+    while (timers_next(c.w) <= when)
+        if (move(&c, MAX(timers_next(c.w), c.now + 1), TICK))
+            return;
+    t_fail(__FILE__, __LINE__, "a sleep until %lld, but a timer is due at %lld", (long long)timers_next(c.w), (long long)when);
+}
+
 T_MAIN()

@@ -362,7 +362,7 @@ static leat_err next_frame(struct sess *s, uint32_t *took)
 static leat_err frames_in(struct sess *s)
 {
     struct inbox *in = &s->in;
-    uint32_t turn = 0, took;
+    uint32_t turn = 0, took = 0;
     while (in->len - in->at >= FRAME_HEADER) {
         LEAT_TRY(next_frame(s, &took));
         if (!took)
