@@ -15,7 +15,7 @@ BUILT = r'^(?!check/)'
 QUICK = {'T_QUICK': '1', 'T_SLOW': '1'}
 CXX = {'gcc': 'g++', 'clang': 'clang++'}                          # of the same make: their sanitizers must be one
 WARNINGS = ['-Dwerror=true']
-LINES = '-Dc_args=-g1'                            # of what is built only to be run, lines are known but no variables: a sixth less to compile
+LINES = '-Dc_args=-g1'                            # of what is built only to be run: its lines, no variables: a sixth less to compile
 
 
 def variant(about, setup=(), env=(), of=None, cc=None, among=BUILT, wrap=(), slower=1, needs=(), extra=False):
@@ -31,7 +31,8 @@ TABLE = {
     'clang': variant('clang', WARNINGS + [LINES], cc='clang'),
     # -O1, as its manual says: it sees more, and there is half as much to compile
     'asan': variant('gcc with AddressSanitizer, leaks, and UndefinedBehaviorSanitizer', WARNINGS + [
-        '-Doptimization=1', '-Db_sanitize=address,undefined', LINES + ' -fno-omit-frame-pointer -fno-sanitize-recover=all'], cc='gcc', slower=3,
+        '-Doptimization=1', '-Db_sanitize=address,undefined', LINES + ' -fno-omit-frame-pointer -fno-sanitize-recover=all'],
+        cc='gcc', slower=3,
         env=dict(QUICK, ASAN_OPTIONS='detect_leaks=1:detect_stack_use_after_return=0:abort_on_error=0:strict_string_checks=1',
                  UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1')),
     'tsan': variant('clang with ThreadSanitizer', WARNINGS + [

@@ -21,7 +21,6 @@
 enum { OPEN_CALL = 0, OPEN_TASK = 1, OPEN_DEALT = 2, OPEN_KEYED = 4, OPEN_FORM = 8 };   /* KEYED, with a call: its key follows; FORM: the
                                                         canonical form of the argument's type, last */
 struct exposed;
-struct keeper;
 struct kept;
 struct call_key { uint8_t len, arg[16]; char p[LIMIT_KEY]; };        /* len 0: none */
 enum { CALL_TEXT = 400, CALL_NAME = 255, CALL_ROOM = 64, CALL_HEAD = 512, CALL_TOLD = 16 };
@@ -133,7 +132,8 @@ leat_err run_method(struct run *r);                  /* under the limit of its s
 
 /* Keys: kept.c.  arg: the hash of the argument's bytes.  The outcome of a kept that has ended no longer changes. */
 void call_key_hash(struct call_key *k, const struct cur *arg);
-struct keeper *keeper_open(void);                    /* NULL: no memory */
+struct keeper { _Atomic uint32_t lock; struct slots slots; struct kept *first, **last; size_t bytes; };
+struct keeper *keeper_open(const struct keyed *secret);              /* NULL: no memory */
 void keeper_close(struct keeper *k);
 /* The one of this key and method; first: it is new, and to be given to kept_start.  NULL: *err says why not (LIMIT, INVAL, NOMEM). */
 struct kept *kept_find(struct keeper *k, struct exposed *fn, const struct call_key *key, bool *first, leat_err *err);

@@ -34,18 +34,13 @@ struct kept {
     char text[CALL_TEXT];
 };
 
-struct keeper {
-    _Atomic uint32_t lock;
-    struct slots slots;
-    struct kept *first, **last;
-    size_t bytes;
-};
-
-struct keeper *keeper_open(void)
+struct keeper *keeper_open(const struct keyed *secret)
 {
     struct keeper *k = mem_zalloc(sizeof *k);
-    if (k)
+    if (k) {
         k->last = &k->first;
+        k->slots.key = *secret;                      /* the keys are the peers' choice */
+    }
     return k;
 }
 
@@ -133,7 +128,7 @@ static bool same(const struct kept *x, const struct exposed *fn, const struct ca
 
 struct kept *kept_find(struct keeper *k, struct exposed *fn, const struct call_key *key, bool *first, leat_err *err)
 {
-    uint64_t id = XXH3_64bits_withSeed(key->p, key->len, (uint64_t)(uintptr_t)fn);
+    uint64_t id = XXH3_64bits_withSeed(key->p, key->len, k->slots.key.b ^ (uintptr_t)fn);
     forget_old(k, rt_now(task_self()->rt));
     *err = LEAT_OK;
     lock(&k->lock);

@@ -230,7 +230,7 @@ leat_err leat_serve_(leat_node *n, const char *svc, const leat_method *m, size_t
 static leat_err node_opens(leat_node *n)
 {
     node_slots(n)->exposed = mem_zalloc(sizeof(struct exposures));
-    if (exposures_of(n) && (exposures_of(n)->keeper = keeper_open()))
+    if (exposures_of(n) && (exposures_of(n)->keeper = keeper_open(node_key(n))))
         return LEAT_OK;
     mem_free(exposures_of(n));
     node_slots(n)->exposed = NULL;

@@ -1,4 +1,6 @@
 /* table_test.c - the table of what runs for a peer, who chooses the ids in it. */
+#define XXH_INLINE_ALL                               /* see type/info.c */
+#include <xxhash.h>
 #include "peer.h"
 #include "rpc/calls.h"
 #include "sess/impl.h"
@@ -6,7 +8,8 @@
 LEAT_STRUCT(num, (uint64, n));
 LEAT_SERVICE(calc, (twice, num, num));
 
-enum { OPENS = 1024, BUCKETS = 4096, LONG = 32 };
+enum { OPENS = 1024, KEYS = 256, BUCKETS = 4096, LONG = 32 };
+static const struct keyed known;                     /* the secret that it has who does not know the node's */
 static struct peer peer;
 
 static leat_err twice(void *self, const struct num *in, struct num *out)
@@ -34,24 +37,23 @@ static void begin(uint64_t id)
 }
 
 /* How many it walks by who looks for the last one of the fullest bucket. */
-static uint32_t longest(struct calls *t, uint32_t *all)
+static uint32_t longest(_Atomic uint32_t *its_lock, const struct slots *t, uint32_t *all)
 {
     uint32_t most = 0;
-    lock(&t->lock);
-    *all = t->jobs.count;
-    for (uint32_t i = 0; i <= t->jobs.mask; i++) {
+    lock(its_lock);
+    *all = t->count;
+    for (uint32_t i = 0; i <= t->mask; i++) {
         uint32_t n = 0;
-        for (const struct slot *x = t->jobs.bucket[i]; x; x = x->next)
+        for (const struct slot *x = t->bucket[i]; x; x = x->next)
             n++;
         most = MAX(most, n);
     }
-    unlock(&t->lock);
+    unlock(its_lock);
     return most;
 }
 
 static leat_err chosen(leat_none *none)
 {
-    static const struct keyed known;                 /* the key that it has who does not know the node's */
     leat_node *a;
     uint32_t all;
     (void)none;
@@ -69,7 +71,7 @@ static leat_err chosen(leat_none *none)
         lock(&a->lock);
         struct sess *s = a->sessions;
         unlock(&a->lock);
-        uint32_t most = longest(calls_of(s), &all);
+        uint32_t most = longest(&calls_of(s)->lock, &calls_of(s)->jobs, &all);
         CHECK_EQ(all, OPENS);
         CHECK(most < LONG);
         peer_hang_up(&peer);
@@ -78,5 +80,31 @@ static leat_err chosen(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(calls_whose_ids_a_peer_has_chosen_do_not_meet_in_one_place, chosen)
+
+/* Keys for which it would be so, if the method's address were all that is not known of how a key becomes an id. */
+static leat_err keys(leat_none *none)
+{
+    struct pair x = pair_open();
+    struct num out;
+    uint32_t all;
+    (void)none;
+    CHECK_EQ(leat_serve(x.a, calc, &impl, NULL), LEAT_OK);
+    const struct exposed *twice_fn = at_load(&exposures_of(x.a)->first);
+    for (uint64_t i = 0, n = 0; n < KEYS; i++) {
+        uint64_t id = XXH3_64bits_withSeed((const char *)&i, sizeof i, (uintptr_t)twice_fn);
+        if (keyed_hash(&known, id) & (BUCKETS - 1))
+            continue;
+        CHECK_EQ(leat_call_once(x.p, calc, twice, &(struct num){ n }, &out, ((leat_string){ (const char *)&i, sizeof i, 0 })), LEAT_OK);
+        CHECK_EQ(out.n, 2 * n);
+        n++;
+    }
+    struct keeper *k = exposures_of(x.a)->keeper;
+    uint32_t most = longest(&k->lock, &k->slots, &all);
+    CHECK_EQ(all, KEYS);
+    CHECK(most < LONG);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(keys_that_a_peer_has_chosen_do_not_meet_in_one_place, keys)
 
 T_MAIN()
