@@ -287,6 +287,38 @@ SCRIPT(a_relay_makes_no_offer_that_was_withdrawn_before)
     expect(&peer, FRAME_BUSY, 2);
 }
 
+/* Of a plain send of who was invited for a select: it does not wait for that one's turn, which is its own. */
+SCRIPT(a_plain_offer_of_who_was_invited_goes_on)
+{
+    stands();
+    invited();
+    offer(ELEM_FIRM, 1, 5);
+    uint64_t number = expect_offer(ELEM_FIRM, 5);
+    PEER_SAY(&far, FRAME_TAKEN, THIRD, number);
+    expect(&peer, FRAME_TAKEN, 1);
+}
+
+/* All have finished, and an offer of the one behind the relay has not gone on: its end goes behind it. */
+SCRIPT(a_relay_finishes_behind_the_last_offer_that_it_passes_on)
+{
+    stands();
+    invited();
+    hold();
+    offer(ELEM_SELECT, 1, 5);
+    has_come();
+    PEER_SAY(&peer, FRAME_FINISH, PAST, 1);
+    silent(&peer);
+    leat_unexport(a, "past");
+    leat_finish(c);
+    silent(&far);
+    at_store_rel(&held, false);
+    uint64_t number = expect_offer(ELEM_SELECT, 5);
+    silent(&far);                                    /* it may be given back, and offered again */
+    PEER_SAY(&far, FRAME_TAKEN, THIRD, number);
+    expect(&peer, FRAME_TAKEN, 1);
+    expect(&far, FRAME_FINISH, 1);
+}
+
 /* -- who is invited ------------------------------------------------------------------------------------------------------------------- */
 /* Who is invited and stands there no more leaves the invitation to the next one, here the relay's own. */
 struct own { _Atomic bool done; leat_err err; };
