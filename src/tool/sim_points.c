@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/base.h"
 #include "tool/sim.h"
 
 void sim_point_add(struct sim_points *s, const struct sim_point *p)
@@ -79,6 +80,7 @@ static unsigned faults_missed(const struct sim_hits *h, const struct sim_opts *o
 unsigned sim_points_missed(const struct sim_points *s, const struct sim_hits *h, const struct sim_opts *o, uint64_t seeds)
 {
     unsigned missed = faults_missed(h, o, seeds);
+    uint64_t most = missed ? seeds : 0;
     for (uint32_t i = 0; i < s->len; i++) {
         const struct sim_point *p = &s->at[i];
         uint64_t n = could(s, h, p->of);
@@ -86,6 +88,10 @@ unsigned sim_points_missed(const struct sim_points *s, const struct sim_hits *h,
             continue;
         printf("void: never reached %s, though %" PRIu64 " seeds came to %s\n", p->name, n, p->of);
         missed++;
+        most = MAX(most, n);
     }
+    if (missed)
+        printf("void: what was never reached has not been tested: other seeds or --faults may come there; for a program that need not, "
+               "--enough %" PRIu64 "\n", most + 1);
     return missed;
 }
