@@ -89,7 +89,8 @@ typedef struct leat_none { char unused_; } leat_none;         /* the argument of
                             opts with a comma in it stands in parentheses: (&(leat_opts){ .workers = 2, .max_tasks = 9 }) */
 #define leat_go(group, fn, ...)         LEAT_GO_(group, fn, __VA_ARGS__)  /* NOMEM, LIMIT, CANCELED; INVAL: a thread that is no task,
                             and a group that no task has used; group NULL: it is on its own:
-                            its error is nobody's and cancels nobody, and it is cancelled and awaited when leat_run's fn has returned */
+                            its error is nobody's and cancels nobody, and it is cancelled and awaited when leat_run's fn has returned; a
+                            cancel here is not its, but the deadline here is (in leat_with_shield: that limit) */
 LEAT_CHECK leat_err leat_group_wait(leat_group *g);  /* [blocks] the first error; it has cancelled the siblings.  Reusable. */
 void leat_group_cancel(leat_group *g);
 void leat_yield(void);                               /* [task] let others run */
@@ -102,11 +103,13 @@ void leat_dump(int fd);                              /* [signal] every task: its
 LEAT_CHECK leat_err leat_leaks(int fd, size_t *ret);
 /* leat_with_group(g, err) { ... }: err starts as LEAT_OK.  The block counts as one more task of the group: when a task fails, what
  * blocks in it returns LEAT_CANCELED.  Its end waits for the tasks and sets err to the error that came first, the block's (an err
- * it left set cancels the tasks) or a task's.  Leaving early (return, break, goto) cancels, then waits.  No task outlives it. */
+ * it left set cancels the tasks) or a task's.  Leaving early (return, break, goto) cancels, then waits; who then returns the CANCELED
+ * that a task's failure has brought, as by LEAT_TRY, finds that failure in the detail.  No task outlives it. */
 #define leat_with_group(g, err)         LEAT_WITH_GROUP_(g, err)
 /* leat_with_race(g, err) { ... }: a group that the first task to return LEAT_OK wins: the others are cancelled and awaited, and err is
  * LEAT_OK.  When every task failed, err is the error that came first.  Else as leat_with_group: an err that the block leaves set
- * cancels the tasks and is the result, unless one has won; leat_go returns LEAT_CANCELED once one has.  No task at all: LEAT_INVAL.
+ * cancels the tasks and is the result, unless one has won; leat_go returns LEAT_CANCELED once one has, so without LEAT_TRY here: err =
+ * leat_go(...), and break.  No task at all: LEAT_INVAL.
  * The winner hands its value over by leat_try_send into a channel of capacity 1, whose error it returns: so there is one value. */
 #define leat_with_race(g, err)          LEAT_WITH_RACE_(g, err)
 /* leat_with_hibernation(after) { ... }: a task of a group that is opened in the block, or the block's own, that has waited for `after`

@@ -199,6 +199,17 @@ leat_err leat_group_join_(leat_group *pub, leat_err own)
     return e;
 }
 
+/* The block was left with a CANCELED that says no more: why it was cancelled, before it was left, is what its caller wants to know.  The
+ * details of the first error, if there was one, are the task's now. */
+static void tell_why(const struct group *g, leat_err first, bool won)
+{
+    if (won)
+        leat_ignore(leat_fail(LEAT_CANCELED, "the context was cancelled: a task of the race has won"));
+    else if (!g->race && first != LEAT_OK && first != LEAT_CANCELED)
+        leat_ignore(leat_fail(LEAT_CANCELED, "the context was cancelled: a task of its group ended with %s: %s", leat_err_name(first),
+            leat_err_detail()));
+}
+
 /* The block was left by return, break or goto: cancel, then wait. */
 void leat_group_end_(leat_group *pub)
 {
@@ -208,8 +219,13 @@ void leat_group_end_(leat_group *pub)
     struct task *t = task_self();
     leat_err was = err_last();
     struct fault *mine = err_take(t, was);           /* the details of the error that is being returned survive the wait */
+    leat_err first = (leat_err)at_load_acq(&g->err);
+    bool won = g->race && at_load_acq(&g->won);
     group_leave(g);
     leat_cancel(&g->ctx, LEAT_CANCELED);
-    (void)group_wait(g);
-    err_give(t, mine, was);
+    leat_err e = group_wait(g);
+    if (was == LEAT_CANCELED && !mine && (won || e == first))
+        tell_why(g, first, won);
+    else
+        err_give(t, mine, was);
 }

@@ -172,6 +172,88 @@ static leat_err early(leat_none *none)
 }
 TEST(leaving_a_group_early_cancels_and_waits) { RUN(early); }
 
+static leat_err wins(leat_none *none)
+{
+    (void)none;
+    return LEAT_OK;
+}
+
+static leat_err left_in_a_group(void)
+{
+    leat_err err;
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, fails, LEAT_NONE));
+        LEAT_TRY(leat_sleep(LEAT_S(100)));
+    }
+    return err;
+}
+
+static leat_err left_in_a_race(void)
+{
+    leat_err err;
+    leat_with_race(g, err) {
+        LEAT_TRY(leat_go(&g, wins, LEAT_NONE));
+        LEAT_TRY(leat_sleep(LEAT_S(100)));
+    }
+    return err;
+}
+
+static leat_err left_by_itself(void)
+{
+    leat_err err;
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go(&g, fails, LEAT_NONE));
+        leat_ignore(leat_sleep(LEAT_S(100)));
+        return leat_fail(LEAT_CANCELED, "my own words");
+    }
+    return err;
+}
+
+static leat_err why_left(leat_none *none)
+{
+    (void)none;
+    CHECK_EQ(left_in_a_group(), LEAT_CANCELED);
+    CHECK_STR(leat_err_detail(), "the context was cancelled: a task of its group ended with LIMIT: no more of 7");
+    CHECK_EQ(left_in_a_race(), LEAT_CANCELED);
+    CHECK_STR(leat_err_detail(), "the context was cancelled: a task of the race has won");
+    CHECK_EQ(left_by_itself(), LEAT_CANCELED);
+    CHECK_STR(leat_err_detail(), "my own words");
+    return LEAT_OK;
+}
+TEST(a_group_that_is_left_with_a_cancel_says_which_error_it_was) { RUN(why_left); }
+
+/* One that has no group. */
+struct alone { const int *what; leat_tx(int) out; };
+static leat_err sleeps_alone(struct alone *a)
+{
+    leat_err e = leat_sleep(LEAT_MS(30));
+    return leat_try_send(a->out, *a->what * 100 + (int)e);       /* there is room, whatever its context says */
+}
+
+static leat_err alone_in_a_scope(leat_none *none)
+{
+    static const int what[] = { 1, 2, 3 };
+    leat_auto leat_chan(int) out = leat_chan_make(int, 3);
+    int got, sum = 0;
+    (void)none;
+    leat_with_deadline(LEAT_MS(1))
+        LEAT_TRY(leat_go(NULL, sleeps_alone, (struct alone){ &what[0], leat_tx_of(out) }));
+    leat_with_cancel(ctx) {
+        LEAT_TRY(leat_go(NULL, sleeps_alone, (struct alone){ &what[1], leat_tx_of(out) }));
+        leat_cancel(ctx, LEAT_TYPE);
+    }
+    leat_with_deadline(LEAT_MS(1)) leat_with_shield(LEAT_S(100))
+        LEAT_TRY(leat_go(NULL, sleeps_alone, (struct alone){ &what[2], leat_tx_of(out) }));
+    for (int i = 0; i < 3; i++) {
+        LEAT_TRY(leat_recv(out, &got));
+        CHECK(got == 100 + LEAT_DEADLINE || got == 200 || got == 300);
+        sum += got;
+    }
+    CHECK_EQ(sum, 600 + LEAT_DEADLINE);
+    return LEAT_OK;
+}
+TEST(a_task_without_a_group_has_the_deadline_of_who_started_it_and_no_cancel) { RUN(alone_in_a_scope); }
+
 static leat_err own_error(leat_none *none)
 {
     (void)none;
