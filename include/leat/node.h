@@ -133,6 +133,7 @@ typedef struct leat_doubt {
  * for one, or for the end of the grace.  NOMEM: not all were asked. */
 LEAT_CHECK leat_err leat_node_flush(leat_node *n, leat_doubt *ret);
 /* [blocks] Lets go of exports, sends what was promised, says BYE to every peer and waits for theirs; then n is no more in any case.
+ * Methods and tasks that n runs for peers are cancelled and awaited; until they end they may use n's peers, which are over.
  * OK: the peers' nodes have all that was sent.  UNKNOWN: they may not, as after leat_node_flush; leat_err_why is PEER_LOST, or the
  * context's error when that cut it short.  The result may be ignored.
  * How long: a peer that is well answers at once, when it has sent what it had promised.  One without a link: until it is back, or its

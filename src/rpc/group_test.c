@@ -167,4 +167,45 @@ static leat_err between(leat_none *none)
 }
 ANYWHERE(a_task_beyond_a_lost_node_is_cancelled, between)
 
+/* A node that is closed waits for what it runs for peers.  That may still use the peers of its node, though their sessions have ended. */
+static leat_err stays(struct num *n)
+{
+    leat_err err = LEAT_OK;
+    (void)n;
+    begun++;
+    CHECK_EQ(leat_sleep(LEAT_S(3600)), LEAT_CANCELED);
+    leat_with_shield(LEAT_S(100)) {
+        CHECK_EQ(leat_peer_wait(x.peer[C]), LEAT_OK);                /* ended, by the close */
+        CHECK_EQ(leat_sleep(LEAT_MS(30)), LEAT_OK);
+        CHECK_HAS(leat_peer_name(x.peer[C]), "node b");
+        leat_with_group(g, err)
+            err = leat_go_on(&g, x.peer[C], work, job, { .ms = 1 });
+        CHECK_EQ(err, LEAT_PEER_LOST);
+    }
+    ended++;
+    return LEAT_OK;
+}
+
+static leat_err while_closed(leat_none *none)
+{
+    (void)none;
+    leat_err err;
+    open_all();
+    CHECK_EQ(leat_expose(x.at[C], stays, num), LEAT_OK);
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_go_on(&g, x.peer[A], stays, num, { 1 }));
+        LEAT_TRY(all_begun(1));
+        for (int way = 0; way < 2; way++) {          /* an end would keep its session */
+            leat_unref(x.to[C][way]);
+            leat_unref(x.from[C][way]);
+        }
+        CHECK_EQ(leat_node_close(x.at[C]), LEAT_OK);
+        CHECK_EQ(ended, 1);
+        x.at[C] = NULL;
+    }
+    trio_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_task_that_a_closed_node_waits_for_may_use_its_peers, while_closed)
+
 T_MAIN()

@@ -158,6 +158,7 @@ struct sess {
     uint64_t told_as;                                /* its number among the node's sessions */
     /* node->lock */
     struct sess *next, *prev, *key_next;
+    struct sess *closed_next;                        /* the one before it that its node, which is being closed, has seen out */
     bool listed, handle, over, keyed, counted;                /* handle: a leat_peer the program holds; over: ended, users told */
     bool *put_out;                                   /* of who counts it: it is counted no more; NULL: nobody may */
 };

@@ -840,18 +840,22 @@ static void close_end(leat_node *n)
 
 static leat_doubt close_all(leat_node *n)
 {
+    struct sess *all = NULL;
     (void)rt_at_end_remove(n->rt, &n->at_end);
-    for (struct sess *s; (s = first_session(n)); sess_unref(s)) {
+    for (struct sess *s; (s = first_session(n)); all = s) {
         see_out(s);
         sess_wait_tally(s);
         handle_drop(s);
         node_sess_ended(s);
+        s->closed_next = all;
     }
     stop_listening(n);
     leat_group_cancel(&n->work);
     leat_group_cancel(&n->group);
     leat_ignore(leat_group_wait(&n->work));
     leat_ignore(leat_group_wait(&n->group));
+    for (struct sess *s; (s = all); sess_unref(s))   /* a method that has only now ended may have called the peers of its node */
+        all = s->closed_next;
     close_end(n);
     return n->doubt;                                 /* no session is left that could change it */
 }

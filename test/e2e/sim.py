@@ -259,7 +259,8 @@ def void():
     """A campaign that never met what it should is none."""
     with World() as w:
         code, _, last, text = sim(w, [PROGRAM, 'other'], '--seeds', '1..30', '--faults', 'cut', '--enough', '20')
-        return differ('the exit code', code, 3) + ([] if 'void: never reached cut, in 30 seeds' in text and '--enough 31' in text else text.splitlines())
+        said = 'void: never reached cut, in 30 seeds' in text and '--enough 31' in text
+        return differ('the exit code', code, 3) + ([] if said else text.splitlines())
 
 
 def wordcount_of_crashed_workers():
