@@ -199,7 +199,8 @@ size_t leat_node_dump(leat_node *n, int fd);
 
 /* == Calls and remote tasks.  The caller's deadline and cancellation travel; errors come back with their detail. =========== *
  * What an exposed function or a method was given is dropped when it returns; what it keeps it takes out and zeroes.  leat_call leaves
- * `in` to the caller; leat_go_on moves its argument on LEAT_OK, channel ends too: give it a leat_ref of an end you keep.
+ * `in` to the caller; leat_go_on moves its argument on LEAT_OK, channel ends too: give it a leat_ref of an end you keep.  On an error
+ * the argument is still yours, that leat_ref too: a program that goes on has it in a variable, and drops it.
  * Errors: REFUSED: nothing of that name there; TYPE: the detail names the field; LIMIT: over 16 MiB; PEER_LOST: the session had ended,
  * it did not run; DEADLINE, CANCELED: it was not sent yet, and did not run.  Once sent, a call that has no answer is UNKNOWN: it may
  * have run, and leat_err_why says DEADLINE, CANCELED or PEER_LOST.  Else the function's own error, with the peer's name before its
