@@ -292,16 +292,31 @@ void slabs_free(struct rt *rt)
     mem_free(rt->stack_depot.batch);
 }
 
-void slabs_each_task(struct rt *rt, void (*fn)(struct task *t, void *arg), void *arg)
+bool slabs_while_task(struct rt *rt, bool (*fn)(struct task *t, void *arg), void *arg)
 {
     for (struct slab *s = peek_pointer(&rt->slabs); s; s = peek_pointer(&s->next)) {
         char *mem = peek_pointer(&s->mem), *end = mem + peek_word(&s->bytes);
         if ((uint8_t)peek_word(&s->stacks))
             continue;
         for (struct task *t = (struct task *)(void *)mem; (char *)t < end; t++)
-            if (peek_pointer(&t->fn))
-                fn(t, arg);
+            if (peek_pointer(&t->fn) && !fn(t, arg))
+                return false;
     }
+    return true;
+}
+
+struct each { void (*fn)(struct task *t, void *arg); void *arg; };
+
+static bool and_on(struct task *t, void *arg)
+{
+    struct each *e = arg;
+    e->fn(t, e->arg);
+    return true;
+}
+
+void slabs_each_task(struct rt *rt, void (*fn)(struct task *t, void *arg), void *arg)
+{
+    (void)slabs_while_task(rt, and_on, &(struct each){ fn, arg });
 }
 
 void slabs_each(struct rt *rt, void (*fn)(void *arg, const void *mem, size_t bytes), void *arg)

@@ -38,4 +38,5 @@ void stack_renew(const struct rt *rt, struct stack *s, struct task *t);
 void slabs_free(struct rt *rt);                      /* at the runtime's end */
 void slabs_each(struct rt *rt, void (*fn)(void *arg, const void *mem, size_t bytes), void *arg);
 void slabs_each_task(struct rt *rt, void (*fn)(struct task *t, void *arg), void *arg);
+bool slabs_while_task(struct rt *rt, bool (*fn)(struct task *t, void *arg), void *arg);         /* ends with the first false of fn */
 #endif

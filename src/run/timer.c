@@ -299,6 +299,32 @@ int64_t timers_next(struct worker *w)
     return next;
 }
 
+static const char *list_rings(const struct timer *t, int *left)
+{
+    for (; t && --*left > 0; t = t->next) {
+        if (!t->of_task)
+            return "something rings at a time";
+        if (at_load(&container_of(t, const struct task, timer)->deadline) != NEVER)
+            return "a task waits for a time";
+    }
+    return NULL;
+}
+
+const char *timers_ring(struct worker *w)
+{
+    enum { LOOK_AT = 1000 };                         /* the lock is held so long */
+    struct wheel *h = &w->wheel;
+    if (!at_load(&h->n))
+        return NULL;
+    int left = LOOK_AT;
+    lock(&h->lock);
+    const char *what = list_rings(h->due, &left);
+    for (uint32_t i = 0; i < WHEEL_LEVELS * WHEEL_SLOTS && !what; i++)
+        what = list_rings(h->slot[i / WHEEL_SLOTS][i % WHEEL_SLOTS].head, &left);
+    unlock(&h->lock);
+    return what;
+}
+
 int64_t timers_run(struct worker *w, struct worker *into, int64_t now)
 {
     struct wheel *h = &w->wheel;

@@ -9,7 +9,8 @@
  * Before it falls asleep it asks whether this is a deadlock.  The rule, each point of which is a veto: no worker runs or has work;
  * no timer is armed; no call is under way on the pool; this is the only runtime; every task says what it waits for, and that is
  * something only tasks can bring about (a channel that no other process knows, a mutex, a group, a context); the process has no thread
- * but this runtime's own, because any other might call in at any time.  A live session has timers and descriptors, so it is a veto. */
+ * but this runtime's own, because any other might call in at any time.  A live session has timers and descriptors, so it is a veto.
+ * To ask a million tasks takes long, so what is cheap to see comes first, and after it has taken t it is not asked again for 32 t. */
 #include "run/watch.h"
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,9 @@
 #include "run/rt.h"
 #include "run/sched.h"
 #include "run/stack.h"
+#include "run/timer.h"
 
-enum { LOOK_MS = 50, LOOK_MAX_MS = 250, DEFAULT_MS = 10000, TASKS_SHOWN = 100, OURS_MAX = 64 + LIMIT_POOL_THREADS + 2 };
+enum { LOOK_MS = 50, LOOK_MAX_MS = 250, DEFAULT_MS = 10000, TASKS_SHOWN = 100, ASK_SHARE = 32, OURS_MAX = 64 + LIMIT_POOL_THREADS + 2 };
 
 struct seen {                                        /* of one worker, at the last look */
     uint32_t tick;
@@ -42,6 +44,7 @@ struct watch {
     _Atomic uint32_t stop;
     uint32_t limit_ms;                               /* 0: never */
     bool told;                                       /* of a deadlock */
+    int64_t ask_at;                                  /* not before: so that asking takes a small part of the time */
     struct seen seen[];
 };
 
@@ -112,7 +115,7 @@ static bool nobody_sees(void *arg, const void *p)
 
 struct asking { const char *veto; uint64_t tasks, naps; };         /* naps: timers that would only look whether a task may hibernate */
 
-static void ask_task(struct task *t, void *arg)
+static bool ask_task(struct task *t, void *arg)
 {
     struct asking *a = arg;
     struct waiter x;
@@ -125,6 +128,7 @@ static void ask_task(struct task *t, void *arg)
         a->veto = peek_u32(&t->park) == PARK_WAIT ? "a task waits for something outside" : "a task is ready";
     else if (!x.kind->may_end || x.kind->may_end(&x, nobody_sees, NULL))
         a->veto = "a task waits for something outside";
+    return a->veto == NULL;
 }
 
 static const char *workers_veto(struct rt *rt, uint64_t *ticks, uint64_t *timers)
@@ -154,6 +158,9 @@ static const char *threads_veto(struct rt *rt)
     return freeze_others(ours, n) == 0 ? NULL : "another thread may call in";
 }
 
+_Atomic uint64_t watch_asks, watch_tasks_asked;
+int64_t watch_ask_more_ns;
+
 const char *deadlock_veto(struct rt *rt)
 {
     uint64_t before, after, timers;
@@ -163,7 +170,12 @@ const char *deadlock_veto(struct rt *rt)
         return veto;
     if (blocking_busy(rt))
         return "a blocking call is under way";
-    slabs_each_task(rt, ask_task, &a);
+    for (uint32_t i = 0; i < at_load_acq(&rt->nworkers) && !veto; i++)
+        veto = timers_ring(rt->workers[i]);          /* the usual case, and there are more tasks than timers */
+    if (veto)
+        return veto;
+    (void)slabs_while_task(rt, ask_task, &a);        /* up to the first veto */
+    atomic_fetch_add_explicit(&watch_tasks_asked, a.tasks, RLX);
     if (a.veto)
         return a.veto;
     if (timers != a.naps)
@@ -206,7 +218,12 @@ static void tell_deadlock(struct watch *x)
 
 static void ask_for_deadlock(struct watch *x)
 {
-    if (at_load(&x->rt->deadlocked) > 1 || deadlock_veto(x->rt))
+    int64_t begun = plat_now();
+    const char *veto = at_load(&x->rt->deadlocked) > 1 ? "it was told twice" : deadlock_veto(x->rt);
+    atomic_fetch_add_explicit(&watch_asks, 1, RLX);
+    int64_t now = plat_now();
+    x->ask_at = now + ASK_SHARE * (now - begun + watch_ask_more_ns);
+    if (veto)
         return;
     tell_deadlock(x);
     x->told = true;
@@ -252,7 +269,7 @@ static void *watch_main(void *arg)
         period = MIN(2 * period, (uint32_t)LOOK_MAX_MS);
         if (x->limit_ms)
             period = MIN(period, MAX(x->limit_ms / 4, 1u));
-        if (awake || at_load(&x->stop))
+        if (awake || at_load(&x->stop) || now < x->ask_at)
             continue;
         ask_for_deadlock(x);
         sleep_with_them(x);

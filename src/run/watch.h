@@ -10,4 +10,6 @@ void watch_kick(struct rt *rt);                      /* a worker wakes, and rt->
 
 /* Null: every task of rt sleeps, and nothing will ever wake one.  Else what may, in words: "a task waits for a time". */
 const char *deadlock_veto(struct rt *rt);
+extern _Atomic uint64_t watch_asks, watch_tasks_asked;       /* for tests: how often that was asked, and of how many tasks */
+extern int64_t watch_ask_more_ns;                    /* for tests: and that it seems to have taken so much longer */
 #endif

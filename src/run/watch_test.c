@@ -220,6 +220,38 @@ TEST(a_deadlock_is_reported_once_with_every_task_and_leat_run_says_so)
     }
 }
 
+/* -- what that costs: each of these idle stretches is longer than the watcher waits before it asks ---------------------------------- */
+enum { CROWD = 300, STRETCHES = 3 };
+static leat_err one_of_many(leat_rx(int) *in) { int v; return leat_recv(*in, &v) == LEAT_CLOSED ? LEAT_OK : LEAT_INVAL; }
+static leat_err idle_stretches(leat_none *none)
+{
+    leat_err err;
+    (void)none;
+    leat_auto leat_chan(int) c = leat_chan_make(int, 0);
+    leat_with_group(g, err) {
+        for (int i = 0; i < CROWD; i++)
+            LEAT_TRY(leat_go(&g, one_of_many, leat_rx_of(c)));
+        for (int i = 0; i < STRETCHES; i++)
+            LEAT_TRY(leat_sleep(LEAT_MS(700)));
+        leat_close(c);
+    }
+    return err;
+}
+
+TEST(who_sleeps_vetoes_a_deadlock_before_any_task_is_asked)
+{
+    CHECK_EQ(leat_run((&(leat_opts){ .workers = 1, .log = keep }), idle_stretches, LEAT_NONE), LEAT_OK);
+    CHECK_EQ(at_load(&watch_tasks_asked), 0);
+    CHECK_EQ(times("deadlock"), 0);
+}
+
+TEST(to_ask_for_a_deadlock_takes_a_small_part_of_the_time)
+{
+    watch_ask_more_ns = INT64_C(3600000000000);
+    CHECK_EQ(leat_run((&(leat_opts){ .workers = 1, .log = keep }), idle_stretches, LEAT_NONE), LEAT_OK);
+    CHECK(at_load(&watch_asks) <= 1);
+}
+
 static leat_mutex m1, m2;
 static leat_err lock_both(leat_mutex *first, leat_mutex *then, struct two *x)
 {
