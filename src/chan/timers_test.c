@@ -2,6 +2,9 @@
 #include <pthread.h>
 #include "leat.h"
 #include "t.h"
+#undef errno
+#include "run/sched.h"
+#include "run/timer.h"
 
 #define RUN(fn) do { for (uint32_t w_ = 1; w_ <= 3; w_++) { \
     leat_err e_ = leat_run(&(leat_opts){ .workers = w_ }, fn, LEAT_NONE); \
@@ -187,6 +190,34 @@ static leat_err call(struct called *c)
     ++*c->n;
     return LEAT_OK;
 }
+/* The first call is due and has no turn yet: its beginning must not take the second one from the timer. */
+static leat_err set_anew_before_it_begins(leat_none *none)
+{
+    _Atomic int n = 0;
+    leat_timer *t = NULL;
+    leat_err err;
+    bool was;
+    (void)none;
+    leat_with_group(g, err) {
+        LEAT_TRY(leat_timer_func(&t, &g, LEAT_US(1), call, ((struct called){ &n, leat_now(), { [11] = 11 } })));
+        for (leat_time until = leat_time_add(leat_now(), LEAT_MS(1)); leat_now().ns < until.ns; )
+            ;
+        (void)timers_run(worker_self(), worker_self(), leat_now().ns);
+        LEAT_TRY(leat_timer_reset(t, LEAT_S(3600), &was));
+        CHECK(!was && n == 0);
+        while (!n)
+            leat_yield();
+        CHECK(leat_timer_stop(t));
+    }
+    leat_timer_close(t);
+    CHECK_EQ(n, 1);
+    return err;
+}
+TEST(a_call_that_begins_leaves_the_next_one_to_its_timer)
+{
+    CHECK_EQ(leat_run(&(leat_opts){ .workers = 1 }, set_anew_before_it_begins, LEAT_NONE), LEAT_OK);
+}
+
 static leat_err calls(leat_none *none)
 {
     _Atomic int n = 0;

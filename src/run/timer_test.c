@@ -128,6 +128,25 @@ TEST(far_timers_survive_many_turns_and_big_steps)
     }
 }
 
+TEST(a_timer_that_is_due_already_fires_at_the_next_tick)
+{
+    CLOCKWORK c;
+    clockwork_open(&c, 1, TICK * 1000);
+    arm(&c, &c.tasks[0], TICK * 900);
+    CHECK_EQ(move(&c, TICK * 1001, TICK * 101), 1);
+}
+
+TEST(a_timer_whose_task_waits_for_no_time_any_more_wakes_nobody)
+{
+    CLOCKWORK c;
+    clockwork_open(&c, 1, 0);
+    arm(&c, &c.tasks[0], 10 * TICK);
+    at_store(&c.tasks[0].deadline, NEVER);
+    CHECK_EQ(move(&c, 20 * TICK, 0), 0);
+    CHECK_EQ(at_load(&c.tasks[0].park), PARK_WAIT);
+    CHECK_EQ(at_load(&c.w->wheel.n), 0);
+}
+
 TEST(a_stopped_timer_never_fires)
 {
     CLOCKWORK c;
