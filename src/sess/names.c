@@ -1,9 +1,11 @@
 /* names.c - channel ends that have a name.
  *
- * A node keeps a list of what it exports.  An import sends ATTACH with an id it makes and waits for ATTACHED; by then both sides have
+ * A node keeps a table of what it exports.  An import sends ATTACH with an id it makes and waits for ATTACHED; by then both sides have
  * their struct end.  An exported send end may be imported any number of times: each import is one more site, and one more sender.  An
  * exported receive end is imported once: the channel's home moves to the importer, with what is queued, and keeps its capacity.
  * Locks: exports->lock is never held together with a channel's. */
+#define XXH_INLINE_ALL                               /* see type/info.c */
+#include <xxhash.h>
 #include "sess/names.h"
 #include <stdio.h>
 #include <string.h>
@@ -13,19 +15,8 @@
 #include "sess/impl.h"
 #include "sess/value.h"
 
-enum { NAME_MAX_ = 255, TEXT_MAX = 400, TRIES = 4 };           /* TRIES: the exporter may change while one asks */
+enum { TEXT_MAX = 400, TRIES = 4 };                  /* TRIES: the exporter may change while one asks */
 
-struct export {
-    struct export *next;
-    leat_chan_ *c;                                   /* a reference */
-    const leat_type *type;
-    bool sends;
-    char name[NAME_MAX_ + 1];
-};
-struct exports {
-    _Atomic uint32_t lock;
-    struct export *first;                            /* lock */
-};
 struct attach {                                      /* an import that waits; ends->lock, but for what never changes */
     struct attach *next;
     uint64_t id;
@@ -45,8 +36,11 @@ static int end_bit(bool sends) { return sends ? LEAT_TX_END_ : LEAT_RX_END_; }
 
 leat_err names_node_open(leat_node *n)
 {
-    node_slots(n)->exports = mem_zalloc(sizeof(struct exports));
-    return exports_of(n) ? LEAT_OK : leat_fail(LEAT_NOMEM, "no memory for a node");
+    struct exports *t = node_slots(n)->exports = mem_zalloc(sizeof *t);
+    if (!t)
+        return leat_fail(LEAT_NOMEM, "no memory for a node");
+    t->seed = node_key(n)->b;
+    return LEAT_OK;
 }
 
 static void export_free(struct export *x)
@@ -57,37 +51,44 @@ static void export_free(struct export *x)
     mem_free(x);
 }
 
+static void all_free(struct exports *t)
+{
+    for (int i = 0; i < EXPORT_BUCKETS; i++) {
+        lock(&t->lock);
+        struct export *x = t->bucket[i];
+        t->bucket[i] = NULL;
+        unlock(&t->lock);
+        for (struct export *next; x; x = next) {
+            next = x->next;
+            export_free(x);
+        }
+    }
+}
+
 /* What was exported is let go while peers can still be told: they see a finished channel, or that nobody receives. */
 void names_node_closing(leat_node *n)
 {
-    struct exports *t = exports_of(n);
-    lock(&t->lock);
-    struct export *x = t->first;
-    t->first = NULL;
-    unlock(&t->lock);
-    for (struct export *next; x; x = next) {
-        next = x->next;
-        export_free(x);
-    }
+    all_free(exports_of(n));
 }
 
 void names_node_close(leat_node *n)
 {
     struct exports *t = exports_of(n);
-    for (struct export *next, *x = t ? t->first : NULL; x; x = next) {
-        next = x->next;
-        export_free(x);
-    }
+    if (t)
+        all_free(t);
     mem_free(t);
     node_slots(n)->exports = NULL;
 }
 
-static struct export *find_locked(struct exports *t, const char *name, size_t len)
+static uint64_t hash_of(const struct exports *t, const char *name, size_t len) { return XXH3_64bits_withSeed(name, len, t->seed); }
+
+/* Where the one of this name is, or where one would be added. */
+static struct export **place_locked(struct exports *t, uint64_t hash, const char *name, size_t len)
 {
-    struct export *x = t->first;
-    while (x && !(strlen(x->name) == len && memcmp(x->name, name, len) == 0))
-        x = x->next;
-    return x;
+    struct export **p = &t->bucket[hash % EXPORT_BUCKETS];
+    while (*p && !((*p)->hash == hash && strlen((*p)->name) == len && memcmp((*p)->name, name, len) == 0))
+        p = &(*p)->next;
+    return p;
 }
 
 leat_err leat_export_(leat_node *n, const char *name, leat_chan_ *c, int sends, const leat_type *t)
@@ -96,8 +97,8 @@ leat_err leat_export_(leat_node *n, const char *name, leat_chan_ *c, int sends, 
     struct type_print print;
     if (!n || !c)
         return leat_fail(LEAT_INVAL, "leat_export: the %s is NULL", n ? "channel" : "node");
-    if (len == 0 || len > NAME_MAX_)
-        return leat_fail(LEAT_INVAL, "leat_export: a name has from 1 to %d bytes", NAME_MAX_);
+    if (len == 0 || len > EXPORT_NAME_MAX)
+        return leat_fail(LEAT_INVAL, "leat_export: a name has from 1 to %d bytes", EXPORT_NAME_MAX);
     LEAT_TRY(type_print(t, &print));
     struct export *x = mem_zalloc(sizeof *x);
     if (!x)
@@ -107,12 +108,12 @@ leat_err leat_export_(leat_node *n, const char *name, leat_chan_ *c, int sends, 
     x->sends = sends;
     x->c = leat_ref_(c, end_bit(sends));
     struct exports *e = exports_of(n);
+    x->hash = hash_of(e, name, len);
     lock(&e->lock);
-    bool taken = find_locked(e, name, len) != NULL;
-    if (!taken) {
-        x->next = e->first;
-        e->first = x;
-    }
+    struct export **p = place_locked(e, x->hash, name, len);
+    bool taken = *p != NULL;
+    if (!taken)
+        *p = x;
     unlock(&e->lock);
     if (!taken)
         chan_describe(c, t, leat_drop_);
@@ -127,10 +128,10 @@ void leat_unexport_(leat_node *n, const char *name)
     struct exports *e = n && name ? exports_of(n) : NULL;
     if (!e)
         return;
+    size_t len = strlen(name);
+    uint64_t hash = hash_of(e, name, len);
     lock(&e->lock);
-    struct export *x = find_locked(e, name, strlen(name)), **p = &e->first;
-    while (x && *p != x)
-        p = &(*p)->next;
+    struct export **p = place_locked(e, hash, name, len), *x = *p;
     if (x)
         *p = x->next;
     unlock(&e->lock);
@@ -144,7 +145,7 @@ struct asked { uint64_t id; bool sends; struct type_print print; const char *nam
 static leat_err may(struct sess *s, const struct asked *a)
 {
     const leat_node_opts *o = &sess_node(s)->opts;
-    char name[NAME_MAX_ + 1] = { 0 };
+    char name[EXPORT_NAME_MAX + 1] = { 0 };
     memcpy(name, a->name, a->len);
     return o->allow ? o->allow(o->self, "", name, a->sends) : LEAT_OK;
 }
@@ -153,8 +154,9 @@ static leat_err may(struct sess *s, const struct asked *a)
 static leat_err look_up(struct sess *s, const struct asked *a, struct export *ret)
 {
     struct exports *e = exports_of(sess_node(s));
+    uint64_t hash = hash_of(e, a->name, a->len);
     lock(&e->lock);
-    struct export *x = find_locked(e, a->name, a->len);
+    struct export *x = *place_locked(e, hash, a->name, a->len);
     if (x) {
         *ret = *x;
         leat_ref_(ret->c, 0);                        /* not an owner of an end: it only keeps the channel */
@@ -261,7 +263,7 @@ leat_err names_on_attach(struct sess *s, uint8_t flags, struct cur *in)
     a.sends = cur_u8(in);
     cur_get(in, a.print.b, sizeof a.print.b);
     a.name = cur_text(in, &a.len);
-    if (in->bad || a.len > NAME_MAX_ || !ends_id_theirs(s, a.id))
+    if (in->bad || a.len > EXPORT_NAME_MAX || !ends_id_theirs(s, a.id))
         return leat_fail(LEAT_INVAL, "a malformed frame ATTACH");
     leat_err err = may(s, &a);                       /* first: whom it refuses learns nothing of what there is */
     if (err == LEAT_OK)
@@ -471,8 +473,8 @@ leat_err leat_import_(leat_peer *p, const char *name, leat_chan_ **ret, int send
 {
     struct sess *s = sess_of(p);
     (void)capacity;                                  /* the channel keeps that of its maker, or it would mean something else here */
-    if (!p || !name || strlen(name) == 0 || strlen(name) > NAME_MAX_)
-        return leat_fail(LEAT_INVAL, "leat_import: a peer and a name of 1 to %d bytes are needed", NAME_MAX_);
+    if (!p || !name || strlen(name) == 0 || strlen(name) > EXPORT_NAME_MAX)
+        return leat_fail(LEAT_INVAL, "leat_import: a peer and a name of 1 to %d bytes are needed", EXPORT_NAME_MAX);
     struct attach *x = mem_zalloc(sizeof *x);
     if (!x)
         return leat_fail(LEAT_NOMEM, "leat_import: no memory");

@@ -1,4 +1,5 @@
-/* names_test.c - an import that fails while its peer answers it: a peer knows the numbers of imports before it is asked. */
+/* names_test.c - an import that fails while its peer answers it, as a peer knows the numbers of imports before it is asked; and very many
+ * names. */
 #include "base/alloc.h"
 #include "pair.h"
 #include "run/sched.h"
@@ -91,5 +92,61 @@ TEST(an_import_that_fails_while_it_is_answered_is_left_to_the_answer)
     at(INPROC);
     CHECK_EQ(leat_run(&three, answered_early, LEAT_NONE), LEAT_OK);
 }
+
+/* -- many names ---------------------------------------------------------------------------------------------------------------------- */
+enum { NAMES = 10000, LONG = 40 };
+
+static const char *name_of(int i)
+{
+    static char name[32];
+    snprintf(name, sizeof name, "house/%d", i);
+    return name;
+}
+
+/* How many names an import walks by at most. */
+static int longest(struct exports *t, int *all)
+{
+    int most = 0;
+    *all = 0;
+    lock(&t->lock);
+    for (int i = 0; i < EXPORT_BUCKETS; i++) {
+        int n = 0;
+        for (const struct export *x = t->bucket[i]; x; x = x->next)
+            n++;
+        most = MAX(most, n);
+        *all += n;
+    }
+    unlock(&t->lock);
+    return most;
+}
+
+static leat_err many(leat_none *none)
+{
+    struct pair x = pair_open();
+    leat_chan(struct num) c = leat_chan_make(struct num, 4);
+    int all;
+    (void)none;
+    for (int i = 0; i < NAMES; i++)
+        CHECK_EQ(leat_export(x.a, name_of(i), leat_tx_of(c), num), LEAT_OK);
+    CHECK(longest(node_slots(x.a)->exports, &all) < LONG);
+    CHECK_EQ(all, NAMES);
+    for (int i = 0; i < NAMES; i += 2)
+        leat_unexport(x.a, name_of(i));
+    leat_unexport(x.a, name_of(0));                  /* nothing */
+    (void)longest(node_slots(x.a)->exports, &all);
+    CHECK_EQ(all, NAMES / 2);
+    for (int i = 0; i < NAMES; i += 99) {
+        leat_tx(struct num) tx = NULL;
+        CHECK_EQ(leat_export(x.a, name_of(i), leat_tx_of(c), num), i % 2 ? LEAT_INVAL : LEAT_OK);
+        CHECK_EQ(leat_import(x.p, name_of(i), &tx, num, 4), LEAT_OK);
+        leat_unref(tx);
+        leat_unexport(x.a, name_of(i));
+        CHECK_EQ(leat_import(x.p, name_of(i), &tx, num, 4), LEAT_REFUSED);
+    }
+    leat_unref(c);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(an_import_does_not_walk_by_all_that_is_exported, many)
 
 T_MAIN()
