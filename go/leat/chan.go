@@ -54,7 +54,7 @@ func (t Tx[T]) Send(ctx context.Context, v T) error {
 	return asErr(op.err)
 }
 
-// TrySend sends v if that needs no waiting, else it is Again.  It asks the home once: it waits for one answer, never for a receiver.
+// TrySend sends v if that needs no waiting, else it is Again.  It asks the home: it waits for its answer, never for a receiver.
 func (t Tx[T]) TrySend(v T) error {
 	n, err := t.h.node(true)
 	if err != nil {

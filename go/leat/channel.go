@@ -30,7 +30,7 @@ type channel struct {
 	unsealed   int    // those below that may still send
 	needy      []*end // those below that need, in turn
 	ownTurn    bool
-	hot        *end // who sent or asked last: credits are lent to it
+	hot        *end // of those whose senders wait now and then, who sent or asked last: credits are lent to it
 
 	closing   bool // the home: closed to senders.  A site: SEAL has come
 	closeCode Code
@@ -77,7 +77,8 @@ type waiter struct {
 	from  *end // an offer of a site below
 	num   uint64
 	how   byte // what ELEM said of it
-	asked bool // a try: the home has been asked
+	asked bool // a try: the home is to be asked
+	told  bool // and has been: its next answer is also for this one
 }
 
 const (
@@ -536,7 +537,7 @@ func (c *channel) sayNeed() {
 	if believed < 0 {
 		believed = 0
 	}
-	if n != uint64(believed) && n > 0 || u.ask {
+	if n != uint64(believed) && n > 0 || u.ask && !u.askOut {
 		u.due(kNeed)
 	}
 }

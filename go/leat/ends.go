@@ -74,9 +74,11 @@ type end struct {
 
 	need               uint64 // below: senders that wait, or selects
 	needTold, needSeen uint64 // a site: what NEED said
-	ask, asking        bool
+	ask, askOut        bool   // a site: there is something to ask; what was asked is not answered
+	asking, told       bool   // below a relay: it waits for an answer of the home, and the home has been told
 	inNeedy            bool
 	recalled           bool
+	streams            bool // its senders have waited: it may be lent what nobody asked for
 	invited            bool
 	dueNow             map[byte]bool
 	finished, sealed   bool // below: FINISH or DROP, SEALED have come
@@ -282,7 +284,7 @@ func (e *end) build() (kind, flags byte, fields []byte, ok bool) {
 		b = e.buildAttached(b, it)
 	case kNeed:
 		n := e.c.needs()
-		ask := e.ask
+		ask := e.ask && !e.askOut
 		seen := e.granted
 		if e.c.capacity == 0 {
 			ask, seen = false, 0
@@ -291,7 +293,10 @@ func (e *end) build() (kind, flags byte, fields []byte, ok bool) {
 			}
 			e.invited = e.invited && n > 0
 		}
-		e.needTold, e.needSeen, e.ask = n, e.granted, false
+		e.needTold, e.needSeen = n, e.granted
+		if ask {
+			e.c.allTold()
+		}
 		b = append(putVarint(putVarint(b, n), seen), boolByte(ask))
 	case kGrant:
 		e.toldBytes = e.acceptedBytes

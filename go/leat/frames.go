@@ -154,18 +154,8 @@ func (e *end) fromHome(kind byte, c *cursor) error {
 	case kGrant:
 		return e.onGrant(c)
 	case kNone:
-		for _, w := range append([]*waiter(nil), ch.sendq...) {
-			if w.asked && w.open() {
-				w.fire(fail(Again, "there is no slot"))
-			}
-		}
-		for _, x := range ch.asking {
-			if x.asking {
-				x.asking = false
-				x.push(outItem{kind: kNone})
-			}
-		}
-		ch.asking = nil
+		e.askOut = false
+		ch.answerTries(true)
 	case kRecall:
 		e.recalled = true
 		e.due(kReturn)
@@ -203,23 +193,57 @@ func (e *end) onGrant(c *cursor) error {
 	if granted > e.granted {
 		e.recalled = false
 		e.granted = granted
+		e.askOut = false
 		e.c.serve()
-		for _, w := range append([]*waiter(nil), e.c.sendq...) {
-			if w.asked && w.open() {
-				w.fire(fail(Again, "there is no slot"))
-			}
-		}
-		for _, x := range e.c.asking {
-			if x.asking && e.c.free() > 0 {
-				e.c.grant(x, 1)
-			} else if x.asking {
-				x.asking = false
-				x.push(outItem{kind: kNone})
-			}
-		}
-		e.c.asking = nil
+		e.c.answerTries(false)
 	}
 	return e.onAccepted(accepted, n)
+}
+
+// allTold marks who is meant by the NEED that asks: one answer is awaited at a time, and who comes meanwhile is none of its business.
+func (c *channel) allTold() {
+	c.up.ask, c.up.askOut = false, true
+	for _, w := range c.sendq {
+		w.told = w.asked
+	}
+	for _, x := range c.asking {
+		x.told = x.asking
+	}
+}
+
+// answerTries is for an answer of the home.  NONE is one for all that it had been told of.  Credits may have been less than there are
+// tries here and below: then the home, which may have more, is asked again; unless others wait here, who come first.
+func (c *channel) answerTries(none bool) {
+	if c.capacity == 0 {
+		return
+	}
+	live := !c.closing && c.lost == nil
+	again := live && c.needs() == 0
+	for _, w := range append([]*waiter(nil), c.sendq...) {
+		if !w.asked || !w.open() {
+			continue
+		}
+		if none && !w.told || !none && again {
+			c.up.ask = true
+		} else {
+			w.fire(fail(Again, "there is no slot"))
+		}
+	}
+	asking := c.asking
+	c.asking = nil
+	for _, x := range asking {
+		switch {
+		case !x.asking:
+		case c.free() > 0:
+			c.grant(x, 1)
+		case none && !x.told && live || !none && again:
+			c.asking = append(c.asking, x)
+			c.up.ask = true
+		default:
+			x.asking = false
+			x.push(outItem{kind: kNone})
+		}
+	}
 }
 
 // onAccepted takes the totals of the home, and tells those below what of it is theirs.
@@ -515,9 +539,12 @@ func (e *end) onNeed(c *cursor) error {
 		}
 		return nil
 	}
-	ch.hot = e
+	if count > 0 {
+		e.streams, ch.hot = true, e
+	}
 	e.need = 0
-	if given := e.granted - seen; count > given {
+	given := e.granted - seen
+	if count > given {
 		e.need = count - given
 	}
 	if !e.inNeedy && e.need > 0 {
@@ -525,17 +552,17 @@ func (e *end) onNeed(c *cursor) error {
 		ch.needy = append(ch.needy, e)
 	}
 	before := e.granted
-	e.asking = ask == 1
-	if ch.serve(); !e.asking || e.granted > before {
-		return nil
+	if ask == 1 && count == 0 && given == 0 && !ch.closing && ch.leaving == nil && ch.free() > 0 {
+		ch.grant(e, 1) // before it is lent to others, who may not use it
+	}
+	if ch.serve(); ask == 0 || e.granted > before || given > 0 || e.asking {
+		return nil // what is under way is the answer: who does not get any of it asks once more
 	}
 	switch {
-	case !ch.closing && ch.leaving == nil && ch.free() > 0:
-		ch.grant(e, 1)
 	case ch.up == nil || ch.lost != nil || ch.closing:
-		e.asking = false
 		e.push(outItem{kind: kNone})
 	default:
+		e.asking, e.told = true, false
 		ch.asking = append(ch.asking, e)
 		ch.up.ask = true
 	}
@@ -606,7 +633,9 @@ func (e *end) arrive(b []byte) error {
 		letGoIn(ch.d, v)
 		return nil
 	}
-	ch.hot = e
+	if e.streams {
+		ch.hot = e
+	}
 	e.accepted, e.acceptedBytes = e.arrived, e.arrivedBytes
 	if e.acceptedBytes-e.toldBytes >= windowTold {
 		e.due(kGrant)

@@ -53,12 +53,19 @@ static void unreserve(struct home *h, uint32_t n)
     chan_wake(chan_credit_locked(h->c, 0));
 }
 
+void home_answered(struct end *e)
+{
+    e->home->asking -= e->asked;
+    e->asked = false;
+}
+
 void home_grant(struct end *e, uint32_t n)
 {
     e->granted += n;
     e->out += n;
     e->recalled = false;
     e->grant_due = true;
+    home_answered(e);
     ring_add(&e->home->lent, &e->lent_at);
     end_due(e);
 }
@@ -226,6 +233,7 @@ void home_on_need(struct home *h, struct end *e, struct cur *in)
     }
     if (h->up && !h->sealing && !sess_is_down(h->up->s)) {
         h->asking += !e->asked;
+        e->told &= e->asked;
         e->asked = true;
         home_recall(h, e);
         site_ask_up(h->up);

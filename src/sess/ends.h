@@ -62,7 +62,7 @@ struct end {
             };
             _Atomic bool flood;                      /* much was put: the sender lets the writer run.  No lock */
             _Atomic bool taken;                      /* some values are the session's, and their senders do not know.  See emit_took */
-            bool need_due, return_due, ask_due, close_due, sealed_due, finish_due, drop_due, flush_due, flush_out;
+            bool need_due, return_due, ask_due, ask_out, close_due, sealed_due, finish_due, drop_due, flush_due, flush_out;
             bool unanswered, holding, midway;
             bool dormant;                            /* of a receive end in an offer, which may not move: given.c */
             bool soft, withdrawing;                  /* the offer that is unanswered; it is to be withdrawn */
@@ -96,7 +96,7 @@ struct end {
             bool delivering, withdrawn, recalled, grant_due, recall_due, none_due;
             bool inviting : 1, invite_due : 1;       /* unbuffered: since its last offer, or since nobody stands there */
             bool polled_out : 1, fresh : 1;          /* poll.c: it has been asked, and not answered; relay: its offer is yet to go up */
-            bool asked : 1;                          /* relay: its try waits for what the home says */
+            bool asked : 1, told : 1;                /* relay: its try waits for what the home says; and was among those it was asked for */
             bool held_select, held_refused;          /* a select's offer is held; nobody is left who might take it */
             bool seal_told, sealed_heard;            /* SEAL has gone; its answer has come */
             bool refused_here;                       /* relay: one of its elements could not go on, so none does */

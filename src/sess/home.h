@@ -164,7 +164,12 @@ void relay_free(struct end *e);                      /* no lock */
 void relay_sent(struct end *e);                      /* one element has been put */
 void relay_accepted(struct end *e, uint64_t n);      /* the home has n more of them */
 struct waiter *relay_credit(struct end *e, uint32_t n);      /* n more credits */
-void relay_answer(struct end *e, bool again);        /* tries that waited: a credit; or NONE, or (again) the home is asked once more */
+enum relay_answer { ANSWER_NONE, ANSWER_SHARE, ANSWER_ALL };
+/* Tries that waited have a credit while there is one.  The others: NONE; but for those that the home had not been told of when it said
+ * NONE, and, when it is a SHARE of what it may have, for all of them it is asked once more. */
+void relay_answer(struct end *e, enum relay_answer how);
+void relay_told(struct home *h);                     /* the home has been asked for all that wait */
+void home_answered(struct end *e);                   /* relay: a try there no longer waits */
 void relay_recalled(struct end *e);
 uint64_t relay_needs(const struct end *e);           /* senders that wait behind it */
 void relay_seal(struct home *h, leat_err why);       /* h is a relay's: the channel is over, or lost after that */

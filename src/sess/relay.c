@@ -218,8 +218,7 @@ void relay_left(struct home *h, struct end *e)
         if (x->from == e)
             x->from = NULL;
     }
-    h->asking -= e->asked;
-    e->asked = false;
+    home_answered(e);
 }
 
 bool relay_waits(const struct end *e)
@@ -264,31 +263,33 @@ struct waiter *relay_credit(struct end *e, uint32_t n)
     struct waiter *wake = chan_credit_locked(c, n - theirs);
     if (came) {
         site_promise(e);
-        relay_answer(e, !h->needy && !at_load(&c->sq.head));
+        relay_answer(e, h->needy || at_load(&c->sq.head) ? ANSWER_ALL : ANSWER_SHARE);
     }
     home_serve(h);
     return wake;
 }
 
-void relay_answer(struct end *e, bool again)
+void relay_told(struct home *h)
+{
+    for (struct end *x = h->asking ? h->ends : NULL; x; x = x->next)
+        x->told = x->asked;
+}
+
+void relay_answer(struct end *e, enum relay_answer how)
 {
     struct home *h = e->relay->below;
-    again &= !e->c->closed;
     for (struct end *x = h->asking ? h->ends : NULL; x; x = x->next) {
         if (!x->asked)
             continue;
-        if (again && !chan_idle_credits_locked(e->c)) {
-            site_ask_up(e);                          /* there was less than they are: the home may have more */
-            return;
-        }
-        x->asked = false;
-        h->asking--;
         if (!e->c->closed && chan_reserve_locked(e->c, 1)) {
             home_grant(x, 1);
-            continue;
+        } else if (!e->c->closed && (how == ANSWER_NONE ? !x->told : how == ANSWER_SHARE)) {
+            site_ask_up(e);                          /* the home does not know of it; or has more than came */
+        } else {
+            home_answered(x);
+            x->none_due = true;
+            end_due(x);
         }
-        x->none_due = true;
-        end_due(x);
     }
 }
 

@@ -148,10 +148,31 @@ static void site_need(leat_chan_ *c)
         home_recall(relay_below(e), NULL);
 }
 
+/* One answer is awaited at a time: who comes meanwhile is none of its business, and asks after it. */
 void site_ask_up(struct end *e)
 {
-    e->ask_due = e->need_due = true;
+    e->ask_due = true;
+    if (e->ask_out)
+        return;
+    e->need_due = true;
     end_due(e);
+}
+
+/* The home has what those who ask now had to say. */
+static void all_told(struct end *e)
+{
+    e->ask_out = true;
+    for (struct waiter *x = at_load(&e->askers.head); x; x = x->next)
+        x->left = true;
+    if (relay_below(e))
+        relay_told(relay_below(e));
+}
+
+static void ask_answered(struct end *e)
+{
+    e->ask_out = false;
+    if (e->ask_due && !e->c->closed)
+        site_ask_up(e);
 }
 
 /* What was free went to those who send through here; what they miss is asked for, what the home misses goes back. */
@@ -295,6 +316,22 @@ static leat_err site_ask(leat_chan_ *c, const void *v)
     return offer_ask(e, v);
 }
 
+/* Of who was not told to the home when it said so, it knows nothing yet. */
+static void on_none(struct end *e)
+{
+    for (struct waiter *x; (x = at_load(&e->askers.head)) && x->left; ) {
+        waiter_del(&e->askers, x);
+        if (!task_claim(x->task, PARK_CHAN))
+            continue;
+        x->err = LEAT_AGAIN;
+        waiter_win(x, false);
+        task_ready(worker_self(), x->task);
+    }
+    if (relay_below(e))
+        relay_answer(e, ANSWER_NONE);
+    ask_answered(e);
+}
+
 /* A GRANT that comes later all the same is a free slot, as any. */
 void site_link_down(struct end *e)
 {
@@ -304,7 +341,7 @@ void site_link_down(struct end *e)
     } else if (!e->dead && !e->dormant) {
         wake_waiters(&e->askers, false, LEAT_AGAIN);
         if (relay_below(e))
-            relay_answer(e, false);
+            relay_answer(e, ANSWER_ALL);
     }
     unlock(&e->c->lock);
 }
@@ -320,8 +357,12 @@ static void put_need(struct end *e, struct buf *b)
     e->need_again = false;
     buf_varint(b, selects ? e->selects : chan_senders_waiting_locked(e->c) + relay_needs(e));
     buf_varint(b, e->granted);
-    buf_u8(b, e->ask_due);
-    e->need_due = e->ask_due = false;
+    bool any = at_load(&e->askers.head) || (relay_below(e) && !selects && relay_below(e)->asking), ask = e->ask_due && any && !e->ask_out;
+    buf_u8(b, ask);
+    e->need_due = false;
+    e->ask_due &= any && !ask;
+    if (ask)
+        all_told(e);
 }
 
 /* RETURN goes first: the home asks for it once between two grants, whereas tasks may come and go, and with each there is a NEED. */
@@ -549,7 +590,10 @@ static struct waiter *on_grant(struct end *e, struct cur *in)
         return NULL;
     }
     e->granted = granted;
-    return credit(e, (uint32_t)n);
+    struct waiter *wake = credit(e, (uint32_t)n);
+    if (n)
+        ask_answered(e);
+    return wake;
 }
 
 static void on_recall(struct end *e)
@@ -668,13 +712,10 @@ leat_err site_on(struct end *e, uint8_t kind, struct cur *in)
         switch (kind) {
         case FRAME_GRANT: wake = on_grant(e, in); break;
         case FRAME_NONE:
-            if (e->c->cap == 0) {
+            if (e->c->cap)
+                on_none(e);
+            else
                 offer_far_down(e);
-                break;
-            }
-            wake_waiters(&e->askers, false, LEAT_AGAIN);
-            if (relay_below(e))
-                relay_answer(e, false);
             break;
         case FRAME_RECALL: on_recall(e); break;
         case FRAME_TAKEN: case FRAME_BUSY: case FRAME_WITHDRAWN: wake = on_answer(e, kind, in); break;

@@ -6,10 +6,11 @@
 #include "run/seam.h"
 #include "sim/sim_test.h"
 
-enum { SEEDS = 60, ROUNDS = 12, NODES = 3, CAP_MAX = 3 };
+enum { SEEDS = 1000, ROUNDS = 36, NODES = 3, CAP_MAX = 3 };
 LEAT_STRUCT(num, (uint64, n));
 LEAT_STRUCT(team, (uint32, tasks), (bool, select), (bool, relay), (tx(num), out), (tx(num), put));
 
+static leat_tx(struct num) kept[NODES];               /* the end stays there, so that what it has been lent does */
 static leat_peer *beyond[NODES];                     /* of node r: another one, which is not node 0 */
 static bool relays;
 
@@ -38,6 +39,9 @@ static leat_err start(leat_group *g, leat_peer *p, struct team t);
 static leat_err team(struct team *t)
 {
     leat_err err;
+    uint32_t me = rank_here();
+    if (me && !kept[me])
+        kept[me] = leat_ref(t->out);
     if (t->relay) {
         leat_with_group(g, err)
             LEAT_TRY(start(&g, beyond[rank_here()], (struct team){ t->tasks, t->select, false, t->out, t->put }));
@@ -60,9 +64,10 @@ static leat_err start(leat_group *g, leat_peer *p, struct team t)
     return err;
 }
 
-static leat_err play(const leat_peers *ps, uint64_t draw, size_t cap)
+typedef leat_chan(struct num) nums;
+
+static leat_err play(const leat_peers *ps, uint64_t draw, nums c, size_t cap)
 {
-    leat_auto leat_chan(struct num) c = leat_chan_make(struct num, cap);
     leat_auto leat_chan(struct num) put = leat_chan_make(struct num, 32);
     uint32_t tasks = 1 + (uint32_t)(draw % 3), here = draw & 8 ? tasks : 0, all = here;
     size_t said = 0, got = 0;
@@ -107,8 +112,13 @@ static leat_err tries(leat_none *none)
         for (uint64_t i = 0; i < ps.len; i++)
             LEAT_TRY(leat_go_on(&g, ps.at[i], meet, num, { i + 1 }));
     LEAT_TRY(err);
-    for (size_t r = 0; r < ROUNDS; r++)
-        LEAT_TRY(play(&ps, rt_random(rt_self()), 1 + r % CAP_MAX));
+    for (size_t cap = 1; cap <= CAP_MAX; cap++) {
+        leat_auto nums c = leat_chan_make(struct num, cap);
+        for (size_t r = 0; r < ROUNDS / CAP_MAX; r++)
+            LEAT_TRY(play(&ps, rt_random(rt_self()), c, cap));
+        for (int i = 0; i < NODES; i++)
+            leat_unref(kept[i]);                     /* all nodes of a world are in this process */
+    }
     return LEAT_OK;
 }
 
