@@ -12,6 +12,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "rpc/limit.h"
+#include "base/slots.h"
 #include "run/sched.h"
 #include "run/waiter.h"
 #include "sess/sess.h"
@@ -24,14 +25,6 @@ struct exposed;
 struct kept;
 struct call_key { uint8_t len, arg[16]; char p[LIMIT_KEY]; };        /* len 0: none */
 enum { CALL_TEXT = 400, CALL_NAME = 255, CALL_ROOM = 64, CALL_HEAD = 512, CALL_TOLD = 16 };
-
-struct slot { uint64_t id; struct slot *next; };
-struct slots { struct slot **bucket; uint32_t mask, count, from; struct keyed key; };  /* from: no bucket below it has anything */
-bool slots_add(struct slots *t, struct slot *x);     /* false: no memory */
-struct slot *slots_find(const struct slots *t, uint64_t id);
-struct slot *slots_take(struct slots *t, uint64_t id);               /* NULL: not there */
-struct slot *slots_any(struct slots *t);
-void slots_free(struct slots *t);
 
 /* Records that wait to be used again; calls->lock. */
 struct spares { struct slot *first; uint32_t n; };

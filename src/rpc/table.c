@@ -5,71 +5,9 @@
 #include "rpc/calls.h"
 #include "type/codec.h"
 
-enum { BUCKETS_FIRST = 16, SPARES_MAX = 512 };
+enum { SPARES_MAX = 512 };
 
-/* -- a table by id ------------------------------------------------------------------------------------------------------------ */
-static uint32_t bucket_of(const struct slots *t, uint64_t id) { return keyed_hash(&t->key, id) & t->mask; }
-
-static struct slot **place(const struct slots *t, uint64_t id)
-{
-    struct slot **p = &t->bucket[bucket_of(t, id)];
-    while (*p && (*p)->id != id)
-        p = &(*p)->next;
-    return p;
-}
-
-static bool grow(struct slots *t)
-{
-    uint32_t n = t->bucket ? (t->mask + 1) * 2 : BUCKETS_FIRST;
-    struct slots more = { mem_zalloc(n * sizeof *more.bucket), n - 1, t->count, 0, t->key };
-    if (!more.bucket)
-        return t->bucket != NULL;
-    for (uint32_t i = 0; t->bucket && i <= t->mask; i++)
-        for (struct slot *next, *x = t->bucket[i]; x; x = next) {
-            next = x->next;
-            struct slot **p = &more.bucket[bucket_of(&more, x->id)];
-            x->next = *p;
-            *p = x;
-        }
-    mem_free(t->bucket);
-    *t = more;
-    return true;
-}
-
-bool slots_add(struct slots *t, struct slot *x)
-{
-    if ((!t->bucket || t->count > t->mask) && !grow(t))
-        return false;
-    uint32_t i = bucket_of(t, x->id);
-    x->next = t->bucket[i];
-    t->bucket[i] = x;
-    t->from = MIN(t->from, i);
-    t->count++;
-    return true;
-}
-
-struct slot *slots_find(const struct slots *t, uint64_t id) { return t->bucket ? *place(t, id) : NULL; }
-
-struct slot *slots_take(struct slots *t, uint64_t id)
-{
-    struct slot **p = t->bucket ? place(t, id) : NULL, *x = p ? *p : NULL;
-    if (x) {
-        *p = x->next;
-        t->count--;
-    }
-    return x;
-}
-
-struct slot *slots_any(struct slots *t)
-{
-    for (; t->count && t->from <= t->mask; t->from++)
-        if (t->bucket[t->from])
-            return t->bucket[t->from];
-    return NULL;
-}
-
-void slots_free(struct slots *t) { mem_free(t->bucket); }
-
+/* -- records that are used again ------------------------------------------------------------------------------------------------- */
 void *spare_get_locked(struct spares *s, size_t size, size_t cleared)
 {
     struct slot *x = s->first;

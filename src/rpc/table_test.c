@@ -42,9 +42,9 @@ static uint32_t longest(_Atomic uint32_t *its_lock, const struct slots *t, uint3
     uint32_t most = 0;
     lock(its_lock);
     *all = t->count;
-    for (uint32_t i = 0; i <= t->mask; i++) {
+    for (uint32_t i = 0; i < t->buckets; i++) {
         uint32_t n = 0;
-        for (const struct slot *x = t->bucket[i]; x; x = x->next)
+        for (const struct slot *x = *slots_bucket(t, i); x; x = x->next)
             n++;
         most = MAX(most, n);
     }

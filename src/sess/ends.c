@@ -9,8 +9,6 @@
 #include "sess/value.h"
 #include "type/codec.h"
 
-enum { BUCKETS_FIRST = 64 };
-
 /* -- ids and the table ----------------------------------------------------------------------------------------------------- */
 uint64_t ends_id(struct sess *s)
 {
@@ -26,37 +24,9 @@ bool ends_id_theirs(struct sess *s, uint64_t id)
     return id > 1 && (id & 1) != (uint64_t)sess_dialed(s);
 }
 
-static struct end **bucket_of(const struct ends *t, uint64_t id)
-{
-    return &t->bucket[keyed_hash(t->key, id) & t->mask];
-}
+static struct end *end_of(struct slot *x) { return x ? container_of(x, struct end, slot) : NULL; }
 
-static struct end *find_locked(const struct ends *t, uint64_t id)
-{
-    struct end *e = t->bucket ? *bucket_of(t, id) : NULL;
-    while (e && e->id != id)
-        e = e->hash_next;
-    return e;
-}
-
-static bool grow_locked(struct ends *t)
-{
-    uint32_t n = t->bucket ? (t->mask + 1) * 2 : BUCKETS_FIRST, old = t->bucket ? t->mask + 1 : 0;
-    struct end **was = t->bucket, **more = mem_zalloc(n * sizeof *more);
-    if (!more)
-        return was != NULL;                          /* longer chains, then */
-    t->bucket = more;
-    t->mask = n - 1;
-    for (uint32_t i = 0; i < old; i++)
-        for (struct end *next, *e = was[i]; e; e = next) {
-            next = e->hash_next;
-            struct end **b = bucket_of(t, e->id);
-            e->hash_next = *b;
-            *b = e;
-        }
-    mem_free(was);
-    return true;
-}
+static struct end *find_locked(const struct ends *t, uint64_t id) { return end_of(slots_find(&t->slots, id)); }
 
 /* Neither side knows more than both take: each end is one in both tables. */
 static uint32_t ends_limit(const struct sess *s) { return MIN((uint32_t)LIMIT_SESS_ENDS, sess_limits(s)->ends); }
@@ -67,19 +37,13 @@ static leat_err insert(struct ends *t, struct end *e)
     lock(&t->lock);
     if (t->over)
         r = LEAT_PEER_LOST;
-    else if (t->count >= ends_limit(e->s))
+    else if (t->slots.count >= ends_limit(e->s))
         r = LEAT_LIMIT;
     else if (find_locked(t, e->id))
         r = LEAT_INVAL;
-    else if ((!t->bucket || t->count > t->mask) && !grow_locked(t))
+    else if (!slots_add(&t->slots, &e->slot))
         r = LEAT_NOMEM;
-    if (r == LEAT_OK) {
-        struct end **b = bucket_of(t, e->id);
-        e->hash_next = *b;
-        *b = e;
-        e->in_table = true;
-        t->count++;
-    }
+    e->in_table = r == LEAT_OK;
     unlock(&t->lock);
     return r;
 }
@@ -183,14 +147,9 @@ void end_out(struct end *e)
     bool was;
     lock(&t->lock);
     was = e->in_table;
-    if (was) {
-        struct end **p = bucket_of(t, e->id);
-        while (*p != e)
-            p = &(*p)->hash_next;
-        *p = e->hash_next;
-        e->in_table = false;
-        t->count--;
-    }
+    if (was)
+        slots_take(&t->slots, e->id);
+    e->in_table = false;
     unlock(&t->lock);
     if (was)
         end_unref(e);
@@ -333,18 +292,16 @@ static leat_err sess_opens(struct sess *s)
     struct ends *t = mem_zalloc(sizeof *t);
     if (!t)
         return leat_fail(LEAT_NOMEM, "no memory for a session's ends");
-    t->key = node_key(sess_node(s));
+    t->slots.key = *node_key(sess_node(s));
     sess_slots(s)->chans = t;
     return LEAT_OK;
 }
 
 static struct end *any_end(struct ends *t)
 {
-    struct end *e = NULL;
     lock(&t->lock);
     t->over = true;
-    for (; t->bucket && t->swept <= t->mask && !(e = t->bucket[t->swept]); t->swept++)
-        ;
+    struct end *e = end_of(slots_any(&t->slots));
     if (e)
         end_ref(e);
     unlock(&t->lock);
@@ -378,15 +335,12 @@ static void sess_ends(struct sess *s, leat_err why)
 }
 
 /* An end that has not been told yet, and the bucket where to look for the next one. */
-static struct end *to_tell(struct ends *t, uint32_t *mask, uint32_t *at)
+static struct end *to_tell(struct ends *t, uint32_t *at)
 {
     struct end *e = NULL;
     lock(&t->lock);
-    if (t->mask != *mask)
-        *at = 0;                                     /* the table has grown */
-    *mask = t->mask;
-    for (; t->bucket && *at <= t->mask; ++*at) {
-        for (e = t->bucket[*at]; e && e->downs == t->downs; e = e->hash_next)
+    for (; *at < t->slots.buckets; ++*at) {
+        for (e = end_of(*slots_bucket(&t->slots, *at)); e && e->downs == t->downs; e = end_of(e->slot.next))
             ;
         if (e)
             break;
@@ -402,11 +356,11 @@ static struct end *to_tell(struct ends *t, uint32_t *mask, uint32_t *at)
 static void sess_is_without_link(struct sess *s)
 {
     struct ends *t = ends_of(s);
-    uint32_t mask = 0, at = 0;
+    uint32_t at = 0;
     lock(&t->lock);
     t->downs++;
     unlock(&t->lock);
-    for (struct end *e; (e = to_tell(t, &mask, &at)); end_unref(e))
+    for (struct end *e; (e = to_tell(t, &at)); end_unref(e))
         (e->site ? site_link_down : home_link_down)(e);
 }
 
@@ -415,8 +369,8 @@ static void sess_frees(struct sess *s)
     struct ends *t = ends_of(s);
     if (!t)
         return;
-    LAW(t->count == 0);
-    mem_free(t->bucket);
+    LAW(t->slots.count == 0);
+    slots_free(&t->slots);
     mem_free(t->scratch);
     value_bridges_free(t);
     mem_free(t);

@@ -13,6 +13,7 @@
  * Locks: channel, then table or session's out lock.  Two channels: the second only by chan_trylock (value.c). */
 #ifndef SESS_ENDS_H
 #define SESS_ENDS_H
+#include "base/slots.h"
 #include "chan/chan.h"
 #include "sess/sess.h"
 #include "type/desc.h"
@@ -30,10 +31,9 @@ struct end_link { struct end_link *next, *prev; };   /* in a ring; next NULL: in
 struct end {
     struct chan_net net;                             /* of a site's channel; unused at a home */
     struct sess_source control, bulk;                /* frames due; a site's backlog */
-    uint64_t id;
+    union { uint64_t id; struct slot slot; };        /* slot: the table's lock, but for its id */
     struct sess *s;
     leat_chan_ *c;
-    struct end *hash_next;                           /* the table's lock */
     const leat_type *type;
     _Atomic uint32_t refs;
     uint32_t moved_bytes;                            /* of its channel's buffer, which moved here with it: see LIMIT_HOME_BYTES */
@@ -116,10 +116,8 @@ struct end {
 struct attach;
 struct ends {
     _Atomic uint32_t lock;
-    struct end **bucket;                             /* lock */
-    uint32_t mask, count, swept;                     /* swept: over, and the buckets below this are empty */
+    struct slots slots;                              /* lock */
     uint32_t downs;                                  /* links that were lost */
-    const struct keyed *key;
     uint64_t made;                                   /* ids made here */
     uint64_t moved_bytes;                            /* lock: of the buffers of channels that have moved here */
     bool over;                                       /* the session has ended */

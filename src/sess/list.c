@@ -66,10 +66,11 @@ leat_err ends_all(struct sess *s, struct end ***ret, uint32_t *ret_n)
     struct end **all = NULL;
     for (bool whole = false; !whole; ) {
         lock(&t->lock);
-        whole = t->count <= room;
-        room = t->count;
-        for (uint32_t i = 0; whole && t->bucket && i <= t->mask; i++)
-            for (struct end *e = t->bucket[i]; e; e = e->hash_next) {
+        whole = t->slots.count <= room;
+        room = t->slots.count;
+        for (uint32_t i = 0; whole && i < t->slots.buckets; i++)
+            for (struct slot *x = *slots_bucket(&t->slots, i); x; x = x->next) {
+                struct end *e = container_of(x, struct end, slot);
                 end_ref(e);
                 all[n++] = e;
             }

@@ -22,7 +22,7 @@ static uint32_t ends_at(leat_peer *p)
 {
     struct ends *t = ends_of(sess_of(p));
     lock(&t->lock);
-    uint32_t n = t->count;
+    uint32_t n = t->slots.count;
     unlock(&t->lock);
     return n;
 }

@@ -43,7 +43,7 @@ static leat_err comes_home(leat_none *none)
 ANYWHERE(a_send_end_that_comes_home_by_its_way_is_the_same_channel, comes_home)
 
 /* -- references --------------------------------------------------------------------------------------------------------------------- */
-static uint32_t ends_at(leat_peer *p) { return ends_of(sess_of(p))->count; }
+static uint32_t ends_at(leat_peer *p) { return ends_of(sess_of(p))->slots.count; }
 
 /* One after another, each let go before the next: tables stay as they were, and no id comes twice. */
 static leat_err one_after_another(leat_none *none)
@@ -61,9 +61,9 @@ static leat_err one_after_another(leat_none *none)
         last = e->id;
         leat_unref(b);
         if (i == 20)
-            mask = ends_of(sess_of(x.peer[B]))->mask;
+            mask = ends_of(sess_of(x.peer[B]))->slots.buckets;
     }
-    CHECK_EQ(ends_of(sess_of(x.peer[B]))->mask, mask);
+    CHECK_EQ(ends_of(sess_of(x.peer[B]))->slots.buckets, mask);
     CHECK_EQ(ends_at(x.peer[B]), before);
     leat_unref(c);
     trio_close(&x);
