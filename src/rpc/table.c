@@ -210,8 +210,7 @@ static void sess_ends(struct sess *s, leat_err why)
     struct calls *t = calls_of(s);
     (void)why;
     lock(&t->lock);
-    t->over = true;
-    calls_wake(&t->room);
+    t->over = true;                                  /* who waits for room is woken when what is under way ends: now, in call_lost */
     unlock(&t->lock);
     call_lost(s);
     serve_lost(s);
