@@ -1,4 +1,4 @@
-/* leat/deal.h - one queue, many workers: each element is dealt to a worker with room.  The marks are those of leat.h.
+/* leat/deal.h - one queue, many workers: each element is dealt to the worker that has the fewest, in turn.  The marks are those of leat.h.
  *
  * A worker is a peer that serves a method (leat_serve).  An element is what the method takes; its result comes back once for each
  * element, whatever happens to workers: what a lost one had not finished is dealt again, under the same number and with a raised

@@ -294,6 +294,52 @@ static leat_err bounded(leat_none *none)
 }
 ANYWHERE(a_window_for_each_worker_is_out_and_results_that_nobody_takes_stop_it, bounded)
 
+/* One element after the other: they go around; and past who still has one. */
+static leat_err in_turn(leat_none *none)
+{
+    (void)none;
+    leat_auto leat_chan(struct job) tasks = leat_chan_make(struct job, 1);
+    leat_auto leat_chan(struct answer_reply) answers = leat_chan_make(struct answer_reply, 1);
+    leat_err err, ret = LEAT_AGAIN;
+    struct answer_reply r;
+    uint32_t each[SITES] = { 0 }, held = SITES;
+    open_sites(SITES);
+    leat_with_deadline(LEAT_S(40)) {
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, deal_task, (struct deal_args){ leat_rx_of(tasks), leat_tx_of(answers), { .window = 4 }, &ret }));
+            for (uint32_t i = 0; i < 4 * SITES; i++) {
+                LEAT_TRY(leat_send(tasks, { .n = i }));
+                LEAT_TRY(leat_recv(answers, &r));
+                each[r.reply.worker]++;
+                leat_drop(answer, &r.value);
+            }
+            for (uint32_t i = 0; i < SITES; i++)
+                CHECK_EQ(each[i], 4);
+            LEAT_TRY(leat_send(tasks, { .waits = true }));
+            while (at_load(&waiting) < 1)
+                LEAT_TRY(leat_sleep(LEAT_MS(1)));
+            for (uint32_t i = 0; i < SITES; i++)
+                held = at_load(&site[i].now) ? i : held;
+            for (uint32_t i = 0; i < 8; i++) {
+                LEAT_TRY(leat_send(tasks, { .n = i }));
+                LEAT_TRY(leat_recv(answers, &r));
+                CHECK(r.reply.worker != held);
+                leat_drop(answer, &r.value);
+            }
+            at_store(&gate, 1);
+            LEAT_TRY(leat_recv(answers, &r));
+            CHECK_EQ(r.reply.worker, held);
+            leat_drop(answer, &r.value);
+            leat_close(tasks);
+        }
+        CHECK_EQ(err, LEAT_OK);
+    }
+    CHECK_EQ(ret, LEAT_OK);
+    close_sites();
+    return LEAT_OK;
+}
+ANYWHERE(an_element_goes_to_the_worker_that_has_the_fewest_in_turn, in_turn)
+
 /* -- errors ------------------------------------------------------------------------------------------------------------------------ */
 static leat_err errors(leat_none *none)
 {
@@ -337,6 +383,45 @@ static leat_err not_served(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(a_worker_without_the_method_ends_the_deal, not_served)
+
+/* Elements come from a third node, which is lost: what it sent has its results, and they are not said to be all. */
+static leat_err torn(leat_none *none)
+{
+    enum { N = 3 };
+    (void)none;
+    leat_node *third;
+    leat_peer *p;
+    leat_tx(struct job) out;
+    leat_auto leat_chan(struct job) tasks = leat_chan_make(struct job, N);
+    leat_auto leat_chan(struct answer_reply) answers = leat_chan_make(struct answer_reply, N);
+    struct answer_reply r;
+    open_sites(1);
+    CHECK_EQ(leat_node_listen(boss, another_url()), LEAT_OK);
+    CHECK_EQ(leat_export(boss, "jobs", leat_tx_of(tasks), job), LEAT_OK);
+    CHECK_EQ(leat_node_open(&(leat_node_opts){ .name = "third" }, &third), LEAT_OK);
+    leat_with_deadline(LEAT_S(40)) {
+        CHECK_EQ(leat_node_dial(third, leat_node_url(boss), &p), LEAT_OK);
+        CHECK_EQ(leat_import(p, "jobs", &out, job, 0), LEAT_OK);
+        for (uint32_t i = 0; i < N; i++)
+            CHECK_EQ(leat_send(out, { .n = i }), LEAT_OK);
+        CHECK_EQ(leat_flush(out), LEAT_OK);
+        leat_unexport(boss, "jobs");
+        leat_finish(tasks);                          /* the third node's is the only sender */
+        sess_break(sess_of(p), LEAT_SYS, "the test ends it");
+        CHECK_EQ(leat_deal(ws, shop, work, leat_rx_of(tasks), leat_tx_of(answers), NULL), LEAT_PEER_LOST);
+        CHECK_HAS(leat_err_detail(), "the channel of elements: a sender was lost");
+        for (uint32_t i = 0; i < N; i++) {
+            CHECK_EQ(leat_try_recv(answers, &r), LEAT_OK);
+            CHECK_EQ(leat_reply_err(&r.reply), LEAT_OK);
+            leat_drop(answer, &r.value);
+        }
+    }
+    leat_unref(out);
+    leat_node_close(third);
+    close_sites();
+    return LEAT_OK;
+}
+ANYWHERE(a_sender_of_elements_that_is_lost_ends_the_deal_behind_the_results_of_what_it_sent, torn)
 
 static leat_err nobody_takes(leat_none *none)
 {
@@ -462,7 +547,8 @@ static leat_err never_ran(leat_none *none)
     leat_close(tasks);
     sess_break(sess_of(site[0].p), LEAT_SYS, "the test ends it");
     CHECK_EQ(leat_peer_wait(site[0].p), LEAT_PEER_LOST);
-    CHECK_EQ(leat_deal(ws, shop, work, leat_rx_of(tasks), leat_tx_of(answers), NULL), LEAT_OK);
+    leat_deal_opts o = { .max_attempts = 1 };        /* which is of attempts that may have run */
+    CHECK_EQ(leat_deal(ws, shop, work, leat_rx_of(tasks), leat_tx_of(answers), &o), LEAT_OK);
     leat_workers_look(ws, is, 2);
     CHECK(is[0].again > 0);
     for (uint32_t i = 0; i < N; i++) {
@@ -491,6 +577,44 @@ static leat_err poison(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(an_element_that_ends_its_workers_ends_the_deal_and_is_named, poison)
+
+/* A method that says so is cancelled: it is taken for one of a worker that ends, which may still be there. */
+static leat_err says_canceled(leat_none *none)
+{
+    (void)none;
+    struct take t;
+    leat_err err = LEAT_OK;
+    open_sites(1);
+    leat_with_deadline(LEAT_S(40)) {
+        err = deal_n(1, (struct job){ .fail = LEAT_CANCELED }, &(leat_deal_opts){ .max_attempts = 3 }, &t);
+        CHECK_EQ(err, LEAT_LIMIT);
+        CHECK_HAS(leat_err_detail(), "element 0: 3 workers in a row");
+        CHECK_EQ(at_load(&site[0].ran), 3);
+        CHECK_EQ(deal_n(5, (struct job){ 0 }, NULL, &t), LEAT_OK);
+    }
+    close_sites();
+    return LEAT_OK;
+}
+ANYWHERE(a_worker_whose_method_says_that_it_was_cancelled_is_dealt_elements_still, says_canceled)
+
+/* It has worked for longer than that when it is lost: so long without a worker is from then on. */
+static leat_err lost_late(leat_none *none)
+{
+    (void)none;
+    struct take t;
+    open_sites(1);
+    leat_deal_opts o = { .give_up = LEAT_S(10), .lost = note_loss };
+    CHECK_EQ(deal_n(1, (struct job){ .ms = 20000, .breaks = 1 }, &o, &t), LEAT_OK);
+    CHECK_EQ(losses.n, 1);
+    CHECK_EQ(t.most_attempts, 2);
+    close_sites();
+    return LEAT_OK;
+}
+TEST(the_time_without_any_worker_begins_when_the_last_one_is_lost)
+{
+    setenv("LEAT_SIM", "seed=1,nodes=1,faults=none", 1);             /* of a virtual clock */
+    AT(INPROC, lost_late);
+}
 
 struct killer { uint32_t i; bool again; };
 

@@ -184,5 +184,5 @@ PLACES = [
     (r'type/|base/|fuzz/|check/gob:|rpc/netrpc_args:|sess/replay:|hostile/(fields|floods|cost):', BOTH),
     (r'boot/fail:|check/netrpc:arguments_of_', BOTH),
     (r'sess/sess:sess_(frame|unknown|gap|silent|quiet)', BOTH),
-    (r'rpc/(call:what_is_kept|reply:an_error_with_a_code)', BOTH),
+    (r'rpc/(call:what_is_kept|deal:the_time_without|reply:an_error_with_a_code)', BOTH),
 ]
