@@ -247,6 +247,25 @@ TEST(what_is_kept_for_keys_is_bounded_in_bytes_and_time)
     AT(INPROC, bounded);
 }
 
+/* While it runs each counts as the largest that there may be; there would be room for 250 of those. */
+static leat_err many_kept(leat_none *none)
+{
+    (void)none;
+    struct pair x = served();
+    struct num out;
+    for (uint64_t again = 0; again < 2; again++)
+        for (uint64_t i = 0; i < 600; i++) {
+            char key[20];
+            snprintf(key, sizeof key, "%d", (int)i);
+            CHECK_EQ(leat_call_once(x.p, calc, twice, &(struct num){ i }, &out, leat_string_of(key)), LEAT_OK);
+            CHECK_EQ(out.n, 2 * i);
+        }
+    CHECK_EQ(at_load(&ran), 600);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(many_small_results_are_kept_for_their_keys, many_kept)
+
 /* -- futures -------------------------------------------------------------------------------------------------------------------------- */
 static leat_err futures(leat_none *none)
 {

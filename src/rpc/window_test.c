@@ -4,7 +4,8 @@
 #include "rpc/calls.h"
 
 LEAT_STRUCT(num, (uint64, n));
-LEAT_SERVICE(slow, (wait, num, num));
+LEAT_STRUCT(large, (bytes, b));
+LEAT_SERVICE(slow, (wait, num, num), (swallow, large, num));
 
 enum { TWO = 2, BYTES = 8 };                         /* of a struct num */
 static _Atomic int inside, may_end;
@@ -19,7 +20,13 @@ static leat_err wait_on(void *self, const struct num *in, struct num *out)
         err = leat_sleep(LEAT_MS(1));
     return err;
 }
-static const struct slow_impl slow = { .wait = wait_on };
+static leat_err swallow(void *self, const struct large *in, struct num *out)
+{
+    (void)self;
+    out->n = in->b.len;
+    return LEAT_OK;
+}
+static const struct slow_impl slow = { .wait = wait_on, .swallow = swallow };
 
 static leat_err wait_task(struct num *n) { struct num out; return wait_on(NULL, n, &out); }
 
@@ -146,5 +153,30 @@ static leat_err in_time(leat_none *none) { (void)none; given_up(false, false); g
 static leat_err lost(leat_none *none) { (void)none; given_up(false, true); given_up(true, true); return LEAT_OK; }
 ANYWHERE(who_waits_until_its_peer_takes_more_obeys_its_deadline_and_has_not_run, in_time)
 ANYWHERE(who_waits_until_its_peer_takes_more_is_told_when_that_is_lost_and_has_not_run, lost)
+
+/* One after the other they are more bytes than may be under way: also at who answers, who breaks the session else. */
+static leat_err in_sequence(leat_none *none)
+{
+    enum { SIZE = 15 << 20, N = LIMIT_SESS_OPEN_BYTES / SIZE + 2 };
+    static const leat_method unknown = { "unknown", &large_type, &num_type, NULL };
+    struct pair x = narrow(false);
+    struct num out = { 0 };
+    struct large in = { .b = { calloc(SIZE, 1), SIZE, 0 } };
+    (void)none;
+    CHECK(in.b.p != NULL);
+    leat_with_deadline(LEAT_S(50)) {
+        for (int i = 0; i < N; i++) {
+            CHECK_EQ(leat_call(x.p, slow, swallow, &in, &out), LEAT_OK);
+            CHECK_EQ(out.n, SIZE);
+        }
+        for (int i = 0; i < N; i++)
+            CHECK_EQ(leat_call_(x.p, "slow", &unknown, &in, &out), LEAT_REFUSED);
+        CHECK_EQ(leat_call(x.p, slow, swallow, &in, &out), LEAT_OK);
+    }
+    free((void *)(uintptr_t)in.b.p);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(what_has_been_answered_or_refused_counts_no_more_at_who_answers, in_sequence)
 
 T_MAIN()
