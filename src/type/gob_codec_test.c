@@ -210,6 +210,22 @@ LEAT_STRUCT(Inside, (struct(Point), at));
 LEAT_STRUCT(InsideText, (struct(Text), at));
 LEAT_STRUCT(Channel, (tx(Point), out));
 
+LEAT_STRUCT(Pair, (string, s), (string, t));
+
+/* Go has no such struct, and what was read for the first would be nobody's. */
+TEST(a_struct_with_a_field_twice_is_refused)
+{
+    struct Pair v = { LEAT_STRING("one"), LEAT_STRING("two") }, w;
+    struct buf b = { 0 };
+    there(&Pair_type, &v, &b);
+    uint8_t *t = memmem(b.p, b.len, "\1T", 2);
+    CHECK(t != NULL);
+    t[1] = 'S';
+    CHECK_EQ(back(&Pair_type, &w, &b), LEAT_TYPE);
+    CHECK_HAS(leat_err_detail(), "Pair: the stream has a struct with two fields S");
+    buf_free(&b);
+}
+
 TEST(what_does_not_fit_is_refused_by_name)
 {
     struct Point p = { 1000, 1 };

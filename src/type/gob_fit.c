@@ -140,23 +140,46 @@ static void put(struct buf *todo, int64_t wire, struct gob_view v, size_t from, 
     buf_put(todo, &one, sizeof one);
 }
 
-/* The fields of a struct at place `from`; *any: one of them is here, too. */
+/* Whether the field is in the set, and it is then. */
+static bool again(struct buf *set, int32_t field)
+{
+    uint32_t f = field == GOB_WHICH ? 0 : (uint32_t)field + 1;
+    while (set->len <= f / 8 && buf_err(set) == LEAT_OK)
+        buf_u8(set, 0);
+    if (set->len <= f / 8)
+        return false;                                /* no memory, which the caller asks for */
+    bool was = set->p[f / 8] >> f % 8 & 1;
+    set->p[f / 8] |= (uint8_t)(1 << f % 8);
+    return was;
+}
+
+/* The fields of a struct at place `from`; *any: one of them is here, too.  None may be there twice: the value of the first would be
+ * forgotten when the second is stored. */
 static leat_err fields(struct gob_reader *r, struct buf *todo, const struct gob_type *t, struct gob_view v, size_t from, bool *any)
 {
     unsigned kind = v.kind == LEAT_K_OPTIONAL_ ? LEAT_K_STRUCT_ : v.kind;
     const leat_type *type = kind == LEAT_K_ERROR_ ? NULL : v.inner;
+    struct buf seen = { 0 };
     bool fresh = false;
+    leat_err e = LEAT_OK;
     LEAT_TRY(note(r, (struct pair){ t->id, type, kind, true }, &fresh));
     *any = t->nfields == 0 || (type && type->count == 0);
-    for (size_t i = 0; (fresh || from == 1) && i < t->nfields; i++) {
-        int32_t f = gob_field_named(type, kind, &t->fields[i].name);
+    for (size_t i = 0; (fresh || from == 1) && i < t->nfields && e == LEAT_OK; i++) {
+        const struct gob_text *name = &t->fields[i].name;
+        int32_t f = gob_field_named(type, kind, name);
         if (f < 0)
             continue;
         *any = true;
+        if (fresh && again(&seen, f))
+            e = leat_fail(LEAT_TYPE, "%s: the stream has a struct with two fields %.*s", r->type->name, (int)MIN(name->n, (size_t)100),
+                name->p);
         if (fresh)
-            put(todo, t->fields[i].type, gob_view_nth(type, kind, f), from, &t->fields[i].name);
+            put(todo, t->fields[i].type, gob_view_nth(type, kind, f), from, name);
     }
-    return LEAT_OK;
+    if (buf_err(&seen) != LEAT_OK)
+        e = LEAT_NOMEM;
+    buf_free(&seen);
+    return e;
 }
 
 static leat_err parts(struct gob_reader *r, struct buf *todo, size_t i)
