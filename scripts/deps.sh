@@ -18,7 +18,7 @@ for set in "$@"; do
     case $set in
     build) want="$want gcc libc6-dev meson ninja-build pkg-config python3 liburing-dev libxxhash-dev" ;;
     test) want="$want g++ clang llvm gdb valgrind libc6-dbg qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-        libsystemd-dev libuv1-dev libglib2.0-dev spin cmake" ;;
+        libsystemd-dev libuv1-dev libglib2.0-dev spin cmake iproute2" ;;
     bench) want="$want golang-go" ;;
     peers) want="$want g++ golang-go cargo librust-tokio-dev libboost-fiber-dev erlang-base libzmq3-dev libnng-dev
         libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-c-dev protobuf-c-compiler
