@@ -257,4 +257,50 @@ static leat_err slot_of_peer(leat_none *n) { (void)n; return keeps_slot(none_at_
 ANYWHERE(a_method_that_was_cancelled_keeps_its_place_at_a_service_until_it_returns, slot_of_service)
 ANYWHERE(a_method_that_was_cancelled_keeps_its_place_of_a_peer_until_it_returns, slot_of_peer)
 
+/* -- no task for it ----------------------------------------------------------------------------------------------------------------- */
+static leat_err sit(leat_rx(struct num) *in)
+{
+    struct num v;
+    return leat_recv(*in, &v) == LEAT_CLOSED ? LEAT_OK : LEAT_INVAL;
+}
+
+/* What cannot be started has no place in the limit any more. */
+static leat_err no_task(leat_none *none)
+{
+    struct pair x = served("bell", (leat_call_limits){ 1, 0 }, (leat_call_limits){ 1, 0 });
+    leat_chan(struct num) c = leat_chan_make(struct num, 0);
+    struct num out;
+    leat_err err, e;
+    (void)none;
+    ring(x.p);
+    leat_with_group(g, err) {
+        for (int refused = 0; refused < 3; refused += e == LEAT_LIMIT) {
+            while ((e = leat_go(&g, sit, leat_rx_of(c))) == LEAT_OK)
+                ;                                    /* again, as one that ran for a node may have ended */
+            CHECK_EQ(e, LEAT_LIMIT);
+            e = leat_call(x.p, bell, ring, &(struct num){ 1 }, &out);
+            CHECK(e == LEAT_OK || e == LEAT_LIMIT);
+            if (e == LEAT_LIMIT)
+                CHECK_HAS(leat_err_detail(), "tasks");
+        }
+        leat_close(c);
+    }
+    CHECK_EQ(err, LEAT_OK);
+    ring(x.p);
+    leat_unref(c);
+    pair_close(&x);
+    return LEAT_OK;
+}
+
+static void with_few_tasks(enum place p)
+{
+    leat_opts o = quiet_opts;
+    o.max_tasks = 200;
+    at(p);
+    CHECK_EQ(leat_run(&o, no_task, LEAT_NONE), LEAT_OK);
+}
+TEST(what_finds_no_task_takes_no_place_in_a_limit_inproc) { with_few_tasks(INPROC); }
+TEST(what_finds_no_task_takes_no_place_in_a_limit_unix) { with_few_tasks(UNIX); }
+TEST(what_finds_no_task_takes_no_place_in_a_limit_tcp) { with_few_tasks(TCP); }
+
 T_MAIN()
