@@ -20,11 +20,11 @@ static struct slot **place(const struct slots *t, uint64_t id)
 /* Room for the bucket after the last one. */
 static bool piece_for(struct slots *t)
 {
-    uint32_t n = t->buckets, k = n < SLOTS_FIRST ? 0 : 28 - (uint32_t)__builtin_clz(n);
+    uint32_t k = slots_piece(t->buckets);
     if (k >= SLOTS_PIECES)
         return false;
     if (!t->piece[k])
-        t->piece[k] = mem_zalloc((k ? (size_t)SLOTS_FIRST << (k - 1) : SLOTS_FIRST) * sizeof *t->piece[k]);
+        t->piece[k] = mem_zalloc((k ? slots_piece_from(k) : SLOTS_FIRST) * sizeof *t->piece[k]);
     return t->piece[k];
 }
 

@@ -20,10 +20,14 @@ struct slot *slots_take(struct slots *t, uint64_t id);               /* NULL: no
 struct slot *slots_any(struct slots *t);             /* NULL: empty.  All that take what it returns are as fast as one walk */
 void slots_free(struct slots *t);                    /* the buckets, not the records */
 
+/* In which piece bucket i is, and the first bucket of piece k, which has as many as all before it. */
+static inline uint32_t slots_piece(uint32_t i) { return i < SLOTS_FIRST ? 0 : 28 - (uint32_t)__builtin_clz(i); }
+static inline uint32_t slots_piece_from(uint32_t k) { return k ? (uint32_t)SLOTS_FIRST << (k - 1) : 0; }
+
 /* The first of bucket i, of t->buckets.  What is in the table is in a later bucket after an add, or where it was. */
 static inline struct slot **slots_bucket(const struct slots *t, uint32_t i)
 {
-    uint32_t k = i < SLOTS_FIRST ? 0 : 28 - (uint32_t)__builtin_clz(i);
-    return &t->piece[k][k ? i - ((uint32_t)SLOTS_FIRST << (k - 1)) : i];
+    uint32_t k = slots_piece(i);
+    return &t->piece[k][i - slots_piece_from(k)];
 }
 #endif

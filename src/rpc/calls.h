@@ -11,8 +11,8 @@
 #define RPC_CALLS_H
 #include <string.h>
 #include "base/alloc.h"
-#include "rpc/limit.h"
 #include "base/slots.h"
+#include "rpc/limit.h"
 #include "run/sched.h"
 #include "run/waiter.h"
 #include "sess/sess.h"

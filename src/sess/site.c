@@ -194,13 +194,17 @@ void site_served(struct end *e)
 
 static leat_err ended_with(const leat_chan_ *c) { return c->err ? (leat_err)c->err : LEAT_CLOSED; }
 
+static void wake_waiter(struct waiter *x, bool ok, leat_err err)
+{
+    x->err = (uint8_t)err;
+    waiter_win(x, ok);
+    task_ready(worker_self(), x->task);
+}
+
 static void wake_waiters(struct waiters *q, bool ok, leat_err err)
 {
-    for (struct waiter *x; (x = waiter_claim(q)); ) {
-        x->err = (uint8_t)err;
-        waiter_win(x, ok);
-        task_ready(worker_self(), x->task);
-    }
+    for (struct waiter *x; (x = waiter_claim(q)); )
+        wake_waiter(x, ok, err);
 }
 
 /* Only who has been answered so knows that there was no room: a credit that nobody has promised may be gone, by a RECALL, before a task
@@ -215,8 +219,7 @@ void site_promise(struct end *e)
     for (struct waiter *x; chan_idle_credits_locked(c) && (x = waiter_claim(&e->askers)); ) {
         chan_take_credits_locked(c, 1);
         e->promised++;
-        waiter_win(x, true);
-        task_ready(worker_self(), x->task);
+        wake_waiter(x, true, LEAT_OK);
     }
     if (at_load(&c->sq.head))
         wake_waiters(&e->askers, false, LEAT_AGAIN);         /* those wait for room, and come first */
@@ -321,11 +324,8 @@ static void on_none(struct end *e)
 {
     for (struct waiter *x; (x = at_load(&e->askers.head)) && x->left; ) {
         waiter_del(&e->askers, x);
-        if (!task_claim(x->task, PARK_CHAN))
-            continue;
-        x->err = LEAT_AGAIN;
-        waiter_win(x, false);
-        task_ready(worker_self(), x->task);
+        if (task_claim(x->task, PARK_CHAN))
+            wake_waiter(x, false, LEAT_AGAIN);
     }
     if (relay_below(e))
         relay_answer(e, ANSWER_NONE);
