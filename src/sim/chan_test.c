@@ -4,7 +4,7 @@
 #include "run/host.h"
 #include "sim/sim_test.h"
 
-enum { SEEDS = 60, EACH = 300, NODES = 3 };
+enum { SEEDS = 60, FEW = 20, EACH = 300, NODES = 3 };
 
 LEAT_STRUCT(num, (uint64, from), (uint64, n));
 
@@ -83,7 +83,7 @@ static void delayed(size_t cap)
 {
     capacity = cap;
     must_be_all = true;
-    for (int seed = 0; seed < SEEDS / 2; seed++) {
+    for (int seed = 0; seed < sim_worlds(SEEDS, FEW) / 2; seed++) {
         struct sim_seen s = run("delay", seed);
         CHECK_STR(s.verdict, "ok");
         CHECK_EQ(s.hash, run("delay", seed).hash);
@@ -93,7 +93,7 @@ static void delayed(size_t cap)
 static void faulty(const char *faults)
 {
     int ok = 0, lost = 0;
-    for (int seed = 0; seed < SEEDS; seed++) {
+    for (int seed = 0; seed < sim_worlds(SEEDS, FEW); seed++) {
         capacity = (size_t[]){ 0, 1, 7, 100 }[seed % 4];
         struct sim_seen s = run(faults, seed);
         ok += strcmp(s.verdict, "ok") == 0;

@@ -4,7 +4,7 @@
 #include "run/host.h"
 #include "sim/sim_test.h"
 
-enum { SEEDS = 150, EACH = 150, TASKS = 3 };
+enum { SEEDS = 150, FEW = 30, EACH = 150, TASKS = 3 };
 LEAT_STRUCT(num, (uint64, n));
 
 struct who { leat_tx(struct num) out; };
@@ -68,7 +68,7 @@ static leat_err flush(leat_none *none)
 
 TEST(a_flush_that_is_overtaken_by_credits_is_no_error)
 {
-    for (int seed = 0; seed < SEEDS; seed++) {
+    for (int seed = 0; seed < sim_worlds(SEEDS, FEW); seed++) {
         char conf[80];
         snprintf(conf, sizeof conf, "seed=%d,nodes=2,faults=delay", seed);
         CHECK_STR(sim_of(conf, (leat_fn_ *)(void *)flush).verdict, "ok");

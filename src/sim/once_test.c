@@ -11,7 +11,7 @@
 #include "run/seam.h"
 #include "sim/sim_test.h"
 
-enum { SEEDS = 40, SERVERS = 2, KEYS = 24, TWICE = 2, LIVES = 64, MOST = 3, WAITING = 12, TRIES = 400 };
+enum { SEEDS = 40, FEW = 4, SERVERS = 2, KEYS = 24, TWICE = 2, LIVES = 64, MOST = 3, WAITING = 12, TRIES = 400 };
 
 LEAT_STRUCT(job, (uint64, id), (uint64, sleep_ms));
 LEAT_STRUCT(done, (uint64, id), (uint64, life), (uint64, number));
@@ -178,7 +178,7 @@ static leat_err node(leat_none *none)
 static void worlds(const char *faults)
 {
     int answers = 0, repeats = 0, unknown = 0, late = 0, most = 0, refused = 0, lives = 0;
-    for (int seed = 0; seed < (getenv("T_QUICK") ? SEEDS / 4 : SEEDS); seed++) {
+    for (int seed = 0; seed < sim_worlds(SEEDS, FEW); seed++) {
         char conf[80];
         memset(&w, 0, sizeof w);
         w.limited = seed % 2;

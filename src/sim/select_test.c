@@ -6,7 +6,7 @@
 #include "run/host.h"
 #include "sim/sim_test.h"
 
-enum { SEEDS = 200, NODES = 3, TASKS = 2, ROUNDS = 25, ALL = NODES * TASKS };
+enum { SEEDS = 200, FEW = 40, NODES = 3, TASKS = 2, ROUNDS = 25, ALL = NODES * TASKS };
 LEAT_STRUCT(num, (uint64, from), (uint64, n));
 LEAT_STRUCT(tally, (uint64, task), (uint64, rounds), (uint64, sent), (uint64, got));
 
@@ -104,7 +104,7 @@ static leat_err faces(leat_none *none)
 
 TEST(selects_of_three_machines_face_each_other_all_ways)
 {
-    for (int seed = 0; seed < SEEDS / (getenv("T_QUICK") ? 4 : 1); seed++) {
+    for (int seed = 0; seed < sim_worlds(SEEDS, FEW); seed++) {
         char conf[80];
         snprintf(conf, sizeof conf, "seed=%d,nodes=%d,faults=%s", seed, NODES, seed % 2 ? "delay" : "none");
         CHECK_STR(sim_of(conf, (leat_fn_ *)(void *)faces).verdict, "ok");

@@ -5,6 +5,9 @@
 #include "run/sched.h"
 #include "t.h"
 
+/* How many worlds; T_QUICK=1: so few.  In a world one thread runs at a time, so what a sanitizer can see there it sees in few. */
+static inline int sim_worlds(int n, int few) { return getenv("T_QUICK") ? few : n; }
+
 struct sim_seen { char verdict[32], fault[128], hits[600]; int64_t ns; uint64_t steps, hash; };
 struct sim_end { struct sim_seen seen; int code; char err[16 << 10]; };
 

@@ -6,7 +6,7 @@
 #include "run/seam.h"
 #include "sim/sim_test.h"
 
-enum { SEEDS = 1000, ROUNDS = 36, NODES = 3, CAP_MAX = 3 };
+enum { SEEDS = 1000, FEW = 60, ROUNDS = 36, NODES = 3, CAP_MAX = 3 };
 LEAT_STRUCT(num, (uint64, n));
 LEAT_STRUCT(team, (uint32, tasks), (bool, select), (bool, relay), (tx(num), out), (tx(num), put));
 
@@ -124,7 +124,7 @@ static leat_err tries(leat_none *none)
 
 static void worlds(void)
 {
-    for (int seed = 0; seed < SEEDS; seed++) {
+    for (int seed = 0; seed < sim_worlds(SEEDS, FEW); seed++) {
         char conf[80];
         snprintf(conf, sizeof conf, "seed=%d,nodes=%d,faults=delay", seed, NODES);
         CHECK_STR(sim_of(conf, (leat_fn_ *)(void *)tries).verdict, "ok");

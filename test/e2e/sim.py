@@ -8,7 +8,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from e2e import BUILD, LEAT, World, differ, example, one_line, tap  # noqa: E402
 
 PROGRAM = os.path.join(BUILD, 'test', 'sim_program')
+QUICK = 'T_QUICK' in os.environ
 SEED = re.compile(r'^seed (\d+): (.*?),? (\d+\.\d{3}) s virtual, ([\d,]+) steps, (.*), hash ([0-9a-f]{16})(?:: (.*))?$', re.M)
+
+
+def some(n):
+    """So many worlds, of n; where each takes several times as long, fewer."""
+    return n // 3 if QUICK else n
 
 
 def sim(w, what, *flags):
@@ -118,8 +124,8 @@ def wrong_use():
 
 def a_pool_under_many_seeds():
     with World() as w:
-        code, seeds, last, text = sim(w, [example('pool')], '--seeds', '1..50', '--nodes', '1', '--any-output')
-        return [] if code == 0 and len(seeds) == 50 else text.splitlines()
+        code, seeds, last, text = sim(w, [example('pool')], '--seeds', '1..%d' % some(50), '--nodes', '1', '--any-output')
+        return [] if code == 0 and len(seeds) == some(50) else text.splitlines()
 
 
 def text_of(words):
@@ -128,12 +134,12 @@ def text_of(words):
 
 def wordcount():
     with World() as w:
-        path = w.file('text', text_of(6000))
-        flags, what = ('--seeds', '1..40'), [example('wordcount'), 'run', path]
+        path, n = w.file('text', text_of(6000)), some(40)
+        flags, what = ('--seeds', '1..%d' % n), [example('wordcount'), 'run', path]
         code, seeds, last, text = sim(w, what, *flags)
         problems = differ('the exit code', code, 0) + differ('the second time', sim(w, what, *flags)[1], seeds)
-        problems += [] if re.match(r'40 seeds: \d+ ok, \d+ ended with an error, 0 failed, in .*happened: .*delay [1-9].*cut [1-9]', last) \
-            and all(how == 'ok' or how.startswith('PEER_LOST') for _, how, _ in seeds) else [last]
+        problems += [] if re.match(r'%d seeds: \d+ ok, \d+ ended with an error, 0 failed, in .*happened: .*delay [1-9].*cut [1-9]' % n,
+                                   last) and all(how == 'ok' or how.startswith('PEER_LOST') for _, how, _ in seeds) else [last]
         counted, alone = w.run(*what, env={'LEAT_SIM': 'seed=1,faults=delay'}), w.run(*what)
         return (problems and problems + text.splitlines()) + differ('the words', counted[:2], alone[:2]) + w.left()
 
@@ -173,7 +179,7 @@ def copies_are_as_good():
     with World() as w:
         path = w.file('text', text_of(6000))
         for what in ([CHANNELS], [example('wordcount'), 'run', path]):
-            copied, each = (sim(w, what, '--seeds', '1..20', *flags)[:2] for flags in ((), ('--start-each',)))
+            copied, each = (sim(w, what, '--seeds', '1..%d' % some(20), *flags)[:2] for flags in ((), ('--start-each',)))
             problems += differ('what was not copied', each, copied)
         return problems + w.left()
 
@@ -184,39 +190,31 @@ CHANNELS = os.path.join(BUILD, 'test', 'sim_channels')
 def channels():
     """Every promise of channels holds, under every kind of fault, and a seed is the same run every time.  Under a leak checker nothing is
     left either, but by a machine that has crashed."""
-    problems = []
+    problems, n = [], some(60)
     with World() as w:
         for faults in ('delay', 'all', 'heal'):
-            code, seeds, last, text = sim(w, [CHANNELS], '--seeds', '1..60', '--faults', faults)
-            problems += [] if code == 0 and last.startswith('60 seeds: 60 ok, ') else ['--faults ' + faults] + text.splitlines()
-        again = sim(w, [CHANNELS], '--seeds', '1..60', '--faults', 'heal')[1]
+            code, seeds, last, text = sim(w, [CHANNELS], '--seeds', '1..%d' % n, '--faults', faults)
+            problems += [] if code == 0 and last.startswith('%d seeds: %d ok, ' % (n, n)) else ['--faults ' + faults] + text.splitlines()
+        again = sim(w, [CHANNELS], '--seeds', '1..%d' % n, '--faults', 'heal')[1]
     return problems + differ('the second time', again, seeds)
 
 
 CHOOSE = os.path.join(BUILD, 'test', 'sim_choose')
-QUICK = 'T_QUICK' in os.environ
-
-
-def some(n):
-    """So many worlds, of n; where each takes several times as long, fewer."""
-    return n // 3 if QUICK else n
-
-
 def selects():
     """One case of each select runs, each value is received once if the case of its send has run, and nobody waits for who waits for him:
     under every kind of fault, with relays and a session of a node to itself."""
-    problems = []
+    problems, n = [], some(25)
     with World() as w:
         for faults, nodes in ('delay', '3'), ('all', '4'):
-            code, seeds, last, text = sim(w, [CHOOSE], '--seeds', '1..25', '--nodes', nodes, '--faults', faults)
-            problems += [] if code == 0 and last.startswith('25 seeds: 25 ok, ') else ['--faults ' + faults] + text.splitlines()
+            code, seeds, last, text = sim(w, [CHOOSE], '--seeds', '1..%d' % n, '--nodes', nodes, '--faults', faults)
+            problems += [] if code == 0 and last.startswith('%d seeds: %d ok, ' % (n, n)) else ['--faults ' + faults] + text.splitlines()
     return problems
 
 
 def selects_in_silence():
     """A select whose offer is out waits for the answer; where none comes, until its session ends by silence and grace: 40 s.  Of so many
     worlds in which a machine, or one way between two, falls silent for ever, some have such an offer; the program says what is too long."""
-    problems, n = [], 60 if QUICK else 600
+    problems, n = [], 30 if QUICK else 600
     with World() as w:
         for plan in 'silence@300/ever', 'oneway@300/ever':
             code, seeds, last, text = sim(w, [CHOOSE], '--seeds', '1..%d' % n, '--nodes', '2', '--plan', plan)
@@ -306,10 +304,11 @@ def tasks_that_stay():
 
 def a_dial_that_is_reset():
     """A rare turn may reset a dial, which is a fault for who dials once and ends with the error."""
+    n = some(200)
     with World() as w:
-        code, seeds, last, text = sim(w, [PROGRAM, 'dials'], '--seeds', '1..200', '--faults', 'delay', '--plan', 'none', '--bugs',
+        code, seeds, last, text = sim(w, [PROGRAM, 'dials'], '--seeds', '1..%d' % n, '--faults', 'delay', '--plan', 'none', '--bugs',
                                       'fault.dial')
-        problems = differ('the exit code', code, 0) + differ('the number of seeds', len(seeds), 200)
+        problems = differ('the exit code', code, 0) + differ('the number of seeds', len(seeds), n)
         problems += [] if re.search(r'REFUSED, exit code 1.* a dial was reset, .*: dialed once$', text, re.M) else ['no dial was reset']
         return (problems and problems + text.splitlines()) + w.left()
 
