@@ -1,5 +1,5 @@
-/* sending_test.c - what becomes of the task that stands for a remote one while leat_go_on still sends: its group is cancelled, or its session
- * ends.
+/* sending_test.c - what becomes of the task that stands for a remote one while leat_go_on still sends: its group is cancelled, or its
+ * session ends.
  *
  * leat_go_on is held where it waits until the peer takes one more, and then, behind the start of the stand-in, at the lock of a channel
  * whose end is in the argument. */
