@@ -33,4 +33,12 @@ static leat_err make(args *a)
     return LEAT_OK;
 }
 
-int main(int argc, char **argv) { return argc != 2 ? 2 : leat_run(nullptr, make, args{ argv[1] }) != LEAT_OK; }
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return fprintf(stderr, "usage: events URL\n"), 2;
+    leat_err err = leat_run(nullptr, make, args{ argv[1] });
+    if (err != LEAT_OK)
+        fprintf(stderr, "events: %s: %s\n", leat_err_name(err), leat_err_detail());
+    return err != LEAT_OK;
+}

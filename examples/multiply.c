@@ -20,4 +20,12 @@ static leat_err app(struct args *a)
     return err;
 }
 
-int main(int argc, char **argv) { return argc != 2 ? 2 : leat_run(NULL, app, (struct args){ argv[1] }) != LEAT_OK; }
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return fprintf(stderr, "usage: multiply URL\n"), 2;
+    leat_err err = leat_run(NULL, app, (struct args){ argv[1] });
+    if (err != LEAT_OK)
+        fprintf(stderr, "multiply: %s: %s\n", leat_err_name(err), leat_err_detail());
+    return err != LEAT_OK;
+}

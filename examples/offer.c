@@ -37,4 +37,10 @@ static leat_err app(leat_none *none)
     return err;
 }
 
-int main(void) { return leat_run(NULL, app, LEAT_NONE) != LEAT_OK; }
+int main(void)
+{
+    leat_err err = leat_run(NULL, app, LEAT_NONE);
+    if (err != LEAT_OK)
+        fprintf(stderr, "offer: %s: %s\n", leat_err_name(err), leat_err_detail());
+    return err != LEAT_OK;
+}

@@ -20,5 +20,10 @@ static leat_err app(struct args *a)
 
 int main(int argc, char **argv)
 {
-    return argc != 2 ? 2 : leat_run(NULL, app, (struct args){ argv[1] }) != LEAT_OK;
+    if (argc != 2)
+        return fprintf(stderr, "usage: range URL\n"), 2;
+    leat_err err = leat_run(NULL, app, (struct args){ argv[1] });
+    if (err != LEAT_OK)
+        fprintf(stderr, "range: %s: %s\n", leat_err_name(err), leat_err_detail());
+    return err != LEAT_OK;
 }

@@ -51,6 +51,22 @@ void probes_begin(uint64_t seed, const char *active, bool faults, const struct p
     probe_on = true;
 }
 
+static bool is_rare_turn(const char *name, size_t len)
+{
+    for (struct probe *const *p = first_probe; p < last_probe; p++)
+        if ((*p)->kind == PROBE_BUGGIFY && strlen((*p)->name) == len && memcmp((*p)->name, name, len) == 0)
+            return true;
+    return false;
+}
+
+const char *probes_unknown(const char *list, size_t *len)
+{
+    for (const char *p = list; *p; p += *len, p += *p == '+')
+        if (*len = strcspn(p, "+"), !is_rare_turn(p, *len))
+            return p;
+    return NULL;
+}
+
 void probes_end(void)
 {
     probe_on = false;

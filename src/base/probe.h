@@ -37,6 +37,8 @@ extern bool probe_on;                                /* a simulated world runs; 
 /* active: the points that may fire, "NAME+NAME"; "": none; NULL: as the seed wants.  faults: also those named "fault....", after which
  * what the program wants may be impossible. */
 void probes_begin(uint64_t seed, const char *active, bool faults, const struct probe_watch *watch);
+/* The first name of such a list that no rare turn of this program has; *len: how long it is.  NULL: it has all of them. */
+const char *probes_unknown(const char *list, size_t *len);
 void probes_end(void);
 void probes_each(void (*fn)(void *arg, const struct probe *p), void *arg);   /* in no certain order; names may come again */
 uint64_t probes_count(const char *name);             /* of all places of that name */

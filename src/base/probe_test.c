@@ -48,6 +48,16 @@ TEST(listed_points_fire_and_no_others_and_as_they_would_have)
     }
 }
 
+TEST(a_name_that_no_rare_turn_has_is_found)
+{
+    size_t len = 0;
+    const char *at = "test.one+test.onetwo+test.two";
+    CHECK(!probes_unknown("", &len) && !probes_unknown("test.two", &len) && !probes_unknown("test.one+test.two", &len));
+    CHECK(probes_unknown(at, &len) == at + 9 && len == 11);
+    CHECK(probes_unknown("test.met", &len) != NULL);              /* a point, but no turn */
+    CHECK(probes_unknown("++", &len) != NULL && len == 0);
+}
+
 TEST(nothing_fires_and_no_law_is_looked_at_outside_of_a_world)
 {
     for (int i = 0; i < 1000; i++)

@@ -18,9 +18,10 @@ static leat_err dial_failed(const char *url, int e)
 {
     switch (e) {
     case ECONNREFUSED:
-        return leat_fail(LEAT_REFUSED, "leat_dial %s: nobody listens there", url);
+        return leat_fail(LEAT_REFUSED, "leat_dial %s: nobody listens there; start what listens first, or correct the address", url);
     case ENOENT:
-        return leat_fail(LEAT_REFUSED, "leat_dial %s: there is no such socket file, so nobody listens", url);
+        return leat_fail(LEAT_REFUSED, "leat_dial %s: there is no such socket file, so nobody listens; "
+            "start what listens first, or correct the address", url);
     case EACCES:
     case EPERM:
         return err_sys(e, "leat_dial %s: no permission", url);

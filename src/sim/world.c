@@ -4,6 +4,7 @@
  * come back from a crash; it ends when that of machine 0 has ended and the others have followed. */
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -280,6 +281,18 @@ static leat_err next_order(struct sim_conf *c)
     return sim_conf_parse(order, c);
 }
 
+/* What conf.c cannot tell: it knows neither faults nor the points of this program. */
+static leat_err conf_check(const struct sim_conf *c)
+{
+    struct plan plan;
+    size_t len;
+    const char *name = strcmp(c->bugs, "none") == 0 ? NULL : probes_unknown(c->bugs, &len);
+    if (name)
+        return leat_fail(LEAT_INVAL, "LEAT_SIM: bugs=%s: there is no rare turn '%.*s'; write NAME+NAME, as a failed seed's line names them",
+            c->bugs, (int)len, name);
+    return c->plan[0] ? plan_parse(c->plan, &plan) : LEAT_OK;
+}
+
 leat_err sim_run(const struct rt_main *m, const char *config)
 {
     static const leat_site_ site = { "world", "sim", 0 };
@@ -288,6 +301,12 @@ leat_err sim_run(const struct rt_main *m, const char *config)
     LEAT_TRY(sim_conf_parse(config, &c));
     if (c.serve >= 0)
         LEAT_TRY(next_order(&c));
+    leat_err wrong = conf_check(&c);
+    if (wrong != LEAT_OK) {
+        if (c.fd >= 0)
+            dprintf(c.fd, "wrong %s\n", leat_err_detail());
+        return wrong;
+    }
     if (c.fd >= 0 && write(c.fd, "begin\n", 6) != 6)
         return leat_fail(LEAT_INVAL, "LEAT_SIM: fd=%d: nothing can be written there", c.fd);
     LEAT_TRY(world_new(m, &c, &w));

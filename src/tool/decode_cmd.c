@@ -38,10 +38,10 @@ static int failed(struct decode *d, const char *what)
     return d->code = EXIT_FAILURE;
 }
 
-static int system_failed(struct decode *d, const char *what)
+static int system_failed(struct decode *d, const char *what, const char *todo)
 {
     char text[200];
-    snprintf(text, sizeof text, "%s: %m", what);     /* before anything else can change what %m means */
+    snprintf(text, sizeof text, "%s: %m; %s", what, todo);     /* before anything else can change what %m means */
     return failed(d, text);
 }
 
@@ -58,7 +58,7 @@ static leat_err read_file(void *self, void *p, size_t cap, size_t *n)
     *n = fread(p, 1, cap, d->in);
     if (*n || !ferror(d->in))
         return LEAT_OK;
-    system_failed(d, "cannot read");
+    system_failed(d, "cannot read", "name a file that can be read");
     return LEAT_SYS;
 }
 
@@ -129,7 +129,7 @@ static int open_and_decode(struct decode *d)
     bool is_stdin = strcmp(d->file, "-") == 0;
     d->in = is_stdin ? stdin : fopen(d->file, "rb");
     if (!d->in)
-        return system_failed(d, "cannot open");
+        return system_failed(d, "cannot open", "name a file that can be read");
     if (is_stdin)
         d->file = "standard input";
     pthread_attr_t deep;
@@ -155,7 +155,7 @@ static int from(struct decode *d, const char *value)
     if (!value)
         return usage_error("flag '--from' needs a value; `leat decode --help` shows how");
     d->own = strcmp(value, "leat") == 0;
-    return d->own || strcmp(value, "gob") == 0 ? 0 : usage_error("--from '%s': there are gob and leat", value);
+    return d->own || strcmp(value, "gob") == 0 ? 0 : usage_error("--from '%s': there is no such stream; give gob or leat", value);
 }
 
 int decode_cmd(int argc, char **argv)
@@ -166,7 +166,7 @@ int decode_cmd(int argc, char **argv)
     int i = 0, code = 0;
     for (; i < argc && argv[i][0] == '-' && argv[i][1] && !code; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return fputs(help_text, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+            return say_help(help_text);
         if (strcmp(argv[i], "--") == 0) {
             i++;
             break;
@@ -183,7 +183,7 @@ int decode_cmd(int argc, char **argv)
     if (code)
         return code;
     if (argc - i > 1)
-        return usage_error("decode: '%s' is one file too many: one stream at a time", argv[i + 1]);
+        return usage_error("decode: '%s' is one file too many: one stream at a time; name one file", argv[i + 1]);
     if (i < argc)
         d.file = argv[i];
     return open_and_decode(&d);

@@ -25,9 +25,9 @@ static int make_dir(char dir[LAUNCH_DIR_MAX])
     return proc_temp_dir("/tmp", dir, LAUNCH_DIR_MAX);
 }
 
-static int failed(const char *what, int error)
+static int failed(const char *what, int error, const char *todo)
 {
-    fprintf(stderr, "leat: cannot %s: %s\n", what, proc_error(error));
+    fprintf(stderr, "leat: cannot %s: %s%s\n", what, proc_error(error), todo);
     return EXIT_FAILURE;
 }
 
@@ -72,9 +72,9 @@ int launch_run(const struct launch *l)
     pid_t pid;
     int signals = -1, code, e;
     if (!l->tcp && (e = make_dir(dir)) != 0)
-        return failed("make a directory for sockets in /tmp", e);
+        return failed("make a directory for sockets in /tmp", e, "; make room there, or give --link tcp");
     if ((e = launch_signals(&signals)) != 0 || (e = proc_adopt_orphans()) != 0 || (e = proc_fork(SIGTERM, &pid)) != 0) {
-        code = failed("start", e);
+        code = failed("start", e, "; start fewer nodes, or allow more processes and open files with ulimit");
     } else {
         if (pid == 0)
             exit(supervise(l, dir));

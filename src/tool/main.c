@@ -35,6 +35,12 @@ static int close_stdout(int code)
     return code;
 }
 
+int say_help(const char *text)
+{
+    fputs(text, stdout);
+    return close_stdout(EXIT_SUCCESS);
+}
+
 static int help(void)
 {
     puts("leat: tasks and channels that mean the same in a process, between processes and between hosts\n");

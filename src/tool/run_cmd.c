@@ -75,7 +75,7 @@ int run_cmd(int argc, char **argv)
     while (i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0) {
         int used;
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return fputs(help_text, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+            return say_help(help_text);
         int code = parse_flag(argv + i, &l, &used);
         if (code)
             return code;

@@ -31,6 +31,7 @@ struct sim_result {
     uint64_t seed;
     /* what the library reported: src/sim/report.c writes it.  A program may call leat_run more than once: sums, and the last words */
     unsigned begun, ended;
+    char wrong[600];                                 /* what it cannot use of LEAT_SIM, and so of our flags */
     char verdict[24], fault[256], plan[SIM_PLAN], bugs[SIM_BUGS];
     int64_t ns;
     uint64_t steps, hash;

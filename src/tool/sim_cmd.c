@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "tool/launch.h"
 #include "tool/sim.h"
 #include "tool/tool.h"
@@ -47,7 +48,8 @@ static int number(const char *flag, const char *text, uint64_t min, uint64_t max
     for (; *p >= '0' && *p <= '9' && n <= max / 10; p++)
         n = n * 10 + (uint64_t)(*p - '0');
     if (p == text || *p || n < min || n > max)
-        return usage_error("%s '%s': not a number from %llu to %llu", flag, text, (unsigned long long)min, (unsigned long long)max);
+        return usage_error("%s '%s': not a number from %llu to %llu; give one in that range", flag, text,
+            (unsigned long long)min, (unsigned long long)max);
     *ret = n;
     return 0;
 }
@@ -75,13 +77,25 @@ static int faults(const char *text, struct sim_opts *o)
             o->faults = text;
             return 0;
         }
-    return usage_error("--faults '%s': there are none, delay, cut, crash, all and heal", text);
+    return usage_error("--faults '%s': there are no such faults; give none, delay, cut, crash, all or heal", text);
+}
+
+/* Said before the first world begins, and not when there is something to write. */
+static int writable(const char *flag, const char *file)
+{
+    char dir[4096], why[200];
+    const char *slash = strrchr(file, '/');
+    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - file) + 1 : 1, slash ? file : ".");
+    if (access(file, F_OK) == 0 ? access(file, W_OK) == 0 : access(dir, W_OK) == 0)
+        return 0;
+    snprintf(why, sizeof why, "%m");
+    return usage_error("%s %s: cannot be written: %s; name a file that can", flag, file, why);
 }
 
 static int trace(const char *text, struct sim_opts *o)
 {
     if (!*text || strchr(text, ',') || strlen(text) > 500)
-        return usage_error("--trace '%s': the name of a file is from 1 to 500 bytes without a comma", text);
+        return usage_error("--trace '%s': not the name of a file; give one of 1 to 500 bytes without a comma", text);
     o->trace = text;
     return 0;
 }
@@ -89,7 +103,8 @@ static int trace(const char *text, struct sim_opts *o)
 static int words(const char *flag, const char *text, size_t max, const char **ret)
 {
     if (!*text || strpbrk(text, ", ") || strlen(text) >= max)
-        return usage_error("%s '%s': parts with + between them, at most %zu bytes; `leat sim --help` shows how", flag, text, max - 1);
+        return usage_error("%s '%s': not parts with + between them, of at most %zu bytes; `leat sim --help` shows how", flag, text,
+            max - 1);
     *ret = text;
     return 0;
 }
@@ -172,7 +187,7 @@ int sim_cmd(int argc, char **argv)
     int i = 0, code;
     while (i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return fputs(help_text, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+            return say_help(help_text);
         int used = parse_flag(argv + i, &o, &code);
         if (!used)
             return code;
@@ -183,7 +198,9 @@ int sim_cmd(int argc, char **argv)
     if (++i >= argc)
         return usage_error("sim: no program to run; name it at the end, as in `leat sim --seeds 1..100 -- ./program`");
     if (o.tasks && !o.trace)
-        return usage_error("--tasks is for --trace FILE");
+        return usage_error("--tasks: there is no trace that could have them; give --trace FILE, too");
     o.argv = argv + i;
+    if ((o.trace && (code = writable("--trace", o.trace)) != 0) || (o.state && (code = writable("--state", o.state)) != 0))
+        return code;
     return sim_judge(&o);
 }

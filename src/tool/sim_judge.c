@@ -198,6 +198,10 @@ static int judge(void *arg, const struct sim_result *r)
 {
     struct sim_judge *j = arg;
     char buf[160];
+    if (r->wrong[0]) {
+        clear_line(j);
+        return usage_error("--%s", r->wrong);        /* NAME=VALUE: why; what to do */
+    }
     if (!r->begun && !r->signo && !r->overdue) {
         clear_line(j);
         return usage_error("%s ended with %d and never called leat_run: it is not linked to leat, or these arguments do not bring it "

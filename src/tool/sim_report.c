@@ -91,6 +91,10 @@ void sim_report_line(struct sim_result *r, char *line)
         r->begun++;
         return;
     }
+    if (strncmp(line, "wrong LEAT_SIM: ", 16) == 0) {
+        snprintf(r->wrong, sizeof r->wrong, "%s", line + 16);
+        return;
+    }
     if (strncmp(line, "point ", 6) == 0) {
         point_read(r, line + 6);
         return;

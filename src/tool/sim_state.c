@@ -73,7 +73,7 @@ void sim_state_save(const struct sim_opts *o, const struct sim_totals *t)
     snprintf(path, sizeof path, "%s.new", o->state);
     FILE *f = fopen(path, "w");
     if (!f) {
-        fprintf(stderr, "leat: --state %s: cannot be written\n", o->state);
+        fprintf(stderr, "leat: --state %s: cannot be written: the place of this campaign is not kept; is there room?\n", o->state);
         return;
     }
     fprintf(f, "leat-sim %" PRIx64 "\n", campaign(o));
@@ -86,5 +86,5 @@ void sim_state_save(const struct sim_opts *o, const struct sim_totals *t)
         fprintf(f, "point %s %s %d %" PRIu64 " %" PRIu64 "\n", t->points.at[i].name, t->points.at[i].of, t->points.at[i].bug,
             t->points.at[i].seeds, t->points.at[i].count);
     if (fclose(f) != 0 || rename(path, o->state) != 0)
-        fprintf(stderr, "leat: --state %s: cannot be written\n", o->state);
+        fprintf(stderr, "leat: --state %s: cannot be written: the place of this campaign is not kept; is there room?\n", o->state);
 }

@@ -90,7 +90,7 @@ static int setup(struct job *j)
     j->urls = calloc(count, URL_MAX + 1);
     if (!j->node || !j->poll || !j->urls ||
         !relay_init(&j->relay, count, tty, tty && !(plain && *plain) && term && strcmp(term, "dumb") != 0)) {
-        fprintf(stderr, "leat: no memory for %u nodes\n", count);
+        fprintf(stderr, "leat: cannot start %u nodes: no memory; start fewer\n", count);
         return EXIT_FAILURE;
     }
     for (uint32_t i = 0; i < count; i++)

@@ -175,10 +175,11 @@ def hostile_streams_are_bounded():
 
 def what_is_no_file_or_flag_is_said():
     got = subprocess.run([LEAT, 'decode', '--from', 'xml'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if got.returncode != 2 or b'there are gob and leat' not in got.stderr:
+    if got.returncode != 2 or b'give gob or leat' not in got.stderr:
         return got
     got = run('/nowhere/file')
-    return None if got == (1, '', 'leat: decode: /nowhere/file: cannot open: No such file or directory\n') else got
+    said = 'leat: decode: /nowhere/file: cannot open: No such file or directory; name a file that can be read\n'
+    return None if got == (1, '', said) else got
 
 
 tap.main([(t.__name__, t) for t in (

@@ -251,6 +251,24 @@ def echo():
         return problems
 
 
+def failures_are_said():
+    """leat_run itself can fail, in each of them: then one line says why."""
+    problems = []
+    url = 'unix:/no/such/place/socket'
+    with World() as w:
+        for name, args in (('hello', []), ('pool', []), ('race', []), ('existing', []), ('readme', []), ('offer', []), ('deal', []),
+                           ('multiply', [url]), ('range', [url]), ('events', [url]), ('pipeline', ['take', url]),
+                           ('kv', ['serve', url]), ('netrpc', ['serve', url]), ('echo', [url])):
+            code, out, err = w.run(example(name), *args, env={'LEAT_SIM': 'x'})
+            problems += differ(name, (code, out), (1, '')) + one_line(err, name + ": INVAL: LEAT_SIM: 'x'")
+            code, out, err = w.run(example(name), *args) if args else (1, '', name + ': SYS: ' + url)
+            problems += differ('%s at %s' % (name, url), (code, out), (1, '')) + one_line(err, name + ': ', 'socket')
+        for name in ('multiply', 'range', 'events', 'pipeline', 'kv'):
+            code, out, err = w.run(example(name))
+            problems += differ('%s without arguments' % name, (code, out), (2, '')) + one_line(err, 'usage: %s ' % name)
+    return problems
+
+
 tap.main([
     ('hello', prints('hello', 'sum of squares: 385\n')),
     ('sel', prints('sel', SEL)),
@@ -272,4 +290,5 @@ tap.main([
     ('kv', kv),
     ('a_passed_deadline_is_exit_code_124', a_deadline),
     ('echo', echo),
+    ('each_example_says_why_it_failed', failures_are_said),
 ])

@@ -193,9 +193,11 @@ def help_and_version():
         problems += differ('run --help', (code, err), (0, '')) + ([] if '--link' in out else [out])
         code, out, err = w.run(LEAT, '--version')
         problems += differ('--version', (code, bool(re.fullmatch(r'leat \d+\.\d+\.\d+\n', out)), err), (0, True, ''))
-        with open('/dev/full', 'wb') as full:
-            code, _, err = w.run(LEAT, '--help', stdout=full)
-        return problems + differ('the exit code on a full disk', code, 1) + one_line(err, 'leat: ')
+        for command in (['--help'], ['--version'], ['run', '--help'], ['sim', '--help'], ['decode', '--help']):
+            with open('/dev/full', 'wb') as full:
+                code, _, err = w.run(LEAT, *command, stdout=full)
+            problems += differ('the exit code of %s on a full disk' % command, code, 1) + one_line(err, 'leat: ', 'is the disk full?')
+        return problems
 
 
 def interrupt_typed_at_a_terminal():

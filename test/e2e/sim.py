@@ -109,8 +109,12 @@ def wrong_use():
              (['--nodes', '65', '--', PROGRAM], "--nodes '65'"), (['--faults', 'some', '--', PROGRAM], "--faults 'some'"),
              (['--jobs', '0', '--', PROGRAM], "--jobs '0'"), (['--what', '--', PROGRAM], "unknown flag '--what'"),
              (['--seeds'], "'--seeds' needs a value"), ([], 'no program'), (['--'], 'no program'), ([PROGRAM], 'where -- is expected'),
-             (['--tasks', '--', PROGRAM], '--tasks is for --trace'),
+             (['--tasks', '--', PROGRAM], 'give --trace FILE'),
              (['--plan', 'a,b', '--', PROGRAM], "--plan 'a,b'"), (['--most', '0', '--', PROGRAM], "--most '0'"),
+             (['--plan', 'storm@3', '--', PROGRAM, 'ok'], '--plan=storm@3: write KIND@CHUNK'),
+             (['--bugs', 'none+no.turn', '--', PROGRAM, 'ok'], "--bugs=none+no.turn: there is no rare turn 'none'"),
+             (['--trace', '/no/such/place/t', '--', PROGRAM, 'ok'], '--trace /no/such/place/t: cannot be written: '),
+             (['--state', '/no/such/place/t', '--', PROGRAM, 'ok'], '--state /no/such/place/t: cannot be written: '),
              (['--', '/no/such/program'], 'cannot start /no/such/program: no such'),
              (['--', 'true'], 'true ended with 0 and never called leat_run'), (['--', PROGRAM], 'ended with 3 and never called leat_run')]
     problems = []

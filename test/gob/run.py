@@ -200,7 +200,7 @@ def test_arguments():
         if code != 2 or out or word not in err or err.count('\n') != 1:
             yield '%s: %d %r' % (args, code, err)
     code, out, err = decode('/nowhere/file')
-    if (code, out, err) != (1, '', 'leat: decode: /nowhere/file: cannot open: No such file or directory\n'):
+    if (code, out, err) != (1, '', 'leat: decode: /nowhere/file: cannot open: No such file or directory; name a file that can be read\n'):
         yield 'a missing file: %d %r %r' % (code, out, err)
     with open('/dev/full', 'w') as full:
         got = subprocess.run([LEAT, 'decode', os.path.join(HERE, 'vectors', 'int_0.gob')], stdout=full, stderr=subprocess.PIPE)
