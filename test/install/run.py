@@ -137,6 +137,23 @@ def readme(it):
     return problems
 
 
+def commands_of_the_readme(it):
+    """A program of one's own is built by what README.md tells to type, from the tree and from the installed copy."""
+    with open(os.path.join(ROOT, 'README.md')) as f:
+        lines = re.findall(r'^cc -o mine .*$', f.read(), re.M)
+    flags = ' '.join(it.flags('--cflags', '--libs'))
+    problems = [] if len(lines) == 2 else ['README.md has the lines %s' % lines]
+    for line in lines:
+        line = line.replace('-o mine', '-o ' + os.path.join(it.work, 'mine')).replace('mine.c', 'examples/pipeline.c')
+        line = line.replace('-Lbuild', '-L' + BUILD).replace('$PWD/build', BUILD).replace('$(pkg-config --cflags --libs leat)', flags)
+        run('sh', '-c', 'cd "$1" && ' + line, 'sh', ROOT)
+        more = {} if 'rpath' in line else {'LD_LIBRARY_PATH': it.lib}
+        got = subprocess.run([os.path.join(it.work, 'mine')], stderr=subprocess.PIPE, text=True, timeout=60, env=dict(os.environ, **more))
+        if (got.returncode, got.stderr) != (2, 'usage: pipeline take|make URL\n'):
+            problems.append('%s: exit code %d, %s' % (line, got.returncode, got.stderr))
+    return problems
+
+
 def cmake(it):
     tap.need('cmake')
     src, out, moved = [os.path.join(it.work, name) for name in ('cmake', 'cmake-build', 'leat.pc')]
@@ -244,6 +261,7 @@ tests += [('a_program_holds_the_static_library', lambda: check(static)),
           ('every_public_header_is_installed', lambda: check(headers)),
           ('each_installed_header_compiles_alone', lambda: check(each_header)),
           ('the_programs_of_the_readme_are_built_with_the_installed_copy', lambda: check(readme)),
+          ('the_commands_of_the_readme_build_a_program', lambda: check(commands_of_the_readme)),
           ('cmake_finds_the_installed_copy', lambda: check(cmake)),
           ('a_project_has_this_one_as_a_subproject', subproject),
           ('no_installed_text_names_the_source_tree', lambda: check(nothing_of_the_tree)),
