@@ -3,6 +3,7 @@
 #include "t.h"
 #include <pthread.h>
 #include "leat.h"
+#include "run/sched.h"
 
 static int turns(int n) { return getenv("T_QUICK") ? n / 10 : n; }
 static leat_opts four = { .workers = 4 };
@@ -66,6 +67,33 @@ static leat_err is_left_alone(leat_none *none)
     return err;
 }
 TEST(a_task_from_outside_wakes_a_sleeping_worker) { CHECK_EQ(leat_run(&four, is_left_alone, LEAT_NONE), LEAT_OK); }
+
+/* -- a maker that goes on when its task has begun, and whose frame the task reads before that --------------------------------------- */
+struct beginner { int n; int *sum; };
+static leat_err adds(struct beginner *b)
+{
+    *b->sum += b->n;                                 /* the group's end orders it, and the others are not begun before this one */
+    return LEAT_OK;
+}
+
+static leat_err begins_many(leat_none *none)
+{
+    leat_err err = LEAT_OK;
+    (void)none;
+    for (int i = 0; i < turns(3000) && err == LEAT_OK; i++) {
+        int sum[3] = { 0 };
+        leat_with_group(g, err)
+            for (int k = 0; k < 3; k++) {
+                struct beginner b = { i + k, &sum[k] };
+                LEAT_TRY(go_begun(&g, adds, b));
+                b = (struct beginner){ -1, NULL };   /* the task has what it was given */
+                (void)*(volatile int *)&b.n;
+            }
+        CHECK_EQ(sum[0] + sum[1] + sum[2], 3 * i + 3);
+    }
+    return err;
+}
+TEST(a_task_that_was_waited_for_has_what_its_maker_had) { CHECK_EQ(leat_run(&four, begins_many, LEAT_NONE), LEAT_OK); }
 
 /* -- the end of a runtime while a thread from outside has just brought its last task ---------------------------------------------- */
 struct last { leat_group *g; leat_chan(int) c; };

@@ -653,7 +653,60 @@ def signal_receiver(broken):
     return program(handler, closes, init=dict(inside=0, mask=1, pipe=''))
 
 
+def task_that_has_begun(broken):
+    """A maker sleeps until its task has begun; what the task is to have lies on the maker's stack until then."""
+    def maker():                                     # task_go_begun
+        if 'it waits before it can be woken' not in broken:
+            yield store('park', WAIT)
+        if 'it looks and then sleeps' in broken:
+            if (yield load('state', 'acq')) == 0:
+                yield store('state', 1)
+                yield until('ready', lambda r: r == 1)
+        elif (yield cas('state', 0, 1, 'ar')) == 0:
+            yield until('ready', lambda r: r == 1)
+        if (yield load('state', 'acq')) != 2:
+            yield fail('it goes on and the task has not begun')
+        yield na_write('arg', 'another frame')
+
+    def task():                                      # begin, tell
+        if (yield na_read('arg')) != 'argument':
+            yield fail('it begins with something else')
+        mo = '' if 'its word does not release' in broken else 'ar'
+        if (yield swap('state', 2, mo)) == 1:
+            if (yield load('park')) != WAIT:
+                yield fail('it wakes one who does not wait')
+            yield store('ready', 1, 'rel')
+
+    return program(maker, task, init=dict(park=NONE, state=0, ready=0, arg='argument'))
+
+
+def watcher_that_sleeps(broken):
+    """The watcher sleeps when no worker is awake, and the first that wakes wakes it."""
+    def watcher():                                   # sleep_with_them, anybody_awake
+        word = yield load('word', 'acq')
+        if 'it looks before it says that it sleeps' in broken and not (yield load('sleeping', 'sc')):
+            return
+        yield swap('watch_sleeps', 1, 'sc')
+        if 'it looks before it says that it sleeps' not in broken and not (yield load('sleeping', 'sc')):
+            return
+        if (yield load('word', 'acq')) == word:
+            yield sleep('word', word)
+
+    def worker():                                    # nap, watch_kick
+        yield store('sleeping', 0, 'rel')
+        if 'no fence behind its word' not in broken:
+            yield fence()
+        if (yield load('watch_sleeps', 'sc')) and (yield swap('watch_sleeps', 0, 'ar')):
+            if 'it does not move the word' not in broken:
+                yield add('word', 1, 'rel')
+            yield wake('word')
+
+    return program(watcher, worker, init=dict(word=0, sleeping=ON_FUTEX, watch_sleeps=0))
+
+
 MODELS = [
+    (task_that_has_begun, ['it looks and then sleeps', 'it waits before it can be woken', 'its word does not release']),
+    (watcher_that_sleeps, ['it looks before it says that it sleeps', 'no fence behind its word', 'it does not move the word']),
     (park, ['a claim is a look and a store', 'it waits after it can be found', 'ready before the value']),
     (cancel_while_registered, ['the unlock is an exchange and no fence', 'no fence between waiting and looking',
                                'no fence between the mark and the look', 'it looks at who waits first',

@@ -172,6 +172,21 @@ def the_functions_that_models_stand_for_exist():
     return ['no function of the source: %s' % n for n in gone] or (None if len(named) > 20 else 'only %d are named' % len(named))
 
 
+def each_word_that_is_exchanged_is_accounted_for():
+    """docs/design/concurrency.md says of each what it is a part of, and of no other."""
+    words = {}
+    for path in glob.glob(os.path.join(ROOT, 'src', '*', '*.[ch]')):
+        if not path.endswith('_test.c'):
+            with open(path, encoding='utf-8') as f:
+                text = re.sub(r'/\*.*?\*/', '', f.read(), flags=re.S)
+            for at in re.findall(r'atomic_(?:compare_exchange|exchange)\w*\(([^,]+),', text):
+                words.setdefault(re.findall(r'\w+', at)[-1], os.path.relpath(path, ROOT))
+    with open(os.path.join(ROOT, 'docs', 'design', 'concurrency.md'), encoding='utf-8') as f:
+        table = f.read().split('| word | what |', 1)[1].split('\n\n', 1)[0]
+    said = set(re.findall(r'`(\w+)`', ' '.join(row.split('|')[1] for row in table.splitlines() if row.count('|') > 2)))
+    return ['%s of %s is not there' % (w, words[w]) for w in sorted(set(words) - said)] + ['no word: %s' % w for w in said - set(words)]
+
+
 def name(text):
     return re.sub(r'\W+', '_', text)
 
@@ -179,6 +194,6 @@ def name(text):
 LITMUS = [a_load_may_come_before_a_store_unless_a_fence_is_between, a_message_passes_by_release_and_acquire_alone,
           a_location_never_goes_back, a_read_modify_write_passes_a_release_on, two_read_modify_writes_never_read_the_same,
           two_who_see_two_stores_may_disagree_unless_both_fence, memory_without_atomics_must_be_handed_over,
-          the_functions_that_models_stand_for_exist]
+          the_functions_that_models_stand_for_exist, each_word_that_is_exchanged_is_accounted_for]
 tap.main([(t.__name__, t) for t in LITMUS] + [entry for model, switches in models.MODELS for entry in
          [(model.__name__, holds(model))] + [('%s_fails_when_%s' % (model.__name__, name(s)), finds(model, s)) for s in switches]])
