@@ -112,8 +112,8 @@ void leat_waitgroup_add(leat_waitgroup *pub, int n)
     lock(&g->lock);
     bug_if(__builtin_add_overflow(g->n, n, &g->n) || g->n < 0, "leat_waitgroup: more have called done than were added");
     if (!g->n)
-        for (struct waiter *x; (x = waiter_claim(&g->q)); )
-            sync_chain(&end, x);
+        for (struct waiter *x; (x = at_load(&g->q.head)); )
+            sync_grant(&g->q, x, &end);
     unlock(&g->lock);
     chan_wake(list);
 }
@@ -126,13 +126,12 @@ void leat_waitgroup_done(leat_waitgroup *g)
 static leat_err waitgroup_wait(struct waitgroup *g)
 {
     struct waiter me = { .task = task_self(), .owner = g, .kind = &wait_waitgroup };
-    leat_err e = LEAT_AGAIN;
+    leat_err e = LEAT_OK;
     lock(&g->lock);                                  /* also when n is 0: who made it so has left then */
-    while (g->n && e == LEAT_AGAIN)
-        if ((e = sync_wait(&g->lock, &g->q, &me)) == LEAT_OK)
-            return LEAT_OK;
+    if (g->n && (e = sync_wait(&g->lock, &g->q, &me)) == LEAT_OK)
+        return LEAT_OK;
     unlock(&g->lock);
-    return e == LEAT_AGAIN ? LEAT_OK : e;
+    return e;
 }
 
 leat_err leat_waitgroup_wait(leat_waitgroup *pub)
@@ -175,11 +174,8 @@ static void sem_serve(struct sem *s)
         int64_t n = container_of(x, struct sem_waiter, w)->n;
         if (n > s->size - s->used)
             break;
-        waiter_del(&s->q, x);
-        if (task_claim(x->task, PARK_CHAN)) {
-            s->used += n;
-            sync_chain(&end, x);
-        }
+        s->used += n;
+        sync_grant(&s->q, x, &end);
     }
     unlock(&s->lock);
     chan_wake(list);
@@ -201,18 +197,15 @@ static leat_err acquire(struct sem *s, int64_t n)
     if (e != LEAT_OK)
         return e;
     lock(&s->lock);
-    for (bool first = false; n > s->size - s->used || (!first && at_load(&s->q.head)); first = true) {
-        e = sync_wait(&s->lock, &s->q, &me.w);
-        if (e == LEAT_OK)
-            return LEAT_OK;
-        if (e != LEAT_AGAIN) {
-            sem_serve(s);                            /* those behind it may be next */
-            return e;
-        }
+    if (n <= s->size - s->used && !at_load(&s->q.head)) {
+        s->used += n;
+        unlock(&s->lock);
+        return LEAT_OK;
     }
-    s->used += n;
-    sem_serve(s);
-    return LEAT_OK;
+    e = sync_wait(&s->lock, &s->q, &me.w);
+    if (e != LEAT_OK)
+        sem_serve(s);                                /* those behind it may be next */
+    return e;
 }
 
 leat_err leat_acquire(leat_sem *pub, int64_t n)

@@ -43,16 +43,10 @@ static struct rwlock *rwlock_of(leat_rwlock *l) { return (struct rwlock *)(void 
 static __attribute__((noinline)) leat_err rlock_wait(struct rwlock *l)
 {
     struct waiter me = { .task = task_self(), .owner = l, .kind = &wait_read };
-    leat_err e = LEAT_AGAIN;
-    while (l->pending && e == LEAT_AGAIN)
-        if ((e = sync_wait(&l->lock, &l->rq, &me)) == LEAT_OK)
-            return LEAT_OK;                          /* the writer has counted us */
-    if (e == LEAT_AGAIN) {
-        l->readers++;
-        e = LEAT_OK;
-    }
-    unlock(&l->lock);
-    return e;
+    leat_err e = sync_wait(&l->lock, &l->rq, &me);
+    if (e != LEAT_OK)
+        unlock(&l->lock);
+    return e;                                        /* OK: the writer has counted us */
 }
 
 leat_err leat_rlock(leat_rwlock *pub)
@@ -86,15 +80,16 @@ leat_err leat_try_rlock(leat_rwlock *pub)
 void leat_runlock(leat_rwlock *pub)
 {
     struct rwlock *l = rwlock_of(pub);
-    struct waiter *w = NULL;
+    struct waiter *list = NULL, **end = &list, *w;
     edge_release(&l->readers);
     lock(&l->lock);
     bug_if(!l->readers, "leat_runlock: no reader holds this lock");
-    if (--l->readers == 0 && l->pending && (w = waiter_claim(&l->wq)))
+    if (--l->readers == 0 && (w = at_load(&l->wq.head))) {
         l->writing = true;
+        sync_grant(&l->wq, w, &end);
+    }
     unlock(&l->lock);
-    if (w)
-        task_ready(worker_self(), w->task);
+    chan_wake(list);
 }
 
 /* [lock held; lets go of it] No writer any more: the waiting readers come in. */
@@ -102,8 +97,8 @@ static void admit(struct rwlock *l)
 {
     struct waiter *list = NULL, **end = &list;
     l->pending = l->writing = false;
-    for (struct waiter *x; (x = waiter_claim(&l->rq)); l->readers++)
-        sync_chain(&end, x);
+    for (struct waiter *x; (x = at_load(&l->rq.head)); l->readers++)
+        sync_grant(&l->rq, x, &end);
     unlock(&l->lock);
     chan_wake(list);
 }
@@ -114,15 +109,14 @@ static leat_err wlock(struct rwlock *l)
     lock(&l->lock);
     l->pending = true;
     struct waiter me = { .task = task_self(), .owner = l, .kind = &wait_write };
-    leat_err e = LEAT_AGAIN;
-    while (l->readers && e == LEAT_AGAIN)
-        if ((e = sync_wait(&l->lock, &l->wq, &me)) == LEAT_OK)
-            return LEAT_OK;
-    if (e == LEAT_AGAIN) {
+    if (!l->readers) {
         l->writing = true;
         unlock(&l->lock);
         return LEAT_OK;
     }
+    leat_err e = sync_wait(&l->lock, &l->wq, &me);
+    if (e == LEAT_OK)
+        return LEAT_OK;
     admit(l);
     leat_unlock(&l->writers);
     return e;

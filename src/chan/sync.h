@@ -15,8 +15,7 @@ static inline void bug_if(bool wrong, const char *text)
         bug(text);
 }
 
-/* [l held] Queues me and waits.  OK: a waker claimed me; l is free.  Else me is off the queue, l is held again, and the caller looks
- * anew (AGAIN: a hint; the next wait is at the front of the queue) or gives up (CANCELED, DEADLINE). */
+/* [l held] Queues me and waits until its turn has come: OK, l is free.  CANCELED, DEADLINE: it is off the queue, and l is held again. */
 leat_err sync_wait(_Atomic uint32_t *l, struct waiters *q, struct waiter *me);
 
 /* For the wait_kinds: me.owner is the object, and whoever can reach it may end the wait. */
@@ -29,6 +28,15 @@ static inline void sync_chain(struct waiter ***end, struct waiter *x)
     x->next = NULL;
     **end = x;
     *end = &x->next;
+}
+
+/* [lock held] The turn of x has come.  Whatever else may have ended its wait just now, it finds that out: so who came first is first. */
+static inline void sync_grant(struct waiters *q, struct waiter *x, struct waiter ***end)
+{
+    waiter_del(q, x);
+    x->ok = true;
+    if (likely(task_claim(x->task, PARK_CHAN)))
+        sync_chain(end, x);
 }
 
 bool mutex_held(const leat_mutex *m);

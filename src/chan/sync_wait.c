@@ -20,21 +20,26 @@ bool sync_may_end(const struct waiter *x, seen_fn *seen, void *arg)
     return seen(arg, x->owner);
 }
 
+/* A hint leaves it where it is in the queue. */
 leat_err sync_wait(_Atomic uint32_t *l, struct waiters *q, struct waiter *me)
 {
-    if (me->id++)
-        waiter_add_first(q, me);
-    else
-        waiter_add(q, me);
-    me->task->on = me;
-    at_store(&me->task->park, PARK_WAIT);
-    unlock_fence(l);
-    uint32_t why = task_wait(me->task);
-    if (likely(why == PARK_CHAN))
-        return LEAT_OK;
-    leat_err e = task_wait_err(me->task, why);
-    lock(l);
-    if (me->on)
-        waiter_del(q, me);
-    return e;
+    waiter_add(q, me);
+    for (;;) {
+        me->task->on = me;
+        at_store(&me->task->park, PARK_WAIT);
+        unlock_fence(l);
+        uint32_t why = task_wait(me->task);
+        if (likely(why == PARK_CHAN))
+            return LEAT_OK;
+        leat_err e = task_wait_err(me->task, why);
+        lock(l);
+        if (me->ok) {
+            unlock(l);
+            return LEAT_OK;
+        }
+        if (e != LEAT_AGAIN) {
+            waiter_del(q, me);
+            return e;
+        }
+    }
 }

@@ -15,18 +15,6 @@ static inline void waiter_add(struct waiters *q, struct waiter *x)
     x->on = true;
 }
 
-static inline void waiter_add_first(struct waiters *q, struct waiter *x)
-{
-    x->prev = NULL;
-    x->next = at_load(&q->head);
-    if (x->next)
-        x->next->prev = x;
-    else
-        q->tail = x;
-    at_store(&q->head, x);
-    x->on = true;
-}
-
 static inline void waiter_del(struct waiters *q, struct waiter *x)
 {
     if (x->prev)
