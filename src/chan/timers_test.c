@@ -3,6 +3,7 @@
 #include "leat.h"
 #include "t.h"
 #undef errno
+#include "chan/chan.h"
 #include "run/sched.h"
 #include "run/timer.h"
 
@@ -489,5 +490,33 @@ static leat_err unseen(leat_none *none)
     return LEAT_OK;
 }
 TEST(a_cancel_reaches_a_context_in_which_nobody_has_waited) { RUN(unseen); }
+
+/* -- a ticker that nobody owns ------------------------------------------------------------------------------------------------- */
+static leat_err nobody_receives(leat_none *none)
+{
+    (void)none;
+    leat_rx(leat_time) rx = leat_ticker(LEAT_US(100));
+    CHECK(rx != NULL);
+    leat_unref(rx);
+    for (int i = 0; i < 10000 && at_load(&worker_self()->wheel.n); i++)
+        LEAT_TRY(leat_sleep(LEAT_MS(1)));
+    CHECK_EQ(at_load(&worker_self()->wheel.n), 0);
+    return LEAT_OK;
+}
+TEST(a_ticker_that_nobody_receives_from_ends)
+{
+    CHECK_EQ(leat_run(&(leat_opts){ .workers = 1 }, nobody_receives, LEAT_NONE), LEAT_OK);
+}
+
+static leat_err leaves_a_ticker(leat_rx(leat_time) **ret) { return (**ret = leat_ticker(LEAT_S(3600))) ? LEAT_OK : LEAT_NOMEM; }
+TEST(a_ticker_ends_with_its_runtime_without_a_tick)
+{
+    leat_rx(leat_time) rx = NULL;
+    leat_time at;
+    CHECK_EQ(leat_run(NULL, leaves_a_ticker, &rx), LEAT_OK);
+    CHECK_EQ(leat_try_recv(rx, &at), LEAT_AGAIN);
+    CHECK_EQ(at_load(&((leat_chan_ *)rx)->refs), 1);                 /* the ticker's own has gone */
+    leat_unref(rx);
+}
 
 T_MAIN()

@@ -132,7 +132,8 @@ static bool idle_remove(struct pool *p, struct hand *h)
     return false;
 }
 
-/* [locked; unlocked on return] Waits for a call.  false: none came, or the pool ends. */
+/* [locked; unlocked on return] Waits for a call.  false: none has come, and it leaves: nobody counts on it, for who queues a job calls one
+ * that idles, and so does the end of the pool. */
 static bool hand_idle(struct pool *p, struct hand *h)
 {
     at_store(&h->called, 0);
@@ -142,8 +143,10 @@ static bool hand_idle(struct pool *p, struct hand *h)
     for (int64_t left = IDLE_NS, end = plat_now() + left; !at_load(&h->called) && left > 0; left = end - plat_now())
         plat_futex_wait(&h->called, 0, left);
     lock(&p->lock);
-    bool called = !idle_remove(p, h);
-    unlock(&p->lock);
+    h->ended = idle_remove(p, h);
+    p->hands -= h->ended;
+    bool called = !h->ended;
+    unlock(&p->lock);                                /* then h is for whoever joins it */
     return called;
 }
 
@@ -171,15 +174,7 @@ static void *hand_main(void *arg)
                 mem_free(p);
             return NULL;
         } else if (!hand_idle(p, h)) {
-            lock(&p->lock);
-            bool leave = !p->head && !p->stop;
-            if (leave) {
-                p->hands--;
-                h->ended = true;
-            }
-            unlock(&p->lock);
-            if (leave)
-                return NULL;
+            return NULL;
         }
     }
 }
@@ -279,6 +274,15 @@ static void job_remove(struct pool *p, struct job *j)
         p->tail = before;
 }
 
+/* [locked] Whether there is a thread that comes to what is queued.  (hands also counts those that are only being started.) */
+static bool any_hand(const struct pool *p)
+{
+    const struct hand *h = p->all;
+    while (h && h->ended)
+        h = h->next;
+    return h != NULL;
+}
+
 /* The job is queued and the task's park is PARK_WAIT.  Finds it a thread.  Else, when no thread can be had, it is out of the queue. */
 static leat_err job_submit(struct pool *p, struct job *j)
 {
@@ -310,7 +314,8 @@ static leat_err job_submit(struct pool *p, struct job *j)
     if (e == 0)
         return LEAT_OK;
     lock(&p->lock);
-    bool stuck = --p->hands == 0 && j->state == QUEUED;
+    p->hands--;
+    bool stuck = j->state == QUEUED && !any_hand(p);
     if (stuck)
         job_remove(p, j);
     unlock(&p->lock);
