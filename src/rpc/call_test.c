@@ -1,5 +1,6 @@
 /* call_test.c - calls with keys, futures, hooks and limits, between nodes of one process. */
 #include "pair.h"
+#include "rpc/calls.h"
 #include "base/limits.h"
 #include "chan/chan.h"
 #include "sess/sess.h"
@@ -208,6 +209,25 @@ static leat_err unknown(leat_none *none)
     return LEAT_OK;
 }
 ANYWHERE(an_unknown_call_with_a_key_is_repeated_safely, unknown)
+
+/* So a node has room for the keys of hundreds of calls in each second of the time that it keeps them. */
+static leat_err small(leat_none *none)
+{
+    enum { N = 1000, EACH = 512 };
+    (void)none;
+    struct pair x = served();
+    struct num out;
+    struct keeper *k = exposures_of(x.a)->keeper;
+    for (uint64_t i = 0; i < N; i++)
+        CHECK_EQ(leat_call_once(x.p, calc, twice, &(struct num){ i }, &out, leat_string_view((const char *)&i, sizeof i)), LEAT_OK);
+    lock(&k->lock);
+    size_t bytes = k->bytes;
+    unlock(&k->lock);
+    CHECK(bytes > 0 && bytes <= N * EACH);
+    pair_close(&x);
+    return LEAT_OK;
+}
+ANYWHERE(a_key_with_a_small_result_takes_little_of_the_room_for_keys, small)
 
 /* A node keeps what fits, and refuses a new key while it does not; what it keeps has its time. */
 static leat_err bounded(leat_none *none)

@@ -31,7 +31,7 @@ struct kept {
     struct waiters waiters;
     leat_err err;
     struct buf result;
-    char text[CALL_TEXT];
+    char *text;                                      /* of an error; NULL: there is none, or there was no memory */
 };
 
 struct keeper *keeper_open(const struct keyed *secret)
@@ -49,10 +49,14 @@ void kept_unref(struct kept *x)
     if (!x || atomic_fetch_sub_explicit(&x->refs, 1, ACQ_REL) != 1)
         return;
     buf_free(&x->result);
+    mem_free(x->text);
     mem_free(x);
 }
 
-static size_t size_of(const struct kept *x) { return sizeof *x + (x->done ? x->result.cap : LIMIT_KEPT_RESULT); }
+static size_t size_of(const struct kept *x)
+{
+    return sizeof *x + (x->done ? x->result.cap + (x->text ? strlen(x->text) + 1 : 0) : LIMIT_KEPT_RESULT);
+}
 
 /* Out of slots; the caller unrefs it, without the lock. */
 static void forget_locked(struct keeper *k, struct kept *x)
@@ -174,7 +178,11 @@ static void note(struct kept *x, leat_err err)
     x->err = err;
     if (err == LEAT_OK)
         return;
-    snprintf(x->text, sizeof x->text, "%s", leat_err_detail());
+    size_t n = MIN(strlen(leat_err_detail()), (size_t)CALL_TEXT - 1);
+    if ((x->text = mem_alloc(n + 1))) {
+        memcpy(x->text, leat_err_detail(), n);
+        x->text[n] = 0;
+    }
     buf_reset(&x->result);                           /* what more is said of it; else it is code and text */
     x->result.max = LIMIT_KEPT_RESULT;
     if (error_pack(err, &x->result) != LEAT_OK)
@@ -188,7 +196,7 @@ static leat_err kept_error(const struct kept *x)
     leat_error *e = NULL;
     if (cur_left(&in) && error_unpack(&in, &e) != LEAT_OK)
         e = NULL;
-    leat_err err = leat_fail(x->err, "%s", x->text);
+    leat_err err = leat_fail(x->err, "%s", x->text ? x->text : "");
     if (e)
         error_attach(e, 0);
     return err;
