@@ -2,7 +2,7 @@
 #
 #   make build     the library, the leat command and the examples, in build/
 #   make demo      counts the words of a book with three processes (FILES="a b": of these files)
-#   make test      every test program in every variant (VARIANTS=gcc,asan: in these; ONLY=regex: tests that match);
+#   make test      every test program in the variants of test/variants.py (VARIANTS=gcc,asan: in these; ONLY=regex: tests that match);
 #                  what needs a tool that is missing is skipped and named, unless STRICT=1
 #   make models    every order of things in the protocols that hold without a lock and in those between processes, the long ones too
 #   make schedules small programs under every schedule with up to three preemptions (BUDGET=10: ten times as many at the most)
