@@ -208,6 +208,7 @@ def a_deadline():
         server = w.start(example('kv'), 'serve', 'unix:' + w.path('kv'))
         url = server.until(r'^listening on (\S+)$').group(1)
         server.kill(signal.SIGSTOP)
+        os.waitid(os.P_PID, server.process.pid, os.WSTOPPED | os.WNOWAIT)        # a stop that was asked for takes a moment
         code, out, err = w.run(example('kv'), 'get', url, 'key')
         server.kill(signal.SIGKILL)
         server.end()
