@@ -437,7 +437,9 @@ static inline void fill(struct task *t, struct task *parent, struct group *g)
     _Static_assert(offsetof(struct task, pinned) == offsetof(struct task, fresh) + 3, "fresh .. pinned are written as one");
     memcpy(&t->fresh, &begins, sizeof begins);       /* nobody else knows the record yet */
     _Static_assert(offsetof(struct task, pins) == offsetof(struct task, last_err) + 4, "last_err .. pins are written as one");
-    memset(&t->last_err, 0, 8);                      /* and nap */
+    _Static_assert(offsetof(struct task, last_err) % 8 == 0, "last_err .. pins are one word");
+    typedef uint64_t __attribute__((may_alias)) word;
+    __atomic_store_n((word *)(void *)&t->last_err, 0, RLX);          /* and nap: a wheel may still look at the record of the last task */
     t->group = g;
     t->ctx = &g->ctx;
     t->fault = NULL;
