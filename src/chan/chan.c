@@ -148,20 +148,31 @@ void leat_unref_end_(leat_chan_ *c, int ends)
     leat_unref_(c);
 }
 
+/* Nobody but the caller has it.  A session takes references anew (chan_ref_again) for as long as it holds it, and begins to hold it for
+ * somebody who has one: so the holds are asked for first. */
+static bool sole(leat_chan_ *c)
+{
+    return at_load_acq(&c->holds) == 1 && at_load_acq(&c->refs) == 1;
+}
+
 void leat_unref_(leat_chan_ *c)
 {
-    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, ACQ_REL) != 1)
+    if (!c)
         return;
-    lock(&c->lock);
-    struct chan_net *net = c->net;
-    if (!net && at_load_acq(&c->holds) == 1) {
+    if (sole(c))
+        at_store(&c->refs, 0);
+    else if (atomic_fetch_sub_explicit(&c->refs, 1, ACQ_REL) != 1)
+        return;
+    if (at_load_acq(&c->holds) == 1 && !c->net) {
         struct chan_left left = { c->read, at_load(&c->count) };
-        unlock(&c->lock);
         chan_drop_left(c, c->type, at_load(&chan_drop_value), left);    /* it may hold ends of other channels */
-        lock(&c->lock);
+        if (unlikely(at_load_acq(&c->lock)))
+            lock(&c->lock);                          /* whoever unlocked it last may still be in that store */
         chan_free(c);
         return;
     }
+    lock(&c->lock);
+    struct chan_net *net = c->net;
     unlock(&c->lock);
     if (net)
         net->ops->gone(c);

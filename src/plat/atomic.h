@@ -27,6 +27,16 @@ static inline void full_fence(void)
 #endif
 }
 
+/* Before a compare-and-swap that must come after the stores before it, whatever it finds.  On x86-64 it does. */
+static inline void fence_before_cas(void)
+{
+#if defined(__x86_64__) && !SAN_THREAD
+    atomic_signal_fence(memory_order_seq_cst);
+#else
+    full_fence();
+#endif
+}
+
 /* *p = v, and a full fence.  On x86-64 that is one operation; elsewhere the store of an exchange, whatever its order, may come after
  * loads that follow it. */
 static inline void store_fence(_Atomic uint32_t *p, uint32_t v)

@@ -57,7 +57,6 @@ static void ctx_link_one(leat_ctx *c)
     leat_ctx *p = c->parent;
     lock(&p->lock);
     if (!at_load(&c->linked)) {
-        at_store(&c->linked, true);
         c->sib_prev = NULL;
         c->sib_next = p->kids;
         if (p->kids)
@@ -65,11 +64,13 @@ static void ctx_link_one(leat_ctx *c)
         p->kids = c;
         if (at_load(&p->done) && !at_load(&c->done))
             ctx_end_as(c, p);
+        at_store(&p->met, true);
+        at_store_rel(&c->linked, true);              /* last: who sees it asks for the mark without a lock */
     }
-    unlock_fence(&p->lock);
+    unlock(&p->lock);
 }
 
-static bool ctx_unlinked(const leat_ctx *c) { return !at_load(&c->linked) && c->parent && !c->shield; }
+static bool ctx_unlinked(const leat_ctx *c) { return !at_load_acq(&c->linked) && c->parent && !c->shield; }
 
 /* Top down, since a link is of use only when the ones above are there.  No recursion: contexts may be nested as deep as tasks are,
  * and this runs on a task's stack. */
@@ -115,6 +116,7 @@ static void hand_on(leat_ctx *c)
         if (p->kids)
             p->kids->sib_prev = last;
         p->kids = first;
+        at_store(&p->met, true);
     }
     unlock(&c->lock);
     if (!p)
@@ -143,7 +145,7 @@ static void leave(leat_ctx *c, leat_ctx *p)
 void ctx_done(leat_ctx *c)
 {
     if (likely(!c->loose)) {
-        if (c->parent && !c->shield)
+        if (c->parent && !c->shield && at_load(&c->linked))          /* nobody is left who would link it now */
             leave(c, c->parent);
         return;
     }
@@ -184,7 +186,7 @@ void ctx_register(struct task *t)
         c->tasks->ctx_prev = t;
     c->tasks = t;
     at_store(&t->registered, 1);
-    unlock_fence(&c->lock);
+    unlock(&c->lock);                                /* a canceller had the lock before, and the mark is seen, or comes, and sees t wait */
 }
 
 void ctx_unregister(struct task *t)
@@ -227,6 +229,7 @@ bool ctx_after_add(leat_ctx *c, struct after *a)
         if (a->next)
             a->next->pprev = &a->next;
         c->afters = a;
+        at_store(&c->met, true);
     }
     unlock(&c->lock);
     unlock(&afters_lock);
@@ -271,7 +274,7 @@ static bool ctx_mark(leat_ctx *c, uint64_t over, leat_err cause, struct worker *
     if (at_load(&c->done))
         return false;
     ctx_end(c, over, (uint32_t)cause, LEAT_CANCELED);
-    full_fence();                                    /* done before the tasks' park words: Dekker */
+    fence_before_cas();                              /* done before the tasks' park words: Dekker */
     struct task *keep = NULL, *next;
     for (struct task *t = c->tasks; t; t = next) {
         next = t->ctx_next;
@@ -300,6 +303,7 @@ static void cancel(leat_ctx *root, leat_err cause)
     uint64_t over = over_at(rt_now(w ? w->rt : NULL));
     leat_ctx *c = root;
     lock(&c->lock);
+    at_store(&c->met, true);                         /* kids are met by who has the lock of their parent, which they need to leave */
     for (bool down = ctx_mark(c, over, cause, w);;) {
         if (down && c->kids) {
             c = c->kids;
@@ -332,6 +336,8 @@ void leat_cancel(leat_ctx *ctx, leat_err cause)
 /* Also waits for a canceller that is in it still. */
 void ctx_over(leat_ctx *c)
 {
+    if (likely(!at_load(&c->met)))
+        return;
     lock(&c->lock);
     bool afters = c->afters != NULL, kids = c->kids != NULL;
     unlock(&c->lock);

@@ -51,21 +51,39 @@ void group_unused(struct group *g, struct worker *w)
     g->open = false;
 }
 
+/* Unlike leat_cancel it does not wait for somebody who is cancelling it already. */
+static void group_stop(struct group *g, leat_err cause)
+{
+    if (!at_load_acq(&g->ctx.done))
+        leat_cancel(&g->ctx, cause);
+}
+
+/* Whether e is the first error.  alone: no member is left. */
+static bool first_error(struct group *g, leat_err e, bool alone)
+{
+    uint32_t none = at_load(&g->err);
+    if (none != LEAT_OK)
+        return false;
+    if (!alone)
+        return atomic_compare_exchange_strong_explicit(&g->err, &none, (uint32_t)e, ACQ_REL, RLX);
+    at_store(&g->err, (uint32_t)e);
+    return true;
+}
+
 void group_result(struct group *g, struct task *t, leat_err e)
 {
-    uint32_t none = LEAT_OK;
     if ((int)e == TASK_WITHDRAWN || g->loose)
         return;
     if (e == LEAT_OK) {
         at_store_rel(&g->won, true);                 /* read when the count says that no member is left */
-        leat_cancel(&g->ctx, LEAT_CANCELED);         /* a second winner finds it done */
+        group_stop(g, LEAT_CANCELED);
         return;
     }
-    if (!atomic_compare_exchange_strong_explicit(&g->err, &none, (uint32_t)e, ACQ_REL, RLX))
+    if (!first_error(g, e, false))
         return;
     at_store_rel(&g->fault, err_take(t, e));
     if (!g->race)
-        leat_cancel(&g->ctx, e);
+        group_stop(g, e);
 }
 
 void group_wake(struct worker *w, struct group *g)
@@ -97,7 +115,8 @@ static leat_err group_wait(struct group *g)
         g->open = false;
     }
     leat_err e = (leat_err)at_load(&g->err);
-    struct fault *f = atomic_exchange_explicit(&g->fault, NULL, ACQ_REL);
+    struct fault *f = at_load_acq(&g->fault);        /* nobody else is left */
+    at_store(&g->fault, NULL);
     if (g->race && at_load(&g->won)) {
         err_free(f);
         e = LEAT_OK;
@@ -164,7 +183,7 @@ static leat_err race_join(struct group *g, leat_err own)
     struct task *t = task_self();
     struct fault *mine = own != LEAT_OK ? err_take(t, own) : NULL;
     if (own != LEAT_OK)
-        leat_cancel(&g->ctx, own);
+        group_stop(g, own);
     leat_err e = group_wait(g);
     if (at_load(&g->won) || own == LEAT_OK) {
         err_free(mine);
@@ -186,11 +205,10 @@ leat_err leat_group_join_(leat_group *pub, leat_err own)
         return race_join(g, own);
     if (own == LEAT_OK)
         return group_wait(g);
-    uint32_t none = LEAT_OK;
     struct fault *mine = err_take(t, own);
-    bool first = atomic_compare_exchange_strong_explicit(&g->err, &none, (uint32_t)own, ACQ_REL, RLX);
+    bool first = first_error(g, own, !at_load_acq(&g->count));
     if (first)
-        leat_cancel(&g->ctx, own);
+        group_stop(g, own);
     leat_err e = group_wait(g);
     if (first || (mine && e == own && !t->fault))
         err_give(t, mine, own);                      /* the tasks' later details are of what the cancel made of them */
@@ -222,7 +240,7 @@ void leat_group_end_(leat_group *pub)
     leat_err first = (leat_err)at_load_acq(&g->err);
     bool won = g->race && at_load_acq(&g->won);
     group_leave(g);
-    leat_cancel(&g->ctx, LEAT_CANCELED);
+    group_stop(g, LEAT_CANCELED);
     leat_err e = group_wait(g);
     if (was == LEAT_CANCELED && !mine && (won || e == first))
         tell_why(g, first, won);

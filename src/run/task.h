@@ -135,6 +135,7 @@ struct leat_ctx {                                    /* lock protects all but ov
     bool loose;                                      /* may outlast its parent: see ctx.c */
     uint8_t limit;                                   /* the cause when its deadline has passed; LEAT_OK: none was given */
     uint8_t nap;                                     /* 1 + log2 of the milliseconds after which tasks in it hibernate; 0: never */
+    _Atomic bool met;                                /* others than its own tasks may have been in it: a kid, a canceller, an after */
     _Atomic uint64_t over;                           /* 2 * ns: the latest deadline that somebody in it was told of; + 1: cancelled, then */
     leat_ctx *parent, *kids, *sib_next, *sib_prev;
     struct task *tasks;

@@ -106,7 +106,6 @@ def cancel_at_the_first_wait(broken):
         yield lock('lock')
         yield na_write('list', 1)
         yield unlock('lock')
-        yield fence()
         if 'it does not look for the cancel' not in broken:
             if (yield load('done')) and (yield cas('park', WAIT, CANCEL)) == WAIT:
                 return
@@ -118,7 +117,6 @@ def cancel_at_the_first_wait(broken):
         if 'it reads the list before it marks, and without the lock' in broken:
             yield unlock('lock')
         yield store('done', 1, 'rel')
-        yield fence()
         mine = known and (yield cas('park', WAIT, CANCEL)) == WAIT
         if 'it reads the list before it marks, and without the lock' not in broken:
             yield unlock('lock')
@@ -409,6 +407,96 @@ def pinned_task(broken):
             yield wake('sleeping')
 
     return program(worker, other, init=dict(sleeping=0, pinned=0, lock=0))
+
+
+def first_waits_in_a_context(broken):
+    """Two tasks wait for the first time in a context that its parent does not know yet, while that is cancelled: both are told."""
+    def waits(me):                                   # ctx_link, ctx_register, task_wait
+        yield store('park%d' % me, WAIT)
+        if not (yield load('linked', '' if 'the link is looked at as it comes' in broken else 'acq')):
+            yield lock('parent')
+            if not (yield load('linked')):
+                if 'it is linked before it is marked' in broken:
+                    yield store('linked', 1, 'rel')
+                yield na_write('kid', 1)
+                if (yield load('parent_done')):
+                    yield store('done', 1, 'rel')
+                if 'it is linked before it is marked' not in broken:
+                    yield store('linked', 1, 'rel')
+            yield unlock('parent')
+        yield lock('lock')
+        yield na_write('list', (yield na_read('list')) + (me,))
+        yield unlock('lock')
+        if (yield load('done')) and (yield cas('park%d' % me, WAIT, CANCEL)) == WAIT:
+            return
+        yield until('ready%d' % me, lambda n: n > 0)
+
+    def one():
+        yield from waits(1)
+
+    def two():
+        yield from waits(2)
+
+    def canceller():                                 # cancel, ctx_mark
+        yield lock('parent')
+        yield store('parent_done', 1, 'rel')
+        if (yield na_read('kid')):
+            yield lock('lock')
+            if not (yield load('done')):
+                yield store('done', 1, 'rel')
+                for me in (yield na_read('list')):
+                    if (yield cas('park%d' % me, WAIT, CANCEL)) == WAIT:
+                        yield add('ready%d' % me, 1)
+            yield unlock('lock')
+        yield unlock('parent')
+
+    return program(one, two, canceller, init=dict(park1=NONE, park2=NONE, linked=0, kid=0, parent=0, parent_done=0, lock=0, done=0,
+                                                  list=(), ready1=0, ready2=0))
+
+
+def last_reference(broken):
+    """Two owners of a channel let go of it, and a session may take a reference anew for as long as it holds it: it is freed once, by the
+    last one."""
+    def used(me):
+        yield na_write('memory%d' % me, 'used')
+
+    def frees():
+        for me in range(3):
+            yield na_write('memory%d' % me, 'free')
+
+    def let_go(at):
+        yield from used(at)
+        first, then = ('refs', 'holds') if 'it asks for the holds last' in broken else ('holds', 'refs')
+        mo = '' if 'it looks as it comes' in broken else 'acq'
+        if (yield load(first, mo)) == 1 and (yield load(then, mo)) == 1:
+            return (yield from frees())
+        if (yield add('refs', -1)) == 1:
+            yield from unhold()
+
+    def unhold():
+        if (yield add('holds', -1)) == 1:
+            yield from frees()
+
+    def one():                                       # leat_unref_
+        yield from let_go(0)
+
+    def two():
+        yield from let_go(1)
+
+    def session():                                   # chan_ref_again, hold_drop
+        n = yield load('refs')
+        while n:
+            seen = yield cas('refs', n, n + 1, '')
+            if seen == n:
+                break
+            n = seen
+        if not n and (yield add('refs', 1)) == 0:
+            yield add('holds', 1)
+        yield from used(2)
+        yield from unhold()
+        yield from let_go(2)
+
+    return program(one, two, session, init=dict(refs=2, holds=2, memory0='', memory1='', memory2=''))
 
 
 def group(broken):
@@ -712,6 +800,8 @@ MODELS = [
                                'no fence between the mark and the look', 'it looks at who waits first',
                                'it does not look for the cancel']),
     (cancel_at_the_first_wait, ['it does not look for the cancel', 'it reads the list before it marks, and without the lock']),
+    (first_waits_in_a_context, ['it is linked before it is marked', 'the link is looked at as it comes']),
+    (last_reference, ['it asks for the holds last', 'it looks as it comes']),
     (timer_that_stays_armed, ['no fence between deadline and timer', 'no fence between timer and deadline',
                               'it reads the deadline first']),
     (lopsided_lock, ['no barrier', 'a section does not release', 'it looks whether the owner is busy first']),
