@@ -111,4 +111,35 @@ TEST(what_was_sent_was_received_exactly_once)
         }
 }
 
+/* -- two owners let go of a channel at one time: the last one of them frees it, and only it (AddressSanitizer) ------------------------- */
+struct owner { leat_chan(int64_t) c; _Atomic int *there; };
+static leat_err lets_go(struct owner *o)
+{
+    ++*o->there;
+    while (*o->there < 2)
+        leat_yield();
+    leat_unref(o->c);
+    return LEAT_OK;
+}
+
+static leat_err let_go_together(leat_none *none)
+{
+    (void)none;
+    for (int i = 0; i < (getenv("T_QUICK") ? 2000 : 20000); i++) {
+        _Atomic int there = 0;
+        leat_err err;
+        leat_chan(int64_t) c = leat_chan_make(int64_t, (size_t)(i % 2));
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, lets_go, (struct owner){ leat_ref(c), &there }));
+            LEAT_TRY(leat_go(&g, lets_go, (struct owner){ c, &there }));
+        }
+        LEAT_TRY(err);
+    }
+    return LEAT_OK;
+}
+TEST(the_last_of_two_who_let_go_at_one_time_frees_a_channel)
+{
+    CHECK_EQ(leat_run(&(leat_opts){ .workers = 4 }, let_go_together, LEAT_NONE), LEAT_OK);
+}
+
 T_MAIN()

@@ -167,6 +167,47 @@ static leat_err cancels(leat_none *none)
 }
 TEST(a_cancel_finds_every_task_that_goes_to_sleep) { CHECK_EQ(leat_run(&four, cancels, LEAT_NONE), LEAT_OK); }
 
+/* -- two tasks wait at one time, and for the first time, in a context below one that was cancelled meanwhile -------------------------- */
+struct pair { leat_rx(int) never; _Atomic int *there, *go; };
+static leat_err waits_beside(struct pair *p)
+{
+    int got;
+    ++*p->there;
+    while (!*p->go)
+        leat_yield();
+    CHECK_EQ(leat_recv(p->never, &got), LEAT_CANCELED);
+    return LEAT_OK;
+}
+
+static leat_err opens(struct pair *p)
+{
+    leat_err err;
+    leat_with_group(g, err)
+        for (int i = 0; i < 2; i++)
+            LEAT_TRY(leat_go(&g, waits_beside, *p));
+    return err;
+}
+
+static leat_err cancels_from_above(leat_none *none)
+{
+    leat_auto leat_chan(int) never = leat_chan_make(int, 0);
+    (void)none;
+    for (int i = 0; i < turns(4000); i++) {
+        _Atomic int there = 0, go = 0;
+        leat_err err;
+        leat_with_group(g, err) {
+            LEAT_TRY(leat_go(&g, opens, (struct pair){ leat_rx_of(never), &there, &go }));
+            while (there < 2)
+                leat_yield();
+            leat_group_cancel(&g);
+            go = 1;
+        }
+        LEAT_TRY(err);
+    }
+    return LEAT_OK;
+}
+TEST(a_cancel_from_above_finds_both_who_wait_at_one_time) { CHECK_EQ(leat_run(&four, cancels_from_above, LEAT_NONE), LEAT_OK); }
+
 /* -- a timer that stays armed over waits with later deadlines and with none -------------------------------------------------------- */
 static leat_err naps(struct yielder *y)
 {
