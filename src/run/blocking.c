@@ -7,6 +7,7 @@
  *  A job that is to end early is `ending`: its task no longer waits for context or clock but for DONE alone, and the ticker sends
  *  the thread a signal now and every millisecond, because one that comes just before the system call ends nothing.  Signals go only
  *  to a thread whose job is RUNNING, under the lock; before a thread takes another job it lets pending ones pass.
+ *  Where no thread can be had for the ticker, the task of a job that is `pressed` sends them itself, and looks for DONE in between.
  *  A job with `drop` is on the heap instead, and the task may leave it when it is RUNNING: then it has no task, and its thread drops it.
  *  A pool whose runtime has ended lives on for threads with such jobs: `strays`, which are detached; the last one frees it.
  * So there is one outcome: fn's, except that an error of a job that was ending is the context's.
@@ -35,7 +36,7 @@ struct job {
     struct fault *fault;                             /* of err; both are set with DONE */
     leat_err err;
     enum job_state state;
-    bool ending;
+    bool ending, pressed;
 };
 
 struct hand {                                        /* a thread of the pool */
@@ -113,12 +114,13 @@ static void job_run(struct hand *h, struct job *j)
     bool ending = j->ending, ours = t && (ending || task_claim(t, PARK_CHAN));
     if (t && ending)
         at_store(&t->park, PARK_CHAN);
+    bool settle = ending || j->pressed;
     unlock(&p->lock);                                /* j is gone, unless the wake is ours or nobody's */
     if (!t)
         job_drop(j);
     if (ours)
         task_ready(NULL, t);
-    if (ending)
+    if (settle)
         plat_interrupt_settle();
 }
 
@@ -328,18 +330,44 @@ static leat_err job_submit(struct pool *p, struct job *j)
 
 static WAIT_KIND ending_kind = { .what = "waits for a blocking call on another thread, which was to end early" };
 
+/* [locked] */
+static void job_interrupt(struct pool *p, const struct job *j)
+{
+    for (struct hand *h = p->all; h; h = h->next)
+        if (h->job == j)
+            plat_interrupt_send(h->thread);
+}
+
+/* [locked; unlocked on return] As job_end_early, and there is no ticker: the task goes on, gives way, and does what that would. */
+static void job_press(struct pool *p, struct job *j)
+{
+    j->pressed = true;
+    for (int64_t due = 0; j->state != DONE; lock(&p->lock)) {
+        int64_t now = plat_now();
+        if (now >= due) {
+            job_interrupt(p, j);
+            due = now + TICK_NS;
+        }
+        unlock(&p->lock);
+        leat_yield();
+    }
+    unlock(&p->lock);
+}
+
 /* [locked; unlocked on return] The job runs and shall return soon: waits for that and nothing else. */
 static void job_end_early(struct pool *p, struct job *j)
 {
+    if (!p->ticking)
+        p->ticking = plat_thread_start(&p->ticker, ticker_main, p, "leat-tick") == 0;
+    if (unlikely(!p->ticking)) {
+        job_press(p, j);
+        return;
+    }
     struct waiter me = { .task = j->task, .kind = &ending_kind };
     j->ending = true;                                /* from now on park is not PARK_WAIT, and only the thread wakes us */
     j->task->on = &me;
     at_store(&j->task->park, PARK_PLAIN);
-    for (struct hand *h = p->all; h; h = h->next)
-        if (h->job == j)
-            plat_interrupt_send(h->thread);
-    if (!p->ticking)
-        p->ticking = plat_thread_start(&p->ticker, ticker_main, p, "leat-tick") == 0;
+    job_interrupt(p, j);
     atomic_fetch_add_explicit(&p->ticks, 1, REL);
     unlock(&p->lock);
     plat_futex_wake(&p->ticks, 1);

@@ -1,11 +1,13 @@
 /* hands_test.c - the threads of leat_blocking, as they come and go: a call always has one that comes to it, or is told that there is none.
  * Here a thread that idles finds at once that it has idled for long: its clock runs ahead. */
 #include <time.h>
+#include <unistd.h>
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "plat/atomic.h"
 #include "plat/futex.h"
 #include "plat/interrupt.h"
+#include "plat/thread.h"
 #include "leat.h"
 #undef errno
 #include "t.h"
@@ -110,6 +112,52 @@ static leat_err two_at_once(leat_none *none)
 TEST(calls_for_which_no_thread_can_be_had_are_all_told)
 {
     CHECK_EQ(leat_run(&(leat_opts){ .workers = 2 }, two_at_once, LEAT_NONE), LEAT_OK);
+}
+
+/* -- a call is to end early, and no thread can be had that sends its signals ---------------------------------------------------------- */
+static _Atomic int sent, no_ticker;
+
+void __real_plat_interrupt_send(pthread_t t);
+void __wrap_plat_interrupt_send(pthread_t t);
+void __wrap_plat_interrupt_send(pthread_t t)
+{
+    __real_plat_interrupt_send(t);
+    sent++;
+}
+
+int __real_plat_thread_start(pthread_t *ret, void *(*fn)(void *), void *arg, const char *name);
+int __wrap_plat_thread_start(pthread_t *ret, void *(*fn)(void *), void *arg, const char *name);
+int __wrap_plat_thread_start(pthread_t *ret, void *(*fn)(void *), void *arg, const char *name)
+{
+    return no_ticker && strcmp(name, "leat-tick") == 0 ? EAGAIN : __real_plat_thread_start(ret, fn, arg, name);
+}
+
+/* The first signal comes before the call that it shall end. */
+static leat_err sleeps_late(leat_none *none)
+{
+    (void)none;
+    while (!sent)
+        cpu_pause();
+    return usleep(30000000) == 0 ? LEAT_OK : leat_fail(LEAT_CANCELED, "interrupted");
+}
+
+static leat_err ends_early(leat_none *none)
+{
+    leat_err e = LEAT_OK;
+    no_ticker = 1;
+    do {                                             /* the time may be over before a thread comes to it */
+        leat_with_deadline(LEAT_MS(1))
+            e = leat_blocking(sleeps_late, *none);
+    } while (e == LEAT_DEADLINE && !sent);
+    CHECK_EQ(e, LEAT_DEADLINE);
+    no_ticker = 0;
+    CHECK_EQ(leat_blocking(nothing, LEAT_NONE), LEAT_OK);            /* no signal is left over for it */
+    return LEAT_OK;
+}
+
+TEST(a_call_ends_early_although_there_is_no_thread_that_ticks)
+{
+    CHECK_EQ(leat_run(&(leat_opts){ .workers = 1 }, ends_early, LEAT_NONE), LEAT_OK);
 }
 
 T_MAIN()
