@@ -68,7 +68,8 @@ LEAT_CHECK leat_err leat_sleep(leat_dur d);          /* [blocks] */
 typedef struct leat_opts {                           /* 0 everywhere means the default; grows only at the end */
     uint32_t workers;                                /* threads, at most 64; default: one per CPU it may use (affinity, quota), as that
                                                         changes, up to the CPUs of the machine */
-    uint32_t max_tasks;                              /* default 16 Mi; then leat_go returns LEAT_LIMIT */
+    uint32_t max_tasks;                              /* default 16 Mi; then leat_go returns LEAT_LIMIT, perhaps 256 a worker early: each
+                                                        keeps records for what it starts next */
     size_t   stack_bytes;                            /* reserved a task, committed when touched; default 64 KiB; a page below it faults:
                                                         what has frames of over a page needs -fstack-clash-protection (docs/debug.md) */
     void   (*log)(int level, const char *line);      /* must not block and may run on any thread; default: stderr */
