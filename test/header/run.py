@@ -9,6 +9,7 @@ import glob
 import os
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -59,6 +60,18 @@ def refused_in_words(compiler):
     return problems
 
 
+def another_library():
+    """A <stdlib.h> that says nothing of glibc: configuring ends with a sentence, before anything else is missed."""
+    tap.need('meson')
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, 'stdlib.h'), 'w', encoding='utf-8'):
+            pass
+        env = dict(os.environ, CC='gcc', CXX='g++', CPPFLAGS='-isystem ' + folder, CFLAGS='', CXXFLAGS='')
+        got = subprocess.run(['meson', 'setup', os.path.join(folder, 'build'), ROOT], env=env, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True)
+    return [] if got.returncode == 1 and 'leat needs glibc' in got.stdout else got.stdout.splitlines()[-12:]
+
+
 def name_of(path):
     return os.path.relpath(path, ROOT).replace('/', '_').replace('.', '_').replace('-', '_')
 
@@ -81,4 +94,5 @@ for cxx_file in sorted(glob.glob(HERE + '/*.cpp')):
                       lambda p=cxx_file, c=cc: source(p, c, CXX_WAYS)))
 for cc in ('gcc', 'clang'):
     tests.append(('addresses_of_32_bits_are_refused_in_words_by_' + cc, lambda c=cc: refused_in_words(c)))
+tests.append(('another_c_library_is_refused_in_words', another_library))
 tap.main(tests)
