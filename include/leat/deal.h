@@ -46,8 +46,9 @@ typedef struct leat_deal_opts {                      /* 0: the default; grows on
     uint32_t window;                                 /* elements that a worker has at a time; default 8.  Together window x workers are out,
                                                         with those whose results nobody has taken yet: so a slow reader slows the deal */
     bool ordered;                                    /* results in the order of the elements: a slow one holds up those behind it */
-    bool errors;                                     /* the error of a method is a result like others (see leat_reply_err), and the deal
-                                                        goes on; default: it ends the deal, which returns it */
+    bool errors;                                     /* the error of a method, and NOMEM or LIMIT where it would have run, is a result
+                                                        like others (see leat_reply_err), and the deal goes on; default: it ends the
+                                                        deal, which returns it */
     uint32_t max_attempts;                           /* an element that was lost with so many workers fails with LIMIT; default 5 */
     leat_dur give_up;                                /* so long without any worker: PEER_LOST, which names the last; default: never */
     void (*lost)(void *self, const leat_worker *w, const char *why);  /* a worker has been lost, and w->again elements of it will be dealt
