@@ -124,6 +124,16 @@ static void others_go(void)
         leat_yield();
 }
 
+/* Whoever else can go on does so before the start is sent, and nothing is held after it. */
+static void goes_on(struct held *h)
+{
+    others_go();
+    let_on(h);
+    while (!at_load(&h->s.sent) && leat_ctx_err() == LEAT_OK)
+        leat_yield();
+    at_store(&may_end, 1);
+}
+
 /* -- its group is cancelled: whatever goes to the peer goes behind the OPEN ---------------------------------------------------------- */
 static leat_err cancelled(leat_none *none)
 {
@@ -136,11 +146,7 @@ static leat_err cancelled(leat_none *none)
             hold(&h, &g);
             (void)hold_on(&h);
             leat_group_cancel(at_load(&h.s.g));
-            others_go();
-            let_on(&h);
-            while (!at_load(&h.s.sent) && leat_ctx_err() == LEAT_OK)
-                leat_yield();
-            at_store(&may_end, 1);
+            goes_on(&h);
         }
         CHECK_EQ(all, LEAT_OK);
         CHECK_EQ(h.s.of_group, LEAT_CANCELED);
@@ -165,11 +171,7 @@ static leat_err lost(leat_none *none)
             sess_break(sess_of(h.x.p), LEAT_SYS, "the test ends it");
             while (slots_any(&h.t->calls) && leat_ctx_err() == LEAT_OK)              /* they are told */
                 leat_yield();
-            others_go();
-            let_on(&h);
-            while (!at_load(&h.s.sent) && leat_ctx_err() == LEAT_OK)
-                leat_yield();
-            at_store(&may_end, 1);
+            goes_on(&h);
         }
         CHECK_EQ(all, LEAT_OK);
     }

@@ -130,7 +130,7 @@ struct leat_ctx {                                    /* lock protects all but ov
     _Atomic uint32_t done;                           /* a leat_err once cancelled; over and cause are set before */
     _Atomic uint32_t lock;
     _Atomic uint32_t cause;
-    _Atomic bool linked;                             /* in the parent's kids; protected by the parent's lock */
+    _Atomic bool linked;                             /* in the parent's kids, with its mark; written under the parent's lock */
     bool shield;                                     /* the parent's cancel stops here */
     bool loose;                                      /* may outlast its parent: see ctx.c */
     uint8_t limit;                                   /* the cause when its deadline has passed; LEAT_OK: none was given */
